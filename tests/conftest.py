@@ -10,6 +10,8 @@ import importlib.util
 import os
 import tempfile
 
+import pytest
+
 AIRFLOW_INSTALLED = importlib.util.find_spec("airflow") is not None
 
 collect_ignore = (
@@ -46,3 +48,14 @@ os.environ.update(
 )
 
 pytest_plugins = ["tests.fix_aws", "tests.fix_databases"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail if a test skips: for machines that have everything")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and exitstatus == 0 and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

