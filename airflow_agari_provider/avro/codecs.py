@@ -1,0 +1,92 @@
+"""The compression codecs of Avro 1.12, each with a bound on what a block may grow to."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+MAX_PAYLOAD_BYTES = 512 * 1024 * 1024  # of one block, decompressed; writers cut blocks at 16 KiB to some MiB
+
+
+class DamagedPayload(ValueError):
+    """Compressed bytes that do not decompress, or to more than :data:`MAX_PAYLOAD_BYTES`; its text is a clause."""
+
+
+def decompressor_of(codec: str) -> Callable[[bytes], bytes]:
+    """
+    Function that decompresses the payload of a block, or raises :class:`DamagedPayload`.
+
+    :param codec: ``avro.codec`` of the file's header.
+    :raises KeyError: no codec of the specification.
+    """
+    return _CODECS[codec]
+
+
+def _null(payload: bytes) -> bytes:
+    return payload
+
+
+def _deflate(payload: bytes) -> bytes:
+    # Raw: Avro leaves zlib's header and checksum out; some writers (fastavro) leave up to 4 bytes of the checksum in.
+    return _streamed(zlib.decompressobj(-15), payload, zlib.error, tail_bytes=4)
+
+
+def _bzip2(payload: bytes) -> bytes:
+    return _streamed(bz2.BZ2Decompressor(), payload, OSError, EOFError)
+
+
+def _xz(payload: bytes) -> bytes:
+    return _streamed(lzma.LZMADecompressor(), payload, lzma.LZMAError, EOFError)
+
+
+def _zstandard(payload: bytes) -> bytes:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
+    return _streamed(zstd.ZstdDecompressor(), payload, zstd.ZstdError, EOFError)
+
+
+def _streamed(decompressor: Any, payload: bytes, *damage: type[Exception], tail_bytes: int = 0) -> bytes:
+    try:
+        data = decompressor.decompress(payload, MAX_PAYLOAD_BYTES + 1)
+    except damage as error:
+        raise DamagedPayload(f"its payload does not decompress ({error})") from error
+    if len(data) > MAX_PAYLOAD_BYTES:
+        raise DamagedPayload(f"its payload grows beyond {MAX_PAYLOAD_BYTES} bytes")
+    if not decompressor.eof:
+        raise DamagedPayload("its compressed payload ends too early")
+    if len(decompressor.unused_data) > tail_bytes:
+        raise DamagedPayload(f"{len(decompressor.unused_data)} bytes stand behind its compressed payload")
+    return bytes(data)
+
+
+def _snappy(payload: bytes) -> bytes:
+    import cramjam
+
+    compressed, checksum = payload[:-4], payload[-4:]  # of the uncompressed data: Avro 1.12, "snappy"
+    try:
+        if cramjam.snappy.decompress_raw_len(compressed) > MAX_PAYLOAD_BYTES:
+            raise DamagedPayload(f"its payload grows beyond {MAX_PAYLOAD_BYTES} bytes")
+        data = bytes(cramjam.snappy.decompress_raw(compressed))
+    except cramjam.DecompressionError as error:
+        raise DamagedPayload(f"its payload does not decompress ({error})") from error
+    if zlib.crc32(data).to_bytes(4, "big") != checksum:
+        raise DamagedPayload("its payload does not match its checksum")
+    return data
+
+
+_CODECS: dict[str, Callable[[bytes], bytes]] = {
+    "null": _null,
+    "deflate": _deflate,
+    "snappy": _snappy,
+    "zstandard": _zstandard,
+    "bzip2": _bzip2,
+    "xz": _xz,
+}
+CODECS = tuple(_CODECS)

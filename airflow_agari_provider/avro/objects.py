@@ -1,0 +1,228 @@
+"""Objects of S3 as streams: one version from the first byte to the last, whatever becomes of the connection."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from airflow_agari_provider.avro import blocks
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+
+logger = logging.getLogger(__name__)
+
+CHUNK_BYTES = 1024 * 1024
+TRIES = 5  # connections in a row that bring no byte; the waits between them add up to 7.5 seconds
+FIRST_WAIT = 0.5  # seconds, doubled each time
+
+
+class MissingObject(UnimportableObject):
+    """
+    An object that is not there, or no longer.
+
+    :param url: its S3 URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"{self.url} does not exist: deleted or moved since it was announced. If it was not loaded, put it back."
+
+
+class ObjectOverwritten(AgariError):
+    """
+    An object that was overwritten while it was read; trying again reads the new content.
+
+    :param url: its S3 URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} was overwritten while it was read, so nothing of it was loaded. "
+            "The next try reads the new content."
+        )
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """
+    One content of one key.
+
+    :param etag: without quotes; differs wherever the content differs.
+    :param version_id: None in a bucket without versions.
+    """
+
+    bucket: str
+    key: str
+    etag: str
+    version_id: str | None
+    size_bytes: int
+    modified_at: datetime
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class ObjectStream:
+    """
+    The bytes of an object from front to back, in flat memory.
+
+    A connection that breaks is opened again at the byte where it broke, pinned to the same content by its ETag.
+
+    :param s3: boto3 client of S3.
+    :param version_id: the version to read; None reads the current content.
+    :param sleep: takes seconds.
+    :raises MissingObject: there is no such object.
+    """
+
+    def __init__(
+        self, s3: Any, bucket: str, key: str, version_id: str | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._s3 = s3
+        self._sleep = sleep
+        self._asked = {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
+        answer = self._get()
+        self._body = answer["Body"]
+        self._buffer = bytearray()
+        self._received = 0
+        self.stored = StoredObject(
+            bucket,
+            key,
+            answer["ETag"].strip('"'),
+            answer.get("VersionId"),
+            answer["ContentLength"],
+            answer["LastModified"],
+        )
+
+    def read(self, size: int, /) -> bytes:
+        """
+        Exactly so many bytes, or fewer at the end of the object.
+
+        :raises ObjectOverwritten: the connection broke, and the object has other content by now.
+        :raises botocore.exceptions.BotoCoreError: the connection broke too often.
+        """
+        while len(self._buffer) < size and self._received < self.stored.size_bytes:
+            self._receive()
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _receive(self) -> None:
+        from botocore.exceptions import BotoCoreError, IncompleteReadError
+
+        missing = self.stored.size_bytes - self._received
+        for attempt in range(TRIES):
+            try:
+                if attempt:
+                    self._reopen()
+                if chunk := self._body.read(min(CHUNK_BYTES, missing)):
+                    self._received += len(chunk)
+                    self._buffer += chunk
+                    return
+                raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self.stored.size_bytes)
+            except (BotoCoreError, OSError) as error:
+                if attempt == TRIES - 1:
+                    raise
+                logger.warning("%s: connection broke at byte %s: %s", self.stored.url, self._received, error)
+                self._sleep(FIRST_WAIT * 2**attempt)
+
+    def _reopen(self) -> None:
+        from botocore.exceptions import ClientError
+
+        self.close()
+        try:
+            self._body = self._get(Range=f"bytes={self._received}-", IfMatch=f'"{self.stored.etag}"')["Body"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
+                raise ObjectOverwritten(self.stored.url) from error
+            raise
+
+    def _get(self, **pinned: str) -> Any:
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._s3.get_object(**self._asked, **pinned)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                raise MissingObject(f"s3://{self._asked['Bucket']}/{self._asked['Key']}") from error
+            raise
+
+    def close(self) -> None:
+        self._body.close()
+
+    def __enter__(self) -> ObjectStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def count_records(s3: Any, bucket: str, key: str) -> int:
+    """
+    Number of records of an Avro object, as its blocks give it: nothing is decompressed or decoded.
+
+    :param s3: boto3 client of S3.
+    :raises BadAvro: the object is no sound Avro object container file.
+    :raises MissingObject: there is no such object.
+    """
+    with ObjectStream(s3, bucket, key) as stream:
+        return blocks.count_records(stream, stream.stored.url)
+
+
+def objects_at(s3: Any, urls: str | Iterable[str]) -> list[tuple[str, str]]:
+    """
+    (bucket, key) of the objects that the URLs name, each once, in the order of the URLs and then of the keys.
+
+    A URL names one object, or a folder: everything below it. ``s3://b/hour=1`` takes no ``s3://b/hour=10/...``.
+    Names below a folder that begin with ``_`` or ``.`` are left out: Hadoop hides them (``_SUCCESS``, ``_temporary/``).
+
+    :param s3: boto3 client of S3.
+    """
+    found = [place for url in ([urls] if isinstance(urls, str) else urls) for place in _at(s3, url)]
+    return list(dict.fromkeys(found))
+
+
+def _at(s3: Any, url: str) -> Iterator[tuple[str, str]]:
+    bucket, key = split_url(url)
+    if key and not key.endswith("/"):
+        first = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if first and first[0]["Key"] == key:
+            yield bucket, key
+            return
+        key += "/"
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+        for entry in page.get("Contents", []):
+            if not hidden(entry["Key"][len(key) :]):
+                yield bucket, entry["Key"]
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """
+    (bucket, key) of an S3 URL; the key of a whole bucket is empty.
+
+    :raises ValueError: no S3 URL.
+    """
+    scheme, _, path = url.partition("://")
+    bucket, _, key = path.partition("/")
+    if scheme not in ("s3", "s3a", "s3n") or not bucket:
+        raise ValueError(f"{url!r} is no S3 URL; expected s3://bucket/key")
+    return bucket, key
+
+
+def hidden(path: str) -> bool:
+    """Whether Hadoop and Spark pass over a path: a folder's own marker, or a name with ``_`` or ``.`` in front."""
+    names = path.split("/")
+    return not names[-1] or any(name.startswith(".") or (name.startswith("_") and "=" not in name) for name in names)
