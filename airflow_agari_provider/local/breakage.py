@@ -1,0 +1,136 @@
+"""What ``--break`` does to a running pipeline, and what the pipeline should notice of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from airflow_agari_provider.local.endpoints import Received
+from airflow_agari_provider.local.pipeline import Pipeline, client
+from airflow_agari_provider.local.processes import Processes
+
+
+@dataclass
+class Evidence:
+    """
+    What is there to judge after the run.
+
+    :param verdict: of the correctness report.
+    :param tries: task id: number of its last try.
+    :param dead_letters: messages in the dead-letter queue.
+    :param table_as_expected: whether the report equals the table of an undisturbed day in every cell.
+    """
+
+    verdict: str
+    tries: dict[str, int]
+    dead_letters: int
+    table_as_expected: bool
+    received: list[Received]
+
+    def slack(self, words: str) -> bool:
+        return any(message.channel == "slack" and words in message.text for message in self.received)
+
+
+@dataclass
+class Breakage:
+    """
+    One way to break the pipeline.
+
+    :param harm: does the harm, in a thread beside the pipeline, and returns what it did, in words.
+    :param expected: says in words what must be noticed: whether it was.
+    """
+
+    story: str
+    harm: Callable[[str, Pipeline, Processes, threading.Event], str]
+    expected: Callable[[Evidence], dict[str, bool]]
+    done: str = field(default="", init=False)
+
+
+def lose_rows(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
+    """Play a consumer that acknowledges a message before it has stored anything."""
+    sqs = client("sqs", endpoint_url)
+    while not stop.is_set():
+        answer = sqs.receive_message(QueueUrl=pipeline.queue_url, WaitTimeSeconds=1, MaxNumberOfMessages=1)
+        for message in answer.get("Messages", []):
+            event = json.loads(json.loads(message["Body"])["Message"])
+            sqs.delete_message(QueueUrl=pipeline.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            if event.get("Records"):
+                return f"acknowledged {event['Records'][0]['s3']['object']['key']} without importing it"
+    return "found nothing to acknowledge"
+
+
+def poison_queue(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
+    """Put a file on S3 that is called Avro and ends in the middle of its header."""
+    key = "scored/broken-uploader/part-0.avro"
+    client("s3", endpoint_url).put_object(Bucket=pipeline.bucket, Key=key, Body=b"Obj\x01\x04\x14avro.codec")
+    return f"uploaded s3://{pipeline.bucket}/{key}, which is cut off in its header"
+
+
+def crash_spark(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
+    """Kill the scoring job's Spark while it works."""
+    while not stop.wait(0.2):
+        for process in processes.descendants():
+            if _is_scoring_driver(process):
+                time.sleep(3)  # into its work
+                process.kill()
+                return f"killed the Spark driver of score_messages.py (process {process.pid})"
+    return "found no Spark driver to kill"
+
+
+def _is_scoring_driver(process: psutil.Process) -> bool:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    scripts = [word.rpartition("/")[2] for word in words if word.endswith(".py")]
+    return any("SparkSubmit" in word for word in words) and any(name.startswith("score_messages") for name in scripts)
+
+
+BREAKAGES: dict[str, Breakage] = {
+    "lost-rows": Breakage(
+        "a consumer acknowledges a message before it has stored it",
+        lose_rows,
+        lambda evidence: {
+            "the report says High Discrepancies": evidence.verdict == "high discrepancies",
+            "Slack got the alert": evidence.slack("with High Discrepancies"),
+        },
+    ),
+    "poison-message": Breakage(
+        "an uploader leaves a broken file among the scored ones",
+        poison_queue,
+        lambda evidence: {
+            "the message ended in the dead-letter queue": evidence.dead_letters == 1,
+            "Slack got it with its exception": evidence.slack("with 1 DLQs"),
+            "every good row arrived": evidence.table_as_expected,
+        },
+    ),
+    "spark-crash": Breakage(
+        "Spark's driver is killed in the middle of the scoring",
+        crash_spark,
+        lambda evidence: {
+            "the scoring was tried again": evidence.tries.get("score.score_messages", 0) > 1,
+            "the table came out as without the crash": evidence.table_as_expected,
+            "nobody was paged for it": not any(message.channel != "mail" for message in evidence.received),
+        },
+    ),
+}
+
+
+def start_breakage(
+    breakage: Breakage, endpoint_url: str, pipeline: Pipeline, processes: Processes, say: Callable[[str], Any]
+) -> threading.Event:
+    """Do the harm in a thread of its own; setting the returned event ends it early."""
+    stop = threading.Event()
+
+    def work() -> None:
+        breakage.done = breakage.harm(endpoint_url, pipeline, processes, stop)
+        say(f"break    {breakage.done}")
+
+    threading.Thread(target=work, daemon=True, name="breakage").start()
+    return stop

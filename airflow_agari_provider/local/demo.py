@@ -1,0 +1,252 @@
+"""
+The demo: a day of Agari's scoring pipeline on one machine.
+
+Starts an embedded AWS, a local EMR with real Spark, endpoints for the alerts and a whole Airflow; makes the published
+day's messages; runs the example DAG; and compares its report with the published table, cell by cell.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.local.airflow_home import USER, AirflowApi, AirflowApiError, AirflowHome
+from airflow_agari_provider.local.breakage import BREAKAGES, start_breakage
+from airflow_agari_provider.local.demo_report import Outcome, print_outcome
+from airflow_agari_provider.local.demo_setup import (
+    FOLDER,
+    Options,
+    airflow_settings,
+    example_dags,
+    free_ports,
+    own_folder,
+    parse,
+    write_near_real_time,
+)
+from airflow_agari_provider.local.endpoints import open_endpoints
+from airflow_agari_provider.local.java import find_java
+from airflow_agari_provider.local.mailbox import write_day, write_history
+from airflow_agari_provider.local.pipeline import Pipeline, airflow_connection, client, create_pipeline
+from airflow_agari_provider.local.processes import Processes
+from airflow_agari_provider.local.progress import Progress
+from airflow_agari_provider.local.published_day import DAY
+from airflow_agari_provider.local.target_database import open_target_database
+from airflow_agari_provider.queue_drain import QueueDepth, read_depth
+
+DAG_ID = "message_scoring"
+HISTORY_DAYS = 5
+START_TIMEOUT = 240  # seconds until Airflow must be up
+RUN_TIMEOUT = 1800  # seconds until the run must have ended
+ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+
+class DemoStuck(AgariError):
+    """Something that the demo waits for does not happen."""
+
+    def __init__(self, what: str, seconds: float, folder: str) -> None:
+        super().__init__(what, seconds, folder)
+        self.what, self.seconds, self.folder = what, seconds, folder
+
+    def __str__(self) -> str:
+        return f"{self.what} did not come within {self.seconds:.0f} seconds. What happened is in {self.folder}/logs."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the demo. :return: exit code, 0 only if everything came out as it should."""
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    progress = Progress()
+    try:
+        with ExitStack() as stack:
+            return Demo(options, progress, stack).run()
+    except AgariError as error:
+        progress.plain(f"\nThe demo stopped: {error}")
+    except KeyboardInterrupt:
+        progress.plain("\nInterrupted. Every process that the demo had started has ended.")
+        return 130
+    return 1
+
+
+class Demo:
+    """One run: what it started is handed to the stack, which ends it in reverse order."""
+
+    def __init__(self, options: Options, progress: Progress, stack: ExitStack, folder: Path = FOLDER) -> None:
+        self.options, self.progress, self.stack = options, progress, stack
+        java = find_java()
+        ports = free_ports(options.port)
+        self.folder = stack.enter_context(own_folder(folder))
+        self.database = stack.enter_context(open_target_database(options.database, self.folder))
+        progress.line(f"files    {self.folder}")
+        progress.line(f"java     {java}")
+        progress.line(f"database {self.database.name}")
+        self.processes = Processes(self.folder / "logs")
+        stack.callback(self._stop)
+        self.sinks = stack.enter_context(open_endpoints(self.folder / "alerts"))
+        self.aws = self._start_aws()
+        settings = airflow_settings(self.folder)
+        self.home = AirflowHome(self.folder / "airflow", ports, example_dags(), self._connections(), settings)
+        self.api = AirflowApi(self.home)
+
+    def run(self) -> int:
+        """Everything, in order."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            day = pool.submit(self._make_day)
+            self._start_airflow()
+            self._wait_for(day.done, "the day's messages", START_TIMEOUT)
+            pipeline = day.result()
+        started = self.progress.elapsed
+        run_id = self._trigger(pipeline)
+        if self.options.breakage:
+            self._break(pipeline)
+        state = self._watch(run_id, pipeline)
+        good = print_outcome(self.options, self._outcome(run_id, state, pipeline, started), self.progress.plain)
+        if self.options.serve:
+            self._serve()
+        return 0 if good else 1
+
+    def _start_aws(self) -> str:
+        local = [sys.executable, "-m", "airflow_agari_provider.local"]
+        ready = self.folder / "aws.json"
+        self.processes.start("aws", [*local, "aws", "--ready-file", str(ready)], {})
+        self._wait_for(ready.exists, "the embedded AWS", 60)
+        address = str(json.loads(ready.read_text())["endpoint_url"])
+        work = str(self.folder / "emr")
+        self.processes.start("emr", [*local, "emr", "--endpoint-url", address, "--work-dir", work], {}, restart=True)
+        return address
+
+    def _connections(self) -> dict[str, str]:
+        mail = {"host": "127.0.0.1", "port": self.sinks.mail_port, "extra": {"disable_ssl": True, "disable_tls": True}}
+        slack = {"conn_type": "slackwebhook", "host": f"{self.sinks.http}/slack", "password": "T000/B000/demo"}
+        return {
+            "aws_default": airflow_connection(self.aws),
+            "scoring_db": self.database.airflow_connection,
+            "slack_default": json.dumps(slack),
+            "smtp_default": json.dumps({"conn_type": "smtp", **mail}),
+        }
+
+    def _make_day(self) -> Pipeline:
+        """Create the pipeline's queues, and everything that lies on S3 and in the database before the run."""
+        pipeline = create_pipeline(self.aws)
+        s3 = client("s3", self.aws)
+        organisations = self.options.organisations
+        write_history(s3, pipeline.bucket, DAY, HISTORY_DAYS, organisations)
+        write_day(s3, pipeline.bucket, DAY, organisations)
+        write_near_real_time(self.database, organisations)
+        total = sum(organisation.collector for organisation in organisations)
+        self.progress.line(f"messages {total:,} of {DAY} are on S3 as Avro, and {HISTORY_DAYS} days before it")
+        return pipeline
+
+    def _start_airflow(self) -> None:
+        environment = self.home.environment()
+        for name, command in self.home.preparations().items():
+            self.processes.run(name, command, environment)
+        for name, command in self.home.services().items():
+            self.processes.start(name, command, environment, restart=True)
+        self._wait_for(self.api.healthy, "Airflow", START_TIMEOUT)
+        self._wait_for(lambda: self.api.knows(DAG_ID), "the DAG", START_TIMEOUT)
+        self.progress.line(f"airflow  {self.home.url}  user {USER}  password {self.home.password}")
+
+    def _wait_for(self, done: Callable[[], bool], what: str, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not done():
+            self.processes.check()
+            if time.monotonic() > deadline:
+                raise DemoStuck(what, timeout, str(self.folder))
+            self.progress.status(f"waiting for {what}")
+            time.sleep(0.3)
+
+    def _trigger(self, pipeline: Pipeline) -> str:
+        conf = {
+            "window_start": f"{DAY}T00:00:00+00:00",
+            "window_hours": 24,
+            "history_days": HISTORY_DAYS,
+            "messages_bucket": pipeline.bucket,
+            "queue_url": pipeline.queue_url,
+            "dead_letter_queue_url": pipeline.dead_letter_queue_url,
+            "queue_wait_seconds": 1,
+            "quiet_period": 3,  # the embedded queues' counts are exact, Amazon's are not
+        }
+        self.api.unpause(DAG_ID)
+        run_id = self.api.trigger(DAG_ID, f"{DAY}T00:00:00+00:00", conf)
+        self.progress.line(f"run      {DAG_ID} {run_id}")
+        return run_id
+
+    def _break(self, pipeline: Pipeline) -> None:
+        breakage = BREAKAGES[str(self.options.breakage)]
+        self.progress.line(f"break    {breakage.story}")
+        stop = start_breakage(breakage, self.aws, pipeline, self.processes, self.progress.line)
+        self.stack.callback(stop.set)
+
+    def _watch(self, run_id: str, pipeline: Pipeline) -> str:
+        """Draw what happens until the run has ended; returns its state."""
+        seen: dict[str, tuple[str, int]] = {}
+        sqs = client("sqs", self.aws)
+        deadline = time.monotonic() + RUN_TIMEOUT
+        while time.monotonic() < deadline:
+            for name in self.processes.check():
+                self.progress.line(f"restart  {name}")
+            try:
+                state = self.api.run_state(DAG_ID, run_id)
+                tasks = self.api.task_instances(DAG_ID, run_id)
+            except OSError:  # the web server is being started again
+                time.sleep(1)
+                continue
+            self._draw(tasks, seen, read_depth(sqs, pipeline.queue_url))
+            if state in ("success", "failed"):
+                return state
+            time.sleep(1)
+        raise DemoStuck("the end of the run", RUN_TIMEOUT, str(self.folder))
+
+    def _draw(self, tasks: list[dict[str, Any]], seen: dict[str, tuple[str, int]], depth: QueueDepth) -> None:
+        for task in tasks:
+            now = (task["state"] or "", task["try_number"])
+            if now == seen.get(task["task_id"]) or now[0] in ("", "scheduled", "queued"):
+                continue
+            seen[task["task_id"]] = now
+            again = f" (try {now[1]})" if now[1] > 1 else ""
+            took = f" in {task['duration']:.0f} s" if now[0] in ENDED and task["duration"] else ""
+            self.progress.line(f"task     {task['task_id']:<34} {now[0]}{took}{again}")
+        busy = [task["task_id"].rpartition(".")[2] for task in tasks if task["state"] in ("running", "deferred")]
+        rows = self.database.count("SELECT COUNT(*) FROM scored_messages")
+        queue = f"queue {depth.visible} visible, {depth.in_flight} in flight"
+        loaded = f"{rows:,} rows in the database" if rows is not None else "no rows yet"
+        self.progress.status(f"{', '.join(busy) or 'scheduling'}  ·  {queue}  ·  {loaded}")
+
+    def _outcome(self, run_id: str, state: str, pipeline: Pipeline, started: float) -> Outcome:
+        ended = self.progress.elapsed
+        try:
+            report = self.api.returned(DAG_ID, run_id, "report.send_report")
+        except AirflowApiError:
+            report = {}
+        sqs = client("sqs", self.aws)
+        return Outcome(
+            state=state,
+            report=report,
+            tasks=self.api.task_instances(DAG_ID, run_id),
+            queued=read_depth(sqs, pipeline.queue_url).total,
+            dead_letters=read_depth(sqs, pipeline.dead_letter_queue_url).total,
+            received=self.sinks.received,
+            run_seconds=ended - started,
+            seconds=ended,
+        )
+
+    def _serve(self) -> None:
+        login = f"user {USER}, password {self.home.password}"
+        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}). Ctrl-C ends it.")
+        while True:
+            self.processes.check()
+            time.sleep(1)
+
+    def _stop(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # pressed once more, it must not leave anything behind
+            signal.signal(number, signal.SIG_IGN)
+        self.progress.status("stopping every process")
+        self.processes.stop()

@@ -1,0 +1,418 @@
+"""
+### Message scoring
+
+Every hour, give each e-mail of the hour a trust score and load it where the web application reads it; then prove
+that no message was lost and none counted twice.
+
+Messages arrive as Avro on S3, written by each customer's collector. Spark on EMR scores them and writes Avro, S3
+tells SNS, SNS fans out to SQS, importers load the database, and a report compares the counts of every stage, for
+each organisation.
+
+| step | task | |
+|---|---|---|
+| 0 | `purge_dead_letters` | archive and empty the dead-letter queue: what comes into it is this run's |
+| 1 | `wait_for_collectors` | until the collectors' copies are there; returns what they say they sent |
+| | `delete_window` | rows of this window go, so that a re-run is idempotent |
+| 2 | `archive_uploads` | move the new files to the archive, count their messages by organisation |
+| 3 | `build_trust_model` | learn from the days before which domains and networks to trust |
+| 4 | `score_messages` | the aggregate Spark job: score, verdict, counts |
+| 5 | `check_for_messages` | nothing new in SQS: straight to the report |
+| | `import_scored_messages_1`, `_2` | importers that share the queue |
+| 6 | `check_new_rows` | the database has rows of the window |
+| 7 | `wait_for_queue_to_drain` | nothing visible, in flight or delayed |
+| 8 | `report_dead_letters`, `send_report` | the correctness report by e-mail, alerts in Slack |
+
+Any task may fail, be killed or be cleared with its downstream tasks: the table comes out the same. The window is
+the run's own hour, or what the parameters `window_start` and `window_hours` say.
+
+Connections: `aws_default`, `scoring_db` (PostgreSQL, MySQL or SQLite), `smtp_default`, `slack_default`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from airflow.providers.common.sql.operators.sql import SQLCheckOperator
+from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
+from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
+from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
+from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
+
+from airflow_agari_provider.airflow_compat import (
+    DAG,
+    BaseHook,
+    CronDataIntervalTimetable,
+    Label,
+    Param,
+    PokeReturnValue,
+    TaskGroup,
+    TriggerRule,
+    task,
+)
+from airflow_agari_provider.operators.discrepancy_check import DiscrepancyCheckOperator, Stage
+
+log = logging.getLogger(__name__)
+
+AWS, DATABASE, SLACK = "aws_default", "scoring_db", "slack_default"
+TABLE = "scored_messages"
+SPARK = Path(__file__).parent / "spark"
+IMPORTERS = 2
+HOUR = timedelta(hours=1)
+
+CLUSTER = {  # what a new cluster is made of, where none of the name is alive; see run_job_flow in the EMR API reference
+    "ReleaseLabel": "emr-7.9.0",
+    "Applications": [{"Name": "Spark"}],
+    "LogUri": "s3://{{ params.messages_bucket }}/emr-logs/",
+    "Instances": {
+        "InstanceGroups": [
+            {"Name": "Primary", "InstanceRole": "MASTER", "InstanceType": "m6g.xlarge", "InstanceCount": 1},
+            {"Name": "Core", "InstanceRole": "CORE", "InstanceType": "m6g.2xlarge", "InstanceCount": 2},
+        ],
+        "KeepJobFlowAliveWhenNoSteps": True,
+    },
+    "JobFlowRole": "EMR_EC2_DefaultRole",
+    "ServiceRole": "EMR_DefaultRole",
+    "VisibleToAllUsers": True,
+}
+
+
+class Window(NamedTuple):
+    """Whole hours, UTC, from ``start`` up to and without ``end``."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def first_hour(self) -> str:
+        return f"{self.start:%Y-%m-%dT%H}"
+
+    @property
+    def end_hour(self) -> str:
+        return f"{self.end:%Y-%m-%dT%H}"
+
+    @property
+    def sql(self) -> str:
+        """Condition on the column ``hour``; its two values are made here out of digits."""
+        return f"hour >= '{self.first_hour}' AND hour < '{self.end_hour}'"
+
+    def hours(self) -> list[datetime]:
+        return [self.start + number * HOUR for number in range((self.end - self.start) // HOUR)]
+
+    def folders(self, days_before: int = 0) -> list[str]:
+        """``dt=.../hour=.../`` of every hour, or ``dt=.../`` of whole days; or of the whole days before the window."""
+        if days_before:
+            return [f"dt={self.start - timedelta(days=days):%Y-%m-%d}/" for days in range(days_before, 0, -1)]
+        hours = [f"dt={hour:%Y-%m-%d/hour=%H}/" for hour in self.hours()]
+        if self.start.hour == self.end.hour == 0:
+            return sorted({folder.partition("hour=")[0] for folder in hours})
+        return hours
+
+
+def window_of(dag_run: Any, params: Any) -> Window:
+    """The window that the parameters name, else the run's data interval's first hour."""
+    named = params["window_start"]
+    # a run that an asset or a person started may have no interval: then the hour before it
+    start = datetime.fromisoformat(named) if named else dag_run.data_interval_start or dag_run.run_after - HOUR
+    start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+    start = start.replace(minute=0, second=0, microsecond=0)
+    return Window(start, start + params["window_hours"] * HOUR)
+
+
+def archive_urls(window: Window, bucket: str, days_before: int = 0) -> str:
+    return ",".join(f"s3://{bucket}/archive/{folder}" for folder in window.folders(days_before))
+
+
+def s3_client() -> Any:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return S3Hook(aws_conn_id=AWS).get_conn()
+
+
+def keys_below(s3: Any, bucket: str, prefix: str) -> set[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {entry["Key"] for page in pages for entry in page.get("Contents", [])}
+
+
+def manifests(s3: Any, bucket: str, window: Window) -> list[dict[str, Any]]:
+    """What the collectors say they sent, for each hour of the window that they have finished."""
+    wanted = [f"manifests/dt={hour:%Y-%m-%d/hour=%H}.json" for hour in window.hours()]
+    there = {
+        key for day in window.folders() for key in keys_below(s3, bucket, f"manifests/{day.partition('hour=')[0]}")
+    }
+    return [json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]) for key in wanted if key in there]
+
+
+def chosen(counts: dict[str, int], params: Any) -> dict[str, int]:
+    """Counts of the organisations that the parameters name; of all if they name none."""
+    organisations = params["organisations"]
+    return {key: count for key, count in counts.items() if not organisations or int(key) in organisations}
+
+
+@task.sensor(poke_interval=10, timeout=1800, mode="poke")
+def wait_for_collectors(params: Any = None, dag_run: Any = None) -> PokeReturnValue:
+    """
+    **1a.** Wait until every collector's copy of the window has arrived on S3, and return what they say they sent.
+
+    A manifest names an hour's objects; copies between regions may be late, so each object is looked for.
+    """
+    s3, bucket, window = s3_client(), params["messages_bucket"], window_of(dag_run, params)
+    found = manifests(s3, bucket, window)
+    keys = {
+        key.partition("/")[2]
+        for stage in ("incoming", "archive")
+        for folder in window.folders()
+        for key in keys_below(s3, bucket, f"{stage}/{folder}")
+    }
+    missing = [key for manifest in found for key in manifest["objects"] if key.partition("/")[2] not in keys]
+    log.info("%d of %d hours announced, %d objects still to come", len(found), len(window.hours()), len(missing))
+    counts: dict[str, int] = {}
+    for manifest in found:
+        for organisation, count in manifest["counts"].items():
+            counts[organisation] = counts.get(organisation, 0) + count
+    return PokeReturnValue(len(found) == len(window.hours()) and not missing, chosen(counts, params))
+
+
+@task
+def delete_window(params: Any = None, dag_run: Any = None) -> None:
+    """**1b.** Delete the window's rows, so that a re-run loads it into an empty place."""
+    from contextlib import closing
+
+    from airflow_agari_provider.loaders.dialects import dialect_of
+
+    window = window_of(dag_run, params)
+    with closing(BaseHook.get_connection(DATABASE).get_hook().get_conn()) as connection:
+        if not dialect_of(connection).table_exists(connection, TABLE):
+            log.info("Table %s is not there yet: nothing to delete", TABLE)
+            return
+        cursor = connection.cursor()
+        cursor.execute(f"DELETE FROM {TABLE} WHERE {window.sql}")  # noqa: S608  (a constant and digits)
+        connection.commit()
+        log.info("Deleted %d rows of %s to %s", cursor.rowcount, window.first_hour, window.end_hour)
+
+
+@task
+def archive_uploads(params: Any = None, dag_run: Any = None) -> dict[str, int]:
+    """
+    **2.** Move the window's upload files to the archive; **2a.** count their messages by organisation.
+
+    The counts come from the headers of the Avro blocks: nothing is decoded. Copy first, delete after: a task that dies
+    in between leaves both, and its retry only deletes.
+    """
+    from airflow_agari_provider.avro.objects import count_records
+
+    s3, bucket, window = s3_client(), params["messages_bucket"], window_of(dag_run, params)
+    waiting = {key for folder in window.folders() for key in keys_below(s3, bucket, f"incoming/{folder}")}
+    named = sorted(key for manifest in manifests(s3, bucket, window) for key in manifest["objects"])
+
+    def move(key: str) -> tuple[str, int]:
+        target = "archive/" + key.partition("/")[2]
+        if key in waiting:
+            s3.copy_object(Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": key})
+            s3.delete_object(Bucket=bucket, Key=key)
+        organisation = key.partition("org_id=")[2].partition("/")[0]
+        return organisation, count_records(s3, bucket, target)
+
+    counts: dict[str, int] = {}
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        for organisation, count in pool.map(move, named):
+            counts[organisation] = counts.get(organisation, 0) + count
+    log.info("Archived %d files with %d messages", len(named), sum(counts.values()))
+    return chosen(counts, params)
+
+
+@task.branch
+def check_for_messages(params: Any = None, ti: Any = None) -> list[str]:
+    """**5.** New messages in SQS, or rows scored whose messages are on their way: import; else go to the report."""
+    from airflow.providers.amazon.aws.hooks.sqs import SqsHook
+
+    from airflow_agari_provider.queue_drain import read_depth
+
+    scored = sum(ti.xcom_pull(task_ids="score.score_messages")["counts"].get("scored", {}).values())
+    depth = read_depth(SqsHook(aws_conn_id=AWS).get_conn(), params["queue_url"])
+    log.info("%d rows scored; queue: %s", scored, depth)
+    if scored == 0 and depth.total == 0:
+        return ["report.send_report"]
+    return [f"load.import_scored_messages_{number}" for number in range(1, IMPORTERS + 1)]
+
+
+with DAG(
+    dag_id="message_scoring",
+    description="Score the hour's e-mail messages with Spark on EMR and load them, with counts that match",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
+    start_date=datetime(2016, 4, 28, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    # How long a retry waits is the deployment's: [core] default_task_retry_delay
+    default_args={"owner": "data-platform", "retries": 2, "priority_weight": 10},
+    user_defined_macros={"window_of": window_of, "archive_urls": archive_urls},
+    tags=["agari", "example"],
+    params={
+        "window_start": Param(
+            None, type=["null", "string"], description="First hour, UTC, ISO 8601; empty: the run's own"
+        ),
+        "window_hours": Param(1, type="integer", minimum=1, maximum=96, description="Length of the window, hours"),
+        "organisations": Param([], type="array", items={"type": "integer"}, description="Only these; empty: all"),
+        "history_days": Param(5, type="integer", minimum=1, maximum=60, description="Days the trust model learns from"),
+        "messages_bucket": Param("agari-messages", type="string", description="S3 bucket of messages, scores and logs"),
+        "queue_url": Param(
+            "https://sqs.us-east-1.amazonaws.com/123456789012/importer",
+            type="string",
+            description="SQS queue of S3's notifications of scored files",
+        ),
+        "dead_letter_queue_url": Param(
+            "https://sqs.us-east-1.amazonaws.com/123456789012/importer-dead",
+            type="string",
+            description="SQS queue where messages end that importers failed on",
+        ),
+        "queue_wait_seconds": Param(20, type="integer", minimum=0, maximum=20, description="SQS long poll, seconds"),
+        "quiet_period": Param(120, type="integer", minimum=1, description="Seconds of zero counts that mean drained"),
+        "cluster_name": Param("message-scoring", type="string", description="EMR cluster to join or create"),
+        "environment": Param("EP_STAGE", type="string", description="Name of this deployment in reports and alerts"),
+        "mail_to": Param("data-platform@example.com", type="string", description="Who gets the report"),
+    },
+) as dag:
+    WINDOW = "window_of(dag_run, params)"
+    BUCKET = "s3://{{ params.messages_bucket }}"
+    # One folder a run and generation (a clear makes a new one): an importer never meets a file that a later
+    # scoring has deleted. Hadoop refuses colons in paths.
+    RUN_FOLDER = "{{ run_id | replace(':', '') | replace('+', '_') }}/{{ ti.max_tries }}"
+    cluster = EmrCluster(name="{{ params.cluster_name }}", create=CLUSTER, idle_timeout=timedelta(minutes=30))
+
+    with TaskGroup("prepare", tooltip="0 to 2: an empty place, and everything that was sent"):
+        purge_dead_letters = SqsDeadLetterPurgeOperator(
+            task_id="purge_dead_letters",
+            doc_md="**0.** Archive, then delete every dead letter: what is there at the end is this run's.",
+            queue_url="{{ params.dead_letter_queue_url }}",
+            archive_url=f"{BUCKET}/dead-letters/",
+            aws_conn_id=AWS,
+        )
+        collectors = wait_for_collectors()
+        deleted = delete_window()
+        archived = archive_uploads()
+        [purge_dead_letters, collectors, deleted] >> archived
+
+    with TaskGroup("score", tooltip="3 and 4: Spark on EMR"):
+        build_trust_model = EmrSparkScoringOperator(
+            task_id="build_trust_model",
+            doc_md="**3.** Learn from the days before the window which domains and networks to trust.",
+            script=str(SPARK / "build_trust_model.py"),
+            script_prefix=f"{BUCKET}/scripts/",
+            arguments=[
+                "--input",
+                f"{{{{ archive_urls({WINDOW}, params.messages_bucket, params.history_days) }}}}",
+                "--output",
+                f"{BUCKET}/models/{{{{ {WINDOW}.first_hour }}}}/",
+            ],
+            target=cluster,
+            aws_conn_id=AWS,
+        )
+        score_messages = EmrSparkScoringOperator(
+            task_id="score_messages",
+            doc_md="**4.** Score every message of the window; skip, and count, what cannot be scored.",
+            script=str(SPARK / "score_messages.py"),
+            script_prefix=f"{BUCKET}/scripts/",
+            arguments=[
+                "--input",
+                f"{{{{ archive_urls({WINDOW}, params.messages_bucket) }}}}",
+                "--model",
+                f"{BUCKET}/models/{{{{ {WINDOW}.first_hour }}}}/",
+                "--output",
+                f"{BUCKET}/scored/{RUN_FOLDER}/",
+                "--counts",
+                f"{BUCKET}/counts/{RUN_FOLDER}/",
+                "--window-start",
+                f"{{{{ {WINDOW}.start.isoformat() }}}}",
+                "--window-end",
+                f"{{{{ {WINDOW}.end.isoformat() }}}}",
+                "--organisations",
+                "{{ params.organisations | join(',') or 'all' }}",
+            ],
+            counts_url=f"{BUCKET}/counts/{RUN_FOLDER}/",
+            target=cluster,
+            aws_conn_id=AWS,
+        )
+        build_trust_model >> score_messages
+
+    messages = check_for_messages()
+
+    with TaskGroup("load", tooltip="5 to 7: from the queue into the database"):
+        importers = [
+            AvroS3ImportOperator(
+                task_id=f"import_scored_messages_{number}",
+                doc_md="**5.** Read, persist, acknowledge: a message is deleted only after its rows are committed.",
+                table=TABLE,
+                sql_conn_id=DATABASE,
+                queue_url="{{ params.queue_url }}",
+                wait_time_seconds="{{ params.queue_wait_seconds }}",
+                mode="upsert",
+                key_columns=["org_id", "message_id"],
+                create_table=True,
+                count_by="org_id",
+                aws_conn_id=AWS,
+            )
+            for number in range(1, IMPORTERS + 1)
+        ]
+        check_new_rows = SQLCheckOperator(
+            task_id="check_new_rows",
+            doc_md="**6.** The database has rows of the window.",
+            conn_id=DATABASE,
+            sql=f"SELECT COUNT(*) FROM {TABLE} WHERE {{{{ {WINDOW}.sql }}}}",  # noqa: S608
+        )
+        wait_for_queue_to_drain = SqsDrainSensor(
+            task_id="wait_for_queue_to_drain",
+            doc_md="**7.** Nothing visible, nothing in flight, nothing delayed, through a whole quiet period.",
+            queue_url="{{ params.queue_url }}",
+            quiet_period="{{ params.quiet_period }}",
+            poke_interval=1,
+            timeout=1800,
+            stall_timeout=900,
+            on_dead_letters="warn",  # they have a report of their own
+            aws_conn_id=AWS,
+        )
+        importers >> check_new_rows >> wait_for_queue_to_drain
+
+    with TaskGroup("report", tooltip="8: what arrived, what did not, and where it was lost"):
+        report_dead_letters = SqsDeadLetterReportOperator(
+            task_id="report_dead_letters",
+            doc_md="**8.** Say in Slack how many messages importers failed on, with one and its exception.",
+            queue_url="{{ params.dead_letter_queue_url }}",
+            sql_conn_id=DATABASE,
+            slack_conn_id=SLACK,
+            aws_conn_id=AWS,
+        )
+        send_report = DiscrepancyCheckOperator(
+            task_id="send_report",
+            doc_md="**8.** Compare the counts of every stage by organisation, mail the report, alert on a difference.",
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+            stages=[
+                Stage("Collector", counts="{{ ti.xcom_pull(task_ids='prepare.wait_for_collectors') | tojson }}"),
+                Stage("Agg", counts="{{ ti.xcom_pull(task_ids='score.score_messages')['counts']['scored'] | tojson }}"),
+                Stage(
+                    "DB",
+                    sql=f"SELECT org_id, COUNT(*) FROM {TABLE} WHERE {{{{ {WINDOW}.sql }}}} GROUP BY org_id",  # noqa: S608
+                    conn_id=DATABASE,
+                ),
+                Stage(
+                    "NRT DB",
+                    sql=f"SELECT org_id, SUM(messages) FROM nrt_messages WHERE {{{{ {WINDOW}.sql }}}} GROUP BY org_id",  # noqa: S608
+                    conn_id=DATABASE,
+                ),
+            ],
+            environment="{{ params.environment }}",
+            on_discrepancy="alert",
+            email_to="{{ params.mail_to }}",
+            slack_conn_id=SLACK,
+        )
+        report_dead_letters >> send_report
+
+    archived >> score_messages
+    score_messages >> messages
+    messages >> Label("new messages") >> importers
+    messages >> Label("none") >> send_report
+    wait_for_queue_to_drain >> report_dead_letters
