@@ -1,0 +1,108 @@
+"""Which keys differ by more than they may, and between which stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance
+from airflow_agari_provider.discrepancy.table import DiscrepancyTable, cell_text, percentage
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    One key that one comparison finds beyond its tolerance.
+
+    :param difference: messages; positive is lost, negative is duplicated.
+    :param percent: of the comparison's base, as the table shows it.
+    :param first_step: the first two neighbouring stages between which the count moved that way.
+    :param first_difference: messages between those two.
+    :param missing_in: stages that have nothing of the key.
+    """
+
+    key: str
+    comparison: str
+    base: str
+    other: str
+    difference: int
+    percent: float | str
+    first_step: tuple[str, str]
+    first_difference: int
+    missing_in: tuple[str, ...]
+    tolerance: Tolerance
+
+    def __str__(self) -> str:
+        text = f"{self.key}: {_moved(self.difference)} between {self.base} and {self.other} ({self._percent_text})"
+        if self.first_step != (self.base, self.other):
+            text += f", first {abs(self.first_difference):,} between {self.first_step[0]} and {self.first_step[1]}"
+        if self.missing_in:
+            text += f", missing in {', '.join(self.missing_in)}"
+        return f"{text}; allowed {self.tolerance}"
+
+    @property
+    def _percent_text(self) -> str:
+        return self.percent if isinstance(self.percent, str) else f"{cell_text(abs(self.percent))} %"
+
+
+def find_discrepancies(
+    table: DiscrepancyTable, tolerance: Tolerance, tolerances: Mapping[str, Tolerance]
+) -> list[Finding]:
+    """
+    Every key and comparison beyond its tolerance, the largest difference first.
+
+    :param tolerance: of comparisons without their own.
+    :param tolerances: key -> tolerance that replaces any other for this key.
+    """
+    findings = [
+        finding
+        for key in table.keys
+        for finding in _of_key(table, key, table.counts_of(key), tolerances.get(key), tolerance)
+    ]
+    return sorted(findings, key=lambda finding: -abs(finding.difference))
+
+
+def _of_key(
+    table: DiscrepancyTable, key: str, counts: Mapping[str, int], own: Tolerance | None, general: Tolerance
+) -> Iterator[Finding]:
+    for comparison in table.comparisons:
+        limit = own or comparison.tolerance or general
+        difference = counts[comparison.base] - counts[comparison.other]
+        whole = counts[comparison.percent_of or comparison.base]
+        volume = max(counts[stage] for stage in comparison.stages)
+        if not _is_judged(comparison, counts) or limit.allows(difference, whole, volume):
+            continue
+        step = _first_step(table, comparison, counts)
+        yield Finding(
+            key=key,
+            comparison=comparison.name,
+            base=comparison.base,
+            other=comparison.other,
+            difference=difference,
+            percent=percentage(difference, whole),
+            first_step=step,
+            first_difference=counts[step[0]] - counts[step[1]],
+            missing_in=tuple(table.missing_in(key)),
+            tolerance=limit,
+        )
+
+
+def _is_judged(comparison: Comparison, counts: Mapping[str, int]) -> bool:
+    if comparison.judge == "gain":
+        return counts[comparison.other] > counts[comparison.base] or counts[comparison.other] == 0
+    return comparison.judge == "difference"
+
+
+def _first_step(table: DiscrepancyTable, comparison: Comparison, counts: Mapping[str, int]) -> tuple[str, str]:
+    stages = list(table.counts)
+    start, end = stages.index(comparison.base), stages.index(comparison.other)
+    lost = counts[comparison.base] > counts[comparison.other]
+    for earlier, later in pairwise(stages[start : end + 1]):
+        if counts[earlier] != counts[later] and (counts[earlier] > counts[later]) == lost:
+            return earlier, later
+    return comparison.base, comparison.other
+
+
+def _moved(difference: int) -> str:
+    return f"lost {difference:,}" if difference > 0 else f"gained {-difference:,}"

@@ -1,0 +1,120 @@
+"""What every form of the report says: header, verdict, which rows are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from airflow_agari_provider.discrepancy.findings import Finding
+from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable
+
+SHOWN_ROWS = 50  # in a mail or a log; more is not read. The CSV has all of them
+XCOM_ROWS = 1000  # up to here the result holds every row, about 100 kB; beyond, the shown ones
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """
+    A first reading that found discrepancies, so that the counts were read again.
+
+    :param keys: discrepant keys of the first reading, where that is still known.
+    :param wait: time between the readings.
+    """
+
+    keys: int | None
+    wait: timedelta
+
+    def __str__(self) -> str:
+        did = "Some" if self.keys is None else f"{self.keys:,}"
+        return f"{did} did at first; counted again after {self.wait}."
+
+
+@dataclass(frozen=True)
+class DiscrepancyReport:
+    """
+    A table and its findings, in the words of one run.
+
+    :param run: who completed what, such as ``ep_telemetry_v2 on etl-00 completed 2016-02-03 00:00:00``.
+    :param title: what the report is, with its environment.
+    :param window: what was counted, usually a day or an hour.
+    :param facts: further figures of the header, name -> value.
+    :param log_url: page of the task's log.
+    """
+
+    table: DiscrepancyTable
+    findings: Sequence[Finding]
+    run: str
+    title: str
+    window: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    recheck: Recheck | None = None
+    log_url: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """First line of a message: the run and how it ended."""
+        return f"{self.run} {'with High Discrepancies' if self.findings else 'successfully'}"
+
+    @property
+    def header(self) -> str:
+        """Title, window and the totals that size the run; of the messages, those that were aggregated."""
+        stage = "Agg" if "Agg" in self.table.counts else next(iter(self.table.counts))
+        name = {"Msgs": "Messages"}.get(self.table.unit, self.table.unit)
+        figures = {**self.facts, name: str(sum(self.table.counts[stage].values()))}
+        return f"{self.title} {self.window}: " + ", ".join(f"{name} {figure}" for name, figure in figures.items())
+
+    @property
+    def summary(self) -> str:
+        """How many keys differ, in the same words when none does."""
+        text = f"{self.discrepant:,} of {len(self.table.keys):,} keys differ by more than allowed."
+        return f"{text} {self.recheck}" if self.recheck else text
+
+    @cached_property
+    def discrepant(self) -> int:
+        """Number of keys with a finding."""
+        return len({finding.key for finding in self.findings})
+
+    @cached_property
+    def worst_keys(self) -> list[str]:
+        """The keys a reader should see first: by their largest finding, then by their largest difference."""
+        rank = {key: place for place, key in enumerate(dict.fromkeys(finding.key for finding in self.findings))}
+        return sorted(self.table.keys, key=lambda key: (rank.get(key, len(rank)), -self._largest_difference(key)))
+
+    @cached_property
+    def shown_keys(self) -> list[str]:
+        """All keys in their order, or the worst of them where there are many."""
+        return self.table.keys if len(self.table.keys) <= SHOWN_ROWS else self.worst_keys[:SHOWN_ROWS]
+
+    @property
+    def left_out(self) -> str:
+        """Sentence about the rows that are not shown; empty when all are."""
+        if len(self.table.keys) <= SHOWN_ROWS:
+            return ""
+        return f"The {SHOWN_ROWS} rows with the largest loss of {len(self.table.keys):,}; the totals are of all."
+
+    def result(self, text: str) -> dict[str, Any]:
+        """
+        What the task returns: small, and of types that any XCom backend keeps.
+
+        :param text: the report as plain text.
+        """
+        table = self.table
+        rows: list[list[Cell]] = table.rows(table.keys if len(table.keys) <= XCOM_ROWS else self.shown_keys)
+        return {
+            "verdict": "high discrepancies" if self.findings else "ok",
+            "keys": len(table.keys),
+            "discrepant": self.discrepant,
+            "columns": table.columns,
+            "rows": rows,
+            "totals": table.totals,
+            "findings": [str(finding) for finding in self.findings[:SHOWN_ROWS]],
+            "text": text,
+        }
+
+    def _largest_difference(self, key: str) -> int:
+        counts = self.table.counts_of(key)
+        judged = [each for each in self.table.comparisons if each.judge != "nothing"] or self.table.comparisons
+        return max((abs(counts[each.base] - counts[each.other]) for each in judged), default=0)

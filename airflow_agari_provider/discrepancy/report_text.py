@@ -1,0 +1,41 @@
+"""The report as plain text: for the log, the mail's text part and XCom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_agari_provider.discrepancy.report import SHOWN_ROWS, DiscrepancyReport
+from airflow_agari_provider.discrepancy.table import Cell, cell_text
+
+
+def text_report(report: DiscrepancyReport) -> str:
+    """Header, verdict, findings and the table with its totals."""
+    shown = report.table.rows(report.shown_keys)
+    parts = [
+        report.header,
+        report.summary,
+        *(f"- {one_line(str(finding))}" for finding in report.findings[:SHOWN_ROWS]),
+        "",
+        text_table(report.table.columns, [*shown, report.table.totals]),
+        report.left_out,
+    ]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def text_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """Columns under their headings: numbers to the right, the first and the last column to the left."""
+    lines = [[one_line(cell_text(cell)) for cell in line] for line in (columns, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    left = {0, len(widths) - 1}
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place in left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def one_line(text: str) -> str:
+    """Text with its control characters spelled out, so that data cannot forge a line of a log or a message."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, default_comparisons
+from airflow_agari_provider.discrepancy.findings import find_discrepancies
+from airflow_agari_provider.discrepancy.table import DiscrepancyTable
+
+
+def findings(counts, tolerance=Tolerance(), tolerances=None, comparisons=None):  # noqa: B008
+    table = DiscrepancyTable(counts, comparisons or default_comparisons(list(counts)))
+    return find_discrepancies(table, tolerance, tolerances or {})
+
+
+@pytest.mark.parametrize(
+    ("agg", "db", "found"),
+    [
+        ({"5": 0}, {"5": 0}, []),
+        ({}, {}, []),
+        ({"5": 10}, {"5": 10}, []),
+        ({}, {"5": 3}, ["5: gained 3 between Agg and DB (new), missing in Agg; allowed 0 and 0.0 %"]),
+        ({"5": 3}, {}, ["5: lost 3 between Agg and DB (100.0 %), missing in DB; allowed 0 and 0.0 %"]),
+        (
+            {"5": 3},
+            {"6": 3},
+            [
+                "5: lost 3 between Agg and DB (100.0 %), missing in DB; allowed 0 and 0.0 %",
+                "6: gained 3 between Agg and DB (new), missing in Agg; allowed 0 and 0.0 %",
+            ],
+        ),
+        ({"5": 266}, {"5": 340}, ["5: gained 74 between Agg and DB (27.8 %); allowed 0 and 0.0 %"]),
+        ({"5": 108_084}, {"5": 108_080}, ["5: lost 4 between Agg and DB (0.004 %); allowed 0 and 0.0 %"]),
+    ],
+    ids=["0 and 0", "nothing", "equal", "new", "gone", "equal sums", "duplicates", "tiny"],
+)
+def test_edges(agg, db, found):
+    assert [str(finding) for finding in findings({"Agg": agg, "DB": db})] == found
+
+
+@pytest.mark.parametrize(
+    ("db", "is_found"),
+    [(1000, False), (990, False), (995, False), (989, True), (1010, False), (1011, True), (0, True)],
+)
+def test_a_difference_is_found_only_beyond_both_limits(db, is_found):
+    tolerance = Tolerance(count=10, percent=0.5)
+    assert bool(findings({"Agg": {"5": 1000}, "DB": {"5": db}}, tolerance)) is is_found
+
+
+@pytest.mark.parametrize(
+    ("percent", "lost", "is_found"),
+    [(0.1, 1, False), (0.1, 2, True), (0.3, 3, False), (0.7, 7, False), (100.0, 1000, False)],
+)
+def test_exactly_the_allowed_percentage_is_allowed(percent, lost, is_found):
+    assert bool(findings({"Agg": {"5": 1000}, "DB": {"5": 1000 - lost}}, Tolerance(percent=percent))) is is_found
+
+
+def test_a_key_below_the_minimum_volume_is_not_judged_but_one_that_lost_its_volume_is():
+    tolerance = Tolerance(min_volume=100)
+    found = findings({"Agg": {"small": 99, "large": 100}, "DB": {}}, tolerance)
+    assert [finding.key for finding in found] == ["large"]
+
+
+def test_a_new_key_is_judged_by_the_absolute_limit_alone():
+    found = findings({"Agg": {}, "DB": {"5": 10, "6": 11}}, Tolerance(count=10, percent=100.0))
+    assert [finding.key for finding in found] == ["6"]
+
+
+def test_a_key_of_its_own_tolerance_is_judged_by_that():
+    counts = {"Agg": {"5": 100, "6": 100, "7": 100}, "DB": {"5": 90, "6": 90, "7": 99}}
+    found = findings(counts, Tolerance(count=5), {"5": Tolerance(count=10), "7": Tolerance()})
+    assert [str(finding) for finding in found] == [
+        "6: lost 10 between Agg and DB (10.0 %); allowed 5 and 0.0 %",
+        "7: lost 1 between Agg and DB (1.0 %); allowed 0 and 0.0 %",
+    ]
+
+
+def test_a_comparison_over_several_stages_names_the_first_that_lost():
+    found = findings(
+        {"Sent": {"5": 9000}, "Queued": {"5": 9000}, "Scored": {"5": 7796}, "Stored": {"5": 7790}},
+        comparisons=[Comparison("Lost", "Sent", "Stored")],
+    )
+    assert [str(finding) for finding in found] == [
+        "5: lost 1,210 between Sent and Stored (13.4 %), first 1,204 between Queued and Scored; allowed 0 and 0.0 %"
+    ]
+
+
+def test_the_largest_difference_comes_first_whether_lost_or_gained():
+    found = findings({"Agg": {"1": 10, "2": 10, "3": 10}, "DB": {"1": 9, "2": 30, "3": 5}})
+    assert [finding.key for finding in found] == ["2", "3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("collector", "agg", "db", "found"),
+    [
+        (340, 266, 266, []),
+        (340, 1, 1, []),
+        (340, 0, 0, ["Skipped"]),
+        (340, 680, 680, ["Skipped"]),
+        (0, 5, 5, ["Skipped"]),
+        (340, 266, 265, ["Discrepancy"]),
+    ],
+    ids=["some skipped", "most skipped", "all gone", "scored twice", "from nowhere", "not loaded"],
+)
+def test_messages_may_be_skipped_on_purpose_but_not_all_of_a_key_and_none_be_added(collector, agg, db, found):
+    counts = {"Collector": {"5": collector}, "Agg": {"5": agg}, "DB": {"5": db}, "NRT DB": {}}
+    assert [finding.comparison for finding in findings(counts)] == found
+
+
+KEYS = [str(number) for number in range(8)]
+COUNTS = st.dictionaries(st.sampled_from(KEYS), st.integers(1, 10**9), min_size=1)
+
+
+@given(counts=COUNTS, data=st.data(), names=st.sampled_from([("Collector", "Agg", "DB"), ("A", "B"), ("A", "B", "C")]))
+def test_any_groups_that_any_stages_lack_are_found_and_nothing_else_is(counts, data, names):
+    removed = {name: data.draw(st.sets(st.sampled_from(sorted(counts))), label=name) for name in names}
+    stages = {name: {key: counts[key] for key in counts if key not in removed[name]} for name in names}
+    lacking = {key: {name for name in names if key in removed[name]} for key in counts}
+    expected = {key: lacks for key, lacks in lacking.items() if lacks and lacks != set(names)}
+    assert {finding.key: set(finding.missing_in) for finding in findings(stages)} == expected
