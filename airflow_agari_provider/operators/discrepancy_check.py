@@ -1,0 +1,268 @@
+"""Count the same messages at every stage of a pipeline, and say where some were lost."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_agari_provider.airflow_compat import AirflowException, BaseHook, BaseOperator, default_deferrable
+from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, check_names, default_comparisons
+from airflow_agari_provider.discrepancy.counts import UnusableCounts, counts_from_rows, counts_from_value, key_text
+from airflow_agari_provider.discrepancy.findings import find_discrepancies
+from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
+from airflow_agari_provider.discrepancy.report_text import text_report
+from airflow_agari_provider.discrepancy.table import DiscrepancyTable
+from airflow_agari_provider.discrepancy.verdict import HighDiscrepancies, ReportNotDelivered
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.airflow_compat import Context
+
+__all__ = ["Comparison", "DiscrepancyCheckOperator", "Stage", "Tolerance"]
+
+
+class Stage(dict[str, Any]):
+    """
+    Where the counts of one stage come from: a query, or another task.
+
+    It is a dict so that Airflow renders its templates, and finds the tasks whose output it names.
+
+    :param name: heading in the report, such as ``DB``.
+    :param sql: query that returns (key, count) rows, or a ``.sql`` file with it; needs ``conn_id``.
+    :param conn_id: connection of any database whose hook is a ``DbApiHook``.
+    :param counts: ``{key: count}``, several of them to add up, a task's output, or a template that gives these.
+    """
+
+    def __init__(
+        self, name: str, *, sql: str | None = None, conn_id: str | None = None, counts: Any | None = None
+    ) -> None:
+        if (sql is None) == (counts is None) or (sql is None) != (conn_id is None):
+            raise ValueError(f"Stage {name!r} needs either sql and conn_id, or counts.")
+        super().__init__(name=name, sql=sql, conn_id=conn_id, counts=counts)
+
+
+class DiscrepancyCheckOperator(BaseOperator):
+    """
+    Compare per-key counts of several stages; report by mail, alert in Slack, fail.
+
+    With stages named ``Collector``, ``Agg``, ``DB`` and perhaps ``NRT DB``, the comparisons default to the report that
+    Agari published; with any others, each stage is compared with the next.
+
+    :param stages: two or more, in the order of the pipeline.
+    :param comparisons: differences to show and to judge.
+    :param tolerance: what may differ without being a discrepancy.
+    :param tolerances: key -> tolerance of that key alone, in place of every other.
+    :param notes: key -> text for the last column.
+    :param title: what the report is about.
+    :param environment: such as ``EP_STAGE``; stands before the title.
+    :param window: what was counted, for the report's header; the run's logical date when not given.
+    :param facts: further figures for the report's header, name -> value.
+    :param key_name: heading of the first column.
+    :param unit: what is counted; follows the stages' names in the headings.
+    :param on_discrepancy: ``"fail"`` fails the task, without retry, once everybody is told; ``"alert"`` only tells.
+    :param recheck_after: on a discrepancy, wait this long and count once more before telling anybody, for databases
+        that are still catching up; ``None`` tells at once. Stages that are not queries keep their counts.
+    :param email_to: addresses that get the report after every run.
+    :param email_from: sender; the SMTP connection's ``from_email`` when not given.
+    :param smtp_conn_id: connection to the mail server.
+    :param slack_conn_id: connection (``slack`` or ``slackwebhook``) that gets the alert, only on a discrepancy.
+    :param slack_channel: channel of the alert; only with an API token.
+    :param deferrable: wait for the recheck in the triggerer rather than in a worker's slot.
+
+    Returns ``{"verdict": "ok" | "high discrepancies", "keys", "discrepant", "columns", "rows", "totals", "findings",
+    "text"}``; with more than 1,000 keys ``rows`` holds the 50 worst. It is pushed also when the task fails.
+
+    A mail or Slack server that is down never hides the verdict. Without a discrepancy the task then succeeds with an
+    error in its log; with one, a message that did not arrive fails the task (for a retry, where ``on_discrepancy`` is
+    ``"alert"``).
+    """
+
+    template_fields: Sequence[str] = (
+        "stages",
+        "notes",
+        "title",
+        "environment",
+        "window",
+        "facts",
+        "email_to",
+        "email_from",
+        "smtp_conn_id",
+        "slack_conn_id",
+        "slack_channel",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers = {"stages": "json"}  # noqa: RUF012 (Airflow's own form)
+
+    def __init__(
+        self,
+        *,
+        stages: Sequence[Stage],
+        comparisons: Sequence[Comparison] | None = None,
+        tolerance: Tolerance = Tolerance(),  # noqa: B008 (immutable)
+        tolerances: Mapping[Any, Tolerance] | None = None,
+        notes: Mapping[Any, str] | None = None,
+        title: str = "Message counts",
+        environment: str | None = None,
+        window: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        key_name: str = "Org_ID",
+        unit: str = "Msgs",
+        on_discrepancy: Literal["fail", "alert"] = "fail",
+        recheck_after: timedelta | None = None,
+        email_to: str | Sequence[str] | None = None,
+        email_from: str | None = None,
+        smtp_conn_id: str = "smtp_default",
+        slack_conn_id: str | None = None,
+        slack_channel: str | None = None,
+        deferrable: bool = default_deferrable(),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if on_discrepancy not in ("fail", "alert"):
+            raise ValueError(f"on_discrepancy is 'fail' or 'alert', not {on_discrepancy!r}.")
+        self.stages = stages
+        self.comparisons = comparisons
+        self.tolerance = tolerance
+        self.tolerances = tolerances
+        self.notes = notes
+        self.title = title
+        self.environment = environment
+        self.window = window
+        self.facts = facts
+        self.key_name = key_name
+        self.unit = unit
+        self.on_discrepancy = on_discrepancy
+        self.recheck_after = recheck_after
+        self.email_to = email_to
+        self.email_from = email_from
+        self.smtp_conn_id = smtp_conn_id
+        self.slack_conn_id = slack_conn_id
+        self.slack_channel = slack_channel
+        self.deferrable = deferrable
+        check_names([stage["name"] for stage in stages], comparisons or ())
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        report = self._count(context)
+        if not (report.findings and self.recheck_after and any(stage["sql"] for stage in self.stages)):
+            return self._conclude(context, report)
+        self.log.warning("%s Counting again in %s before anybody is told", report.summary, self.recheck_after)
+        if self.deferrable:
+            from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+            self.defer(
+                trigger=TimeDeltaTrigger(self.recheck_after),
+                method_name="execute_recheck",
+                kwargs={"discrepant_keys": report.discrepant},
+            )
+        time.sleep(self.recheck_after.total_seconds())
+        return self.execute_recheck(context, discrepant_keys=report.discrepant)
+
+    def execute_recheck(
+        self, context: Context, event: Any = None, discrepant_keys: int | None = None
+    ) -> dict[str, Any]:
+        """
+        Count again after the wait; this second reading is the verdict.
+
+        :param event: of the trigger; says nothing.
+        :param discrepant_keys: of the first reading; ``airflow dags test`` does not hand it on.
+        """
+        assert self.recheck_after is not None
+        return self._conclude(context, self._count(context, Recheck(discrepant_keys, self.recheck_after)))
+
+    def _count(self, context: Context, recheck: Recheck | None = None) -> DiscrepancyReport:
+        with no_retry(UnusableCounts):
+            counts = {stage["name"]: self._counts_of(stage) for stage in self.stages}
+        table = DiscrepancyTable(
+            counts=counts,
+            comparisons=self.comparisons or default_comparisons(list(counts)),
+            notes={key_text(key): str(note) for key, note in (self.notes or {}).items()},
+            key_name=self.key_name,
+            unit=self.unit,
+        )
+        tolerances = {key_text(key): tolerance for key, tolerance in (self.tolerances or {}).items()}
+        completed = _moment_of_run(context)
+        ti = context["ti"]
+        return DiscrepancyReport(
+            table=table,
+            findings=find_discrepancies(table, self.tolerance, tolerances),
+            run=f"{ti.dag_id} on {getattr(ti, 'hostname', None) or socket.getfqdn()} completed {completed}",
+            title=f"{self.environment} {self.title}" if self.environment else self.title,
+            window=self.window or completed,
+            facts={name: str(value) for name, value in (self.facts or {}).items()},
+            recheck=recheck,
+            log_url=getattr(ti, "log_url", None),
+        )
+
+    def _counts_of(self, stage: Mapping[str, Any]) -> dict[str, int]:
+        if not stage["sql"]:
+            return counts_from_value(stage["name"], stage["counts"])
+        rows = BaseHook.get_connection(stage["conn_id"]).get_hook().get_records(stage["sql"])
+        return counts_from_rows(stage["name"], rows)
+
+    def _conclude(self, context: Context, report: DiscrepancyReport) -> dict[str, Any]:
+        text = text_report(report)
+        self.log.log(logging.WARNING if report.findings else logging.INFO, "%s\n%s", report.subject, text)
+        result = report.result(text)
+        undelivered = self._deliver(report, text)
+        if report.findings and (self.on_discrepancy == "fail" or undelivered):
+            if self.do_xcom_push:
+                context["ti"].xcom_push(key="return_value", value=result)
+            if self.on_discrepancy == "alert":
+                raise ReportNotDelivered(report.run, undelivered)
+            with no_retry(HighDiscrepancies):
+                raise HighDiscrepancies(report.run, len(report.findings), str(report.findings[0]), undelivered)
+        return result
+
+    def _deliver(self, report: DiscrepancyReport, text: str) -> list[str]:
+        """Send what is due; the channels that failed, each with an error in the log."""
+        from slack_sdk.errors import SlackClientError
+
+        channels: dict[str, Callable[[], None]] = {}
+        if self.email_to:
+            channels["mail"] = lambda: self._send_mail(report, text)
+        if self.slack_conn_id and report.findings:
+            channels["Slack"] = lambda: self._post_to_slack(report)
+        undelivered = []
+        for channel, send in channels.items():
+            try:
+                send()
+            # no server, no permission, no such connection; SMTP errors are OSErrors
+            except (OSError, http.client.HTTPException, AirflowException, SlackClientError) as error:
+                self.log.error("The report could not be sent by %s: %s: %s", channel, type(error).__name__, error)
+                undelivered.append(channel)
+        return undelivered
+
+    def _send_mail(self, report: DiscrepancyReport, text: str) -> None:
+        from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+        from airflow_agari_provider.discrepancy.report_mail import addresses, mail_report
+
+        recipients = addresses(self.email_to or [])
+        with SmtpHook(smtp_conn_id=self.smtp_conn_id) as hook:
+            sender = self.email_from or hook.from_email
+            if not sender:
+                raise AirflowException(
+                    f"no sender: give email_from, or from_email in the extra of connection {self.smtp_conn_id}"
+                )
+            # The hook's own send_email_smtp knows neither a text part nor an attachment that is not a file
+            hook._smtp_client.send_message(mail_report(report, text, sender, recipients), to_addrs=recipients)
+        self.log.info("Sent the report to %s", ", ".join(recipients))
+
+    def _post_to_slack(self, report: DiscrepancyReport) -> None:
+        from airflow_agari_provider.discrepancy.report_slack import slack_alert
+        from airflow_agari_provider.notifications.slack_message import post_to_slack
+
+        assert self.slack_conn_id is not None
+        post_to_slack(self.slack_conn_id, slack_alert(report), channel=self.slack_channel)
+
+
+def _moment_of_run(context: Context) -> str:
+    """The run's logical date, in UTC; a run without one (of an asset, or on Airflow 3 by hand) has a ``run_after``."""
+    run = context["dag_run"]
+    moment: datetime = run.logical_date or run.run_after
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email import policy
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, BaseOperator, TaskDeferred
+from airflow_agari_provider.discrepancy.verdict import ReportNotDelivered
+from airflow_agari_provider.operators.discrepancy_check import (
+    Comparison,
+    DiscrepancyCheckOperator,
+    Stage,
+    Tolerance,
+)
+
+PUBLISHED_CSV = Path(__file__).parents[1] / "discrepancy" / "discrepancy_2016-04-28.csv"
+RUN = "ep_telemetry_v2 on etl-00.ep-old.prod.agari.com completed 2016-02-03 00:00:00"
+
+
+class FakeTaskInstance(SimpleNamespace):
+    """What Airflow hands to ``execute``, as far as the operator uses it."""
+
+    def xcom_push(self, key, value):
+        self.pushed[key] = value
+
+    def xcom_pull(self, task_ids=None, **kwargs):
+        return self.outputs[task_ids]
+
+
+@pytest.fixture
+def context():
+    ti = FakeTaskInstance(
+        dag_id="ep_telemetry_v2",
+        task_id="check",
+        run_id="run",
+        map_index=-1,
+        hostname="etl-00.ep-old.prod.agari.com",
+        log_url="http://airflow/log",
+        outputs={},
+        pushed={},
+    )
+    return {"ti": ti, "dag_run": SimpleNamespace(logical_date=datetime(2016, 2, 3, tzinfo=UTC)), "ds": "2016-02-03"}
+
+
+def free_port():
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def mails(monkeypatch):
+    """Mails that a real SMTP server took; ``smtp_default`` leads there."""
+    from aiosmtpd.controller import Controller
+
+    class Keeper(list):
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802 (aiosmtpd's name)
+            self.append((envelope.rcpt_tos, BytesParser(policy=policy.default).parsebytes(envelope.content)))
+            return "250 OK"
+
+    kept = Keeper()
+    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(controller.port))
+    yield kept
+    controller.stop()
+
+
+def smtp_connection(port):
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com", "retry_limit": 0}
+    return json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})
+
+
+@pytest.fixture
+def slack_posts(monkeypatch):
+    """Bodies posted to a webhook, to which the connection ``slack`` leads."""
+    bodies = []
+
+    class Keeper(BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keeper)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK", slack_connection(server.server_port))
+    yield bodies
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def slack_connection(port):
+    return json.dumps({"conn_type": "slackwebhook", "host": f"http://127.0.0.1:{port}", "password": "T0/B0/secret"})
+
+
+@pytest.fixture
+def database(postgres_uri, monkeypatch):
+    """Connection of a PostgreSQL database, to which ``airflow`` connects as ``target``."""
+    import psycopg2
+
+    parts = urlsplit(postgres_uri)
+    fields = {"host": parse_qs(parts.query)["host"][0], "login": parts.username, "schema": parts.path.lstrip("/")}
+    monkeypatch.setenv("AIRFLOW_CONN_TARGET", json.dumps({"conn_type": "postgres", **fields}))
+    with closing(psycopg2.connect(postgres_uri)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("create table scored (org_id int, messages numeric)")
+            yield cursor
+
+
+def check(**arguments):
+    return DiscrepancyCheckOperator(
+        task_id="check", **{"stages": [Stage("Agg", counts={}), Stage("DB", counts={})], **arguments}
+    )
+
+
+def lossy(**arguments):
+    return check(
+        stages=[Stage("Agg", counts={"5": 9000, "7": 3}), Stage("DB", counts={5: 7796, 7: 3})],
+        slack_conn_id="slack",
+        email_to="ops@example.com; dev@example.com",
+        **arguments,
+    )
+
+
+def test_the_published_day_comes_out_cell_by_cell(context, mails):
+    heading, *lines = PUBLISHED_CSV.read_text().splitlines()
+    cells = [dict(zip(heading.split(","), line.split(","), strict=True)) for line in lines]
+    stages = [
+        Stage(stage, counts={row["Org_ID"]: int(row[f"{stage} Msgs"]) for row in cells})
+        for stage in ("Collector", "Agg", "DB", "NRT DB")
+    ]
+    operator = check(
+        stages=stages, environment="EP_STAGE", window="2016-04-28", facts={"RDAs": 22058}, email_to="ops@example.com"
+    )
+    result = operator.execute(context)
+    assert result["verdict"] == "ok"
+    assert [[str(cell) for cell in row] for row in result["rows"]] == [line.split(",") for line in lines]
+    assert result["columns"] == heading.split(",")
+    assert result["totals"] == ["Total", 273647, 261254, 261254, 0, 0.0, 698, 260556, 95.2, 12393, ""]
+    assert json.loads(json.dumps(result)) == result
+    ((recipients, mail),) = mails
+    assert recipients == ["ops@example.com"]
+    assert mail["From"] == "airflow@example.com"
+    assert mail["Subject"] == RUN + " successfully"
+    assert mail.get_body(("plain",)).get_content().splitlines() == result["text"].splitlines()
+    header = "<h2>EP_STAGE Message counts 2016-04-28: RDAs 22058, Messages 261254</h2>"
+    assert header in mail.get_body(("html",)).get_content()
+    (attachment,) = mail.iter_attachments()
+    assert attachment.get_content() == PUBLISHED_CSV.read_text()
+
+
+def test_a_discrepancy_is_mailed_and_posted_and_then_fails_the_task_for_good(context, mails, slack_posts):
+    with pytest.raises(AirflowFailException, match="lost 1,204 between Agg and DB"):
+        lossy().execute(context)
+    ((recipients, mail),) = mails
+    assert recipients == ["ops@example.com", "dev@example.com"]
+    assert mail["Subject"] == RUN + " with High Discrepancies"
+    (body,) = slack_posts
+    assert body["text"].split("\n")[0] == RUN + " with High Discrepancies"
+    assert "• 5: lost 1,204 between Agg and DB (13.4 %)" in body["text"]
+    assert "<http://airflow/log|Log of the task>" in body["text"]
+    result = context["ti"].pushed["return_value"]
+    assert (result["verdict"], result["keys"], result["discrepant"]) == ("high discrepancies", 2, 1)
+
+
+def test_an_alert_tells_and_lets_the_task_succeed(context, mails, slack_posts):
+    result = lossy(on_discrepancy="alert").execute(context)
+    assert result["verdict"] == "high discrepancies"
+    assert (len(mails), len(slack_posts)) == (1, 1)
+
+
+def test_slack_is_silent_and_the_mail_comes_when_all_is_within_tolerance(context, mails, slack_posts):
+    result = lossy(tolerances={5: Tolerance(count=1204)}).execute(context)
+    assert result["verdict"] == "ok"
+    assert (len(mails), slack_posts) == (1, [])
+
+
+@pytest.fixture
+def servers_that_are_down(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(free_port()))
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK", slack_connection(free_port()))
+
+
+@pytest.mark.parametrize(
+    ("on_discrepancy", "error"), [("fail", AirflowFailException), ("alert", ReportNotDelivered)], ids=str
+)
+@pytest.mark.usefixtures("servers_that_are_down")
+def test_a_discrepancy_nobody_could_be_told_fails_the_task_and_its_result_stays(context, on_discrepancy, error):
+    with pytest.raises(error, match="could not be sent by mail and Slack"):
+        lossy(on_discrepancy=on_discrepancy).execute(context)
+    assert context["ti"].pushed["return_value"]["discrepant"] == 1
+
+
+def test_a_mail_server_that_is_down_does_not_keep_slack_from_being_told(context, slack_posts, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(free_port()))
+    with pytest.raises(ReportNotDelivered, match="could not be sent by mail:"):
+        lossy(on_discrepancy="alert").execute(context)
+    assert len(slack_posts) == 1
+
+
+@pytest.mark.parametrize("connection", ["down", "unknown", "without a sender"])
+def test_a_report_of_nothing_lost_that_cannot_be_mailed_leaves_the_task_a_success(
+    context, connection, monkeypatch, mails
+):
+    if connection == "down":
+        monkeypatch.setenv("AIRFLOW_CONN_OTHER", smtp_connection(free_port()))
+    elif connection == "without a sender":
+        there = json.loads(os.environ["AIRFLOW_CONN_SMTP_DEFAULT"])
+        del there["extra"]["from_email"]
+        monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(there))
+    operator = check(
+        stages=[Stage("Agg", counts={"5": 1}), Stage("DB", counts={"5": 1})],
+        email_to="ops@example.com",
+        smtp_conn_id="other",
+    )
+    assert operator.execute(context)["verdict"] == "ok"
+    assert mails == []
+
+
+def test_counts_come_out_of_a_database_with_its_own_number_types(context, database):
+    database.execute("insert into scored values (5, 2), (5, 3), (12, 4), (null, 1)")
+    operator = check(
+        stages=[
+            Stage("Agg", counts={"5": 5, "12": 4}),
+            Stage("DB", sql="select org_id, sum(messages) from scored group by org_id", conn_id="target"),
+        ],
+        on_discrepancy="alert",
+    )
+    result = operator.execute(context)
+    assert result["rows"] == [
+        ["12", 4, 4, 0, 0.0, ""],
+        ["5", 5, 5, 0, 0.0, ""],
+        ["null", 0, 1, -1, "new", "missing in Agg"],
+    ]
+    assert result["findings"] == ["null: gained 1 between Agg and DB (new), missing in Agg; allowed 0 and 0.0 %"]
+
+
+@pytest.mark.skipif(
+    not importlib.util.find_spec("airflow.providers.sqlite"), reason="needs apache-airflow-providers-sqlite"
+)
+def test_counts_come_out_of_sqlite(context, sqlite_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_TARGET", json.dumps({"conn_type": "sqlite", "host": str(sqlite_path)}))
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        connection.executescript("create table scored (org_id int); insert into scored values (5), (5)")
+    sql = "select org_id, count(*) from scored group by org_id"
+    operator = check(stages=[Stage("Agg", counts={"5": 2}), Stage("DB", sql=sql, conn_id="target")])
+    assert operator.execute(context)["rows"] == [["5", 2, 2, 0, 0.0, ""]]
+
+
+def late(database, **arguments):
+    database.execute("insert into scored values (5, 1)")
+    sql = "select org_id, sum(messages) from scored group by org_id"
+    return check(
+        stages=[Stage("Agg", counts={"5": 3, "7": 1}), Stage("DB", sql=sql, conn_id="target")],
+        recheck_after=timedelta(minutes=5),
+        **arguments,
+    )
+
+
+def test_a_database_that_catches_up_before_the_recheck_alarms_nobody(context, database):
+    operator = late(database, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context)
+    assert deferred.value.method_name == "execute_recheck"
+    wait = deferred.value.trigger.moment - datetime.now(UTC)
+    assert timedelta(minutes=4) < wait <= timedelta(minutes=5)
+    database.execute("insert into scored values (5, 2), (7, 1)")
+    result = operator.execute_recheck(context, event="time", **deferred.value.kwargs)
+    assert result["verdict"] == "ok"
+    assert "0 of 2 keys differ by more than allowed. 2 did at first; counted again after 0:05:00." in result["text"]
+
+
+def test_a_discrepancy_that_stays_after_the_recheck_fails(context, database, monkeypatch):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        database.execute("insert into scored values (5, 2)")
+
+    monkeypatch.setattr("time.sleep", sleep)
+    with pytest.raises(AirflowFailException, match="7: lost 1 between Agg and DB"):
+        late(database, deferrable=False).execute(context)
+    assert slept == [300.0]
+    assert "1 of 2 keys differ by more than allowed. 2 did at first" in context["ti"].pushed["return_value"]["text"]
+
+
+def test_counts_that_cannot_change_are_not_waited_for(context):
+    operator = lossy(recheck_after=timedelta(days=1), deferrable=True)
+    operator.slack_conn_id = operator.email_to = None
+    with pytest.raises(AirflowFailException):
+        operator.execute(context)
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+def test_templates_inside_stages_render_and_the_dag_file_s_stages_stay_as_they_are(context, database, native):
+    context["ti"].outputs["score"] = {"counts": {"scored": {"5": 3}}}
+    stages = [
+        Stage("Agg", counts="{{ ti.xcom_pull(task_ids='score')['counts']['scored'] }}"),
+        Stage("DB", sql="select 5, {{ ds[3:4] }} + 2 -- {{ ds }}", conn_id="{{ 'target' }}"),
+    ]
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), render_template_as_native_obj=native):
+        operator = check(
+            stages=stages,
+            title="of {{ ds }}",
+            notes={5: "on {{ ds }}"},
+            facts={"RDAs": "{{ 7 }}"},
+            on_discrepancy="alert",
+        )
+    operator.render_template_fields(context)
+    result = operator.execute(context)
+    assert result["rows"] == [["5", 3, 8, -5, -166.7, "on 2016-02-03"]]
+    assert "of 2016-02-03 2016-02-03 00:00:00: RDAs 7, Messages 3" in result["text"]
+    assert stages[1]["sql"] == "select 5, {{ ds[3:4] }} + 2 -- {{ ds }}"
+
+
+def test_a_sql_file_beside_the_dag_is_a_template(context, database, tmp_path):
+    (tmp_path / "count.sql").write_text("select 5, count(*) from scored where '{{ ds }}' = '2016-02-03'")
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), template_searchpath=str(tmp_path)):
+        operator = check(stages=[Stage("Agg", counts={5: 0}), Stage("DB", sql="count.sql", conn_id="target")])
+    operator.render_template_fields(context)
+    assert operator.execute(context)["rows"] == [["5", 0, 0, 0, 0.0, ""]]
+
+
+def test_a_task_whose_output_a_stage_takes_runs_before():
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC)):
+        score = BaseOperator(task_id="score")
+        operator = check(stages=[Stage("Agg", counts=score.output), Stage("DB", counts={})])
+    assert operator.upstream_task_ids == {"score"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"stages": [Stage("Agg", counts={})]}, "two or more stages"),
+        ({"comparisons": [Comparison("Loss", "Agg", "Db")]}, r"names the stage\(s\) \['Db'\]"),
+        ({"on_discrepancy": "warn"}, "'fail' or 'alert', not 'warn'"),
+    ],
+    ids=["one stage", "unknown stage", "unknown reaction"],
+)
+def test_what_cannot_work_is_refused_when_the_dag_is_parsed(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        check(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"sql": "select 1"}, {"conn_id": "x"}, {"sql": "s", "conn_id": "c", "counts": {}}], ids=str
+)
+def test_a_stage_is_a_query_or_counts(arguments):
+    with pytest.raises(ValueError, match="Stage 'DB' needs either sql and conn_id, or counts"):
+        Stage("DB", **arguments)
+
+
+def test_unusable_counts_end_the_task_without_retry(context):
+    with pytest.raises(AirflowFailException, match="Stage 'DB' gave no usable counts"):
+        check(stages=[Stage("Agg", counts={}), Stage("DB", counts="None")]).execute(context)
+
+
+def test_a_run_without_a_logical_date_is_named_by_when_it_ran(context):
+    run_after = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
+    context["dag_run"] = SimpleNamespace(logical_date=None, run_after=run_after)
+    assert "Message counts 2026-11-21 07:30:00: Messages 0" in check().execute(context)["text"]
