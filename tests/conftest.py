@@ -47,7 +47,7 @@ os.environ.update(
     }
 )
 
-pytest_plugins = ["tests.fix_aws", "tests.fix_databases"]
+pytest_plugins = ["tests.fix_aws", "tests.fix_databases", "tests.fix_emr"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

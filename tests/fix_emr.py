@@ -1,0 +1,177 @@
+"""An EMR whose steps a test moves by hand, and that can be told to fail."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+LIVE = ("PENDING", "RUNNING", "CANCEL_PENDING")
+REGION = "us-east-1"
+
+
+class EmrWorld:
+    """
+    One account's EMR. Every step in it should belong to one task, so two live ones at a time are recorded as twins.
+
+    :ivar twins: ids of steps that were added while another was live.
+    """
+
+    def __init__(self, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.endpoint = endpoint
+        self.twins: list[str] = []
+        self.calls: list[str] = []
+        self._monkeypatch = monkeypatch
+        self._hands: threading.Thread | None = None
+        self._stop = threading.Event()
+        self.emr = self.connect("emr")
+        self.s3 = self.connect("s3")
+        self._watch_calls()
+
+    def connect(self, service: str, **config: Any) -> Any:
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, config=Config(**config))
+
+    # what a test sets up
+
+    def cluster(self, name: str = "scoring", keep: bool = True, concurrency: int = 1, log_uri: str = "") -> str:
+        instances = {"KeepJobFlowAliveWhenNoSteps": keep, "InstanceCount": 1, "MasterInstanceType": "m5.xlarge"}
+        arguments = {"LogUri": log_uri} if log_uri else {}
+        return str(
+            self.emr.run_job_flow(Name=name, Instances=instances, StepConcurrencyLevel=concurrency, **arguments)[
+                "JobFlowId"
+            ]
+        )
+
+    def add_step(self, cluster_id: str, *arguments: str) -> str:
+        jar = {"Jar": "command-runner.jar", "Args": ["spark-submit", *arguments]}
+        step = {"Name": "x", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
+        step_id = str(self.emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])["StepIds"][0])
+        self.twins.clear()
+        return step_id
+
+    def put_log(self, url: str, text: str) -> None:
+        bucket, key = url.removeprefix("s3://").split("/", 1)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=gzip.compress(text.encode()))
+
+    # what a test sees
+
+    @property
+    def clusters(self) -> dict[str, Any]:
+        from moto.emr.models import emr_backends
+
+        clusters: dict[str, Any] = emr_backends["123456789012"][REGION].clusters
+        return clusters
+
+    @property
+    def steps(self) -> list[Any]:
+        """In the order of submission."""
+        every = [step for cluster in self.clusters.values() for step in cluster.steps]
+        return sorted(every, key=lambda step: step.creation_date_time)
+
+    @property
+    def states(self) -> list[str]:
+        return [step.state for step in self.steps]
+
+    def step(self, step_id: str) -> Any:
+        return next(step for step in self.steps if step.id == step_id)
+
+    # what EMR does
+
+    def end(self, step: Any, state: str = "COMPLETED", **failure_details: str) -> None:
+        if failure_details:
+            step.failure_details = failure_details
+        step.start_date_time = step.start_date_time or datetime.now(UTC) - timedelta(seconds=3)
+        step.end_date_time = datetime.now(UTC)
+        step.state = state
+
+    def work(self, outcome: str = "COMPLETED") -> None:
+        """From now on a thread runs every step, ends it so, and cancels what is to be cancelled."""
+        self._hands = threading.Thread(target=self._run_steps, args=(outcome,), daemon=True)
+        self._hands.start()
+
+    def _run_steps(self, outcome: str) -> None:
+        while not self._stop.wait(0.01):
+            for step in self.steps:
+                if step.state == "CANCEL_PENDING":
+                    self.end(step, "CANCELLED")
+                elif step.state == "RUNNING":
+                    self.end(step, outcome)
+                elif step.state == "PENDING":
+                    step.state = "RUNNING"
+
+    def rest(self) -> None:
+        self._stop.set()
+        if self._hands is not None:
+            self._hands.join()
+        self._stop.clear()
+
+    # what goes wrong
+
+    def fail(self, call: str, times: int = 1, carried_out: bool = False) -> None:
+        """
+        Let the next requests of a kind end with HTTP 500.
+
+        :param call: ``add_job_flow_steps``, for instance.
+        :param carried_out: the request is carried out, and only its answer gets lost.
+        """
+        from moto.emr.responses import ElasticMapReduceResponse
+
+        original, left = getattr(ElasticMapReduceResponse, call), [times]
+
+        def failing(response: Any) -> Any:
+            if left[0] == 0:
+                return original(response)
+            left[0] -= 1
+            if carried_out:
+                original(response)
+            raise RuntimeError(f"{call} fails, as the test wants")
+
+        self._monkeypatch.setattr(ElasticMapReduceResponse, call, failing)
+
+    def before(self, call: str, action: Callable[[], None]) -> None:
+        """Do something once, when the next request of a kind arrives."""
+        from moto.emr.responses import ElasticMapReduceResponse
+
+        original, done = getattr(ElasticMapReduceResponse, call), []
+
+        def acting(response: Any) -> Any:
+            if not done:
+                done.append(True)
+                action()
+            return original(response)
+
+        self._monkeypatch.setattr(ElasticMapReduceResponse, call, acting)
+
+    def _watch_calls(self) -> None:
+        from moto.emr.models import Cluster
+
+        add_steps = Cluster.add_steps
+
+        def watched(cluster: Any, steps: list[Any]) -> Any:
+            crowded = any(state in LIVE for state in self.states)
+            new = add_steps(cluster, steps)
+            if new and crowded:
+                self.twins += [step.id for step in new]
+            return new
+
+        self._monkeypatch.setattr(Cluster, "add_steps", watched)
+
+
+@pytest.fixture
+def emr_world(
+    moto_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[EmrWorld]:
+    from airflow_agari_provider.local.aws import patch_emr
+
+    patch_emr()
+    request.getfixturevalue("aws")  # emptied only now, so that its books are the patched ones
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # every HTTP 500 reaches our code
+    world = EmrWorld(moto_endpoint, monkeypatch)
+    yield world
+    world.rest()
