@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +90,34 @@ def sqlite_path(tmp_path: Path) -> Path:
     path = tmp_path / "target.db"
     sqlite3.connect(path).close()
     return path
+
+
+DATABASES = ("sqlite", "psycopg", "psycopg2", "mysqlclient")
+
+
+@pytest.fixture(params=DATABASES)
+def connect(request: pytest.FixtureRequest) -> Callable[[], Any]:
+    """Opens connections to one empty database, ready for the import; each of our databases and drivers in turn."""
+    from airflow_agari_provider.loaders.dialects import dialect_of
+
+    opened = _opener(request)
+
+    def connect() -> Any:
+        connection = opened()
+        dialect_of(connection).prepare(connection)
+        return connection
+
+    return connect
+
+
+def _opener(request: pytest.FixtureRequest) -> Callable[[], Any]:
+    if request.param == "sqlite":
+        path = request.getfixturevalue("sqlite_path")
+        return lambda: sqlite3.connect(path)
+    if request.param == "mysqlclient":
+        driver = pytest.importorskip("MySQLdb")
+        socket, name = request.getfixturevalue("mariadb_database")
+        return lambda: driver.connect(unix_socket=socket, user="root", db=name)
+    driver = pytest.importorskip(request.param)
+    uri = request.getfixturevalue("postgres_uri")
+    return lambda: driver.connect(uri)

@@ -64,18 +64,18 @@ class ContainerFile:
     def _read_header(self) -> None:
         try:
             if self._exactly(len(MAGIC)) != MAGIC:
-                raise self._bad(0, "this is no Avro object container file")
+                raise self.bad(0, "this is no Avro object container file")
             metadata = dict(self._metadata())
             self._sync = self._exactly(SYNC_BYTES)
         except EOFError:
-            raise self._bad(self.position, "the file ends inside its header") from None
+            raise self.bad(self.position, "the file ends inside its header") from None
         try:
             self.schema: Any = json.loads(metadata["avro.schema"])
             self.codec = metadata.get("avro.codec", b"null").decode()
         except (KeyError, ValueError, RecursionError) as error:
-            raise self._bad(0, f"its header has no schema that can be read ({error!r})") from error
+            raise self.bad(0, f"its header has no schema that can be read ({error!r})") from error
         if self.codec not in CODECS:
-            raise self._bad(0, f"its codec {self.codec!r} is none of {', '.join(CODECS)}")
+            raise self.bad(0, f"its codec {self.codec!r} is none of {', '.join(CODECS)}")
         self._decompress = decompressor_of(self.codec)
 
     def _metadata(self) -> Iterator[tuple[str, bytes]]:
@@ -101,11 +101,11 @@ class ContainerFile:
             except EOFError:
                 raise self._cut_off(start) from None
             if marker != self._sync:
-                raise self._bad(
+                raise self.bad(
                     start, "the block here does not end with the file's sync marker: damaged, or bytes of another file"
                 )
             if records < 0:
-                raise self._bad(start, f"the block here says it holds {records} records")
+                raise self.bad(start, f"the block here says it holds {records} records")
             yield Block(start, records, payload)
 
     def decompressed(self, block: Block) -> bytes:
@@ -113,17 +113,18 @@ class ContainerFile:
         try:
             return self._decompress(block.payload)
         except DamagedPayload as error:
-            raise self._bad(block.offset, f"the block here is damaged: {error}") from error
+            raise self.bad(block.offset, f"the block here is damaged: {error}") from error
 
     def _cut_off(self, start: int) -> BadAvro:
         left = self.position - start
         if left < SMALLEST_BLOCK:
-            return self._bad(
+            return self.bad(
                 start, f"{left} bytes behind the last whole block are no block: added, or the start of a lost one"
             )
-        return self._bad(start, f"the file is truncated: the block that begins here breaks off after {left} bytes")
+        return self.bad(start, f"the file is truncated: the block that begins here breaks off after {left} bytes")
 
-    def _bad(self, offset: int, problem: str) -> BadAvro:
+    def bad(self, offset: int, problem: str) -> BadAvro:
+        """The error that tells of damage in this file."""
         return BadAvro(self.source, offset, problem)
 
     def _exactly(self, size: int) -> bytes:
@@ -136,7 +137,7 @@ class ContainerFile:
     def _size(self, limit: int) -> int:
         size = self._long()
         if not 0 <= size <= limit:
-            raise self._bad(self.position, f"a length of {size} bytes, where at most {limit} make sense: damaged")
+            raise self.bad(self.position, f"a length of {size} bytes, where at most {limit} make sense: damaged")
         return size
 
     def _long(self, first: bytes = b"") -> int:
@@ -149,7 +150,7 @@ class ContainerFile:
             value |= (byte[0] & 0x7F) << shift
             if byte[0] < 0x80:
                 return (value >> 1) ^ -(value & 1)
-        raise self._bad(self.position, "a number of more than ten bytes: damaged")
+        raise self.bad(self.position, "a number of more than ten bytes: damaged")
 
 
 def count_records(stream: Stream, source: str = "the Avro file") -> int:

@@ -1,0 +1,145 @@
+"""Avro schema to table columns: what each field becomes, without a word of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from airflow_agari_provider.avro.schemas import AvroSchema
+from airflow_agari_provider.exceptions import UnimportableObject
+
+Kind = Literal[
+    "null", "boolean", "integer", "long", "float", "double", "bytes", "text", "decimal", "uuid",
+    "date", "time", "instant", "local_time", "json",
+]  # fmt: skip
+
+_PRIMITIVES: dict[str, Kind] = {
+    "null": "null", "boolean": "boolean", "int": "integer", "long": "long", "float": "float", "double": "double",
+    "bytes": "bytes", "string": "text", "fixed": "bytes", "enum": "text",
+    "record": "json", "error": "json", "array": "json", "map": "json",
+}  # fmt: skip
+# By (type, logical type). The nanosecond timestamps stay a number: no database here keeps nanoseconds. A duration stays
+# its 12 bytes. Any other pair is what the specification says of unknown logical types: the plain type.
+_LOGICAL: dict[tuple[str, str], Kind] = {
+    ("bytes", "decimal"): "decimal",
+    ("fixed", "decimal"): "decimal",
+    ("string", "uuid"): "uuid",
+    ("int", "date"): "date",
+    ("int", "time-millis"): "time",
+    ("long", "time-micros"): "time",
+    ("long", "timestamp-millis"): "instant",
+    ("long", "timestamp-micros"): "instant",
+    ("long", "local-timestamp-millis"): "local_time",
+    ("long", "local-timestamp-micros"): "local_time",
+}
+VALUE = "value"  # column of a file whose schema is no record
+
+
+class UnsupportedAvroType(UnimportableObject):
+    """
+    A field that the database could only hold rounded or cut, or not at all.
+
+    :param column: its column.
+    :param problem: why not, as a clause.
+    """
+
+    def __init__(self, column: str, problem: str) -> None:
+        super().__init__(column, problem)
+        self.column = column
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return (
+            f"Column {self.column!r}: {self.problem}. Nothing was loaded; leave the field out with columns=, "
+            "or create the table yourself with a type that holds it."
+        )
+
+
+class MissingFields(UnimportableObject):
+    """
+    Fields that ``columns`` names and the file's schema does not have.
+
+    :param missing: their names.
+    :param available: the fields that there are.
+    """
+
+    def __init__(self, missing: Sequence[str], available: Sequence[str]) -> None:
+        super().__init__(list(missing), list(available))
+        self.missing = list(missing)
+        self.available = list(available)
+
+    def __str__(self) -> str:
+        missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
+        return (
+            f"The file has no field {missing}; it has {available}. "
+            "Nothing was loaded; correct columns=, or give the field a default in reader_schema."
+        )
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    A column that holds every value of an Avro field without loss.
+
+    :param name: in the table.
+    :param field: in the Avro record; None where the file's values are no records.
+    :param length: bytes of a fixed, characters of the longest symbol of an enum; None without a bound.
+    :param precision: digits of a decimal, of which ``scale`` stand behind the point.
+    """
+
+    name: str
+    field: str | None
+    kind: Kind
+    nullable: bool = True
+    length: int | None = None
+    precision: int = 0
+    scale: int = 0
+
+
+def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | None = None) -> tuple[Column, ...]:
+    """
+    Columns for the records of a schema; a schema that is no record gives one column ``value``.
+
+    ``["null", T]`` is a nullable ``T``. Records, arrays, maps and unions of several types become JSON.
+
+    :param wanted: fields to load, or field to column; None loads all under their own names.
+    :raises MissingFields: ``wanted`` names others than there are.
+    :raises UnsupportedAvroType: a record without fields.
+    """
+    definition = schema.resolved(schema.definition)
+    if not (isinstance(definition, dict) and definition["type"] in ("record", "error")):
+        fields: dict[str | None, Any] = {None: definition}
+        names: dict[str | None, str] = {None: VALUE}
+    else:
+        fields = {field["name"]: field["type"] for field in definition["fields"]}
+        names = dict(_names(list(fields), wanted))
+    if not names:
+        raise UnsupportedAvroType("", "the record has no fields, so there is nothing to put into a table")
+    return tuple(_column(name, field, schema, fields[field]) for field, name in names.items())
+
+
+def _names(fields: Sequence[Any], wanted: Mapping[str, str] | Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    if wanted is None:
+        wanted = fields
+    names = wanted if isinstance(wanted, Mapping) else {field: field for field in wanted}
+    if missing := [field for field in names if field not in fields]:
+        raise MissingFields(missing, fields)
+    yield from names.items()
+
+
+def _column(name: str, field: str | None, schema: AvroSchema, kind: Any) -> Column:
+    kind = schema.resolved(kind)
+    if isinstance(kind, list):
+        branches = [branch for branch in kind if branch != "null"]
+        if len(branches) > 1:
+            return Column(name, field, "json", "null" in kind)
+        inner = _column(name, field, schema, branches[0] if branches else "null")
+        return inner if "null" not in kind else Column(**vars(inner) | {"nullable": True})
+    if isinstance(kind, str):
+        return Column(name, field, _PRIMITIVES[kind], kind == "null")
+    logical = _LOGICAL.get((kind["type"], kind.get("logicalType", "")))
+    if logical == "decimal":
+        return Column(name, field, logical, False, None, kind["precision"], kind.get("scale", 0))
+    length = kind.get("size") or max(map(len, kind.get("symbols", [])), default=None)
+    return Column(name, field, logical or _PRIMITIVES[kind["type"]], False, length)

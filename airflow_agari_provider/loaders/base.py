@@ -1,0 +1,250 @@
+"""
+What every database has to offer the import, and the SQL that is the same in all of them.
+
+A :class:`Dialect` has no state: it works on the connection it is given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+
+# Whose fault a database error is: the rows' (they break a constraint or do not fit), nobody's (trying again helps), or
+# that of the table, the user's rights or the SQL.
+Fault = Literal["rows", "passing", "target"]
+
+
+class MissingColumns(UnimportableObject):
+    """
+    Columns that the table does not have.
+
+    :param table: the table.
+    :param missing: their names.
+    :param available: the columns that there are.
+    """
+
+    def __init__(self, table: str, missing: Sequence[str], available: Sequence[str]) -> None:
+        super().__init__(table, list(missing), list(available))
+        self.table, self.missing, self.available = table, list(missing), list(available)
+
+    def __str__(self) -> str:
+        missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
+        return (
+            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. "
+            "Add the column to the table, or leave the field out or rename it with columns=."
+        )
+
+
+class MissingTable(AgariError):
+    """
+    The table to load is not there.
+
+    :param table: the table.
+    """
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.table = table
+
+    def __str__(self) -> str:
+        return f"Table {self.table} does not exist. Create it, or pass create_table=True."
+
+
+class UnstorableValue(UnimportableObject):
+    """
+    A value that the database would not keep as it is.
+
+    :param column: its column.
+    :param problem: what it is, as a clause.
+    """
+
+    def __init__(self, column: str, problem: str) -> None:
+        super().__init__(column, problem)
+        self.column, self.problem = column, problem
+
+    def __str__(self) -> str:
+        return f"Column {self.column!r}: {self.problem}. Nothing was loaded; correct what writes the object."
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    Where the rows go.
+
+    :param table: as ``table`` or ``schema.table``.
+    :param key_columns: rows with the same values here replace each other, the last one stays; empty just adds rows.
+    """
+
+    table: str
+    columns: tuple[Column, ...]
+    key_columns: tuple[str, ...] = ()
+
+
+class Dialect(Protocol):
+    """
+    What one database does in its own way.
+
+    :param driver: the DB-API module of the connections; its exception classes count.
+    :param placeholder: of a value in SQL.
+    :param insert_if_absent: what stands before and behind ``INTO ... VALUES (...)`` to insert nothing, and count 0,
+        where the key is there already.
+    :param for_update: what a SELECT ends with to read the newest row and keep it.
+    """
+
+    driver: Any
+    placeholder: str
+    insert_if_absent: tuple[str, str]
+    for_update: str
+
+    def prepare(self, connection: Any) -> None:
+        """Make a fresh connection ready: transactions of our own, UTF-8, UTC, no silent cutting."""
+
+    def begin(self, connection: Any) -> None:
+        """Begin a transaction; where writers exclude each other, wait for the place."""
+
+    def lock_for_create(self, connection: Any) -> None:
+        """In a transaction: wait until nobody else creates a table through us."""
+
+    def quote(self, name: str) -> str:
+        """The identifier in SQL."""
+
+    def table_exists(self, connection: Any, table: str) -> bool:
+        """Whether there is such a table or view."""
+
+    def column_type(self, column: Column, in_key: bool) -> str:
+        """:raises UnsupportedAvroType: no type of this database holds every value."""
+
+    def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
+        """
+        Values as the driver takes them.
+
+        :raises UnstorableValue: the database would not keep one as it is.
+        """
+
+    def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
+        """In a transaction: put the rows into the table; how many, as the database counts them."""
+
+    def fault(self, error: Exception) -> Fault:
+        """Whose fault an error of the driver is."""
+
+
+@contextmanager
+def transaction(dialect: Dialect, connection: Any) -> Iterator[None]:
+    """Commit what happens inside, or on any exception nothing of it."""
+    dialect.begin(connection)
+    try:
+        yield
+    except BaseException:
+        with suppress(dialect.driver.Error):  # a broken connection cannot roll back; the first error tells
+            connection.rollback()
+        raise
+    connection.commit()
+
+
+def execute(connection: Any, sql: str, parameters: Sequence[Any] | None = None) -> int:
+    """Run a statement; number of rows it changed."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def query(connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query, also from a connection whose cursors give dicts."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(sql, parameters)
+        return [tuple(row.values() if isinstance(row, dict) else row) for row in cursor.fetchall()]
+
+
+def quoted_table(dialect: Dialect, table: str) -> str:
+    return ".".join(quoted(dialect, name) for name in table.split("."))
+
+
+def quoted(dialect: Dialect, name: str) -> str:
+    """:raises ValueError: a name that drivers would take for a placeholder, or no name at all."""
+    if not name or "%" in name or "\0" in name:
+        raise ValueError(f"{name!r} cannot be the name of a table or column")
+    return dialect.quote(name)
+
+
+def quoted_list(dialect: Dialect, names: Iterable[str]) -> str:
+    return ", ".join(quoted(dialect, name) for name in names)
+
+
+def table_columns(dialect: Dialect, connection: Any, table: str) -> list[str]:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(f"SELECT * FROM {quoted_table(dialect, table)} WHERE 1 = 0")  # noqa: S608 - quoted
+        names = [entry[0] for entry in cursor.description]
+        cursor.fetchall()
+    return names
+
+
+def create_table(dialect: Dialect, connection: Any, target: Target) -> None:
+    """
+    Create the table if it is not there, also where several importers do so at once; in a transaction of its own.
+
+    :raises UnsupportedAvroType: a column that no type of the database holds.
+    """
+    definitions = [
+        f"{quoted(dialect, column.name)} {dialect.column_type(column, column.name in target.key_columns)}"
+        + ("" if column.nullable and column.name not in target.key_columns else " NOT NULL")
+        for column in target.columns
+    ]
+    if target.key_columns:
+        definitions.append(f"PRIMARY KEY ({quoted_list(dialect, target.key_columns)})")
+    with transaction(dialect, connection):
+        dialect.lock_for_create(connection)
+        table = quoted_table(dialect, target.table)
+        execute(connection, f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(definitions)})")
+
+
+def insert_sql(dialect: Dialect, table: str, names: Sequence[str], verb: str = "INSERT") -> str:
+    places = ", ".join([dialect.placeholder] * len(names))
+    return f"{verb} INTO {quoted_table(dialect, table)} ({quoted_list(dialect, names)}) VALUES ({places})"
+
+
+def insert_batches(
+    dialect: Dialect, connection: Any, sql: str, columns: Sequence[Column], batches: Iterable[Batch]
+) -> int:
+    """Insert every batch by ``executemany``; number of rows, as the driver counts them."""
+    inserted = 0
+    with closing(connection.cursor()) as cursor:
+        for batch in batches:
+            if batch.rows:
+                values = [dialect.values(*pair) for pair in zip(columns, batch.columns, strict=True)]
+                cursor.executemany(sql, list(zip(*values, strict=True)))
+                inserted += cursor.rowcount
+    return inserted
+
+
+def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
+    """
+    Values as JSON text: bytes as Avro's JSON encoding has them (a character for each byte), times in ISO 8601, decimals
+    and UUIDs as text.
+    """
+    try:
+        return [None if value is None else _JSON.encode(value) for value in values]
+    except ValueError as error:
+        raise UnstorableValue(column.name, f"a NaN or infinite number has no place in JSON ({error})") from error
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_JSON = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,224 @@
+"""
+Which objects are in the database: a table beside the rows, written in the same transaction as they.
+
+One row for each object and table it was loaded into; no row without its data, no data without its row, and no expiry.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.objects import StoredObject
+from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.loaders.base import (
+    Dialect,
+    Target,
+    create_table,
+    execute,
+    insert_sql,
+    query,
+    quoted,
+    quoted_table,
+    transaction,
+)
+from airflow_agari_provider.loaders.dialects import dialect_of
+
+logger = logging.getLogger(__name__)
+
+LEDGER = "agari_import_ledger"
+FAILURES = "agari_import_failures"
+REASON_LENGTH = 4000  # characters
+
+OnChangedObject = Literal["fail", "replace", "skip"]
+
+# ``id`` is a hash, because a key of S3 (1024 bytes) is too long for a key of a table, and many collations would take
+# two of them for the same. ``modified_at`` is text in one format, to compare by.
+_LEDGER_TABLE = Target(
+    LEDGER,
+    (
+        Column("id", None, "text"),
+        Column("table_name", None, "text"),
+        Column("bucket", None, "text"),
+        Column("object_key", None, "text"),
+        Column("etag", None, "text"),
+        Column("version_id", None, "text"),
+        Column("size_bytes", None, "long"),
+        Column("modified_at", None, "text"),
+        Column("loaded_rows", None, "long"),
+        Column("counts", None, "json"),
+        Column("run", None, "text"),
+        Column("loaded_at", None, "instant"),
+    ),
+    ("id",),
+)
+_FAILURES_TABLE = Target(
+    FAILURES,
+    (
+        Column("bucket", None, "text"),
+        Column("object_key", None, "text"),
+        Column("reason", None, "text"),
+        Column("failed_at", None, "instant"),
+        Column("run", None, "text"),
+    ),
+)
+
+
+class ObjectChanged(UnimportableObject):
+    """
+    An object whose key was loaded before, with other content.
+
+    :param url: its S3 URL.
+    :param table: the table it was loaded into.
+    :param loaded_at: when, as the ledger has it.
+    """
+
+    def __init__(self, url: str, table: str, loaded_at: str) -> None:
+        super().__init__(url, table, loaded_at)
+        self.url, self.table, self.loaded_at = url, table, loaded_at
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} was loaded into {self.table} at {self.loaded_at} and has other content now, which was not "
+            "loaded. Write new data under new keys, or choose with on_changed_object what a changed object means."
+        )
+
+
+def create_tables(dialect: Dialect, connection: Any) -> None:
+    """Create ledger and failures table where they are not there; each in a transaction of its own."""
+    for target in (_LEDGER_TABLE, _FAILURES_TABLE):
+        with transaction(dialect, connection):
+            there = dialect.table_exists(connection, target.table)
+        if not there:
+            create_table(dialect, connection, target)
+
+
+def is_loaded(dialect: Dialect, connection: Any, table: str, bucket: str, key: str, etag: str) -> bool:
+    """Whether this content of the object is in the table."""
+    return query(connection, _select(dialect, "etag"), (_id(table, bucket, key),)) == [(etag,)]
+
+
+def claim(
+    dialect: Dialect,
+    connection: Any,
+    table: str,
+    stored: StoredObject,
+    run: str,
+    on_changed_object: OnChangedObject,
+    again: bool = False,
+) -> bool:
+    """
+    In the transaction that loads an object, before its rows: whether to load them.
+
+    Waits for another importer that is loading the same object, and answers by what became of it.
+
+    :param table: that the rows go to.
+    :param run: who loads, in words.
+    :param again: load it even though it was loaded: its rows were deleted in this transaction.
+    :raises ObjectChanged: other content was loaded, and ``on_changed_object`` is ``fail``.
+    """
+    row = {
+        "id": _id(table, stored.bucket, stored.key),
+        "table_name": table,
+        "bucket": stored.bucket,
+        "object_key": stored.key,
+        "etag": stored.etag,
+        "version_id": stored.version_id,
+        "size_bytes": stored.size_bytes,
+        "modified_at": stored.modified_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "run": run,
+    }
+    verb, behind = dialect.insert_if_absent
+    if execute(connection, f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}", list(row.values())):
+        return True
+    ((etag, modified_at, loaded_at),) = query(
+        connection, _select(dialect, "etag", "modified_at", "loaded_at") + dialect.for_update, (row["id"],)
+    )
+    if not again and not _replaces(stored, etag, modified_at, loaded_at, table, on_changed_object):
+        return False
+    changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in row)
+    sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
+    execute(connection, sql, [*row.values(), row["id"]])
+    return True
+
+
+def _replaces(
+    stored: StoredObject, etag: str, modified_at: str, loaded_at: Any, table: str, on_changed_object: OnChangedObject
+) -> bool:
+    if etag == stored.etag:
+        logger.info("%s is in %s since %s", stored.url, table, loaded_at)
+        return False
+    if on_changed_object == "fail":
+        raise ObjectChanged(stored.url, table, str(loaded_at))
+    if on_changed_object == "skip":
+        logger.warning("%s has changed since it was loaded at %s; its new content is skipped", stored.url, loaded_at)
+        return False
+    if stored.modified_at.astimezone(UTC).isoformat(timespec="seconds") < modified_at:  # SQS keeps no order
+        logger.info("%s: a newer version than this one was loaded at %s", stored.url, loaded_at)
+        return False
+    return True
+
+
+def settle(
+    dialect: Dialect, connection: Any, table: str, stored: StoredObject, rows: int, counts: Mapping[str, int]
+) -> None:
+    """In the same transaction, after the rows: how many they were, in all and by ``count_by``."""
+    values = {"loaded_rows": rows, "counts": json.dumps(counts), "loaded_at": _now(dialect)}
+    changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in values)
+    sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
+    execute(connection, sql, [*values.values(), _id(table, stored.bucket, stored.key)])
+
+
+def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, reason: str, run: str) -> None:
+    """
+    Write down why an object could not be loaded, in a transaction of its own.
+
+    :param bucket: empty for a message that names no object.
+    :param key: of the object, or the id of such a message.
+    """
+    names = [column.name for column in _FAILURES_TABLE.columns]
+    with transaction(dialect, connection):
+        values = (bucket, key, reason[:REASON_LENGTH], _now(dialect), run)
+        execute(connection, insert_sql(dialect, FAILURES, names), values)
+
+
+def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
+    """
+    Why an object could not be loaded the last time; None if no import has written down a failure of it.
+
+    :param connection: DB-API connection to the database that the import loads into.
+    :param bucket: empty for a message that names no object.
+    :param key: of the object, or the id of such a message.
+    """
+    dialect = dialect_of(connection)
+    if not dialect.table_exists(connection, FAILURES):
+        return None
+    # The last condition is for databases that take "a" and "A" for the same text.
+    rows = query(
+        connection,
+        f"SELECT bucket, object_key, reason FROM {quoted_table(dialect, FAILURES)} "  # noqa: S608 - quoted
+        f"WHERE bucket = {dialect.placeholder} AND object_key = {dialect.placeholder} ORDER BY failed_at DESC",
+        (bucket, key),
+    )
+    return next(
+        (str(reason) for found_bucket, found_key, reason in rows if (found_bucket, found_key) == (bucket, key)), None
+    )
+
+
+def _select(dialect: Dialect, *names: str) -> str:
+    columns = ", ".join(quoted(dialect, name) for name in names)
+    return f"SELECT {columns} FROM {quoted_table(dialect, LEDGER)} WHERE id = {dialect.placeholder}"  # noqa: S608
+
+
+def _id(table: str, bucket: str, key: str) -> str:
+    return sha256(f"{table}\0{bucket}\0{key}".encode()).hexdigest()
+
+
+def _now(dialect: Dialect) -> Any:
+    (now,) = dialect.values(Column("now", None, "instant"), [datetime.now(UTC)])
+    return now

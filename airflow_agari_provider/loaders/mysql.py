@@ -1,0 +1,203 @@
+"""MySQL and MariaDB: batched INSERT, straight into the table or by way of a temporary one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.loaders.base import (
+    Fault,
+    Target,
+    UnstorableValue,
+    as_json,
+    execute,
+    insert_batches,
+    insert_sql,
+    query,
+    quoted,
+    quoted_list,
+    quoted_table,
+)
+
+NAME_CHARACTERS = 64
+MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL
+KEY_LENGTH = 255  # characters; with four bytes each well below InnoDB's 3072 bytes for a key
+STAGING = "agari_staging"
+POSITION = "agari_position"
+
+_TYPES: Mapping[Kind, str] = {
+    "null": "LONGTEXT", "boolean": "BOOLEAN", "integer": "INT", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE",
+    "bytes": "LONGBLOB", "text": "LONGTEXT", "uuid": "CHAR(36)", "date": "DATE", "time": "TIME(6)",
+    "instant": "DATETIME(6)", "local_time": "DATETIME(6)", "json": "JSON",
+}  # fmt: skip
+# The server's default collation takes "a" and "A" for the same key.
+_KEY_TYPES: Mapping[Kind, str] = {
+    "text": f"VARCHAR({KEY_LENGTH}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    "bytes": f"VARBINARY({KEY_LENGTH})",
+}
+# Error numbers; MySQL reference manual, "Server Error Message Reference" and "Client Error Message Reference". Drivers
+# put many of them into OperationalError, whatever they mean.
+_ROWS = frozenset({1048, 1062, 1264, 1265, 1292, 1366, 1406, 1411, 1451, 1452, 1690, 3140, 3819, 4025})
+_PASSING = frozenset(
+    {1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 2002, 2003, 2006, 2013, 2014, 2055}
+)
+
+
+class NoUniqueKey(AgariError):
+    """
+    A table in which nothing tells MySQL that two rows have the same key.
+
+    :param table: the table.
+    :param key_columns: the key that it should have.
+    """
+
+    def __init__(self, table: str, key_columns: Sequence[str]) -> None:
+        super().__init__(table, list(key_columns))
+        self.table, self.key_columns = table, list(key_columns)
+
+    def __str__(self) -> str:
+        return (
+            f"Table {self.table} has no primary or unique key of exactly {', '.join(self.key_columns)}, so an upsert "
+            "would only add rows. Nothing was loaded; create the key, or correct key_columns."
+        )
+
+
+class MySqlDialect:
+    """
+    Times are stored in UTC, without a zone.
+
+    :param driver: the module ``MySQLdb``, ``pymysql`` or ``mysql.connector``.
+    """
+
+    placeholder = "%s"
+    insert_if_absent = ("INSERT IGNORE", "")
+    for_update = " FOR UPDATE"
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def prepare(self, connection: Any) -> None:
+        connection.rollback()
+        if callable(connection.autocommit):
+            connection.autocommit(False)
+        else:  # mysql.connector has a property
+            connection.autocommit = False
+        if hasattr(connection, "set_charset_collation"):
+            connection.set_charset_collation("utf8mb4")
+        else:
+            connection.set_character_set("utf8mb4")
+        # Without STRICT_ALL_TABLES values that do not fit are cut with a warning.
+        execute(connection, "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'")
+
+    def begin(self, connection: Any) -> None:
+        """Nothing: without autocommit the first statement begins."""
+
+    def lock_for_create(self, connection: Any) -> None:
+        """Nothing: the server has a lock of its own for this."""
+
+    def quote(self, name: str) -> str:
+        return "`" + name.replace("`", "``") + "`"
+
+    def table_exists(self, connection: Any, table: str) -> bool:
+        sql = (
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
+        )
+        return bool(query(connection, sql, _schema_and_name(table)))
+
+    def column_type(self, column: Column, in_key: bool) -> str:
+        if len(column.name) > NAME_CHARACTERS:
+            raise UnsupportedAvroType(column.name, f"MySQL's names end at {NAME_CHARACTERS} characters")
+        if column.kind == "decimal":
+            if column.precision > MAX_PRECISION or column.scale > MAX_SCALE:
+                problem = (
+                    f"a decimal({column.precision}, {column.scale}), where MySQL ends at ({MAX_PRECISION}, {MAX_SCALE})"
+                )
+                raise UnsupportedAvroType(column.name, problem)
+            return f"DECIMAL({column.precision}, {column.scale})"
+        if not in_key:
+            return _TYPES[column.kind]
+        if column.kind == "json":
+            raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
+        return _KEY_TYPES.get(column.kind, _TYPES[column.kind])
+
+    def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
+        convert = _CONVERSIONS.get(column.kind)
+        return convert(column, values) if convert else values
+
+    def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
+        names = [column.name for column in target.columns]
+        if not target.key_columns:
+            sql = insert_sql(self, target.table, names)
+            return insert_batches(self, connection, sql, target.columns, batches)
+        self._require_key(connection, target)
+        execute(connection, f"DROP TEMPORARY TABLE IF EXISTS {STAGING}")  # temporary ones do not commit
+        execute(
+            connection,
+            f"CREATE TEMPORARY TABLE {STAGING} ({POSITION} BIGINT AUTO_INCREMENT PRIMARY KEY) "  # noqa: S608 - quoted
+            f"AS SELECT {quoted_list(self, names)} FROM {quoted_table(self, target.table)} WHERE 1 = 0",
+        )
+        rows = insert_batches(self, connection, insert_sql(self, STAGING, names), target.columns, batches)
+        execute(connection, self._merge_sql(target))
+        execute(connection, f"DROP TEMPORARY TABLE {STAGING}")
+        return rows
+
+    def _merge_sql(self, target: Target) -> str:
+        """
+        Rows go in by the order of their keys, so that two importers lock them in the same order.
+
+        Of rows with the same key the last one in the object comes last, and stays.
+        """
+        names = [column.name for column in target.columns]
+        others = [name for name in names if name not in target.key_columns] or names
+        changes = ", ".join(f"{quoted(self, name)} = {STAGING}.{quoted(self, name)}" for name in others)
+        return (
+            f"INSERT INTO {quoted_table(self, target.table)} ({quoted_list(self, names)}) "  # noqa: S608 - quoted
+            f"SELECT {quoted_list(self, names)} FROM {STAGING} "
+            f"ORDER BY {quoted_list(self, sorted(target.key_columns))}, {POSITION} ON DUPLICATE KEY UPDATE {changes}"
+        )
+
+    def _require_key(self, connection: Any, target: Target) -> None:
+        sql = (
+            "SELECT index_name, column_name FROM information_schema.statistics "
+            "WHERE non_unique = 0 AND table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
+        )
+        keys: dict[str, set[str]] = {}
+        for index, column in query(connection, sql, _schema_and_name(target.table)):
+            keys.setdefault(index, set()).add(str(column).lower())
+        if {name.lower() for name in target.key_columns} not in keys.values():
+            raise NoUniqueKey(target.table, target.key_columns)
+
+    def fault(self, error: Exception) -> Fault:
+        number = error.args[0] if error.args else 0
+        if number in _ROWS or isinstance(error, self.driver.IntegrityError | self.driver.DataError):
+            return "rows"
+        return "passing" if number in _PASSING or isinstance(error, self.driver.InterfaceError) else "target"
+
+
+def _schema_and_name(table: str) -> tuple[str | None, str]:
+    schema, _, name = table.rpartition(".")
+    return schema or None, name
+
+
+def _numbers(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    if not all(map(isfinite, filter(None, values))):
+        raise UnstorableValue(column.name, "MySQL cannot hold NaN or infinity")
+    return values
+
+
+def _texts(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else str(value) for value in values]
+
+
+def _instants(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else value.replace(tzinfo=None).isoformat(" ") for value in values]
+
+
+_CONVERSIONS: Mapping[Kind, Callable[[Column, Sequence[Any]], Sequence[Any]]] = {
+    "float": _numbers, "double": _numbers, "uuid": _texts, "date": _texts, "time": _texts, "instant": _instants,
+    "local_time": _instants, "json": as_json,
+}  # fmt: skip

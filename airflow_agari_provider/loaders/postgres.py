@@ -1,0 +1,195 @@
+"""PostgreSQL, through psycopg 3 or psycopg2: COPY, straight into the table or by way of a temporary one."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.loaders.base import (
+    Fault,
+    Target,
+    as_json,
+    execute,
+    query,
+    quoted,
+    quoted_list,
+    quoted_table,
+)
+
+logger = logging.getLogger(__name__)
+
+NAME_BYTES = 63  # PostgreSQL cuts longer names, with no more than a notice
+MAX_PRECISION = 1000  # digits that numeric(p, s) may declare
+CREATE_LOCK = 0x4147415249  # of pg_advisory_xact_lock: "AGARI"
+STAGING = "pg_temp.agari_staging"
+
+_TYPES: Mapping[Kind, str] = {
+    "null": "text", "boolean": "boolean", "integer": "integer", "long": "bigint", "float": "real",
+    "double": "double precision", "bytes": "bytea", "text": "text", "uuid": "uuid", "date": "date", "time": "time",
+    "instant": "timestamptz", "local_time": "timestamp", "json": "jsonb",
+}  # fmt: skip
+
+
+class PostgresDialect:
+    """
+    :param driver: the module ``psycopg`` or ``psycopg2``.
+    """
+
+    placeholder = "%s"
+    insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
+    for_update = " FOR UPDATE"
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def prepare(self, connection: Any) -> None:
+        connection.rollback()
+        connection.autocommit = False
+
+    def begin(self, connection: Any) -> None:
+        """Nothing: both drivers begin with the first statement."""
+
+    def lock_for_create(self, connection: Any) -> None:
+        """CREATE TABLE IF NOT EXISTS alone fails where two run at once."""
+        query(connection, "SELECT pg_advisory_xact_lock(%s)", (CREATE_LOCK,))
+
+    def quote(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def table_exists(self, connection: Any, table: str) -> bool:
+        return query(connection, "SELECT to_regclass(%s) IS NOT NULL", (quoted_table(self, table),)) == [(True,)]
+
+    def column_type(self, column: Column, in_key: bool) -> str:
+        if len(column.name.encode()) > NAME_BYTES:
+            raise UnsupportedAvroType(column.name, f"PostgreSQL cuts names after {NAME_BYTES} bytes")
+        if column.kind == "json" and in_key:
+            raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
+        if column.kind != "decimal":
+            return _TYPES[column.kind]
+        if column.precision > MAX_PRECISION:
+            raise UnsupportedAvroType(
+                column.name, f"a decimal of {column.precision} digits; numeric ends at {MAX_PRECISION}"
+            )
+        return f"numeric({column.precision}, {column.scale})"
+
+    def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
+        """As PostgreSQL's own text form."""
+        return _CONVERSIONS.get(column.kind, _texts)(column, values)
+
+    def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
+        if not target.key_columns:
+            return self._copy(connection, quoted_table(self, target.table), target.columns, batches)
+        table, names = quoted_table(self, target.table), quoted_list(self, [column.name for column in target.columns])
+        execute(
+            connection,
+            f"CREATE TEMPORARY TABLE {STAGING.partition('.')[2]} ON COMMIT DROP AS "  # noqa: S608 - quoted
+            f"SELECT {names} FROM {table} WITH NO DATA",
+        )
+        rows = self._copy(connection, STAGING, target.columns, batches)
+        kept = execute(connection, self._merge_sql(target))
+        if kept != rows:
+            logger.info(
+                "%s of %s rows have the key of a later one in the same object, which replaced them", rows - kept, rows
+            )
+        return rows
+
+    def _merge_sql(self, target: Target) -> str:
+        """
+        Rows go in by the order of their keys, so that two importers lock them in the same order and never deadlock.
+
+        Of rows with the same key the last one stays: ``ctid`` grows with every row that COPY appends to the new table.
+        """
+        names = [column.name for column in target.columns]
+        keys = quoted_list(self, sorted(target.key_columns))
+        others = [name for name in names if name not in target.key_columns] or names
+        changes = ", ".join(f"{quoted(self, name)} = excluded.{quoted(self, name)}" for name in others)
+        return (
+            f"INSERT INTO {quoted_table(self, target.table)} ({quoted_list(self, names)}) "  # noqa: S608 - quoted
+            f"SELECT DISTINCT ON ({keys}) {quoted_list(self, names)} FROM {STAGING} ORDER BY {keys}, ctid DESC "
+            f"ON CONFLICT ({keys}) DO UPDATE SET {changes}"
+        )
+
+    def _copy(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
+        names = quoted_list(self, [column.name for column in columns])
+        sql = f"COPY {table} ({names}) FROM STDIN (FORMAT text, ENCODING 'UTF8')"
+        chunks = self._copy_text(columns, batches)
+        with closing(connection.cursor()) as cursor:
+            if self.driver.__name__ == "psycopg":
+                with cursor.copy(sql) as copy:
+                    for chunk in chunks:
+                        copy.write(chunk)
+            else:
+                _Chunks(chunks).copy_into(cursor, sql)
+            return int(cursor.rowcount)
+
+    def _copy_text(self, columns: Sequence[Column], batches: Iterable[Batch]) -> Iterator[bytes]:
+        for batch in batches:
+            if batch.rows:
+                pairs = zip(columns, batch.columns, strict=True)
+                fields = [_escaped(self.values(column, values)) for column, values in pairs]
+                yield ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
+
+    def fault(self, error: Exception) -> Fault:
+        if isinstance(error, self.driver.IntegrityError | self.driver.DataError):
+            return "rows"
+        return "passing" if isinstance(error, self.driver.OperationalError | self.driver.InterfaceError) else "target"
+
+
+class _Chunks:
+    """Chunks of bytes as the file that psycopg2 reads from."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._error: BaseException | None = None
+
+    def read(self, size: int) -> bytes:
+        """The next chunk whatever its size, which psycopg2 accepts."""
+        try:
+            return next(self._chunks, b"")
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def copy_into(self, cursor: Any, sql: str) -> None:
+        try:
+            cursor.copy_expert(sql, self)
+        except Exception:
+            if self._error:  # psycopg2 has made an error of its own out of it
+                raise self._error from None
+            raise
+
+
+_SPECIAL = re.compile(r"[\\\n\r\t]")
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+NULL = r"\N"
+
+
+def _escaped(values: Sequence[str | None]) -> list[str]:
+    """Fields of COPY's text format."""
+    if _SPECIAL.search("".join(filter(None, values))):
+        return [NULL if value is None else value.translate(_ESCAPES) for value in values]
+    return [NULL if value is None else value for value in values]
+
+
+def _texts(column: Column, values: Sequence[Any]) -> Sequence[str | None]:
+    return [None if value is None else str(value) for value in values]
+
+
+def _as_they_are(column: Column, values: Sequence[Any]) -> Sequence[str | None]:
+    return values
+
+
+def _bytes(column: Column, values: Sequence[Any]) -> Sequence[str | None]:
+    return [None if value is None else rf"\x{value.hex()}" for value in values]
+
+
+_CONVERSIONS: Mapping[Kind, Callable[[Column, Sequence[Any]], Sequence[str | None]]] = {
+    "text": _as_they_are,
+    "bytes": _bytes,
+    "json": as_json,
+}

@@ -1,0 +1,120 @@
+"""SQLite: one writer at a time, so a transaction begins by waiting for its turn."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import eq
+from typing import Any
+
+from airflow_agari_provider.avro.columns import Column, Kind
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.loaders.base import (
+    Fault,
+    Target,
+    UnstorableValue,
+    as_json,
+    insert_batches,
+    insert_sql,
+    query,
+    quoted,
+    quoted_list,
+)
+
+BUSY_TIMEOUT = 1000  # milliseconds that SQLite waits by itself; then Python gets a chance to handle signals
+TURN_TIMEOUT = 600  # seconds until another writer's transaction is taken for stuck
+
+_TYPES: Mapping[Kind, str] = {
+    "boolean": "INTEGER", "integer": "INTEGER", "long": "INTEGER", "float": "REAL", "double": "REAL", "bytes": "BLOB",
+}  # fmt: skip
+_PASSING = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
+)
+
+
+class SqliteDialect:
+    """Times are ISO 8601 text with microseconds, which sorts by time; decimals, UUIDs and JSON are text."""
+
+    placeholder = "?"
+    insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
+    for_update = ""
+
+    def __init__(self, driver: Any = sqlite3) -> None:
+        self.driver = driver
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        connection.rollback()
+        connection.isolation_level = None  # no BEGIN of the driver's own
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        give_up = time.monotonic() + TURN_TIMEOUT
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if self.fault(error) != "passing" or time.monotonic() > give_up:
+                    raise
+            else:
+                return
+
+    def lock_for_create(self, connection: sqlite3.Connection) -> None:
+        """Nothing: BEGIN IMMEDIATE excludes every other writer."""
+
+    def quote(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def table_exists(self, connection: sqlite3.Connection, table: str) -> bool:
+        schema, _, name = table.rpartition(".")
+        master = f"{self.quote(schema or 'main')}.sqlite_master"
+        sql = f"SELECT 1 FROM {master} WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"  # noqa: S608
+        return bool(query(connection, sql, (name,)))
+
+    def column_type(self, column: Column, in_key: bool) -> str:
+        return _TYPES.get(column.kind, "TEXT")
+
+    def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
+        convert = _CONVERSIONS.get(column.kind)
+        return convert(column, values) if convert else values
+
+    def load(self, connection: sqlite3.Connection, target: Target, batches: Iterable[Batch]) -> int:
+        names = [column.name for column in target.columns]
+        sql = insert_sql(self, target.table, names)
+        if target.key_columns:
+            others = [
+                name for name in names if name not in target.key_columns
+            ] or names  # a row counts even if it is all key
+            changes = ", ".join(f"{quoted(self, name)} = excluded.{quoted(self, name)}" for name in others)
+            sql += f" ON CONFLICT ({quoted_list(self, target.key_columns)}) DO UPDATE SET {changes}"
+        return insert_batches(self, connection, sql, target.columns, batches)
+
+    def fault(self, error: Exception) -> Fault:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+            return "rows"
+        code = getattr(error, "sqlite_errorcode", 0)
+        return "passing" if code & 0xFF in _PASSING else "target"  # the low byte is the primary code
+
+
+def _numbers(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    if not all(map(eq, values, values)):  # NaN alone differs from itself; SQLite would store NULL
+        raise UnstorableValue(column.name, "SQLite cannot hold NaN")
+    return values
+
+
+def _texts(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else str(value) for value in values]
+
+
+def _dates(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else value.isoformat() for value in values]
+
+
+def _times(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else value.isoformat(timespec="microseconds") for value in values]
+
+
+_CONVERSIONS: Mapping[Kind, Callable[[Column, Sequence[Any]], Sequence[Any]]] = {
+    "float": _numbers, "double": _numbers, "decimal": _texts, "uuid": _texts, "date": _dates, "time": _times,
+    "instant": _times, "local_time": _times, "json": as_json,
+}  # fmt: skip
