@@ -7,7 +7,6 @@ every step waits as PENDING until somebody runs it (``emr_books``).
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -19,9 +18,6 @@ from moto.emr.responses import ElasticMapReduceResponse
 TERMINATED = frozenset({"TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"})
 LIVE = frozenset({"RUNNING", "CANCEL_PENDING"})  # steps that somebody runs
 STEP_TEXT_LIMIT = 10_240  # characters of all strings of one HadoopJarStep; EMR API reference
-
-# A step changes hands between the API's threads (submit, cancel, terminate) and the runner's (start, end).
-books_lock = threading.RLock()
 
 _moto_backend_init = ElasticMapReduceBackend.__init__
 _moto_describe_step = ElasticMapReduceBackend.describe_step
@@ -54,10 +50,9 @@ def _describe_step(self: Any, cluster_id: str, step_id: str) -> Any:
 
 def _add_steps(self: Any, steps: list[dict[str, Any]]) -> list[Any]:
     new = [Step(state="PENDING", **step) for step in steps]
-    with books_lock:
-        _refuse_what_emr_refuses(self, new)
-        self.steps.extend(new)
-        self.state = "RUNNING"
+    _refuse_what_emr_refuses(self, new)
+    self.steps.extend(new)
+    self.state = "RUNNING"
     return new
 
 
@@ -78,14 +73,13 @@ def _run_bootstrap_actions(self: Any) -> None:
 
 
 def _terminate(self: Any) -> None:
-    with books_lock:
-        for step in self.steps:
-            if step.state == "PENDING":
-                end_step(step, "CANCELLED", "Job terminated")
-            elif step.state in LIVE:
-                end_step(step, "INTERRUPTED", "Job terminated")
-        if self.state not in TERMINATED:
-            _moto_terminate(self)
+    for step in self.steps:
+        if step.state == "PENDING":
+            end_step(step, "CANCELLED", "Job terminated")
+        elif step.state in LIVE:
+            end_step(step, "INTERRUPTED", "Job terminated")
+    if self.state not in TERMINATED:
+        _moto_terminate(self)
 
 
 def _step_status(self: Any) -> dict[str, Any]:
@@ -108,11 +102,10 @@ def _cancel(step: Any) -> bool:
 def _cancel_steps(self: Any) -> ActionResult:
     steps = {step.id: step for step in self.backend.clusters[self._get_param("ClusterId")].steps}
     answers = []
-    with books_lock:
-        for step_id in self._get_param("StepIds", []):
-            done = _cancel(steps.get(step_id))
-            answer = {"StepId": step_id, "Status": "SUBMITTED" if done else "FAILED"}
-            answers.append(answer if done else {**answer, "Reason": "The step is not pending or running."})
+    for step_id in self._get_param("StepIds", []):
+        done = _cancel(steps.get(step_id))
+        answer = {"StepId": step_id, "Status": "SUBMITTED" if done else "FAILED"}
+        answers.append(answer if done else {**answer, "Reason": "The step is not pending or running."})
     return ActionResult({"CancelStepsInfoList": answers})
 
 

@@ -1,0 +1,148 @@
+"""
+EMR's rules about which step may start and what the end of a step means, over moto's books.
+
+A runner (``emr_runner``) asks over HTTP: ``poll`` hands it the steps it must start and those it must stop, ``finish``
+takes a step's end together with its output. A step is handed out once, to one node, whatever happens to the node.
+The output becomes visible in S3 and the step COMPLETED in one request: a runner that dies leaves all of it or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from moto.core.utils import utcnow
+from moto.emr.models import emr_backends
+from moto.s3.models import s3_backends
+from moto.utilities.utils import get_partition
+
+from airflow_agari_provider.local.emr_api import LIVE, TERMINATED, end_step, idle_timeout
+
+
+def poll(node: str, running: list[str], free: int) -> dict[str, Any]:
+    """
+    What a node has to do now: ``{"start": [step...], "stop": [step id...]}``.
+
+    :param node: name of the node, the same after it died and came back.
+    :param running: ids of the steps it runs.
+    :param free: how many steps more it can take.
+    """
+    now = utcnow()
+    start: list[dict[str, Any]] = []
+    for cluster in _clusters():
+        settle(cluster, now)
+        for step in _startable(cluster)[: free - len(start)]:
+            step.state, step.start_date_time, step.owner = "RUNNING", now, node
+            start.append(_order(cluster, step))
+    return {"start": start, "stop": [step_id for step_id in running if not _still_wanted(step_id)]}
+
+
+def held(node: str) -> list[dict[str, Any]]:
+    """Steps the books say this node runs; if it has just started, an earlier life of it died over them."""
+    return [_order(cluster, step) for cluster, step in _steps() if step.state in LIVE and step.owner == node]
+
+
+def finish(
+    node: str,
+    cluster_id: str,
+    step_id: str,
+    state: str,
+    reason: str | None = None,
+    failure_details: dict[str, str] | None = None,
+    uploads: list[dict[str, str]] | None = None,
+    deletions: list[dict[str, str]] | None = None,
+) -> bool:
+    """
+    End a step; False, with nothing done, when it is not this node's (any more).
+
+    :param uploads: multipart uploads of one part each, ``{"bucket", "key", "upload_id", "etag"}``; they appear in
+        this order.
+    :param deletions: ``{"bucket", "key"}`` of objects the job deleted.
+    """
+    found = [(c, s) for c, s in _steps() if (c.id, s.id) == (cluster_id, step_id)]
+    if not found or found[0][1].state not in LIVE or found[0][1].owner != node:
+        return False
+    cluster, step = found[0]
+    _publish(cluster, uploads or [], deletions or [])
+    end_step(step, state, reason)
+    step.failure_details = failure_details
+    if state == "FAILED":
+        _act_on_failure(cluster, step)
+    settle(cluster, utcnow())
+    return True
+
+
+def settle(cluster: Any, now: datetime) -> None:
+    """Bring a cluster's state in line with its steps; end it when it has nothing left to do and should not wait."""
+    if cluster.state in TERMINATED:
+        return
+    if any(step.state == "PENDING" or step.state in LIVE for step in cluster.steps):
+        cluster.state = "RUNNING"
+        return
+    cluster.state = "WAITING"
+    if cluster.auto_terminate and cluster.steps:
+        _terminate(cluster, "Steps completed")
+    elif (seconds := idle_timeout(cluster)) is not None and now - _idle_since(cluster) >= timedelta(seconds=seconds):
+        _terminate(cluster, f"Idle for {seconds} seconds")
+
+
+def _clusters() -> Iterator[Any]:
+    for regions in list(emr_backends.values()):
+        for backend in list(regions.values()):
+            yield from list(backend.clusters.values())
+
+
+def _steps() -> Iterator[tuple[Any, Any]]:
+    return ((cluster, step) for cluster in _clusters() for step in cluster.steps)
+
+
+def _startable(cluster: Any) -> list[Any]:
+    if cluster.state in TERMINATED:
+        return []
+    slots = (cluster.step_concurrency_level or 1) - sum(step.state in LIVE for step in cluster.steps)
+    return [step for step in cluster.steps if step.state == "PENDING"][: max(0, slots)]
+
+
+def _order(cluster: Any, step: Any) -> dict[str, Any]:
+    return {
+        "cluster_id": cluster.id,
+        "step_id": step.id,
+        "log_uri": cluster.log_uri,
+        "jar": step.jar,
+        "arguments": list(step.args),
+    }
+
+
+def _still_wanted(step_id: str) -> bool:
+    return any(step.id == step_id and step.state == "RUNNING" for _, step in _steps())
+
+
+def _publish(cluster: Any, uploads: list[dict[str, str]], deletions: list[dict[str, str]]) -> None:
+    backend = cluster.emr_backend
+    s3 = s3_backends[backend.account_id][get_partition(backend.region_name)]
+    for gone in deletions:
+        s3.delete_object(gone["bucket"], gone["key"])
+    for upload in uploads:
+        s3.complete_multipart_upload(upload["bucket"], upload["upload_id"], [(1, upload["etag"])])
+
+
+def _act_on_failure(cluster: Any, failed: Any) -> None:
+    if failed.action_on_failure == "CONTINUE":
+        return
+    for step in cluster.steps:
+        if step.state == "PENDING":
+            end_step(step, "CANCELLED", f"Step {failed.id} failed")
+    if failed.action_on_failure in ("TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"):
+        _terminate(cluster, "Shut down as step failed", "TERMINATED_WITH_ERRORS")
+
+
+def _terminate(cluster: Any, reason: str, state: str = "TERMINATED") -> None:
+    cluster.terminate()
+    cluster.state, cluster.last_state_change_reason = state, reason
+
+
+def _idle_since(cluster: Any) -> datetime:
+    ends = [step.end_date_time for step in cluster.steps if step.end_date_time]
+    latest: datetime = max([cluster.ready_datetime, *ends])
+    return latest

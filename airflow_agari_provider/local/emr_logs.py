@@ -1,0 +1,76 @@
+"""What a step of the local EMR leaves behind for people: its logs where EMR keeps them, and why it failed."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+TAIL = 1_000_000  # bytes of a log that are searched for the error
+MESSAGE_LIMIT = 2000  # characters of FailureDetails.Message
+ERROR_LINE = re.compile(r"^[\w.$]+(Error|Exception|Interrupt|Exit)\b")
+
+
+@dataclass(frozen=True)
+class StepOrder:
+    """A step as EMR's books hand it out."""
+
+    cluster_id: str
+    step_id: str
+    log_uri: str | None
+    jar: str
+    arguments: list[str]
+
+
+def last_error(stderr: Path) -> str:
+    """What went wrong, in one line or two: the last exception, and what the JVM says caused it."""
+    if not stderr.exists():
+        return ""
+    with stderr.open("rb") as file:
+        file.seek(max(0, stderr.stat().st_size - TAIL))
+        lines = file.read().decode(errors="replace").splitlines()
+    errors = [line for line in lines if ERROR_LINE.match(line)]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    if not errors:
+        return next((line for line in reversed(lines) if line.strip()), "")[:MESSAGE_LIMIT]
+    message = errors[-1]
+    if causes and "Py4JJavaError" in message:  # it only says that the JVM has had one
+        message = f"{message}\n{causes[-1]}"
+    return message[:MESSAGE_LIMIT]
+
+
+def log_folder(order: StepOrder) -> str | None:
+    """Where EMR keeps the logs of a step, with a slash at the end."""
+    return f"{order.log_uri.rstrip('/')}/{order.cluster_id}/steps/{order.step_id}/" if order.log_uri else None
+
+
+def failure_details(order: StepOrder, message: str) -> dict[str, str]:
+    folder = log_folder(order)
+    return {
+        "Reason": "Unknown Error.",
+        "Message": message[:MESSAGE_LIMIT],
+        **({"LogFile": f"{folder}stderr.gz"} if folder else {}),
+    }
+
+
+def save_logs(s3: Any, order: StepOrder, folder: Path) -> None:
+    """Put stdout and stderr, packed, where EMR puts them; a log bucket that is not there costs the logs only."""
+    from botocore.exceptions import ClientError
+
+    target = log_folder(order)
+    if not target:
+        return
+    bucket, _, prefix = target.partition("://")[2].partition("/")
+    for name in ("stdout", "stderr"):
+        file = folder / name
+        try:
+            body = gzip.compress(file.read_bytes() if file.exists() else b"")
+            s3.put_object(Bucket=bucket, Key=f"{prefix}{name}.gz", Body=body)
+        except ClientError as error:
+            log.warning("No logs of step %s at %s: %s", order.step_id, target, error)
+            return

@@ -1,0 +1,137 @@
+"""One step of the local EMR: stage its input, run its spark-submit, publish its output, keep its logs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.local.emr_logs import StepOrder, failure_details, last_error, save_logs
+from airflow_agari_provider.local.spark_setup import SparkSetup
+from airflow_agari_provider.local.spark_submit import local_command, parse_step
+from airflow_agari_provider.local.staging import Stage, s3_prefixes
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 3.0  # seconds between SIGTERM and SIGKILL
+LOOK = 0.1  # seconds between two looks whether the step should stop
+
+
+@dataclass
+class StepEnd:
+    """How a step ended, as ``emr_books.finish`` takes it."""
+
+    state: str
+    reason: str | None = None
+    failure_details: dict[str, str] | None = None
+    uploads: list[dict[str, str]] = field(default_factory=list)
+    deletions: list[dict[str, str]] = field(default_factory=list)
+
+
+class StepStopped(AgariError):
+    """The step was told to stop: ``StepStopped(state, reason)``."""
+
+
+@dataclass
+class StepRun:
+    """
+    One run of one step, in its own folder, in one thread.
+
+    :param folder: is made, and stays until ``clean``.
+    """
+
+    order: StepOrder
+    folder: Path
+    s3: Any
+    spark: SparkSetup
+    stage: Stage = field(init=False)
+    _stop: StepStopped | None = None
+
+    def __post_init__(self) -> None:
+        self.stage = Stage(self.s3, self.folder / "s3")
+
+    def stop(self, state: str, reason: str) -> None:
+        """Ask it, from another thread, to end in this state; the first who asks is heard."""
+        self._stop = self._stop or StepStopped(state, reason)
+
+    def run(self) -> StepEnd:
+        """Run it to its end; the end's uploads are not visible yet."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
+        started = time.monotonic()
+        try:
+            end = self._run()
+        except StepStopped as stopped:
+            end = StepEnd(*stopped.args)
+        except (AgariError, BotoCoreError, ClientError, OSError) as error:
+            self._note(f"{type(error).__name__}: {error}")
+            end = StepEnd("FAILED", str(error))
+        if end.state == "FAILED":
+            message = last_error(self.folder / "stderr") or end.reason or ""
+            end.failure_details = failure_details(self.order, message)
+        save_logs(self.s3, self.order, self.folder)
+        log.info(
+            "Step %s %s after %.1f s %s", self.order.step_id, end.state, time.monotonic() - started, end.reason or ""
+        )
+        return end
+
+    def clean(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self) -> StepEnd:
+        submit = parse_step(self.order.jar, self.order.arguments)
+        fetched = self.stage.fetch(s3_prefixes(self.order.arguments))
+        self._stop_here()
+        log.info("Step %s runs %s on %d objects", self.order.step_id, submit.application, fetched)
+        command = local_command(submit, self.spark.home, self.stage.folder, self.spark.register_jar, self.spark.memory)
+        code = self._spark_submit(command)
+        if code:
+            return StepEnd("FAILED", f"exit code {code}" if code > 0 else f"killed by signal {-code}")
+        uploads = self.stage.upload(self.stage.changed())
+        self._stop_here()
+        return StepEnd("COMPLETED", uploads=uploads, deletions=self.stage.deleted())
+
+    def _spark_submit(self, command: list[str]) -> int:
+        with (self.folder / "stdout").open("wb") as output, (self.folder / "stderr").open("wb") as errors:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**self.spark.environment, "TMPDIR": str(self.folder / "tmp")},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+            while True:
+                try:
+                    return process.wait(LOOK)
+                except subprocess.TimeoutExpired:
+                    if self._stop:
+                        end_group(process)
+                        raise self._stop from None
+
+    def _stop_here(self) -> None:
+        if self._stop:
+            raise self._stop
+
+    def _note(self, text: str) -> None:
+        with (self.folder / "stderr").open("a") as errors:
+            errors.write(text + "\n")
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, and the group. The leader must not have been waited for: its id is its own."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
