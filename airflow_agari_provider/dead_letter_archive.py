@@ -1,0 +1,143 @@
+"""Empties a dead-letter queue into S3: a message is deleted only after its copy is stored."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_agari_provider.exceptions import AgariError
+
+BATCH = 10  # messages; the most SQS hands out or deletes in one request
+HIDDEN = 60  # seconds a batch stays hidden; storing ten messages takes less than one
+
+
+class DeadLettersNotDeleted(AgariError):
+    """
+    Messages that are archived, but still in the queue.
+
+    :param queue_url: URL of the dead-letter queue.
+    :param causes: message id -> what SQS answered.
+    :param archive_urls: where all messages of this run are archived, these included.
+    """
+
+    def __init__(self, queue_url: str, causes: dict[str, str], archive_urls: tuple[str, ...]) -> None:
+        super().__init__(queue_url, causes, archive_urls)
+        self.queue_url, self.causes, self.archive_urls = queue_url, causes, archive_urls
+
+    def __str__(self) -> str:
+        first, cause = next(iter(self.causes.items()))
+        return (
+            f"{len(self.causes)} dead letter(s) of {self.queue_url} are archived but not deleted, "
+            f"first {first}: {cause}. Nothing is lost ({len(self.archive_urls)} object(s) archived, last "
+            f"{self.archive_urls[-1]}). Check that the connection may call sqs:DeleteMessage and run this task again: "
+            "it archives what is left once more and deletes it; a message archived twice has the same message_id."
+        )
+
+
+@dataclass(frozen=True)
+class Purged:
+    """
+    What was taken out of a queue.
+
+    :param count: messages archived and deleted.
+    :param archive_urls: one object of JSON lines for each batch.
+    """
+
+    count: int
+    archive_urls: tuple[str, ...]
+
+
+def archive_and_delete(sqs: Any, s3: Any, queue_url: str, archive_url: str, at_most: int) -> Purged:
+    """
+    Move messages of a queue to S3, ten at a time: receive, store, delete.
+
+    Whatever dies in between leaves the messages in the queue, and at worst a copy in S3 besides. Ends when ``at_most``
+    messages are gone, or the queue hands out no more.
+
+    :param sqs: boto3 client of SQS.
+    :param s3: boto3 client of S3.
+    :param archive_url: ``s3://bucket/prefix``; an object's name follows from its message ids, so the same batch read
+        again replaces its first copy.
+    :raises ValueError: ``archive_url`` is no such URL; nothing was received.
+    :raises DeadLettersNotDeleted: SQS kept some of the messages.
+    """
+    if not re.fullmatch(r"s3://[^/]+(/.*)?", archive_url):
+        raise ValueError(f"archive_url must be s3://bucket/prefix, not {archive_url!r}")
+    count = 0
+    archive_urls: list[str] = []
+    while count < at_most and (batch := _receive(sqs, queue_url, min(BATCH, at_most - count))):
+        archive_urls.append(_store(sqs, s3, queue_url, archive_url, batch))
+        if failed := _delete(sqs, queue_url, batch):
+            raise DeadLettersNotDeleted(queue_url, failed, tuple(archive_urls))
+        count += len(batch)
+    return Purged(count, tuple(archive_urls))
+
+
+def _receive(sqs: Any, queue_url: str, at_most: int) -> list[dict[str, Any]]:
+    answer = sqs.receive_message(
+        QueueUrl=queue_url,
+        MaxNumberOfMessages=at_most,
+        VisibilityTimeout=HIDDEN,
+        WaitTimeSeconds=2,  # asks all servers, so an empty answer means there is nothing to hand out
+        MessageSystemAttributeNames=["All"],
+        MessageAttributeNames=["All"],
+    )
+    return list(answer.get("Messages", []))
+
+
+def _store(sqs: Any, s3: Any, queue_url: str, archive_url: str, batch: list[dict[str, Any]]) -> str:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    place = urlsplit(archive_url)
+    ids = "\n".join(sorted(message["MessageId"] for message in batch))
+    name = f"{queue_url.rsplit('/', 1)[-1]}-{hashlib.sha256(ids.encode()).hexdigest()[:32]}.jsonl"
+    key = f"{place.path.strip('/')}/{name}".lstrip("/")
+    try:
+        s3.put_object(
+            Bucket=place.netloc, Key=key, Body=_json_lines(queue_url, batch), ContentType="application/x-ndjson"
+        )
+    except (BotoCoreError, ClientError):
+        _give_back(sqs, queue_url, batch)
+        raise
+    return f"s3://{place.netloc}/{key}"
+
+
+def _json_lines(queue_url: str, batch: list[dict[str, Any]]) -> bytes:
+    lines = [
+        {
+            "message_id": message["MessageId"],
+            "queue_url": queue_url,
+            "body": message["Body"],
+            "receive_count": int(message.get("Attributes", {}).get("ApproximateReceiveCount", 0)),
+            "attributes": message.get("Attributes", {}),
+            "message_attributes": message.get("MessageAttributes", {}),  # bytes become base64, as in AWS's own CLI
+        }
+        for message in batch
+    ]
+    text = "".join(f"{json.dumps(line, default=lambda data: base64.b64encode(data).decode())}\n" for line in lines)
+    return text.encode()
+
+
+def _delete(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> dict[str, str]:
+    """Message ids that SQS kept, with its reason."""
+    answer = sqs.delete_message_batch(QueueUrl=queue_url, Entries=_entries(batch))
+    failed = {int(entry["Id"]): f"{entry['Code']} {entry.get('Message', '')}" for entry in answer.get("Failed", [])}
+    if failed:
+        _give_back(sqs, queue_url, [batch[number] for number in failed])
+    return {batch[number]["MessageId"]: cause for number, cause in failed.items()}
+
+
+def _give_back(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> None:
+    """Show messages again now, so that a retry finds them and need not wait until they time out."""
+    sqs.change_message_visibility_batch(
+        QueueUrl=queue_url, Entries=[entry | {"VisibilityTimeout": 0} for entry in _entries(batch)]
+    )
+
+
+def _entries(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(batch)]

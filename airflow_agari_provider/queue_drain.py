@@ -1,0 +1,126 @@
+"""
+When a group of SQS queues is drained: the start of a watch, and the one poll that feeds it.
+
+SQS counts are approximate and lag by about a minute, so one zero proves nothing. AWS calls a queue empty once its
+visible, invisible and delayed counts have all been 0 for several minutes
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/troubleshooting-messages-not-returned-ReceiveMessage.html).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_agari_provider.dead_letters import peek, source_settings
+from airflow_agari_provider.drain_watch import DeadLettersGrew, DrainFailed, DrainWatch, Stalled
+from airflow_agari_provider.queue_depth import DepthUnknown, QueueDepth, QueueUnreadable, read_depth
+
+__all__ = [
+    "DeadLettersGrew",
+    "DepthUnknown",
+    "DrainFailed",
+    "DrainWatch",
+    "QueueDepth",
+    "QueueUnreadable",
+    "Stalled",
+    "poll",
+    "read_depth",
+    "start_watch",
+]
+
+log = logging.getLogger(__name__)
+
+CONSISTENT_AFTER = 60  # seconds; AWS: counts reach consistency at least 1 minute after the producers stop sending
+
+
+def start_watch(
+    sqs: Any,
+    queue_urls: list[str],
+    dead_letters: str | list[str] | None = "auto",
+    dead_letters_before: int | Mapping[str, int] | None = None,
+    **settings: Any,
+) -> DrainWatch:
+    """
+    A watch over the queues, with their visibility timeouts and dead-letter queues looked up.
+
+    :param sqs: boto3 client of SQS.
+    :param dead_letters: ``auto`` for the targets of the queues' redrive policies (one that may not be read is left out
+        with a warning), URLs of dead-letter queues, or None for none.
+    :param dead_letters_before: messages in each dead-letter queue when the run began: one number for all of them, or by
+        URL; None for what the first poll finds.
+    :param settings: further arguments of :class:`DrainWatch`.
+    :raises ValueError: no queue is named: nothing would always be drained.
+    :raises QueueUnreadable: a watched queue may not be read.
+    """
+    if not queue_urls:
+        raise ValueError("There is no queue to watch: queue_url is an empty list")
+    watch = DrainWatch(queue_urls, **settings)
+    if watch.quiet_period < CONSISTENT_AFTER:
+        log.warning(
+            "A quiet period of %s s is shorter than the %s s AWS takes to settle a queue's counts: "
+            "right for local and test queues, whose counts are exact, but on AWS a busy queue may look empty",
+            watch.quiet_period,
+            CONSISTENT_AFTER,
+        )
+    sources = [source_settings(sqs, url) for url in queue_urls]
+    watch.visibility_timeout = max(source.visibility_timeout for source in sources)
+    if dead_letters == "auto":
+        found = dict.fromkeys(source.dead_letter_url for source in sources if source.dead_letter_url)
+        watch.dead_letter_urls = [url for url in found if _is_readable(sqs, url)]
+    else:
+        watch.dead_letter_urls = [dead_letters] if isinstance(dead_letters, str) else list(dead_letters or [])
+    if isinstance(dead_letters_before, int):
+        dead_letters_before = dict.fromkeys(watch.dead_letter_urls, dead_letters_before)
+    watch.dead_letters_before = dict(dead_letters_before or {})
+    return watch
+
+
+def poll(sqs: Any, watch: DrainWatch, now: float) -> float | None:
+    """
+    Read all queues once, tell the watch, log one line.
+
+    Only when a dead-letter queue has grown does it receive: one message of that queue, without hiding it.
+
+    :param sqs: boto3 client of SQS.
+    :return: seconds until the next poll; None when the group is drained.
+    :raises DrainFailed: what the watch raises, :class:`DeadLettersGrew` with a sample.
+    :raises QueueUnreadable: a queue is gone, or may no longer be read.
+    """
+    try:
+        depths = {url: read_depth(sqs, url) for url in watch.queue_urls}
+        dead_letters = {url: read_depth(sqs, url).total for url in watch.dead_letter_urls}
+    except DepthUnknown as unknown:
+        log.warning("%s (%s in a row fail the task)", unknown, watch.max_unknown)
+        return watch.observe_unknown(unknown, now)
+    try:
+        pause = watch.observe(depths, now, dead_letters)
+    except DeadLettersGrew as grown:
+        raise DeadLettersGrew(grown.growth, _sample(sqs, grown.growth)) from None
+    _report_growth(sqs, watch)
+    log.info("%s: %s", "Drained" if pause is None else "Waiting", watch)
+    return pause
+
+
+def _is_readable(sqs: Any, dead_letter_url: str) -> bool:
+    try:
+        read_depth(sqs, dead_letter_url)
+    except QueueUnreadable as error:
+        log.warning("Not watching for dead letters: %s", error)
+        return False
+    except DepthUnknown:
+        return True  # it exists; the polls ask again
+    return True
+
+
+def _report_growth(sqs: Any, watch: DrainWatch) -> None:
+    growth = watch.dead_letter_growth
+    new = sum(now - before for before, now in growth.values())
+    if new > watch.dead_letters_reported and watch.on_dead_letters == "warn":
+        log.warning("%s", DeadLettersGrew(growth, _sample(sqs, growth)))
+    watch.dead_letters_reported = new
+
+
+def _sample(sqs: Any, growth: Mapping[str, tuple[int, int]]) -> str | None:
+    letter = peek(sqs, next(iter(growth)))
+    return str(letter) if letter else None

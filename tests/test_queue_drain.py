@@ -1,0 +1,458 @@
+"""When a group of queues is drained: the rule by scripted readings, the reading on queues of moto."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import pickle
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+
+from airflow_agari_provider.queue_drain import (
+    DeadLettersGrew,
+    DepthUnknown,
+    DrainWatch,
+    QueueDepth,
+    QueueUnreadable,
+    Stalled,
+    poll,
+    read_depth,
+    start_watch,
+)
+
+Q = "https://sqs.us-east-1.amazonaws.com/123456789012/importer"
+OTHER = "https://sqs.us-east-1.amazonaws.com/123456789012/importer-2"
+DEAD = "https://sqs.us-east-1.amazonaws.com/123456789012/importer-dead"
+EMPTY = QueueDepth(0, 0, 0)
+
+
+def visible(count):
+    return QueueDepth(count, 0, 0)
+
+
+def drive(watch, readings, every=30):
+    """Pauses the watch asks for, one reading every so many seconds; it is sent through JSON in between."""
+    pauses = []
+    for number, reading in enumerate(readings):
+        watch = DrainWatch(**json.loads(json.dumps(dataclasses.asdict(watch))))
+        depth, *dead = reading if isinstance(reading, tuple) else (reading,)
+        if depth is None:
+            pauses.append(watch.observe_unknown(DepthUnknown(Q, "no attributes"), number * every))
+        else:
+            pauses.append(watch.observe({Q: depth}, number * every, {DEAD: dead[0]} if dead else {}))
+    return watch, pauses
+
+
+@pytest.mark.parametrize(
+    ("readings", "pauses"),
+    [
+        pytest.param([EMPTY] * 5, [30, 30, 30, 30, None], id="empty through the whole window"),
+        pytest.param([EMPTY, EMPTY, visible(3), *[EMPTY] * 5], [30] * 7 + [None], id="a message restarts the window"),
+        pytest.param([EMPTY, EMPTY, QueueDepth(0, 1, 0), *[EMPTY] * 5], [30] * 7 + [None], id="so does one in flight"),
+        pytest.param([EMPTY, EMPTY, QueueDepth(0, 0, 1), *[EMPTY] * 5], [30] * 7 + [None], id="and a delayed one"),
+        pytest.param([EMPTY, EMPTY, None, *[EMPTY] * 5], [30] * 7 + [None], id="unknown is never empty"),
+        pytest.param([visible(9), visible(4), *[EMPTY] * 5], [30] * 6 + [None], id="drained by consumers"),
+    ],
+)
+def test_drained_means_empty_through_a_whole_quiet_period(readings, pauses):
+    assert drive(DrainWatch([Q]), readings)[1] == pauses
+
+
+@pytest.mark.parametrize(
+    ("every", "pauses"),
+    [
+        pytest.param(50, [30, 30, 20, None], id="slow polls do not shorten it"),
+        pytest.param(7, [30] * 13 + [29, 22, 15, 8, 1, None], id="fast polls neither"),
+    ],
+)
+def test_the_window_is_measured_by_the_clock_and_not_by_the_number_of_polls(every, pauses):
+    assert drive(DrainWatch([Q]), [EMPTY] * len(pauses), every)[1] == pauses
+
+
+def test_zeros_at_both_ends_of_a_long_gap_are_no_window():
+    watch = DrainWatch([Q], quiet_period=120)
+    watch.observe({Q: EMPTY}, 0)
+    assert watch.observe({Q: EMPTY}, 121) == 30
+    assert watch.observe({Q: EMPTY}, 241) is None
+
+
+def test_a_group_is_drained_when_all_of_its_queues_are():
+    watch = DrainWatch([Q, OTHER], quiet_period=30)
+    assert watch.observe({Q: EMPTY, OTHER: visible(1)}, 0) == 30
+    assert watch.observe({Q: visible(1), OTHER: EMPTY}, 30) == 30
+    assert watch.observe({Q: EMPTY, OTHER: EMPTY}, 60) == 30
+    assert watch.observe({Q: EMPTY, OTHER: EMPTY}, 90) is None
+
+
+@pytest.mark.parametrize(
+    ("guard", "readings", "pauses"),
+    [
+        pytest.param({"expected_messages": 3}, [EMPTY] * 4, [30] * 4, id="nothing has arrived yet"),
+        pytest.param(
+            {"expected_messages": 3}, [EMPTY, visible(2), visible(3), EMPTY, EMPTY], [30] * 4 + [None], id="3 arrived"
+        ),
+        pytest.param(
+            {"expected_messages": 3},
+            [visible(2), EMPTY, visible(1), EMPTY, EMPTY],
+            [30] * 4 + [None],
+            id="3 arrived one after the other",
+        ),
+        pytest.param({"not_before": 65}, [EMPTY] * 5, [30, 30, 30, 30, None], id="the window lies after not_before"),
+        pytest.param(
+            {"expected_messages": 3, "not_before": 60},
+            [EMPTY, visible(1), EMPTY, EMPTY],
+            [30, 30, 30, None],
+            id="not_before ends the wait for messages nobody saw",
+        ),
+        pytest.param(
+            {"expected_messages": 1, "not_before": 600},
+            [visible(1), EMPTY, EMPTY],
+            [30, 30, None],
+            id="all that was expected came before not_before",
+        ),
+    ],
+)
+def test_empty_because_nothing_has_arrived_yet_does_not_count(guard, readings, pauses):
+    assert drive(DrainWatch([Q], quiet_period=30, **guard), readings)[1] == pauses
+
+
+def test_too_many_unknown_polls_in_a_row_end_the_wait():
+    with pytest.raises(DepthUnknown, match=r"3 poll\(s\) in a row did not tell the depth"):
+        drive(DrainWatch([Q], max_unknown=3), [EMPTY, None, None, EMPTY, None, None, None])
+
+
+def test_an_answer_in_between_starts_the_count_of_unknown_polls_anew():
+    watch, _ = drive(DrainWatch([Q], max_unknown=3), [EMPTY, None, None, EMPTY, None, None])
+    assert watch.summary()["unknown_polls"] == 4
+
+
+@pytest.mark.parametrize(
+    ("on_dead_letters", "dead", "fails"),
+    [
+        pytest.param("fail", [4900] * 5, False, id="4,900 old ones pass"),
+        pytest.param("fail", [4900, 4901, 4901], True, id="one more fails"),
+        pytest.param("fail", [4900, 4901, 4900, 4900, 4900], False, id="one reading alone proves nothing"),
+        pytest.param("fail", [4900, 0, 0, 1, 1], True, id="one more after somebody purged them fails"),
+        pytest.param("fail", [4900, 4899, 4900, 4900, 4900], False, id="a count that flaps passes"),
+        pytest.param("warn", [0, 1, 1, 1, 1], False, id="warn passes"),
+        pytest.param("ignore", [0, 1, 1, 1, 1], False, id="ignore passes"),
+    ],
+)
+def test_dead_letters_are_judged_by_their_growth_since_the_wait_began(on_dead_letters, dead, fails):
+    watch = DrainWatch([Q], [DEAD], on_dead_letters=on_dead_letters)
+    readings = [(EMPTY, count) for count in dead]
+    if fails:
+        with pytest.raises(DeadLettersGrew):
+            drive(watch, readings)
+    else:
+        assert drive(watch, readings)[1][-1] is None
+
+
+def test_growth_fails_at_once_and_not_when_the_queue_is_drained():
+    with pytest.raises(DeadLettersGrew) as caught:
+        drive(DrainWatch([Q], [DEAD]), [(visible(9), 7), (visible(8), 9), (visible(8), 9)])
+    assert caught.value.growth == {DEAD: (7, 9)}
+
+
+def test_growth_that_only_the_last_poll_saw_is_confirmed_before_the_verdict():
+    _, pauses = drive(DrainWatch([Q], [DEAD]), [(EMPTY, 0)] * 4 + [(EMPTY, 1), (EMPTY, 0)])
+    assert pauses == [30, 30, 30, 30, 30, None]
+
+
+def test_growth_before_the_first_poll_is_seen_with_a_count_from_the_beginning_of_the_run():
+    with pytest.raises(DeadLettersGrew):
+        drive(DrainWatch([Q], [DEAD], dead_letters_before={DEAD: 0}), [(EMPTY, 2), (EMPTY, 2)])
+
+
+@pytest.mark.parametrize(
+    ("settings", "readings", "cause"),
+    [
+        pytest.param({}, [visible(5)] * 4, "nobody reads", id="no consumer"),
+        pytest.param({}, [QueueDepth(5, 2, 0)] * 4, "hang", id="hanging consumers"),
+        pytest.param(
+            {},
+            [QueueDepth(5, 0, 0), QueueDepth(4, 1, 0), QueueDepth(5, 0, 0), QueueDepth(3, 2, 0)],
+            "come back",
+            id="poison messages",
+        ),
+        pytest.param({"expected_messages": 2}, [EMPTY] * 4, "fewer messages", id="nothing arrives"),
+        pytest.param(
+            {"visibility_timeout": 120}, [QueueDepth(0, 1, 0)] * 5, "hang", id="in flight past the visibility timeout"
+        ),
+    ],
+)
+def test_a_stall_is_named_by_its_cause(settings, readings, cause):
+    watch, _ = drive(DrainWatch([Q], stall_timeout=90, **settings), readings[:-1])
+    with pytest.raises(Stalled, match=cause):
+        watch.observe({Q: readings[-1]}, (len(readings) - 1) * 30)
+
+
+@pytest.mark.parametrize(
+    ("settings", "readings"),
+    [
+        pytest.param({}, [visible(9), visible(9), visible(8), visible(8), visible(7)], id="progress, though slow"),
+        pytest.param({}, [visible(3), visible(1), visible(5), visible(4), visible(9)], id="new ones arrive meanwhile"),
+        pytest.param({}, [QueueDepth(0, 0, 4)] * 5, id="delayed messages are not due"),
+        pytest.param({"visibility_timeout": 300}, [QueueDepth(0, 1, 0)] * 5, id="in flight for a visibility timeout"),
+        pytest.param({"stall_timeout": None}, [visible(5)] * 5, id="switched off"),
+        pytest.param({"expected_messages": 9, "not_before": 9e9}, [EMPTY] * 5, id="waiting for not_before"),
+        pytest.param({"quiet_period": 600}, [EMPTY] * 5, id="quiet"),
+    ],
+)
+def test_what_goes_on_is_no_stall(settings, readings):
+    drive(DrainWatch([Q], **{"stall_timeout": 60} | settings), readings)
+
+
+def test_whoever_takes_over_keeps_the_baseline_but_watches_a_whole_window_himself():
+    watch, _ = drive(DrainWatch([Q], [DEAD], stall_timeout=90), [(visible(5), 3), (EMPTY, 3), (EMPTY, 3)])
+    watch.resume()
+    assert watch.observe({Q: EMPTY}, 100, {DEAD: 3}) == 30
+    assert watch.observe({Q: EMPTY}, 160, {DEAD: 4}) == 30
+    with pytest.raises(DeadLettersGrew):
+        watch.observe({Q: EMPTY}, 220, {DEAD: 4})
+    assert watch.started_at == 0
+    assert watch.depth_peak == 5
+
+
+def test_the_wait_is_told_in_figures():
+    watch, _ = drive(DrainWatch([Q], [DEAD], quiet_period=30), [(visible(4), 2), (visible(7), 2), *[(EMPTY, 2)] * 2])
+    assert watch.summary() == {
+        "seconds": 90,
+        "polls": 4,
+        "unknown_polls": 0,
+        "depth_start": 4,
+        "depth_peak": 7,
+        "depth_end": 0,
+        "messages_seen": 7,
+        "messages_per_second": 0.078,
+        "dead_letters_before": {DEAD: 2},
+        "dead_letters_after": {DEAD: 2},
+        "new_dead_letters": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("readings", "words"),
+    [
+        ([QueueDepth(9, 1, 0)], "9 visible, 1 in flight, 0 delayed"),
+        ([visible(20), visible(5)], "5 visible, 0 in flight, 0 delayed; 0.50 messages/s leave, about 10 s to go"),
+        ([EMPTY, EMPTY], "0 visible, 0 in flight, 0 delayed; empty for 30 of 120 s"),
+        ([visible(1), None], "1 visible, 0 in flight, 0 delayed; 1 poll(s) unanswered"),
+    ],
+)
+def test_a_poll_tells_depth_rate_and_time_left(readings, words):
+    assert str(drive(DrainWatch([Q]), readings)[0]) == words
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DepthUnknown(Q, "no attributes", 3),
+        QueueUnreadable(Q, "AccessDenied"),
+        Stalled(90, f"{Q}: 5 visible", "nobody reads"),
+        DeadLettersGrew({DEAD: (1, 2)}, "message 1"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_survive_the_way_to_another_process(error):
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+# The reading, on queues of moto
+
+
+@pytest.fixture
+def dead_letter_url(sqs, queue_url):
+    """URL of the dead-letter queue of ``queue_url``, which takes a message over at its second receive."""
+    url = sqs.create_queue(QueueName="importer-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": policy})
+    return url
+
+
+def test_the_depth_tells_waiting_held_and_delayed_messages_apart(sqs, queue_url):
+    for _ in range(3):
+        sqs.send_message(QueueUrl=queue_url, MessageBody="scored")
+    sqs.send_message(QueueUrl=queue_url, MessageBody="later", DelaySeconds=600)
+    sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=60)
+    assert read_depth(sqs, queue_url) == QueueDepth(visible=2, in_flight=1, delayed=1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"Attributes": {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}},
+        {
+            "Attributes": {
+                "ApproximateNumberOfMessages": "",
+                "ApproximateNumberOfMessagesNotVisible": "0",
+                "ApproximateNumberOfMessagesDelayed": "0",
+            }
+        },
+        {
+            "Attributes": {
+                "ApproximateNumberOfMessages": "-1",
+                "ApproximateNumberOfMessagesNotVisible": "1",
+                "ApproximateNumberOfMessagesDelayed": "0",
+            }
+        },
+    ],
+    ids=["no attributes", "one missing", "no number", "negative"],
+)
+def test_a_missing_count_is_unknown_and_never_zero(answer):
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_attributes", answer)
+        with pytest.raises(DepthUnknown):
+            read_depth(sqs, Q)
+
+
+def test_a_failed_request_is_unknown():
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    with Stubber(sqs) as stub:
+        stub.add_client_error("get_queue_attributes", "ThrottlingException", http_status_code=503)
+        with pytest.raises(DepthUnknown, match="ThrottlingException"):
+            read_depth(sqs, Q)
+
+
+def test_an_unreachable_aws_is_unknown(monkeypatch):
+    sqs = boto3.client("sqs", region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(DepthUnknown) as caught:
+        read_depth(sqs, Q)
+    assert isinstance(caught.value.__cause__, EndpointConnectionError)
+
+
+def test_a_queue_that_is_not_there_ends_the_wait_at_once(sqs, queue_url):
+    with pytest.raises(QueueUnreadable, match="does not exist"):
+        read_depth(sqs, queue_url + "-misspelt")
+
+
+def test_a_forbidden_queue_ends_the_wait_at_once():
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    with Stubber(sqs) as stub:
+        stub.add_client_error("get_queue_attributes", "AccessDenied", http_status_code=403)
+        with pytest.raises(QueueUnreadable, match="sqs:GetQueueAttributes"):
+            read_depth(sqs, Q)
+
+
+def test_a_message_an_importer_still_holds_keeps_the_queue_busy(sqs, queue_url):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="scored")
+    sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=60)
+    watch = start_watch(sqs, [queue_url], quiet_period=0)
+    assert poll(sqs, watch, now=0) == 30
+
+
+def test_the_watched_queue_is_never_received_from(sqs, queue_url, dead_letter_url):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="scored")
+    watch = start_watch(sqs, [queue_url], on_dead_letters="warn")
+    for minute in range(5):
+        poll(sqs, watch, now=60 * minute)
+        sqs.send_message(QueueUrl=dead_letter_url, MessageBody="dead")
+    message = sqs.receive_message(QueueUrl=queue_url, MessageSystemAttributeNames=["All"])["Messages"][0]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"  # this receive
+
+
+def test_the_dead_letter_queue_is_found_and_its_growth_fails_with_a_sample(sqs, queue_url, dead_letter_url):
+    sqs.send_message(QueueUrl=dead_letter_url, MessageBody="an old one")
+    watch = start_watch(sqs, [queue_url])
+    assert watch.dead_letter_urls == [dead_letter_url]
+    poll(sqs, watch, now=0)
+    sqs.purge_queue(QueueUrl=dead_letter_url)
+    for body in ("first", "second"):
+        sqs.send_message(QueueUrl=dead_letter_url, MessageBody=f"\x1b[31m{body}\nfake log line")
+    poll(sqs, watch, now=30)
+    with pytest.raises(DeadLettersGrew) as caught:
+        poll(sqs, watch, now=60)
+    assert "grew from 1 to 2" in str(caught.value)
+    assert r"\x1b[31m" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert read_depth(sqs, dead_letter_url) == QueueDepth(2, 0, 0)
+
+
+def test_a_message_that_its_consumers_gave_up_on_fails_the_wait(sqs, queue_url, dead_letter_url):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="poison")
+    watch = start_watch(sqs, [queue_url])
+    poll(sqs, watch, now=0)
+    for _ in range(2):
+        sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=0)
+    poll(sqs, watch, now=30)
+    with pytest.raises(DeadLettersGrew, match="body 'poison'"):
+        poll(sqs, watch, now=60)
+
+
+def test_new_dead_letters_warn_once_each_with_a_sample(sqs, queue_url, dead_letter_url, caplog):
+    watch = start_watch(sqs, [queue_url], on_dead_letters="warn")
+    poll(sqs, watch, now=0)
+    sqs.send_message(QueueUrl=dead_letter_url, MessageBody="dead")
+    for now in (30, 60, 90, 120):
+        poll(sqs, watch, now)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "grew from 0 to 1" in warnings[0]
+    assert "body 'dead'" in warnings[0]
+    assert watch.summary()["new_dead_letters"] == 1
+
+
+def test_a_dead_letter_queue_that_is_gone_is_left_out_with_a_warning(sqs, queue_url, dead_letter_url, caplog):
+    sqs.delete_queue(QueueUrl=dead_letter_url)
+    watch = start_watch(sqs, [queue_url])
+    assert watch.dead_letter_urls == []
+    assert "cannot be looked up" in caplog.text
+
+
+def test_a_forbidden_dead_letter_queue_is_left_out_with_a_warning(caplog):
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    policy = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:999999999999:importer-dead"})
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_attributes", {"Attributes": {"VisibilityTimeout": "30", "RedrivePolicy": policy}})
+        stub.add_response(
+            "get_queue_url",
+            {"QueueUrl": DEAD},
+            {"QueueName": "importer-dead", "QueueOwnerAWSAccountId": "999999999999"},
+        )
+        stub.add_client_error("get_queue_attributes", "AccessDenied", http_status_code=403)
+        watch = start_watch(sqs, [Q])
+    assert watch.dead_letter_urls == []
+    assert "Not watching for dead letters" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dead_letters", "before", "watched", "baseline"),
+    [
+        (None, None, [], {}),
+        (DEAD, 0, [DEAD], {DEAD: 0}),
+        ([DEAD, OTHER], {OTHER: 7}, [DEAD, OTHER], {OTHER: 7}),
+    ],
+)
+def test_dead_letter_queues_and_their_baseline_may_be_given(sqs, queue_url, dead_letters, before, watched, baseline):
+    watch = start_watch(sqs, [queue_url], dead_letters, before)
+    assert (watch.dead_letter_urls, watch.dead_letters_before) == (watched, baseline)
+
+
+def test_a_short_quiet_period_is_for_test_queues_and_says_so(sqs, queue_url, caplog):
+    start_watch(sqs, [queue_url], quiet_period=5)
+    assert "shorter than the 60 s AWS takes to settle" in caplog.text
+
+
+def test_nothing_to_watch_is_an_error_and_not_drained(sqs):
+    with pytest.raises(ValueError, match="no queue to watch"):
+        start_watch(sqs, [])
+
+
+def test_a_poll_that_fails_restarts_the_window_and_warns(queue_url, sqs, caplog):
+    caplog.set_level(logging.INFO)
+    watch = start_watch(sqs, [queue_url], quiet_period=60)
+    assert poll(sqs, watch, now=0) == 30
+    blind = boto3.client("sqs", region_name="us-east-1")
+    with Stubber(blind) as stub:
+        stub.add_response("get_queue_attributes", {})
+        assert poll(blind, watch, now=30) == 30
+    assert [poll(sqs, watch, now) for now in (60, 90, 120)] == [30, 30, None]
+    assert "did not tell the depth" in caplog.text
+    assert "Drained: 0 visible, 0 in flight, 0 delayed; empty for 60 of 60 s; 1 poll(s) unanswered" in caplog.text
