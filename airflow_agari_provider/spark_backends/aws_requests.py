@@ -1,0 +1,63 @@
+"""Requests to AWS whose failures say whether it is worth asking again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable
+
+
+class AwsRequests:
+    """
+    boto3 clients, made when they are first needed and anew after a failure, so that renewed credentials are picked up.
+
+    :param connect: makes a client: ``connect("emr", **botocore_config)``.
+    """
+
+    def __init__(self, connect: Callable[..., Any]) -> None:
+        self._connect = connect
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """A client that repeats requests as it is configured to."""
+        return self._client(service, {})
+
+    def client_asking_once(self, service: str) -> Any:
+        """A client for requests that must not be sent twice: botocore repeats them by itself after a lost answer."""
+        return self._client(service, {"retries": {"total_max_attempts": 1}})
+
+    def _client(self, service: str, config: dict[str, Any]) -> Any:
+        key = f"{service} {config}"
+        if key not in self._clients:
+            self._clients[key] = self._connect(service, **config)
+        return self._clients[key]
+
+    @contextmanager
+    def asking(self, request: str) -> Iterator[None]:
+        """
+        Turn boto's errors into ours.
+
+        :param request: what is asked, for the error's text: "Looking for the log of ...".
+        :raises BackendUnavailable: no connection, no credentials, throttled, or an error on the service's side.
+        :raises BackendRefused: any other answer that is an error.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+        try:
+            yield
+        except ParamValidationError as error:
+            raise BackendRefused(request, str(error)) from error
+        except BotoCoreError as error:
+            self._clients.clear()
+            raise BackendUnavailable(request, str(error)) from error
+        except ClientError as error:
+            self._clients.clear()
+            raise (BackendUnavailable if _may_pass(error.response) else BackendRefused)(request, str(error)) from error
+
+
+def _may_pass(response: Mapping[str, Any]) -> bool:
+    code = response["Error"]["Code"]
+    throttled = "Throttl" in code or code in ("RequestLimitExceeded", "TooManyRequestsException", "SlowDown")
+    return throttled or "ExpiredToken" in code or response["ResponseMetadata"]["HTTPStatusCode"] >= 500

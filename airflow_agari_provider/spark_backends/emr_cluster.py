@@ -1,0 +1,299 @@
+"""Spark on an EMR cluster: a job is a step, found again by the run token among its arguments."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.spark_backends.aws_requests import AwsRequests
+from airflow_agari_provider.spark_backends.driver_log import DriverLog, LogTail, read_tail
+from airflow_agari_provider.spark_backends.emr_steps import job_state, step_of
+from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
+
+log = logging.getLogger(__name__)
+
+RUN_TAG = "agari:run_token"
+ACTIVE_STEP_LIMIT = 256  # steps that wait or run on one cluster; EMR API reference, AddJobFlowSteps
+LAST_COPY_SLACK = 5  # seconds: S3 tells whole ones only, and clocks differ
+IDLE_LIMITS = (60, 604_800)  # seconds; EMR API reference, AutoTerminationPolicy
+
+_ACCEPTING = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
+_ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
+_ACTIVE = ("PENDING", "CANCEL_PENDING", "RUNNING")
+
+
+class ClusterMissing(AgariError):
+    """There is no cluster to submit to, and none may be created; values: what was looked for."""
+
+    def __str__(self) -> str:
+        return (
+            f"There is no live EMR cluster with {self.args[0]} (one that ends with its last step does not count). "
+            "Start it, or pass EmrCluster(create={...}) so that it is created when needed."
+        )
+
+
+class ClusterFull(AgariError):
+    """Every cluster has as many active steps as EMR allows; values: the clusters' ids."""
+
+    def __str__(self) -> str:
+        return (
+            f"EMR allows {ACTIVE_STEP_LIMIT} pending or running steps a cluster, and {', '.join(self.args[0])} has "
+            "them all: nothing was submitted. Look for steps that hang, or add a cluster of the same name."
+        )
+
+
+@dataclass
+class EmrCluster:
+    """
+    Where a job runs: a live cluster of this name or id, or a new one.
+
+    Of several clusters of one name the one with the fewest active steps takes the job, those with a free place first.
+
+    :param name: name of the cluster. Needed unless ``cluster_id`` is given.
+    :param cluster_id: ``j-...``, in place of a name.
+    :param create: arguments of ``run_job_flow`` for a cluster that is created where no live one has this name; its
+        name, its steps and whether it stays alive are set here.
+    :param keep: False: each run creates a cluster of its own, which ends with the job whatever happens to Airflow.
+    :param idle_timeout: idle time after which a kept cluster ends itself, 1 minute to 7 days; EMR 5.30, 6.1 or later.
+        ``AutoTerminationPolicy`` in ``create`` goes before it.
+    :raises ValueError: if the arguments leave open which cluster is meant.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("name", "cluster_id", "create")
+
+    name: str | None = None
+    cluster_id: str | None = None
+    create: dict[str, Any] | None = None
+    keep: bool = True
+    idle_timeout: timedelta = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        if bool(self.name) == bool(self.cluster_id):
+            raise ValueError("EmrCluster needs either name or cluster_id")
+        if self.create is not None and self.cluster_id:
+            raise ValueError("EmrCluster(create=...) goes with a name: a new cluster gets its id from EMR")
+        if not self.keep and self.create is None:
+            raise ValueError("EmrCluster(keep=False) needs create: it means a cluster of the job's own")
+        if not IDLE_LIMITS[0] <= self.idle_timeout.total_seconds() <= IDLE_LIMITS[1]:
+            raise ValueError("EmrCluster(idle_timeout=...) must be between 1 minute and 7 days")
+
+    def __str__(self) -> str:
+        return f"name {self.name!r}" if self.name else f"id {self.cluster_id!r}"
+
+    def serialize(self) -> dict[str, Any]:
+        """As a dictionary, in which Airflow's web pages mask what its keys call secret."""
+        return {**asdict(self), "idle_timeout": self.idle_timeout.total_seconds()}
+
+
+class EmrClusterJobs:
+    """
+    Jobs of one target.
+
+    :param connect: makes a boto3 client, see ``AwsRequests``.
+    :param target: needed to find and submit; a known job needs none.
+    """
+
+    def __init__(self, connect: Callable[..., Any], target: EmrCluster | None = None) -> None:
+        self._aws = AwsRequests(connect)
+        self._target = target
+
+    def find(self, tokens: Collection[str], since: datetime) -> list[JobState]:
+        """
+        Every job that carries one of the tokens, the oldest first.
+
+        :param since: no such job is older than this: it ends the search.
+        """
+        with self._aws.asking(f"Looking for steps on EMR clusters with {self._target}"):
+            jobs = [
+                job_state(cluster_id, step)
+                for cluster_id in self._clusters_since(since)
+                for step in self._steps(cluster_id, since)
+            ]
+        return sorted((job for job in jobs if job.token in tokens), key=lambda job: (job.submitted_at or 0, job.job_id))
+
+    def submit(self, job: SparkJob, token: str) -> JobState:
+        """
+        A new step, on the least busy cluster or on a new one.
+
+        :raises BackendUnavailable: the step may have been taken all the same: look for it before you submit again.
+        """
+        step = step_of(job, token)
+        cluster = None if self._own_cluster else self._least_busy()
+        if cluster is not None:
+            return self._add_step(*cluster, step, token)
+        if self.target.create is None:
+            raise ClusterMissing(str(self.target))
+        return self._run_job_flow(step, token)
+
+    def state(self, job: JobState) -> JobState:
+        with self._aws.asking(f"Asking EMR for step {job.job_id} of cluster {job.cluster_id}"):
+            return job_state(job.cluster_id, self._describe(job))
+
+    def cancel(self, job: JobState) -> None:
+        """Ask EMR to end the step; it does so by and by. A step that has ended is left as it is."""
+        with self._aws.asking(f"Cancelling {job}"):
+            answer = self._aws.client("emr").cancel_steps(ClusterId=job.cluster_id, StepIds=[job.job_id])
+        for step in answer["CancelStepsInfoList"]:
+            log.info("Asked EMR to cancel %s: %s %s", job, step["Status"], step.get("Reason", ""))
+
+    def driver_log(
+        self,
+        job: JobState,
+        lines: int,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> DriverLog:
+        """
+        The end of the driver's stdout and stderr.
+
+        EMR copies logs to S3 every few minutes, and once more when the step has ended: waits for a copy that was made
+        after the end, or that names an exception, but never longer than the timeout.
+
+        :param timeout: seconds.
+        """
+        with self._aws.asking(f"Looking for the log of {job}"):
+            step = self._describe(job)
+            log_uri = step.get("LogUri") or self._cluster(job.cluster_id).get("LogUri")
+            if not log_uri:
+                return DriverLog(None)
+            folder = f"{log_uri.rstrip('/')}/{job.cluster_id}/steps/{job.job_id}/"
+            urls = [f"{folder}stderr.gz", f"{folder}stdout.gz", *_log_file(step)]
+            until = clock() + timeout
+            while True:
+                found = [read_tail(self._aws.client("s3"), url, lines) for url in dict.fromkeys(urls)]
+                driver_log = DriverLog(folder, tuple(tail for tail in found if tail is not None))
+                if clock() >= until or driver_log.last_exception or _complete(driver_log.tails, job):
+                    return driver_log
+                sleep(min(10, max(until - clock(), 0)))
+
+    def usage(self, job: JobState) -> dict[str, Any]:
+        """Normalized instance hours of the whole cluster since its start: EMR does not count them for steps."""
+        with self._aws.asking(f"Asking EMR for the usage of cluster {job.cluster_id}"):
+            return {"cluster_normalized_instance_hours": self._cluster(job.cluster_id).get("NormalizedInstanceHours")}
+
+    def why_cluster_ended(self, job: JobState) -> str | None:
+        """Why the job's cluster ended with errors; None if it did not."""
+        with self._aws.asking(f"Asking EMR for cluster {job.cluster_id}"):
+            status = self._cluster(job.cluster_id)["Status"]
+        if status["State"] != "TERMINATED_WITH_ERRORS":
+            return None
+        return str(status.get("StateChangeReason", {}).get("Message") or "no reason given")
+
+    # clusters
+
+    @property
+    def target(self) -> EmrCluster:
+        assert self._target is not None
+        if not (self._target.name or self._target.cluster_id):
+            raise ClusterMissing("an empty name: see what the template of EmrCluster's name renders to")
+        return self._target
+
+    @property
+    def _own_cluster(self) -> bool:
+        return self.target.create is not None and not self.target.keep
+
+    def _clusters_since(self, since: datetime) -> list[str]:
+        if self.target.cluster_id:
+            return [self.target.cluster_id]
+        live = self._named(ClusterStates=[*_ACCEPTING, "TERMINATING"])
+        return live + self._named(ClusterStates=list(_ENDED), CreatedAfter=since)
+
+    def _named(self, **conditions: Any) -> list[str]:
+        pages = self._aws.client("emr").get_paginator("list_clusters").paginate(**conditions)
+        return [item["Id"] for page in pages for item in page["Clusters"] if item["Name"] == self.target.name]
+
+    def _least_busy(self) -> tuple[str, int] | None:
+        """Id and number of active steps of the cluster to use; None if there is none."""
+        with self._aws.asking(f"Looking for an EMR cluster with {self.target}"):
+            ids = [self.target.cluster_id] if self.target.cluster_id else self._named(ClusterStates=list(_ACCEPTING))
+            places = []
+            for cluster in map(self._cluster, ids):
+                if cluster["Status"]["State"] in _ACCEPTING and (
+                    self.target.cluster_id or not cluster["AutoTerminate"]
+                ):
+                    active = len(list(self._steps(cluster["Id"], states=_ACTIVE)))
+                    places.append((active >= cluster.get("StepConcurrencyLevel", 1), active, cluster["Id"]))
+        if places and min(places)[1] >= ACTIVE_STEP_LIMIT:
+            raise ClusterFull(tuple(cluster_id for _, _, cluster_id in places))
+        return (min(places)[2], min(places)[1]) if places else None
+
+    def _cluster(self, cluster_id: str) -> dict[str, Any]:
+        cluster: dict[str, Any] = self._aws.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
+        return cluster
+
+    def _run_job_flow(self, step: dict[str, Any], token: str) -> JobState:
+        request = cluster_request(self.target, step, token)
+        with self._aws.asking(f"Creating EMR cluster {self.target.name!r}"):
+            cluster_id = self._aws.client_asking_once("emr").run_job_flow(**request)["JobFlowId"]
+        end = "when idle" if self.target.keep else "with this step"
+        log.info("Created EMR cluster %s (%s), which ends %s", cluster_id, self.target.name, end)
+        with self._aws.asking(f"Asking EMR for the steps of new cluster {cluster_id}"):
+            jobs = [job_state(cluster_id, found) for found in self._steps(cluster_id)]
+        for job in jobs:
+            if job.token == token:
+                log.info("Submitted %s, which waits for the cluster to start", job)
+                return job
+        raise BackendUnavailable(f"Submitting a step to new EMR cluster {cluster_id}", "it does not list the step yet")
+
+    # steps
+
+    def _add_step(self, cluster_id: str, active: int, step: dict[str, Any], token: str) -> JobState:
+        try:
+            with self._aws.asking(f"Submitting a step to EMR cluster {cluster_id}"):
+                emr = self._aws.client_asking_once("emr")
+                step_id = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])["StepIds"][0]
+        except BackendRefused as error:
+            with self._aws.asking(f"Asking EMR for cluster {cluster_id}"):
+                ending = self._cluster(cluster_id)["Status"]["State"] not in _ACCEPTING
+            if ending and not self.target.cluster_id:  # it was idle for too long between two requests: take another one
+                raise BackendUnavailable(error.request, error.answer) from error
+            raise
+        job = JobState(cluster_id, step_id, token=token)
+        log.info("Submitted %s; active steps ahead of it: %s", job, active)
+        return job
+
+    def _steps(
+        self, cluster_id: str, since: datetime | None = None, states: Collection[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        conditions = {"StepStates": list(states)} if states else {}
+        for page in self._aws.client("emr").get_paginator("list_steps").paginate(ClusterId=cluster_id, **conditions):
+            for step in page["Steps"]:  # the newest first, unless states are given
+                if since is not None and step["Status"]["Timeline"]["CreationDateTime"] < since:
+                    return
+                yield step
+
+    def _describe(self, job: JobState) -> dict[str, Any]:
+        emr = self._aws.client("emr")
+        step: dict[str, Any] = emr.describe_step(ClusterId=job.cluster_id, StepId=job.job_id)["Step"]
+        return step
+
+
+def cluster_request(target: EmrCluster, step: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """Arguments of ``run_job_flow``: the step is in it, and the end of the cluster too, so that nothing can leak."""
+    create = target.create or {}
+    request = {
+        **create,
+        "Name": target.name,
+        "Instances": {**create.get("Instances", {}), "KeepJobFlowAliveWhenNoSteps": target.keep},
+        "Steps": [*create.get("Steps", []), step],
+        "Tags": [*create.get("Tags", []), {"Key": RUN_TAG, "Value": token}],
+    }
+    if target.keep:
+        request.setdefault("AutoTerminationPolicy", {"IdleTimeout": int(target.idle_timeout.total_seconds())})
+    return request
+
+
+def _log_file(step: Mapping[str, Any]) -> list[str]:
+    """The file in which EMR itself found the cause: for a driver inside the cluster it is not the step's own."""
+    url = str(step["Status"].get("FailureDetails", {}).get("LogFile", ""))
+    return [url] if url.startswith("s3") and url.endswith(".gz") else []
+
+
+def _complete(tails: Collection[LogTail], job: JobState) -> bool:
+    return bool(tails) and all(tail.written_at.timestamp() + LAST_COPY_SLACK >= (job.ended_at or 0) for tail in tails)

@@ -1,0 +1,132 @@
+"""Files on S3 that a job comes with and leaves behind: its script, and its counts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.spark_backends.driver_log import bucket_and_key
+
+log = logging.getLogger(__name__)
+
+
+class ScriptMissing(AgariError):
+    """A file to upload is not there; values: its path."""
+
+    def __str__(self) -> str:
+        return (
+            f"There is no file {self.args[0]!r} on this worker, so it cannot be uploaded. Give its absolute path, for "
+            'instance str(Path(__file__).parent / "score.py"), or an s3:// URL.'
+        )
+
+
+class UploadPlaceMissing(AgariError):
+    """A local file without a place to upload it to; values: its path."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]!r} is a local file, which the cluster cannot read: pass script_prefix, an s3:// prefix to "
+            "upload it to, or give an s3:// URL."
+        )
+
+
+class CountsUnreadable(AgariError):
+    """The counts a job should have left cannot be used; values: where, and what is wrong."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(url, problem)
+
+    def __str__(self) -> str:
+        return (
+            f"The Spark job succeeded, but its counts cannot be read: {self.args[1]} ({self.args[0]}). Expected lines "
+            'like {"stage": "scored", "key": "1", "count": 14} in the files of that prefix. Put them right, or pass '
+            "counts_url=None, and let the task run again: it takes over the finished job and does not repeat it."
+        )
+
+
+def upload(s3: Any, path: str, prefix: str | None) -> str:
+    """
+    URL of a local file on S3, uploaded where it is not there yet; URLs are returned as they are.
+
+    The key contains a hash of the contents, so the same file is uploaded once, and a job that waits in a queue runs
+    the script it was submitted with, whatever is uploaded meanwhile.
+
+    :raises ScriptMissing: there is no such file.
+    """
+    if "://" in path:
+        return path
+    if not prefix:
+        raise UploadPlaceMissing(path)
+    try:
+        contents = Path(path).read_bytes()
+    except OSError as error:
+        raise ScriptMissing(path) from error
+    bucket, folder = bucket_and_key(prefix)
+    digest = hashlib.sha256(contents).hexdigest()[:16]
+    key = "/".join(filter(None, (folder.strip("/"), digest, Path(path).name)))
+    if not _exists(s3, bucket, key):
+        s3.put_object(Bucket=bucket, Key=key, Body=contents)
+        log.info("Uploaded %s to s3://%s/%s", path, bucket, key)
+    return f"s3://{bucket}/{key}"
+
+
+def _exists(s3: Any, bucket: str, key: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        # without s3:ListBucket, S3 says 403 of an object that is not there
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            return False
+        raise
+    return True
+
+
+def read_counts(s3: Any, url: str) -> dict[str, dict[str, int]]:
+    """
+    The counts in all files under a prefix, as ``{"<stage>": {"<key>": count}}``; several lines of one key add up.
+
+    Files whose name begins with ``_`` or ``.`` are Hadoop's own. A prefix with nothing but those holds no counts.
+
+    :raises CountsUnreadable: nothing is under the prefix at all, or a line is none of ours.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    try:
+        for source, line in _count_lines(s3, url):
+            stage, key, count = _count(source, line)
+            counts[stage][key] = counts[stage].get(key, 0) + count
+    except (BotoCoreError, ClientError) as error:
+        raise CountsUnreadable(url, str(error)) from error
+    return dict(counts)
+
+
+def _count(source: str, line: str) -> tuple[str, str, int]:
+    try:
+        row = json.loads(line)
+        return str(row["stage"]), str(row["key"]), int(row["count"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise CountsUnreadable(source, f"{line[:200]!r} is no count") from error
+
+
+def _count_lines(s3: Any, url: str) -> Iterator[tuple[str, str]]:
+    bucket, prefix = bucket_and_key(url)
+    folder = prefix.rstrip("/") + "/" if prefix else ""
+    found = False
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder):
+        for item in page.get("Contents", []):
+            found = True
+            if item["Key"].rsplit("/", 1)[-1].startswith(("_", ".")):
+                continue
+            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode("utf-8", "replace")
+            yield from ((f"s3://{bucket}/{item['Key']}", line) for line in body.split("\n") if line.strip())
+    if not found:
+        raise CountsUnreadable(url, "there is nothing")

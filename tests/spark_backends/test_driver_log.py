@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import gzip
+import random
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_agari_provider.spark_backends.driver_log import DriverLog, LogTail, bucket_and_key, read_tail
+
+URL = "s3://agari/logs/stderr.gz"
+
+
+def put(s3: Any, content: bytes) -> None:
+    s3.put_object(Bucket="agari", Key="logs/stderr.gz", Body=content)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s3://agari/logs/a.gz", ("agari", "logs/a.gz")),
+        ("s3a://agari/logs/", ("agari", "logs/")),
+        ("s3n://agari", ("agari", "")),
+    ],
+)
+def test_an_s3_url_has_a_bucket_and_a_key(url, expected):
+    assert bucket_and_key(url) == expected
+
+
+@pytest.mark.parametrize("url", ["/tmp/a", "s3:/agari/a", "https://agari/a", ""])
+def test_what_is_no_s3_url_is_refused(url):
+    with pytest.raises(ValueError, match="is no S3 URL"):
+        bucket_and_key(url)
+
+
+def test_only_the_last_lines_are_kept(s3, bucket):
+    put(s3, gzip.compress(b"one\ntwo\n\nthree\n"))
+    tail = read_tail(s3, URL, 2)
+    assert (tail.url, tail.lines) == (URL, ("two", "three"))
+
+
+def test_a_log_that_is_not_there_is_none(s3, bucket):
+    assert read_tail(s3, URL, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        pytest.param(b"", (), id="empty object"),
+        pytest.param(gzip.compress(b""), (), id="empty log"),
+        pytest.param(b"plain text\n", (), id="no gzip file"),
+        pytest.param(gzip.compress("caf\u00e9".encode("latin-1")), ("caf\ufffd",), id="not UTF-8"),
+        pytest.param(gzip.compress(b"\x1b[31mred\x1b[0m\ttab\x07\n"), ("[31mred[0m\ttab",), id="control characters"),
+        pytest.param(gzip.compress(b"a\n") + gzip.compress(b"b\n"), ("a", "b"), id="two members"),
+    ],
+)
+def test_whatever_the_file_holds_it_is_no_error(s3, bucket, content, lines):
+    put(s3, content)
+    assert read_tail(s3, URL, 5).lines == lines
+
+
+def test_a_log_that_breaks_off_gives_what_can_be_read(s3, bucket):
+    noise = random.Random(1)
+    text = "".join(f"{number} {noise.random()}\n" for number in range(20_000)).encode()
+    whole = gzip.compress(text)
+    put(s3, whole[: len(whole) // 2])
+    lines = read_tail(s3, URL, 3).lines
+    assert len(lines) == 3
+    assert int(lines[0].split()[0]) > 5_000
+
+
+def test_memory_stays_flat_whatever_the_log_holds(s3, bucket):
+    put(s3, gzip.compress(b"x" * 40_000_000 + b"\nlast\n"))
+    tracemalloc.start()
+    lines = read_tail(s3, URL, 2).lines
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert lines[-1] == "last"
+    assert max(map(len, lines)) <= 1000
+    assert peak < 20_000_000  # most of it is the S3 in this process
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("ValueError: no such column: trust", True),
+        ("pyspark.errors.exceptions.captured.AnalysisException: [PATH_NOT_FOUND] Path does not exist", True),
+        ("Caused by: java.io.FileNotFoundException: part-0.avro", True),
+        ('Exception in thread "main" org.apache.spark.SparkException: Application finished with failed status', True),
+        ("KeyboardInterrupt", True),
+        ("16/04/28 05:00:00 ERROR TaskSetManager: Task 0 failed 4 times", False),
+        ("Traceback (most recent call last):", False),
+        ("  raise ValueError(message)", False),
+    ],
+)
+def test_a_line_that_begins_with_an_exception_is_recognised(line, found):
+    tail = LogTail(URL, (line,), datetime.now(UTC))
+    assert DriverLog("s3://agari/logs/", (tail,)).last_exception == (line if found else None)
+
+
+def test_the_last_exception_of_stderr_goes_before_that_of_stdout():
+    now = datetime.now(UTC)
+    stdout = LogTail("s3://agari/logs/stdout.gz", ("KeyError: 1",), now)
+    stderr = LogTail(URL, ("ValueError: 1", "OSError: 2", "INFO ends"), now)
+    assert DriverLog("s3://agari/logs/", (stdout, stderr)).last_exception == "OSError: 2"
+    assert DriverLog("s3://agari/logs/", (stdout,)).last_exception == "KeyError: 1"
