@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from airflow_agari_provider.discrepancy.findings import Finding
+from airflow_agari_provider.discrepancy.history import EarlierRun
 from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable
 
 SHOWN_ROWS = 50  # in a mail or a log; more is not read. The CSV has all of them
+RECOVERED_KEYS = 10
 XCOM_ROWS = 1000  # up to here the result holds every row, about 100 kB; beyond, the shown ones
 
 
@@ -41,6 +43,7 @@ class DiscrepancyReport:
     :param title: what the report is, with its environment.
     :param window: what was counted, usually a day or an hour.
     :param facts: further figures of the header, name -> value.
+    :param earlier: what the run before found, where that is kept.
     :param log_url: page of the task's log.
     """
 
@@ -51,6 +54,7 @@ class DiscrepancyReport:
     window: str
     facts: Mapping[str, str] = field(default_factory=dict)
     recheck: Recheck | None = None
+    earlier: EarlierRun | None = None
     log_url: str | None = None
 
     @property
@@ -70,7 +74,21 @@ class DiscrepancyReport:
     def summary(self) -> str:
         """How many keys differ, in the same words when none does."""
         text = f"{self.discrepant:,} of {len(self.table.keys):,} keys differ by more than allowed."
-        return f"{text} {self.recheck}" if self.recheck else text
+        sentences = [text, str(self.recheck) if self.recheck else "", self._recovered]
+        return " ".join(filter(None, sentences))
+
+    @cached_property
+    def finding_lines(self) -> list[str]:
+        """The largest findings in words, each with what became of it since the run before."""
+        shown = self.findings[:SHOWN_ROWS]
+        if not self.earlier:
+            return [str(finding) for finding in shown]
+        return [f"{finding}; {self.earlier.status(finding)}" for finding in shown]
+
+    @property
+    def is_news(self) -> bool:
+        """Whether there is a finding that the run before did not have as large already."""
+        return any(not self.earlier or self.earlier.is_news(finding) for finding in self.findings)
 
     @cached_property
     def discrepant(self) -> int:
@@ -110,9 +128,15 @@ class DiscrepancyReport:
             "columns": table.columns,
             "rows": rows,
             "totals": table.totals,
-            "findings": [str(finding) for finding in self.findings[:SHOWN_ROWS]],
+            "findings": self.finding_lines,
             "text": text,
         }
+
+    @property
+    def _recovered(self) -> str:
+        keys = self.earlier.recovered(self.findings) if self.earlier else []
+        names = ", ".join(keys[:RECOVERED_KEYS]) + (", ..." if len(keys) > RECOVERED_KEYS else "")
+        return f"{len(keys):,} recovered: {names}." if keys else ""
 
     def _largest_difference(self, key: str) -> int:
         counts = self.table.counts_of(key)

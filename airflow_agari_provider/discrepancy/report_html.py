@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from airflow_agari_provider.discrepancy.report import SHOWN_ROWS, DiscrepancyReport
+from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.table import Cell, cell_text
 
 # Mail programs drop style sheets, so each cell carries its own.
@@ -24,7 +24,7 @@ def html_report(report: DiscrepancyReport) -> str:
         _row(report.table.totals, TOTAL),
     ]
     headings = "".join(f'<th style="{HEADING}">{escape(heading)}</th>' for heading in report.table.columns)
-    findings = "".join(f"<li>{escape(str(finding))}</li>" for finding in report.findings[:SHOWN_ROWS])
+    findings = "".join(f"<li>{escape(line)}</li>" for line in report.finding_lines)
     log = f'<p><a href="{escape(report.log_url)}">Log of the task</a></p>' if report.log_url else ""
     return (
         '<html><body style="font-family:sans-serif;font-size:13px">'

@@ -17,7 +17,7 @@ def slack_alert(report: DiscrepancyReport) -> str:
     keys = list(dict.fromkeys(finding.key for finding in report.findings))[:SLACK_ROWS]
     link = [f"<{_escaped(report.log_url).replace('|', '%7C')}|Log of the task>"] if report.log_url else []
     said = [_line(report.subject), _line(f"{report.header}. {report.summary}"), *link]
-    said += [_line(f"• {finding}") for finding in report.findings[:SLACK_ROWS]]
+    said += [_line(f"• {line}") for line in report.finding_lines[:SLACK_ROWS]]
     text = "\n".join(_that_fit(said, SLACK_CHARACTERS))
     table = map(_line, text_table(report.table.columns, report.table.rows(keys)).split("\n"))
     rows = list(_that_fit(table, SLACK_CHARACTERS - len(text) - len("\n```\n```")))

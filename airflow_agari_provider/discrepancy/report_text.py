@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_agari_provider.discrepancy.report import SHOWN_ROWS, DiscrepancyReport
+from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.table import Cell, cell_text
 
 
@@ -12,9 +12,9 @@ def text_report(report: DiscrepancyReport) -> str:
     """Header, verdict, findings and the table with its totals."""
     shown = report.table.rows(report.shown_keys)
     parts = [
-        report.header,
-        report.summary,
-        *(f"- {one_line(str(finding))}" for finding in report.findings[:SHOWN_ROWS]),
+        one_line(report.header),
+        one_line(report.summary),
+        *(f"- {one_line(line)}" for line in report.finding_lines),
         "",
         text_table(report.table.columns, [*shown, report.table.totals]),
         report.left_out,

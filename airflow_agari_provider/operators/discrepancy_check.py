@@ -7,6 +7,8 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +17,7 @@ from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, check_names, default_comparisons
 from airflow_agari_provider.discrepancy.counts import UnusableCounts, counts_from_rows, counts_from_value, key_text
 from airflow_agari_provider.discrepancy.findings import find_discrepancies
+from airflow_agari_provider.discrepancy.history import EarlierRun, exchange_findings
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
 from airflow_agari_provider.discrepancy.report_text import text_report
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
@@ -67,10 +70,14 @@ class DiscrepancyCheckOperator(BaseOperator):
     :param on_discrepancy: ``"fail"`` fails the task, without retry, once everybody is told; ``"alert"`` only tells.
     :param recheck_after: on a discrepancy, wait this long and count once more before telling anybody, for databases
         that are still catching up; ``None`` tells at once. Stages that are not queries keep their counts.
+    :param history_conn_id: connection of a database that keeps what each run found (table ``agari_discrepancies``), so
+        that the report says which discrepancies are new, growing, the same or recovered, and Slack hears only of new
+        and growing ones; ``None`` keeps nothing.
     :param email_to: addresses that get the report after every run.
     :param email_from: sender; the SMTP connection's ``from_email`` when not given.
     :param smtp_conn_id: connection to the mail server.
-    :param slack_conn_id: connection (``slack`` or ``slackwebhook``) that gets the alert, only on a discrepancy.
+    :param slack_conn_id: connection (``slack`` or ``slackwebhook``) that gets the alert, only on a discrepancy
+        (with a history: only on news).
     :param slack_channel: channel of the alert; only with an API token.
     :param deferrable: wait for the recheck in the triggerer rather than in a worker's slot.
 
@@ -89,6 +96,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         "environment",
         "window",
         "facts",
+        "history_conn_id",
         "email_to",
         "email_from",
         "smtp_conn_id",
@@ -114,6 +122,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         unit: str = "Msgs",
         on_discrepancy: Literal["fail", "alert"] = "fail",
         recheck_after: timedelta | None = None,
+        history_conn_id: str | None = None,
         email_to: str | Sequence[str] | None = None,
         email_from: str | None = None,
         smtp_conn_id: str = "smtp_default",
@@ -138,6 +147,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.unit = unit
         self.on_discrepancy = on_discrepancy
         self.recheck_after = recheck_after
+        self.history_conn_id = history_conn_id
         self.email_to = email_to
         self.email_from = email_from
         self.smtp_conn_id = smtp_conn_id
@@ -205,18 +215,30 @@ class DiscrepancyCheckOperator(BaseOperator):
         return counts_from_rows(stage["name"], rows)
 
     def _conclude(self, context: Context, report: DiscrepancyReport) -> dict[str, Any]:
+        if self.history_conn_id:
+            report = replace(report, earlier=self._exchange_findings(context, report))
         text = text_report(report)
         self.log.log(logging.WARNING if report.findings else logging.INFO, "%s\n%s", report.subject, text)
         result = report.result(text)
+        if report.findings and self.do_xcom_push:
+            context["ti"].xcom_push(key="return_value", value=result)  # there whatever happens from here on
         undelivered = self._deliver(report, text)
         if report.findings and (self.on_discrepancy == "fail" or undelivered):
-            if self.do_xcom_push:
-                context["ti"].xcom_push(key="return_value", value=result)
             if self.on_discrepancy == "alert":
                 raise ReportNotDelivered(report.run, undelivered)
             with no_retry(HighDiscrepancies):
                 raise HighDiscrepancies(report.run, len(report.findings), str(report.findings[0]), undelivered)
         return result
+
+    def _exchange_findings(self, context: Context, report: DiscrepancyReport) -> EarlierRun | None:
+        ti = context["ti"]
+        map_index = getattr(ti, "map_index", -1)
+        task_id = ti.task_id if map_index is None or map_index < 0 else f"{ti.task_id}[{map_index}]"
+        hook = BaseHook.get_connection(self.history_conn_id).get_hook()
+        with closing(hook.get_conn()) as connection:
+            return exchange_findings(
+                connection, hook.placeholder, ti.dag_id, task_id, _moment_of_run(context), report.findings
+            )
 
     def _deliver(self, report: DiscrepancyReport, text: str) -> list[str]:
         """Send what is due; the channels that failed, each with an error in the log."""
@@ -225,7 +247,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         channels: dict[str, Callable[[], None]] = {}
         if self.email_to:
             channels["mail"] = lambda: self._send_mail(report, text)
-        if self.slack_conn_id and report.findings:
+        if self.slack_conn_id and report.is_news:
             channels["Slack"] = lambda: self._post_to_slack(report)
         undelivered = []
         for channel, send in channels.items():

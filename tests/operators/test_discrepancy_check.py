@@ -196,6 +196,29 @@ def test_slack_is_silent_and_the_mail_comes_when_all_is_within_tolerance(context
     assert (len(mails), slack_posts) == (1, [])
 
 
+def test_slack_hears_of_a_discrepancy_again_only_when_it_grows(context, mails, slack_posts, database):
+    said = []
+    for day, stored in [(3, 7), (4, 7), (5, 6), (6, 10)]:
+        context["dag_run"].logical_date = datetime(2016, 2, day, tzinfo=UTC)
+        operator = check(
+            stages=[Stage("Agg", counts={"5": 10}), Stage("DB", counts={"5": stored})],
+            slack_conn_id="slack",
+            email_to="ops@example.com",
+            history_conn_id="target",
+            on_discrepancy="alert",
+        )
+        result = operator.execute(context)
+        said += [[line.rpartition("; ")[2] for line in result["findings"]] or result["text"].split("\n")[1]]
+    assert said == [
+        ["allowed 0 and 0.0 %"],
+        ["same as before"],
+        ["growing from 3"],
+        "0 of 1 keys differ by more than allowed. 1 recovered: 5.",
+    ]
+    assert len(mails) == 4
+    assert [body["text"].split("\n")[0].split(" ")[4] for body in slack_posts] == ["2016-02-03", "2016-02-05"]
+
+
 @pytest.fixture
 def servers_that_are_down(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(free_port()))
