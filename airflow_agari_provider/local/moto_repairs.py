@@ -19,17 +19,10 @@ from moto.s3.models import S3Backend
 from moto.sqs.models import SQSBackend
 
 monitor = threading.Condition()
-LOOK_AGAIN = 0.5  # seconds after which a long poll sees a message whose visibility timeout has ended
+LOOK_AGAIN = 0.2  # seconds between two looks of a long poll
 
-_moto_add_message = moto.sqs.models.Queue.add_message
 _moto_receive_message = SQSBackend.receive_message
 _moto_complete_multipart_upload = S3Backend.complete_multipart_upload
-
-
-def _add_message(self: Any, message: Any) -> None:
-    with monitor:
-        _moto_add_message(self, message)
-        monitor.notify_all()
 
 
 def _receive_message(
@@ -64,7 +57,6 @@ def _complete_multipart_upload(self: Any, *arguments: Any, **keywords: Any) -> A
 
 def repair_moto() -> None:
     """Repair the moto of this process; to be called any number of times."""
-    moto.sqs.models.Queue.add_message = _add_message
     SQSBackend.receive_message = _receive_message
     S3Backend.complete_multipart_upload = _complete_multipart_upload
     # asked per message and request: a tenth of the time of moto's detour over datetime

@@ -174,12 +174,12 @@ def test_a_step_reads_what_its_arguments_name_and_its_output_appears(emr: Emr, r
         (s3 / 'out' / '_SUCCESS').touch()
         """,
         "--input",
-        "s3://agari/in/",
+        "s3://agari/in",
         "--output=s3://agari/out",
     )
     assert emr.end(step_id) == "COMPLETED"
     expected = (
-        "['s3/agari/in/a.avro', 's3/agari/in/deep/b.avro'] ['--input', 's3://agari/in/', '--output=s3://agari/out']"
+        "['s3/agari/in/a.avro', 's3/agari/in/deep/b.avro'] ['--input', 's3://agari/in', '--output=s3://agari/out']"
     )
     assert emr.log(step_id, "stdout").strip() == expected
     assert emr.log(step_id, "stderr") == ""
