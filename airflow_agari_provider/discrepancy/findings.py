@@ -67,8 +67,10 @@ def _of_key(
     table: DiscrepancyTable, key: str, counts: Mapping[str, int], own: Tolerance | None, general: Tolerance
 ) -> Iterator[Finding]:
     for comparison in table.comparisons:
-        limit = own or comparison.tolerance or general
         difference = counts[comparison.base] - counts[comparison.other]
+        if difference == 0:
+            continue
+        limit = own or comparison.tolerance or general
         whole = counts[comparison.percent_of or comparison.base]
         volume = max(counts[stage] for stage in comparison.stages)
         if not _is_judged(comparison, counts) or limit.allows(difference, whole, volume):

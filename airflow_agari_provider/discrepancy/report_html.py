@@ -30,7 +30,7 @@ def html_report(report: DiscrepancyReport) -> str:
         '<html><body style="font-family:sans-serif;font-size:13px">'
         f"<h2>{escape(report.header)}</h2><p><b>{escape(report.subject)}</b></p><p>{escape(report.summary)}</p>"
         f"<ul>{findings}</ul>"
-        '<table style="border-collapse:collapse">'
+        '<table style="border-collapse:collapse;font-size:13px">'
         f"<thead><tr>{headings}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         f"<p>{escape(report.left_out)} All keys are in the attached CSV.</p>{log}</body></html>"
     )

@@ -118,14 +118,17 @@ def percentage(difference: int, base: int) -> float | str:
         return 0.0
     if base == 0:
         return "new"
+    tenths = (2000 * abs(difference) + base) // (2 * base)
+    if tenths:
+        return (tenths if difference > 0 else -tenths) / 10
     exact = Decimal(100 * difference) / Decimal(base)
-    places = Decimal("0.1") if abs(exact) >= Decimal("0.05") else Decimal(1).scaleb(exact.adjusted())
-    return float(exact.quantize(places, rounding=ROUND_HALF_UP))
+    return float(exact.quantize(Decimal(1).scaleb(exact.adjusted()), rounding=ROUND_HALF_UP))
 
 
 def cell_text(cell: Cell) -> str:
     """A cell as the report prints it; a small percentage never in powers of ten."""
-    return format(Decimal(repr(cell)), "f") if isinstance(cell, float) else str(cell)
+    text = str(cell)
+    return format(Decimal(text), "f") if isinstance(cell, float) and "e" in text else text
 
 
 def _missing_text(stages: Sequence[str]) -> str:

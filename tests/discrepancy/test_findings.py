@@ -86,6 +86,23 @@ def test_a_comparison_over_several_stages_names_the_first_that_lost():
     ]
 
 
+def test_a_step_that_gained_is_not_the_first_that_lost():
+    found = findings(
+        {"Sent": {"5": 9}, "Queued": {"5": 12}, "Scored": {"5": 8}, "Stored": {"5": 7}},
+        comparisons=[Comparison("Lost", "Sent", "Stored")],
+    )
+    assert [finding.first_step for finding in found] == [("Queued", "Scored")]
+
+
+def test_a_comparison_s_own_tolerance_replaces_the_check_s():
+    comparisons = [Comparison("Loss", "A", "B"), Comparison("Small loss", "B", "C", tolerance=Tolerance(count=5))]
+    counts = {"A": {"5": 100, "6": 100}, "B": {"5": 95, "6": 100}, "C": {"5": 90, "6": 94}}
+    assert [(finding.key, finding.comparison) for finding in findings(counts, comparisons=comparisons)] == [
+        ("6", "Small loss"),
+        ("5", "Loss"),
+    ]
+
+
 def test_the_largest_difference_comes_first_whether_lost_or_gained():
     found = findings({"Agg": {"1": 10, "2": 10, "3": 10}, "DB": {"1": 9, "2": 30, "3": 5}})
     assert [finding.key for finding in found] == ["2", "3", "1"]

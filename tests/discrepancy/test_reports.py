@@ -147,7 +147,11 @@ def test_the_slack_alert_is_the_published_sentence_and_the_guilty_rows(lossy):
     ]
 
 
-@pytest.mark.parametrize("key", ["{:05}", "<&>" * 100 + "{:05}"], ids=["short keys", "keys that escape to five times"])
+@pytest.mark.parametrize(
+    "key",
+    ["{:05}", "x" * 60 + "{:05}", "x" * 200 + "{:05}", "<&>" * 100 + "{:05}"],
+    ids=["short keys", "longer keys", "long keys", "keys that escape to five times"],
+)
 def test_the_slack_alert_stays_within_a_section(key):
     agg = {key.format(number): 10 for number in range(2000)}
     alert = slack_alert(report_of(agg, agg, {}, log_url="http://airflow/log|<x>"))
