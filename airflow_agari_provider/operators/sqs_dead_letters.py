@@ -1,0 +1,205 @@
+"""Dead letters of SQS: report them, and archive them to S3 before they are purged."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from airflow_agari_provider.airflow_compat import BaseHook, BaseOperator, Context
+from airflow_agari_provider.notifications.slack_message import post_to_slack
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.dead_letters import DeadLetter
+
+# The window's beginning; a run without one (manual or asset-triggered on Airflow 3) has only run_after.
+WINDOW = (
+    "{{ (dag_run.data_interval_start or dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%d %H:%M:%S') }}"
+)
+XCOM_EXCERPT = 4000  # characters of a message body in the result; a body may have a million
+
+
+class SqsDeadLetterReportOperator(BaseOperator):
+    """
+    Counts the messages of a dead-letter queue, shows one of them, and tells Slack when there are any.
+
+    The queue keeps its messages, and none is hidden: one message is read with visibility timeout 0, which adds one to
+    its receive count. A dead-letter queue with a redrive policy of its own is only counted.
+
+    Returns ``{"queue_url", "count", "sample", "exception", "source", "objects"}``: the sample's body, the failure's
+    text, the queue it was in (ARN, or ``source_queue_url``) and the S3 objects it tells of; ``None`` and ``[]`` where
+    not known.
+    Where the sender left no exception in a message attribute, the import ledger is asked (``sql_conn_id``).
+
+    :param queue_url: URL of the dead-letter queue.
+    :param source_queue_url: instead: URL of the queue whose redrive policy leads to it.
+    :param slack_conn_id: connection of type ``slackwebhook`` or ``slack``; None to tell nobody.
+    :param slack_channel: channel; needed with an API token, ignored with a webhook.
+    :param message_prefix: put before ``<dag_id> on <host> completed <completed> with <n> DLQs : Sample Exception``.
+    :param completed: the date in the message; the beginning of the run's window by default.
+    :param host: the host in the message; this worker's name by default.
+    :param sql_conn_id: database whose ledger the importer keeps; None not to ask it.
+    :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
+    :param region_name: AWS region; that of the connection by default.
+    """
+
+    template_fields: Sequence[str] = (
+        "queue_url",
+        "source_queue_url",
+        "slack_conn_id",
+        "slack_channel",
+        "message_prefix",
+        "completed",
+        "host",
+        "sql_conn_id",
+        "aws_conn_id",
+        "region_name",
+    )
+    ui_color = "#f8cecc"
+
+    def __init__(
+        self,
+        *,
+        queue_url: str | None = None,
+        source_queue_url: str | None = None,
+        slack_conn_id: str | None = None,
+        slack_channel: str | None = None,
+        message_prefix: str = "",
+        completed: str = WINDOW,
+        host: str | None = None,
+        sql_conn_id: str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _require_one(queue_url, source_queue_url)
+        self.queue_url = queue_url
+        self.source_queue_url = source_queue_url
+        self.slack_conn_id = slack_conn_id
+        self.slack_channel = slack_channel
+        self.message_prefix = message_prefix
+        self.completed = completed
+        self.host = host
+        self.sql_conn_id = sql_conn_id
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Count, look at one, ask the ledger, post."""
+        from airflow.providers.amazon.aws.hooks.sqs import SqsHook
+
+        from airflow_agari_provider.dead_letters import dead_letter_queue, excerpt, peek
+        from airflow_agari_provider.queue_depth import read_depth
+
+        sqs = SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
+        url = dead_letter_queue(sqs, self.queue_url, self.source_queue_url)
+        count = read_depth(sqs, url).total
+        letter = peek(sqs, url) if count else None
+        report: dict[str, Any] = {
+            "queue_url": url,
+            "count": count,
+            "sample": excerpt(letter.body, XCOM_EXCERPT) if letter else None,
+            "exception": self._exception(letter) if letter else None,
+            "source": (letter.source_arn or self.source_queue_url) if letter else None,
+            "objects": [reference.url for reference in letter.objects] if letter else [],
+        }
+        self.log.info("%s dead letter(s) in %s%s", count, url, f", one of them: {letter}" if letter else "")
+        if count and self.slack_conn_id:
+            self._post(context, report)
+        return report
+
+    def _exception(self, letter: DeadLetter) -> str | None:
+        if letter.exception or not self.sql_conn_id:
+            return letter.exception
+        from airflow_agari_provider.loaders.ledger import failure_reason
+
+        # The ledger knows a message that names no object by its id, which a move to the dead-letter queue keeps.
+        places = [(reference.bucket, reference.key) for reference in letter.objects] or [("", letter.message_id)]
+        with closing(BaseHook.get_connection(self.sql_conn_id).get_hook().get_conn()) as connection:
+            return next(filter(None, (failure_reason(connection, bucket, key) for bucket, key in places)), None)
+
+    def _post(self, context: Context, report: dict[str, Any]) -> None:
+        from airflow_agari_provider.dead_letters import slack_report
+
+        host = self.host or socket.gethostname()
+        title = (
+            f"{self.message_prefix}{context['ti'].dag_id} on {host} completed {self.completed} "
+            f"with {report['count']} DLQs : Sample Exception"
+        )
+        text, blocks = slack_report(title, report["exception"], report["sample"])
+        post_to_slack(str(self.slack_conn_id), text, blocks=blocks, channel=self.slack_channel)
+
+
+class SqsDeadLetterPurgeOperator(BaseOperator):
+    """
+    Empties a dead-letter queue, each message archived in S3 before it is deleted.
+
+    JSON lines, one object for each batch of up to ten messages: ``message_id``, ``queue_url``, ``body``,
+    ``receive_count``, ``attributes``, ``message_attributes``. It takes what the queue held when it started, so it ends
+    even while new dead letters arrive. Whatever interrupts it, every message is in the queue, in S3, or in both.
+
+    Returns ``{"queue_url", "count", "remaining", "archive_urls"}``; ``remaining`` are messages that SQS did not hand
+    out, for instance because somebody else is looking at them.
+
+    :param queue_url: URL of the dead-letter queue.
+    :param source_queue_url: instead: URL of the queue whose redrive policy leads to it.
+    :param archive_url: ``s3://bucket/prefix`` for the archived messages.
+    :param max_messages: take no more than so many.
+    :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
+    :param region_name: AWS region; that of the connection by default.
+    :raises DeadLettersNotDeleted: SQS kept messages that are archived already; run it again.
+    """
+
+    template_fields: Sequence[str] = ("queue_url", "source_queue_url", "archive_url", "aws_conn_id", "region_name")
+    ui_color = "#f8cecc"
+
+    def __init__(
+        self,
+        *,
+        archive_url: str,
+        queue_url: str | None = None,
+        source_queue_url: str | None = None,
+        max_messages: int = 10_000,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _require_one(queue_url, source_queue_url)
+        self.queue_url = queue_url
+        self.source_queue_url = source_queue_url
+        self.archive_url = archive_url
+        self.max_messages = max_messages
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Archive and delete batch by batch."""
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+        from airflow.providers.amazon.aws.hooks.sqs import SqsHook
+
+        from airflow_agari_provider.dead_letter_archive import archive_and_delete
+        from airflow_agari_provider.dead_letters import dead_letter_queue
+        from airflow_agari_provider.queue_depth import read_depth
+
+        aws = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
+        sqs, s3 = SqsHook(**aws).conn, S3Hook(**aws).conn
+        url = dead_letter_queue(sqs, self.queue_url, self.source_queue_url)
+        found = read_depth(sqs, url).total
+        purged = archive_and_delete(sqs, s3, url, self.archive_url, min(found, self.max_messages))
+        remaining = max(found - purged.count, 0)
+        log = self.log.warning if remaining else self.log.info
+        log("Archived and deleted %s of %s dead letter(s) of %s, to %s", purged.count, found, url, self.archive_url)
+        return {
+            "queue_url": url,
+            "count": purged.count,
+            "remaining": remaining,
+            "archive_urls": list(purged.archive_urls),
+        }
+
+
+def _require_one(queue_url: str | None, source_queue_url: str | None) -> None:
+    if (queue_url is None) == (source_queue_url is None):
+        raise ValueError("Give either queue_url, the dead-letter queue, or source_queue_url, the queue that feeds it")

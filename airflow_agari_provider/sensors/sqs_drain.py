@@ -1,0 +1,225 @@
+"""Waits until a group of SQS queues is drained."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_agari_provider.airflow_compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    Context,
+    PokeReturnValue,
+    default_deferrable,
+)
+from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.sensors.wait_memory import WaitMemory
+from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.drain_watch import DrainWatch
+
+# Seconds. Faster, Airflow queues the next poke while the worker of the last one still ends, and fails the task:
+# "Executor reported that the task instance finished with state success, but its state attribute is running".
+SHORTEST_RESCHEDULE = 60
+
+
+class SqsDrainSensor(BaseSensorOperator):
+    """
+    Waits until nothing is visible, in flight or delayed in any of the queues, through a whole quiet period.
+
+    SQS counts are approximate, so one empty reading proves nothing. And a queue may be empty because nothing has
+    arrived yet: tell ``expected_messages`` or ``not_before`` unless the producer is known to have sent before this
+    task starts. It never receives a message of a watched queue.
+
+    Returns the wait in figures: ``seconds``, ``polls``, ``unknown_polls``, ``depth_start``, ``depth_peak``,
+    ``depth_end``, ``messages_seen``, ``messages_per_second``, ``dead_letters_before`` and ``dead_letters_after``
+    (dead-letter queue URL -> messages), ``new_dead_letters``.
+
+    :param queue_url: URL of the queue, or a list of them: all must be drained at the same time.
+    :param quiet_period: seconds (or timedelta) by the clock. AWS settles its counts in about 60; fewer is for local and
+        test queues and logs a warning.
+    :param poke_interval: seconds (or timedelta) between two polls; 30, and 60 in ``mode="reschedule"``, where fewer are
+        refused. Deferred, the last poll comes when the quiet period ends.
+    :param mode: ``poke`` holds its worker slot, ``reschedule`` gives it back between polls.
+    :param expected_messages: how many messages must have been seen to arrive before an empty queue counts. Messages
+        that come and go between two polls are not seen: give ``not_before`` too.
+    :param not_before: point in time (datetime, ISO text or seconds since 1970; UTC where it names no zone) from which
+        on an empty queue counts, whatever has arrived.
+    :param dead_letters: ``"auto"`` watches the target of each queue's redrive policy, leaving out, with a warning, what
+        the connection may not look up or read. Or URLs of dead-letter queues, or None.
+    :param dead_letters_before: what they held when the run began: one number for each of them, or a dict from URL to
+        number; for instance 0 after a purge. Without it, what the first poll finds.
+    :param on_dead_letters: what new dead letters do: ``"fail"`` ends the task within two polls, without retries;
+        ``"warn"`` logs one; ``"ignore"`` only counts them.
+    :param stall_timeout: seconds (or timedelta) without any message being deleted that fail the task, naming the cause;
+        None to wait on. Must be longer than the longest work on one message.
+    :param max_unknown: polls in a row without a usable answer that fail the task.
+    :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
+    :param region_name: AWS region; that of the connection by default.
+    :param deferrable: wait in the triggerer, without a worker slot.
+
+    ``timeout`` and ``soft_fail`` are those of every sensor and hold when deferred, too.
+    """
+
+    template_fields: Sequence[str] = (
+        "queue_url",
+        "quiet_period",
+        "stall_timeout",
+        "expected_messages",
+        "not_before",
+        "dead_letters",
+        "dead_letters_before",
+        "aws_conn_id",
+        "region_name",
+    )
+    ui_color = "#d5e8d4"
+
+    def __init__(
+        self,
+        *,
+        queue_url: str | list[str],
+        quiet_period: float | timedelta | str = 120,
+        poke_interval: float | timedelta | None = None,
+        mode: str = "poke",
+        expected_messages: int | str | None = None,
+        not_before: datetime | str | float | None = None,
+        dead_letters: str | list[str] | None = "auto",
+        dead_letters_before: int | str | dict[str, int] | None = None,
+        on_dead_letters: str = "fail",
+        stall_timeout: float | timedelta | str | None = 3600,
+        max_unknown: int = 10,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        deferrable: bool = default_deferrable(),
+        **kwargs: Any,
+    ) -> None:
+        if poke_interval is None:
+            poke_interval = SHORTEST_RESCHEDULE if mode == "reschedule" else 30
+        super().__init__(poke_interval=poke_interval, mode=mode, **kwargs)
+        if on_dead_letters not in ("fail", "warn", "ignore"):
+            raise ValueError(f"on_dead_letters is 'fail', 'warn' or 'ignore', not {on_dead_letters!r}")
+        if self.reschedule and not deferrable and self.poke_interval < SHORTEST_RESCHEDULE:
+            raise ValueError(
+                f"poke_interval={self.poke_interval:.0f} is too short for mode='reschedule': Airflow may fail a task "
+                f"it starts again while the last poke's worker still ends. Give {SHORTEST_RESCHEDULE} s or more, "
+                "or deferrable=True."
+            )
+        self.queue_url = queue_url
+        self.quiet_period = quiet_period
+        self.expected_messages = expected_messages
+        self.not_before = not_before
+        self.dead_letters = dead_letters
+        self.dead_letters_before = dead_letters_before
+        self.on_dead_letters = on_dead_letters
+        self.stall_timeout = stall_timeout
+        self.max_unknown = max_unknown
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.deferrable = deferrable
+        self._sqs: Any = None
+        self._watch: DrainWatch | None = None
+        self._deadline = 0.0
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """One poll of all queues: done with the figures, or not done; when deferrable, the trigger makes the others."""
+        from airflow.providers.amazon.aws.hooks.sqs import SqsHook
+
+        from airflow_agari_provider.queue_drain import DeadLettersGrew, poll
+
+        begins = self._watch is None
+        if begins:
+            self._deadline = time.time() + self.timeout
+        memory = self._memory(context)
+        sqs = self._sqs = self._sqs or SqsHook(**self._aws).conn
+        with memory.forgotten_with_the_last_try():
+            watch = self._watch = self._watch or self._begin(sqs, memory.recall(), context["ti"].try_number)
+            with no_retry(DeadLettersGrew):  # another try would take the new dead letters for old ones
+                pause = poll(sqs, watch, time.time())
+            if pause is not None and time.time() >= self._deadline:
+                raise AirflowSensorTimeout(f"Not drained in {self.timeout:.0f} s: {watch}")
+        if pause is None:
+            memory.forget()
+            return PokeReturnValue(True, watch.summary())
+        if self.reschedule or begins:
+            state = {"try_number": context["ti"].try_number, "deadline": self._deadline}
+            memory.remember(state | {"watch": dataclasses.asdict(watch)})
+        if self.deferrable:
+            self.defer(
+                trigger=SqsDrainTrigger(dataclasses.asdict(watch), self._aws, self._deadline),
+                method_name="execute_complete",
+                # The trigger itself keeps the time; this is for when no triggerer runs.
+                timeout=timedelta(seconds=self.timeout + self.poke_interval + 60),
+            )
+        return PokeReturnValue(False)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Turn the trigger's verdict into the task's."""
+        from airflow_agari_provider.drain_watch import DrainFailed
+
+        memory = self._memory(context)
+        with memory.forgotten_with_the_last_try():
+            if event["status"] == "timeout":
+                raise AirflowSensorTimeout(f"Not drained in {self.timeout:.0f} s: {event['message']}")
+            if event["status"] == "dead_letters":
+                raise AirflowFailException(event["message"])
+            if event["status"] == "failed":
+                raise DrainFailed(event["message"])
+        memory.forget()
+        figures: dict[str, Any] = event["figures"]
+        self.log.info("Drained: %s", figures)
+        return figures
+
+    def _begin(self, sqs: Any, kept: dict[str, Any] | None, try_number: int) -> DrainWatch:
+        """A new watch, or that of the last poke or try under today's settings."""
+        from airflow_agari_provider.drain_watch import DrainWatch
+        from airflow_agari_provider.queue_drain import start_watch
+
+        queue_urls = [self.queue_url] if isinstance(self.queue_url, str) else list(self.queue_url)
+        settings: dict[str, Any] = {
+            "poll_interval": self.poke_interval,
+            "quiet_period": _seconds(self.quiet_period),
+            "expected_messages": int(self.expected_messages or 0),
+            "not_before": _seconds_since_1970(self.not_before),
+            "on_dead_letters": self.on_dead_letters,
+            "stall_timeout": None if self.stall_timeout is None else _seconds(self.stall_timeout),
+            "max_unknown": self.max_unknown,
+        }
+        if kept is None or kept["watch"]["queue_urls"] != queue_urls:
+            before = self.dead_letters_before
+            return start_watch(
+                sqs, queue_urls, self.dead_letters, int(before) if isinstance(before, str) else before, **settings
+            )
+        watch = DrainWatch(**kept["watch"] | settings)
+        if kept["try_number"] == try_number:
+            self._deadline = kept["deadline"]
+        else:
+            watch.resume()
+        return watch
+
+    def _memory(self, context: Context) -> WaitMemory:
+        rescheduled = self.reschedule and not self.deferrable
+        return WaitMemory(context, self.retries, needed=bool(self.retries or rescheduled))
+
+    @property
+    def _aws(self) -> dict[str, Any]:
+        return {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
+
+
+def _seconds(duration: float | timedelta | str) -> float:
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def _seconds_since_1970(point: datetime | str | float | None) -> float | None:
+    if point is None or isinstance(point, int | float):
+        return point
+    if isinstance(point, str):
+        try:
+            return float(point)
+        except ValueError:
+            point = datetime.fromisoformat(point)
+    return (point if point.tzinfo else point.replace(tzinfo=UTC)).timestamp()
