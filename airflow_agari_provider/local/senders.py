@@ -1,0 +1,247 @@
+"""
+Who writes to the organisations of the made-up day: senders they know, strangers, and those who forge a sender.
+
+No single mark tells them apart. Forwarding breaks the checks of honest mail, and some honest domains publish nothing
+to check; look-alike domains and hijacked accounts pass every check. All names end in .example, .test or .invalid
+(RFC 2606), and all addresses are reserved for private networks, carriers or documentation (RFC 6890).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+Chance = Callable[[], float]
+"""Answers the next random number in [0, 1)."""
+Message = dict[str, Any]
+Thing = TypeVar("Thing")
+
+SENDERS = 400  # few enough that a small history has met nearly all of them
+SPOOFED_SHARE = 0.03
+# fmt: off
+FIRST = (
+    "amber", "birch", "cedar", "delta", "ember", "fern", "granite", "harbor", "iris", "juniper",
+    "kestrel", "lumen", "maple", "north", "opal", "pioneer", "quartz", "river", "summit", "terra",
+)
+SECOND = (
+    "bank", "books", "cargo", "clinic", "credit", "energy", "foods", "freight", "goods", "health",
+    "hotels", "insure", "legal", "media", "motors", "parts", "pay", "shop", "studio", "travel",
+)
+MAILBOXES = ("news", "billing", "info", "no-reply", "orders", "support", "accounts", "hello", "team", "service")
+AFFIXES = ("secure", "login", "billing", "support", "verify", "service", "payments", "team", "help", "portal")
+# fmt: on
+HOMOGLYPHS = (("o", "0"), ("l", "1"), ("i", "l"), ("e", "3"), ("m", "rn"), ("s", "5"), ("a", "4"))
+
+
+def chance_of(*names: object) -> Chance:
+    """
+    Random numbers that are the same in every process and on every Python.
+
+    ``random()`` of an integer seed is all that the module promises to keep from version to version; a string's own hash
+    differs from process to process.
+    """
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+    return random.Random(int.from_bytes(digest[:8], "big")).random  # noqa: S311  (made-up mail, no secret)
+
+
+def one_of(things: Sequence[Thing], chance: Chance) -> Thing:
+    return things[int(chance() * len(things))]
+
+
+def shuffled(things: Sequence[Thing], chance: Chance) -> list[Thing]:
+    places = sorted((chance(), place) for place in range(len(things)))
+    return [things[place] for _, place in places]
+
+
+@dataclass(frozen=True)
+class Sender:
+    """
+    A domain that sends mail.
+
+    :param networks: beginnings of its mail servers' addresses: a /24, or a /48 of IPv6.
+    :param envelope: domain of its bounce addresses, which is its mailing service's where that collects the bounces.
+    :param spf, dkim, dmarc: whether it publishes an SPF record, signs, publishes a DMARC policy.
+    """
+
+    domain: str
+    networks: tuple[str, ...]
+    envelope: str
+    spf: bool = True
+    dkim: bool = True
+    dmarc: bool = True
+
+
+class World:
+    """All that may write on a day. The days of one seed differ in their strangers and look-alikes only."""
+
+    def __init__(self, seed: int, day: date) -> None:
+        chance = chance_of(seed, "world")
+        self.services = [(f"mailer{number}.example", _networks(chance, 3, region=1)) for number in range(12)]
+        self.forwarders = [(f"alumni{number}.example", _networks(chance, 1, region=2)) for number in range(15)]
+        names = shuffled([f"{first}{second}" for first in FIRST for second in SECOND], chance)
+        self.senders = [self._sender(f"{name}.example", chance, rents=0.45) for name in names[:SENDERS]]
+        self.without_policy = [sender for sender in self.senders if not sender.dmarc]
+        self.bots = [f"100.{64 + int(chance() * 64)}.{int(chance() * 256)}." for _ in range(4000)]
+        today = chance_of(seed, "day", day)
+        strangers = [f"{one_of(FIRST, today)}{day:%m%d}{number:02d}" for number in range(60)]
+        strangers += names[:2]  # an honest newcomer may have the name of a known sender under another top domain
+        self.strangers = [self._sender(f"{name}.test", today, rents=0.75) for name in strangers]
+        self.new_networks = _networks(today, 40, region=4)
+        self.look_alikes = [self._look_alike(today) for _ in range(80)]
+
+    def authentic(self, favourite: int, chance: Chance) -> Message:
+        """
+        Metadata of an honest message.
+
+        :param favourite: place of the sender that writes most often to this organisation.
+        """
+        if chance() < 0.008:
+            stranger = one_of(self.strangers, chance)
+            return _message(stranger, one_of(stranger.networks, chance), chance)
+        sender = self.senders[(favourite + int(SENDERS * chance() ** 3)) % SENDERS]
+        network = one_of(sender.networks, chance)
+        unusual = chance()
+        if unusual < 0.965:
+            return _message(sender, network, chance)
+        if unusual < 0.980:
+            return self._forwarded(sender, chance)
+        if unusual < 0.985:  # moved to another server, and did not always tell its own SPF record
+            spf = "pass" if chance() < 0.85 else "softfail"
+            return _message(sender, one_of(self.new_networks, chance), chance, spf=spf)
+        if unusual < 0.989:
+            return _message(sender, network, chance, spf="temperror")
+        if unusual < 0.992:  # a gateway on the way changed the body
+            return _message(sender, network, chance, dkim="fail")
+        return _message(sender, network, chance, spf="none", envelope=None)  # a bounce has no return address
+
+    def spoofed(self, chance: Chance) -> Message:
+        """Metadata of a message that pretends to come from somebody else."""
+        victim = self.senders[int(SENDERS * chance() ** 2)]
+        bot = one_of(self.bots, chance)
+        kind = chance()
+        if kind < 0.63:
+            return _forged(victim, bot, chance)
+        if kind < 0.79:
+            return _forged(one_of(self.without_policy, chance), bot, chance)
+        if kind < 0.89:
+            look_alike = one_of(self.look_alikes, chance)
+            return _message(look_alike, one_of(look_alike.networks, chance), chance)
+        if kind < 0.96:  # sent through an account at a mailing service, which signs for itself
+            service, networks = one_of(self.services, chance)
+            network = one_of(networks, chance)
+            return _message(victim, network, chance, spf="pass", envelope=service, dkim="pass", signer=service)
+        if kind < 0.98:
+            invented = f"security.{victim.domain}"
+            return _message(Sender(invented, (bot,), invented, False, False, victim.dmarc), bot, chance)
+        network = one_of(victim.networks, chance)
+        if kind < 0.99:  # the victim's SPF record admits everybody who rents at the same service
+            return _message(victim, network, chance, dkim="none")
+        return _message(victim, network, chance)  # a hijacked account
+
+    def _sender(self, domain: str, chance: Chance, rents: float) -> Sender:
+        habit = chance()
+        spf = habit < 0.95
+        dkim = habit < 0.88 or 0.95 <= habit < 0.985
+        dmarc = habit < 0.70 or 0.95 <= habit < 0.985
+        if chance() >= rents:
+            return Sender(domain, _networks(chance, 1 + int(chance() * 2), region=3), domain, spf, dkim, dmarc)
+        service, networks = one_of(self.services, chance)
+        # Who does not sign has his bounces come home, or nothing would prove his mail.
+        return Sender(domain, networks, service if dkim and chance() < 0.5 else f"bounces.{domain}", spf, dkim, dmarc)
+
+    def _forwarded(self, sender: Sender, chance: Chance) -> Message:
+        forwarder, networks = one_of(self.forwarders, chance)
+        network = one_of(networks, chance)
+        dkim = "fail" if sender.dkim and chance() < 0.08 else None
+        if chance() < 0.6:  # writes its own return address (SRS)
+            return _message(sender, network, chance, spf="pass", envelope=forwarder, dkim=dkim)
+        return _message(sender, network, chance, spf="fail" if sender.spf else "none", dkim=dkim)
+
+    def _look_alike(self, chance: Chance) -> Sender:
+        victim = self.senders[int(40 * chance())].domain.removesuffix(".example")
+        domain = _disguised(victim, chance)
+        if chance() < 0.2:
+            return Sender(domain, one_of(self.services, chance)[1], domain)
+        return Sender(domain, (one_of(self.new_networks, chance),), domain)
+
+
+def _networks(chance: Chance, count: int, region: int) -> tuple[str, ...]:
+    """Networks of mail servers, one in fifteen of IPv6; those of two regions never overlap."""
+    return tuple(
+        f"2001:db8:{region:x}{int(chance() * 4096):03x}:1::"
+        if chance() < 1 / 15
+        else f"10.{region * 32 + int(chance() * 32)}.{int(chance() * 256)}."
+        for _ in range(count)
+    )
+
+
+def _disguised(name: str, chance: Chance) -> str:
+    """A domain that a reader may take for ``<name>.example``."""
+    way = chance()
+    at = 1 + int(chance() * (len(name) - 2))
+    if way < 0.30:
+        honest, alike = next(pair for pair in shuffled(HOMOGLYPHS, chance) if pair[0] in name)
+        return f"{name.replace(honest, alike, 1)}.example"
+    if way < 0.45:
+        return f"{name}.{'test' if way < 0.37 else 'invalid'}"
+    if way < 0.55:
+        return f"{name[:at]}{name[at]}{name[at:]}.example"
+    if way < 0.63 and name[at] != name[at + 1]:
+        return f"{name[:at]}{name[at + 1]}{name[at]}{name[at + 2 :]}.example"
+    if way < 0.70:
+        return f"{name[:at]}{name[at + 1 :]}.example"
+    if way < 0.73:
+        return f"xn--{name[:at]}{name[at + 1 :]}-{int(chance() * 1000)}a.example"
+    return f"{name}-{one_of(AFFIXES, chance)}.example"
+
+
+def _forged(victim: Sender, bot: str, chance: Chance) -> Message:
+    dkim = "fail" if chance() < 0.2 else "none"
+    if chance() < 0.3:  # a throw-away domain may well pass the check of its own record
+        thrown_away = f"{one_of(FIRST, chance)}{int(chance() * 900)}.invalid"
+        spf = "pass" if chance() < 0.5 else "none"
+        return _message(victim, bot, chance, spf=spf, envelope=thrown_away, dkim=dkim)
+    spf = one_of(("fail", "fail", "fail", "softfail", "softfail", "neutral"), chance) if victim.spf else "none"
+    return _message(victim, bot, chance, spf=spf, envelope=victim.domain, dkim=dkim)
+
+
+_AS_USUAL = "as usual"
+
+
+def _message(
+    sender: Sender,
+    network: str,
+    chance: Chance,
+    spf: str | None = None,
+    envelope: str | None = _AS_USUAL,
+    dkim: str | None = None,
+    signer: str | None = None,
+) -> Message:
+    """A message as a gateway notes it; what is not given is as usual for the sender."""
+    domain = sender.domain
+    if envelope is _AS_USUAL:
+        envelope = sender.envelope
+    aligned = envelope is not None and envelope.endswith(domain)
+    spf = spf or ("pass" if sender.spf or not aligned else "none")
+    dkim = dkim or ("pass" if sender.dkim else "none")
+    signer = signer or (domain if dkim != "none" else None)
+    proved = (spf == "pass" and aligned) or (dkim == "pass" and signer == domain)
+    mailbox, look, size = one_of(MAILBOXES, chance), chance(), chance()
+    address = f"{mailbox}@{domain}"
+    return {
+        "header_from": address if look < 0.3 else f'"{domain.partition(".")[0].title()}" <{address}>',
+        "envelope_from": None if envelope is None else f"{mailbox}@{envelope}",
+        "sending_ip": f"{network}{1 + int(chance() * 254)}",
+        "helo": None if look > 0.98 else f"mx{int(look * 8)}.{envelope or domain}",
+        "spf_result": spf,
+        "dkim_result": dkim,
+        "dkim_domain": signer,
+        "dmarc_result": "none" if not sender.dmarc else "pass" if proved else "fail",
+        "size_bytes": 1500 + int(60_000 * size * size * size * size),
+        "recipients": 1 if look < 0.9 else 2,
+        "tls_version": "TLSv1.2" if look < 0.8 else "TLSv1" if look < 0.93 else None,
+    }

@@ -1,0 +1,247 @@
+"""
+Score the messages of a window from their own proofs and the trust model; count by organisation what came of them.
+
+Reads and writes Avro with Spark's own source and uses Spark SQL expressions only. The same file runs on Spark 3.3 to 4
+and on EMR 6 with its Python 3.7; a cluster needs spark-avro.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+from datetime import datetime, timezone
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F  # noqa: N812  (its customary name)
+from pyspark.sql.utils import AnalysisException
+
+log = logging.getLogger("score_messages")
+
+MESSAGE_SCHEMA = """
+    message_id STRING, org_id INT, received_at TIMESTAMP, header_from STRING, envelope_from STRING, sending_ip STRING,
+    spf_result STRING, dkim_result STRING, dkim_domain STRING, dmarc_result STRING
+"""
+MODEL_SCHEMA = "kind STRING, subject STRING, messages LONG, days INT, authenticated DOUBLE, reputation DOUBLE"
+
+# A message is skipped for the first of these that holds. Copies are looked for among the usable messages only: a broken
+# copy never takes the place of a good one.
+OUTSIDE, NO_SENDER, UNPARSABLE, DUPLICATE = "outside the window", "no sender", "unparsable address", "duplicate"
+REASONS = (OUTSIDE, NO_SENDER, UNPARSABLE, DUPLICATE)
+
+# Summands of the log-odds that a message is what it says. A proof and a good name outweigh a strange network, and a
+# good network lets a stranger with a proof pass. A proof alone, by an unknown domain on an unknown network, is not
+# enough: forgers register domains too.
+BIAS = -2.0
+DKIM_PROOF = 4.0
+SPF_PROOF = 3.5  # where DKIM proves nothing; less, for it vouches for a server that may have many customers
+PROOF_MISSING = -4.0  # times the share of the domain's mail that has a proof
+POLICY_BROKEN = -2.5  # the domain asks by DMARC to distrust this message
+LOOK_ALIKE = -4.0
+DOMAIN, PAIR, NETWORK = 0.6, 0.9, 0.4  # times the log-odds of the subject's reputation
+UNKNOWN = 0.2  # reputation of a subject not in the model: what build_trust_model.py smooths towards
+TRUSTED, SUSPICIOUS = 60, 20  # lowest scores of these verdicts
+
+
+def main():
+    arguments = parse_arguments()
+    spark = SparkSession.builder.appName("score_messages").getOrCreate()
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+    messages = read_avro(spark, listed(arguments.input), MESSAGE_SCHEMA)
+    if arguments.organisations:
+        messages = messages.where(F.col("org_id").isin(arguments.organisations))
+    judged = with_reason(messages, arguments.window_start, arguments.window_end, arguments.files).persist()
+    model = spark.read.format("avro").schema(MODEL_SCHEMA).load(arguments.model)
+    scored = with_score(judged.where("reason IS NULL"), model)
+    scored.write.mode("overwrite").format("avro").option("compression", "deflate").save(arguments.output)
+    counts(spark, judged, arguments.organisations).write.mode("overwrite").json(arguments.counts)
+    spark.stop()
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--input", nargs="+", required=True, metavar="PREFIX", help="where the messages are")
+    parser.add_argument("--model", required=True, metavar="PREFIX", help="output of build_trust_model.py")
+    parser.add_argument("--output", required=True, metavar="PREFIX", help="where the scored messages go; is replaced")
+    parser.add_argument("--counts", required=True, metavar="PREFIX", help="where the counts go; is replaced")
+    parser.add_argument(
+        "--window-start", required=True, type=instant, metavar="ISO", help="first instant of the window"
+    )
+    parser.add_argument(
+        "--window-end", required=True, type=instant, metavar="ISO", help="first instant after the window"
+    )
+    parser.add_argument("--organisations", nargs="*", default=[], metavar="ID", help="score only these; none: all")
+    parser.add_argument("--files", type=int, default=8, help="files to write, and tasks that score (default: 8)")
+    arguments = parser.parse_args()
+    if arguments.window_start >= arguments.window_end:
+        parser.error(f"the window ends at {arguments.window_end}, not after its start at {arguments.window_start}")
+    try:
+        arguments.organisations = [int(organisation) for organisation in listed(arguments.organisations)]
+    except ValueError as error:
+        parser.error(f"--organisations takes whole numbers: {error}")
+    return arguments
+
+
+def instant(text):
+    """A date and time in ISO 8601; UTC where it does not say."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # noqa: FURB162  (Python 3.7 does not read the Z)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)  # noqa: UP017  (no datetime.UTC in 3.7)
+
+
+def with_reason(messages, start, end, partitions):
+    """What scoring needs of the messages, and the reason to skip each: null for those to score."""
+    messages = messages.withColumn("from_domain", from_domain()).withColumn("network", network())
+    received = F.col("received_at")
+    reason = (
+        F.when(received.isNull() | (received < start) | (received >= end), OUTSIDE)
+        .when(F.col("header_from").isNull() | F.trim("header_from").isin("", "<>"), NO_SENDER)
+        .when((F.col("from_domain") == "") | F.col("network").isNull(), UNPARSABLE)
+    )
+    facts = ["received_at", "from_domain", "network", "sending_ip", "spf_result", "dkim_result", "dmarc_result"]
+    proofs = [spf_proves().alias("spf_proves"), dkim_proves().alias("dkim_proves")]
+    messages = messages.select("message_id", "org_id", *facts, *proofs, reason.alias("reason"))
+    # One shuffle for two ends: it brings copies together and makes the number of files.
+    copies = messages.repartition(partitions, "org_id", "message_id")
+    usable_first = [F.col("reason").isNotNull(), received, F.xxhash64(*messages.columns)]
+    copy = F.row_number().over(Window.partitionBy("org_id", "message_id").orderBy(*usable_first))
+    repeated = F.col("reason").isNull() & (copy > 1)
+    return copies.withColumn("reason", F.when(repeated, DUPLICATE).otherwise(F.col("reason")))
+
+
+def with_score(messages, model):
+    """The messages as the importers get them: a score from 0 to 100; trusted, suspicious or untrusted."""
+    messages = messages.withColumn("domain", organisational("from_domain"))
+    subjects = {
+        "domain": F.col("domain"),
+        "network": F.col("network"),
+        "pair": F.concat_ws(" ", "domain", "network"),
+        # A domain seen on many days is no look-alike: spare it the expressions.
+        "look": F.when(F.coalesce("domain_days", F.lit(0)) < 3, look("domain")),
+    }
+    for kind, subject in subjects.items():
+        facts = [F.col(name).alias(f"{kind}_{name}") for name in ("messages", "days", "authenticated", "reputation")]
+        known = model.where(F.col("kind") == kind).select(F.col("subject").alias(f"{kind}_subject"), *facts)
+        messages = messages.join(F.broadcast(known), subject == F.col(f"{kind}_subject"), "left")
+    score = F.round(100 / (1 + F.exp(-log_odds())), 2)
+    verdict = F.when(score >= TRUSTED, "trusted").when(score >= SUSPICIOUS, "suspicious").otherwise("untrusted")
+    hour = F.date_format("received_at", "yyyy-MM-dd'T'HH").alias("hour")
+    facts = ["received_at", "from_domain", "sending_ip", "spf_result", "dkim_result", "dmarc_result"]
+    return messages.select("message_id", "org_id", hour, *facts, score.alias("trust_score"), verdict.alias("verdict"))
+
+
+def log_odds():
+    missing = PROOF_MISSING * F.coalesce("domain_authenticated", F.lit(0.0))
+    proof = F.when(F.col("dkim_proves"), DKIM_PROOF).when(F.col("spf_proves"), SPF_PROOF).otherwise(missing)
+    broken = F.when(F.col("dmarc_result") == "fail", POLICY_BROKEN).otherwise(0.0)
+    famous = F.col("look_messages") >= 10 * F.coalesce("domain_messages", F.lit(0))
+    alike = F.when(famous, LOOK_ALIKE).otherwise(0.0)
+    names = DOMAIN * log_odds_of("domain") + PAIR * log_odds_of("pair") + NETWORK * log_odds_of("network")
+    return BIAS + proof + broken + alike + names
+
+
+def log_odds_of(kind):
+    reputation = F.coalesce(f"{kind}_reputation", F.lit(UNKNOWN))
+    reputation = F.least(F.greatest(reputation, F.lit(0.01)), F.lit(0.99))
+    return F.log(reputation / (1 - reputation))
+
+
+def counts(spark, judged, organisations):
+    """
+    Lines of stage, key (the organisation) and count: read, scored, and every reason to skip, 0 included.
+
+    Scored and skipped add up to read, for a message has one reason at most. Organisations that were asked for have
+    their lines even if they sent nothing.
+    """
+    ones = judged.select("org_id", "reason", F.lit(1).alias("count"))
+    if organisations:
+        asked_for = F.explode(F.array(*[F.lit(organisation) for organisation in organisations])).alias("org_id")
+        zeros = [F.lit(None).cast("string").alias("reason"), F.lit(0).alias("count")]
+        ones = ones.unionByName(spark.range(1).select(asked_for, *zeros))
+    stages = {"read": F.lit(True), "scored": F.col("reason").isNull()}
+    stages.update({f"skipped: {reason}": F.col("reason") == reason for reason in REASONS})
+    key = F.col("org_id").cast("string").alias("key")
+    lines = [
+        F.struct(F.lit(stage).alias("stage"), key, F.sum(F.when(counted, F.col("count")).otherwise(0)).alias("count"))
+        for stage, counted in stages.items()
+    ]
+    by_organisation = ones.groupBy("org_id").agg(F.array(*lines).alias("lines")).coalesce(1)
+    return by_organisation.sortWithinPartitions("org_id").selectExpr("inline(lines)")
+
+
+# From here to the end: the same in both jobs (a test compares them), so that each is one file to submit.
+
+
+def listed(words):
+    """What the words of an option name; one word may name several, parted by commas, or none."""
+    return [name for word in words for name in word.split(",") if name]
+
+
+def read_avro(spark, prefixes, schema):
+    """
+    All *.avro below the prefixes; nothing where one does not exist, for an hour without mail has no objects.
+
+    Folders are only folders: ``org_id=14`` in a path must not become a column beside the record's own org_id.
+    """
+    reader = spark.read.format("avro").schema(schema)
+    reader = reader.option("recursiveFileLookup", "true").option("pathGlobFilter", "*.avro")
+    try:
+        return reader.load(prefixes)
+    except AnalysisException as error:
+        if "Path does not exist" not in str(error):
+            raise
+    if len(prefixes) > 1:
+        return functools.reduce(DataFrame.unionByName, [read_avro(spark, [prefix], schema) for prefix in prefixes])
+    log.warning("Nothing to read: %s does not exist", prefixes[0])
+    fields = [field.split() for field in schema.split(",")]
+    return spark.range(0).select(*[F.lit(None).cast(kind).alias(name) for name, kind in fields])
+
+
+def from_domain():
+    """Domain of the one address in the From header, in small letters; '' where none can be read."""
+    address = r"^(?:.*<)?\s*[^\s<>@]+@((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)\s*>?\s*$"
+    return F.regexp_extract(F.lower("header_from"), address, 1)
+
+
+def network():
+    """First 24 bits of an IPv4 address, as 198.51.100, or 48 of an IPv6 one, as 2001:db8:7; null if it is neither."""
+    byte, group = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])", "[0-9a-f]{1,4}"
+    groups = f"(?:{group}(?::{group})*)?"
+    full = f"{group}(?::{group}){{7}}"
+    shortened = f"(?=(?:[^:]*:){{2,7}}[^:]*$){groups}::{groups}"
+    address = F.lower("sending_ip")
+    ipv4 = F.regexp_extract(address, rf"^(?:::ffff:)?({byte}\.{byte}\.{byte})\.{byte}$", 1)
+    ipv6 = F.substring_index(F.regexp_replace(address, "::.*", ":0:0:0"), ":", 3)
+    return F.when(ipv4 != "", ipv4).when(address.rlike(f"^(?:{full}|{shortened})$"), ipv6)
+
+
+def organisational(domain):
+    """Registered part of a domain: acme.example of news.acme.example, acme.co.uk of news.acme.co.uk."""
+    registered = F.substring_index(domain, ".", -2)
+    shared = registered.rlike(r"^(?:ac|co|com|edu|gov|ne|net|or|org)\.[a-z]{2}$")
+    return F.when(shared, F.substring_index(domain, ".", -3)).otherwise(registered)
+
+
+def proves(result, domain):
+    """Whether a check passed for the organisation that the From header shows (relaxed alignment of RFC 7489, 3.1)."""
+    aligned = (domain == F.col("from_domain")) | (organisational(domain) == organisational("from_domain"))
+    return F.coalesce((F.col(result) == "pass") & aligned, F.lit(False))
+
+
+def spf_proves():
+    return proves("spf_result", F.lower(F.substring_index("envelope_from", "@", -1)))
+
+
+def dkim_proves():
+    return proves("dkim_result", F.lower("dkim_domain"))
+
+
+def look(domain):
+    """What is left of a registered name without words that forgers add, and with one letter for all that look alike."""
+    word = "secure|login|account|billing|payments?|support|service|verify|update|online|mail"
+    name = F.regexp_replace(F.substring_index(domain, ".", 1), f"(?<=.)(?:-?(?:{word}))+$", "")
+    name = F.regexp_replace(F.regexp_replace(name, "rn", "m"), "vv", "w")
+    return F.regexp_replace(F.translate(name, "01345i-", "oleasl"), r"(.)\1+", "$1")
+
+
+if __name__ == "__main__":
+    main()
