@@ -38,7 +38,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
     :param slack_channel: channel; needed with an API token, ignored with a webhook.
     :param message_prefix: put before ``<dag_id> on <host> completed <completed> with <n> DLQs : Sample Exception``.
     :param completed: the date in the message; the beginning of the run's window by default.
-    :param host: the host in the message; this worker's name by default.
+    :param host: the host in the message; the worker's by default.
     :param sql_conn_id: database whose ledger the importer keeps; None not to ask it.
     :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
     :param region_name: AWS region; that of the connection by default.
@@ -123,9 +123,10 @@ class SqsDeadLetterReportOperator(BaseOperator):
     def _post(self, context: Context, report: dict[str, Any]) -> None:
         from airflow_agari_provider.dead_letters import slack_report
 
-        host = self.host or socket.gethostname()
+        ti = context["ti"]
+        host = self.host or getattr(ti, "hostname", None) or socket.getfqdn()
         title = (
-            f"{self.message_prefix}{context['ti'].dag_id} on {host} completed {self.completed} "
+            f"{self.message_prefix}{ti.dag_id} on {host} completed {self.completed} "
             f"with {report['count']} DLQs : Sample Exception"
         )
         text, blocks = slack_report(title, report["exception"], report["sample"])

@@ -1,0 +1,247 @@
+"""The report and the purge of dead letters, on queues of moto, a Slack webhook and the importer's ledger."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from airflow_agari_provider.airflow_compat import DAG
+from airflow_agari_provider.dead_letters import NoDeadLetterQueue
+from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
+from airflow_agari_provider.queue_depth import QueueDepth, read_depth
+
+HOST = "etl-00.ep-old.prod.agari.com"
+NOTIFICATION = json.dumps(
+    {
+        "Records": [
+            {
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": "agari"}, "object": {"key": "scored/hour%3D05/part-0.avro"}},
+            }
+        ]
+    }
+)
+
+
+@pytest.fixture
+def context():
+    ti = SimpleNamespace(dag_id="ep_telemetry_v2", task_id="report", run_id="run", map_index=-1, hostname=HOST)
+    return {"ti": ti}
+
+
+@pytest.fixture
+def slack_posts(monkeypatch):
+    """Bodies posted to a webhook, to which the connection ``slack`` leads."""
+    bodies = []
+
+    class Keeper(BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keeper)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    connection = {"conn_type": "slackwebhook", "host": f"http://127.0.0.1:{server.server_port}", "password": "T0/B0/s"}
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK", json.dumps(connection))
+    yield bodies
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def ledger(postgres_uri, monkeypatch):
+    """Writes why an object could not be imported into the database that ``airflow`` knows as ``scoring``."""
+    import psycopg2
+
+    from airflow_agari_provider.loaders.dialects import dialect_of
+    from airflow_agari_provider.loaders.ledger import create_tables, record_failure
+
+    parts = urlsplit(postgres_uri)
+    fields = {"host": parse_qs(parts.query)["host"][0], "login": parts.username, "schema": parts.path.lstrip("/")}
+    monkeypatch.setenv("AIRFLOW_CONN_SCORING", json.dumps({"conn_type": "postgres", **fields}))
+    with closing(psycopg2.connect(postgres_uri)) as connection:
+        dialect = dialect_of(connection)
+        create_tables(dialect, connection)
+        yield lambda *failure: record_failure(dialect, connection, *failure)
+
+
+def report(queue_url, **arguments):
+    return SqsDeadLetterReportOperator(
+        task_id="report", queue_url=queue_url, completed="2016-02-26 03:00:00", aws_conn_id=None, **arguments
+    )
+
+
+def send(sqs, queue_url, body, **message_attributes):
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message_attributes.items()}
+    return sqs.send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)["MessageId"]
+
+
+def redrive(sqs, source, dead, maximum=1):
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": maximum})
+    sqs.set_queue_attributes(QueueUrl=source, Attributes={"RedrivePolicy": policy})
+
+
+def test_slack_is_told_in_the_published_words(sqs, queue_url, context, slack_posts):
+    send(sqs, queue_url, "<scored> & bad", ErrorMessage="ValueError: no such column: <trust>")
+    result = report(queue_url, slack_conn_id="slack").execute(context)
+    assert result == {
+        "queue_url": queue_url,
+        "count": 1,
+        "sample": "<scored> & bad",
+        "exception": "ValueError: no such column: <trust>",
+        "source": None,
+        "objects": [],
+    }
+    (post,) = slack_posts
+    assert post["text"] == (
+        "ep_telemetry_v2 on etl-00.ep-old.prod.agari.com completed 2016-02-26 03:00:00 with 1 DLQs : Sample Exception"
+    )
+    assert [block["text"]["text"] for block in post["blocks"]] == [
+        post["text"],
+        "```ValueError: no such column: &lt;trust&gt;```",
+        "```&lt;scored&gt; &amp; bad```",
+    ]
+
+
+def test_prefix_and_host_may_be_given(sqs, queue_url, context, slack_posts):
+    send(sqs, queue_url, "scored")
+    report(queue_url, slack_conn_id="slack", message_prefix="EP_STAGE - ", host="etl").execute(context)
+    assert slack_posts[0]["text"].startswith("EP_STAGE - ep_telemetry_v2 on etl completed 2016-02-26 03:00:00 with 1 ")
+
+
+def test_slack_is_silent_without_dead_letters(queue_url, context, slack_posts):
+    result = report(queue_url, slack_conn_id="slack").execute(context)
+    assert (result["count"], result["sample"], slack_posts) == (0, None, [])
+
+
+def test_the_queue_keeps_its_messages_visible(sqs, queue_url, context):
+    for number in range(3):
+        send(sqs, queue_url, f"dead {number}")
+    assert report(queue_url).execute(context)["count"] == 3
+    assert read_depth(sqs, queue_url) == QueueDepth(3, 0, 0)
+
+
+def test_the_ledger_tells_the_exception_of_an_object_that_could_not_be_imported(sqs, queue_url, context, ledger):
+    ledger("agari", "scored/hour=05/part-0.avro", "block 3 is truncated", "run-1")
+    send(sqs, queue_url, NOTIFICATION)
+    result = report(queue_url, sql_conn_id="scoring").execute(context)
+    assert result["exception"] == "block 3 is truncated"
+    assert result["objects"] == ["s3://agari/scored/hour=05/part-0.avro"]
+
+
+def test_the_ledger_tells_why_a_message_was_none_of_s3(sqs, queue_url, context, ledger):
+    message_id = send(sqs, queue_url, "hello")
+    ledger("", message_id, "no notification of S3", "run-1")
+    assert report(queue_url, sql_conn_id="scoring").execute(context)["exception"] == "no notification of S3"
+
+
+def test_a_ledger_that_knows_nothing_leaves_the_exception_open(sqs, queue_url, context, ledger):
+    send(sqs, queue_url, NOTIFICATION)
+    assert report(queue_url, sql_conn_id="scoring").execute(context)["exception"] is None
+
+
+def test_the_dead_letter_queue_may_be_named_by_its_source(sqs, queue_url, context):
+    dead = sqs.create_queue(QueueName="importer-dead")["QueueUrl"]
+    operator = SqsDeadLetterReportOperator(task_id="report", source_queue_url=queue_url, aws_conn_id=None)
+    with pytest.raises(NoDeadLetterQueue, match="has no redrive policy"):
+        operator.execute(context)
+    redrive(sqs, queue_url, dead)
+    send(sqs, dead, "dead")
+    result = operator.execute(context)
+    assert (result["queue_url"], result["count"], result["source"]) == (dead, 1, queue_url)
+
+
+def test_a_long_body_is_cut_in_the_result(sqs, queue_url, context):
+    send(sqs, queue_url, "x" * 100_000)
+    sample = report(queue_url).execute(context)["sample"]
+    assert sample == "x" * 4000 + "… (100000 characters)"
+
+
+@pytest.mark.parametrize("operator", [SqsDeadLetterReportOperator, SqsDeadLetterPurgeOperator])
+@pytest.mark.parametrize("queues", [{}, {"queue_url": "a", "source_queue_url": "b"}], ids=["none", "both"])
+def test_one_of_both_queues_must_be_named(operator, queues):
+    arguments = {"archive_url": "s3://agari/dead"} if operator is SqsDeadLetterPurgeOperator else {}
+    with pytest.raises(ValueError, match="Give either queue_url"):
+        operator(task_id="dead", **queues, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("dag_run", "completed"),
+    [
+        pytest.param(
+            {"data_interval_start": datetime(2016, 2, 26, 3, tzinfo=UTC), "logical_date": None},
+            "2016-02-26 03:00:00",
+            id="the window",
+        ),
+        pytest.param(
+            {"data_interval_start": None, "logical_date": datetime(2016, 2, 26, 3, tzinfo=UTC)},
+            "2016-02-26 03:00:00",
+            id="the logical date",
+        ),
+        pytest.param(
+            {"data_interval_start": None, "logical_date": None, "run_after": datetime(2026, 11, 21, 9, 5, tzinfo=UTC)},
+            "2026-11-21 09:05:00",
+            id="a run without one",
+        ),
+    ],
+)
+def test_the_message_tells_the_beginning_of_the_window(dag_run, completed):
+    with DAG("ep_telemetry_v2", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC)):
+        operator = SqsDeadLetterReportOperator(task_id="report", queue_url="https://sqs/{{ name }}")
+    operator.render_template_fields({"dag_run": SimpleNamespace(**dag_run), "name": "dead"})
+    assert (operator.completed, operator.queue_url) == (completed, "https://sqs/dead")
+
+
+def purge(queue_url, **arguments):
+    return SqsDeadLetterPurgeOperator(
+        task_id="purge", queue_url=queue_url, archive_url="s3://agari/dead/2016-02-26/", aws_conn_id=None, **arguments
+    )
+
+
+def test_a_purge_says_how_many_it_archived_and_where(sqs, s3, queue_url, bucket, context):
+    for number in range(12):
+        send(sqs, queue_url, f"dead {number}")
+    result = purge(queue_url).execute(context)
+    assert (result["queue_url"], result["count"], result["remaining"]) == (queue_url, 12, 0)
+    assert len(result["archive_urls"]) == 2
+    assert all(url.startswith("s3://agari/dead/2016-02-26/importer-") for url in result["archive_urls"])
+    assert read_depth(sqs, queue_url).total == 0
+
+
+def test_a_purge_takes_no_more_than_allowed_and_says_what_remains(sqs, s3, queue_url, bucket, context):
+    for number in range(5):
+        send(sqs, queue_url, f"dead {number}")
+    result = purge(queue_url, max_messages=2).execute(context)
+    assert (result["count"], result["remaining"]) == (2, 3)
+    assert read_depth(sqs, queue_url) == QueueDepth(3, 0, 0)
+
+
+def test_an_empty_queue_needs_no_purge(queue_url, bucket, context):
+    assert purge(queue_url).execute(context) == {
+        "queue_url": queue_url,
+        "count": 0,
+        "remaining": 0,
+        "archive_urls": [],
+    }
+
+
+def test_a_purged_run_has_no_dead_letters_to_report(sqs, queue_url, bucket, context, slack_posts):
+    send(sqs, queue_url, "of the run before")
+    purge(queue_url).execute(context)
+    assert report(queue_url, slack_conn_id="slack").execute(context)["count"] == 0
+    assert slack_posts == []
