@@ -38,6 +38,8 @@ class SparkBackend(Protocol):
 
     def usage(self, job: JobState) -> dict[str, Any]: ...
 
+    def console_url(self, job: JobState) -> str: ...
+
 
 class PollingFailed(AgariError):
     """The job's service gave no answer for too long; values: the job, how often it was asked, the last error."""

@@ -30,11 +30,14 @@ class EmrWorld:
         self._monkeypatch = monkeypatch
         self._hands: threading.Thread | None = None
         self._stop = threading.Event()
-        self.emr = self.connect("emr")
-        self.s3 = self.connect("s3")
+        self.emr = self.client("emr")
+        self.s3 = self.client("s3")
         self._watch_calls()
 
-    def connect(self, service: str, **config: Any) -> Any:
+    def connect(self) -> Callable[..., Any]:
+        return self.client
+
+    def client(self, service: str, **config: Any) -> Any:
         return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, config=Config(**config))
 
     # what a test sets up
@@ -113,13 +116,14 @@ class EmrWorld:
 
     # what goes wrong
 
-    def fail(self, call: str, times: int = 1, carried_out: bool = False) -> None:
+    def fail(self, call: str, times: int = 1, carried_out: bool = False, code: str = "") -> None:
         """
-        Let the next requests of a kind end with HTTP 500.
+        Let the next requests of a kind end with HTTP 500, or with HTTP 400 and an error code.
 
         :param call: ``add_job_flow_steps``, for instance.
         :param carried_out: the request is carried out, and only its answer gets lost.
         """
+        from moto.core.exceptions import JsonRESTError
         from moto.emr.responses import ElasticMapReduceResponse
 
         original, left = getattr(ElasticMapReduceResponse, call), [times]
@@ -130,6 +134,8 @@ class EmrWorld:
             left[0] -= 1
             if carried_out:
                 original(response)
+            if code:
+                raise JsonRESTError(code, "as the test wants")
             raise RuntimeError(f"{call} fails, as the test wants")
 
         self._monkeypatch.setattr(ElasticMapReduceResponse, call, failing)

@@ -8,16 +8,19 @@ from typing import Any
 
 from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable
 
+Connect = Callable[[], Callable[..., Any]]
+
 
 class AwsRequests:
     """
-    boto3 clients, made when they are first needed and anew after a failure, so that renewed credentials are picked up.
+    boto3 clients of one session, made when they are first needed, and anew when its credentials are no longer good.
 
-    :param connect: makes a client: ``connect("emr", **botocore_config)``.
+    :param connect: opens a session and returns what makes its clients: ``connect()("emr", **botocore_config)``.
     """
 
-    def __init__(self, connect: Callable[..., Any]) -> None:
+    def __init__(self, connect: Connect) -> None:
         self._connect = connect
+        self._session: Callable[..., Any] | None = None
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
@@ -31,7 +34,8 @@ class AwsRequests:
     def _client(self, service: str, config: dict[str, Any]) -> Any:
         key = f"{service} {config}"
         if key not in self._clients:
-            self._clients[key] = self._connect(service, **config)
+            self._session = self._session or self._connect()
+            self._clients[key] = self._session(service, **config)
         return self._clients[key]
 
     @contextmanager
@@ -43,18 +47,25 @@ class AwsRequests:
         :raises BackendUnavailable: no connection, no credentials, throttled, or an error on the service's side.
         :raises BackendRefused: any other answer that is an error.
         """
-        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 
         try:
             yield
         except ParamValidationError as error:
             raise BackendRefused(request, str(error)) from error
-        except BotoCoreError as error:
-            self._clients.clear()
+        except HTTPClientError as error:
+            raise BackendUnavailable(request, str(error)) from error
+        except BotoCoreError as error:  # of credentials, most likely
+            self._disconnect()
             raise BackendUnavailable(request, str(error)) from error
         except ClientError as error:
-            self._clients.clear()
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                self._disconnect()
             raise (BackendUnavailable if _may_pass(error.response) else BackendRefused)(request, str(error)) from error
+
+    def _disconnect(self) -> None:
+        self._session = None
+        self._clients.clear()
 
 
 def _may_pass(response: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.spark_backends.aws_requests import AwsRequests
+from airflow_agari_provider.spark_backends.aws_requests import AwsRequests, Connect
 from airflow_agari_provider.spark_backends.driver_log import DriverLog, LogTail, read_tail
 from airflow_agari_provider.spark_backends.emr_steps import job_state, step_of
 from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
@@ -22,6 +22,7 @@ ACTIVE_STEP_LIMIT = 256  # steps that wait or run on one cluster; EMR API refere
 LAST_COPY_SLACK = 5  # seconds: S3 tells whole ones only, and clocks differ
 IDLE_LIMITS = (60, 604_800)  # seconds; EMR API reference, AutoTerminationPolicy
 
+_CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 _ACCEPTING = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 _ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
 _ACTIVE = ("PENDING", "CANCEL_PENDING", "RUNNING")
@@ -94,11 +95,11 @@ class EmrClusterJobs:
     """
     Jobs of one target.
 
-    :param connect: makes a boto3 client, see ``AwsRequests``.
+    :param connect: opens a boto3 session, see ``AwsRequests``.
     :param target: needed to find and submit; a known job needs none.
     """
 
-    def __init__(self, connect: Callable[..., Any], target: EmrCluster | None = None) -> None:
+    def __init__(self, connect: Connect, target: EmrCluster | None = None) -> None:
         self._aws = AwsRequests(connect)
         self._target = target
 
@@ -184,6 +185,12 @@ class EmrClusterJobs:
         if status["State"] != "TERMINATED_WITH_ERRORS":
             return None
         return str(status.get("StateChangeReason", {}).get("Message") or "no reason given")
+
+    def console_url(self, job: JobState) -> str:
+        """Page of the job's cluster in the AWS console."""
+        meta = self._aws.client("emr").meta
+        domain = _CONSOLES.get(meta.partition, _CONSOLES["aws"])
+        return f"https://console.{domain}/emr/home?region={meta.region_name}#/clusterDetails/{job.cluster_id}"
 
     # clusters
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +50,14 @@ class CountsUnreadable(AgariError):
         )
 
 
-def upload(s3: Any, path: str, prefix: str | None) -> str:
+def upload(connect: Callable[[], Any], path: str, prefix: str | None) -> str:
     """
     URL of a local file on S3, uploaded where it is not there yet; URLs are returned as they are.
 
     The key contains a hash of the contents, so the same file is uploaded once, and a job that waits in a queue runs
     the script it was submitted with, whatever is uploaded meanwhile.
 
+    :param connect: makes an S3 client; not called for URLs.
     :raises ScriptMissing: there is no such file.
     """
     if "://" in path:
@@ -70,6 +71,7 @@ def upload(s3: Any, path: str, prefix: str | None) -> str:
     bucket, folder = bucket_and_key(prefix)
     digest = hashlib.sha256(contents).hexdigest()[:16]
     key = "/".join(filter(None, (folder.strip("/"), digest, Path(path).name)))
+    s3 = connect()
     if not _exists(s3, bucket, key):
         s3.put_object(Bucket=bucket, Key=key, Body=contents)
         log.info("Uploaded %s to s3://%s/%s", path, bucket, key)

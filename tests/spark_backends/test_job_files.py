@@ -21,7 +21,7 @@ def objects(s3: Any) -> dict[str, bytes]:
 def test_a_script_is_uploaded_under_a_hash_of_its_contents(s3, bucket, tmp_path):
     script = tmp_path / "score.py"
     script.write_text("print(1)\n")
-    url = upload(s3, str(script), "s3://agari/scripts/")
+    url = upload(lambda: s3, str(script), "s3://agari/scripts/")
     assert url == "s3://agari/scripts/cc42155088fca573/score.py"
     assert objects(s3) == {"scripts/cc42155088fca573/score.py": b"print(1)\n"}
 
@@ -29,28 +29,28 @@ def test_a_script_is_uploaded_under_a_hash_of_its_contents(s3, bucket, tmp_path)
 def test_the_same_script_is_uploaded_once_and_a_changed_one_beside_it(s3, bucket, tmp_path):
     script = tmp_path / "score.py"
     script.write_text("print(1)\n")
-    first = upload(s3, str(script), "s3://agari/scripts")
+    first = upload(lambda: s3, str(script), "s3://agari/scripts")
     written = s3.head_object(Bucket="agari", Key=first.removeprefix("s3://agari/"))["ETag"]
-    assert upload(s3, str(script), "s3://agari/scripts") == first
+    assert upload(lambda: s3, str(script), "s3://agari/scripts") == first
     script.write_text("print(2)\n")
-    second = upload(s3, str(script), "s3://agari/scripts")
+    second = upload(lambda: s3, str(script), "s3://agari/scripts")
     assert second != first
     assert s3.head_object(Bucket="agari", Key=first.removeprefix("s3://agari/"))["ETag"] == written
 
 
 @pytest.mark.parametrize("url", ["s3://agari/score.py", "file:///usr/lib/spark/examples/pi.py"])
 def test_a_url_is_left_as_it_is(url):
-    assert upload(None, url, None) == url
+    assert upload(pytest.fail, url, None) == url
 
 
 def test_a_script_that_is_not_there_is_an_error(s3, bucket):
     with pytest.raises(ScriptMissing, match=r"There is no file '/nowhere/score.py' on this worker"):
-        upload(s3, "/nowhere/score.py", "s3://agari/scripts/")
+        upload(lambda: s3, "/nowhere/score.py", "s3://agari/scripts/")
 
 
 def test_a_local_script_needs_a_place(s3, bucket, tmp_path):
     with pytest.raises(UploadPlaceMissing, match="pass script_prefix"):
-        upload(s3, str(tmp_path / "score.py"), None)
+        upload(lambda: s3, str(tmp_path / "score.py"), None)
 
 
 def put(s3: Any, key: str, *lines: str) -> None:

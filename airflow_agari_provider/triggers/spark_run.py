@@ -1,0 +1,119 @@
+"""Wait for a Spark job without a worker slot."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from airflow_agari_provider.airflow_compat import (
+    TRIGGERS_HAVE_ON_KILL,
+    BaseTrigger,
+    TriggerEvent,
+    in_thread,
+    is_deferred,
+)
+from airflow_agari_provider.scoring_run import PollingFailed, RunWatch, SparkBackend
+from airflow_agari_provider.spark_backends.emr_cluster import EmrCluster, EmrClusterJobs
+from airflow_agari_provider.spark_backends.jobs import JobState
+
+
+def aws_session(aws_conn_id: str | None, region_name: str | None) -> Callable[..., Any]:
+    """
+    A new boto3 session of an Airflow connection, as what makes its clients: ``aws_session(...)("s3", **config)``.
+
+    ``config`` goes before the connection's own botocore settings.
+    """
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+    from botocore.config import Config
+
+    hook: Any = AwsBaseHook(aws_conn_id=aws_conn_id, region_name=region_name, client_type="emr")
+    session = hook.get_session(region_name=hook.region_name)
+
+    def client(service: str, **config: Any) -> Any:
+        endpoint_url = hook.conn_config.get_service_endpoint_url(service_name=service)
+        merged = hook.config.merge(Config(**config))
+        return session.client(service, endpoint_url=endpoint_url, config=merged, verify=hook.verify)
+
+    return client
+
+
+def emr_jobs(aws_conn_id: str | None, region_name: str | None, target: EmrCluster | None = None) -> EmrClusterJobs:
+    """The jobs on EMR clusters that an Airflow connection reaches."""
+    return EmrClusterJobs(partial(aws_session, aws_conn_id, region_name), target)
+
+
+class SparkRunTrigger(BaseTrigger):
+    """
+    Fires once: ``{"outcome": "ended" | "late" | "lost", "job": <JobState as a dict>, "message": <of "lost">}``.
+
+    ``late``: the job is live after its deadline. ``lost``: its service does not answer. When a person kills or clears
+    the task, the job is cancelled; when the triggerer stops or dies, it is not: the next triggerer goes on waiting.
+
+    :param job: the job to wait for: a ``JobState`` as a dict, because trigger arguments travel as JSON.
+    :param deadline: seconds since 1970; None waits for ever.
+    :param poll_interval: see the operator, as for the others.
+    """
+
+    def __init__(
+        self,
+        job: dict[str, Any],
+        deadline: float | None,
+        poll_interval: float,
+        max_poll_errors: int,
+        cancel_on_kill: bool,
+        aws_conn_id: str | None,
+        region_name: str | None,
+    ) -> None:
+        super().__init__()
+        self.job = job
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.max_poll_errors = max_poll_errors
+        self.cancel_on_kill = cancel_on_kill
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return (
+            "airflow_agari_provider.triggers.spark_run.SparkRunTrigger",
+            {
+                "job": self.job,
+                "deadline": self.deadline,
+                "poll_interval": self.poll_interval,
+                "max_poll_errors": self.max_poll_errors,
+                "cancel_on_kill": self.cancel_on_kill,
+                "aws_conn_id": self.aws_conn_id,
+                "region_name": self.region_name,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        watch = RunWatch(JobState(**self.job), self.deadline, self.poll_interval, self.max_poll_errors)
+        backend = emr_jobs(self.aws_conn_id, self.region_name)
+        try:
+            await self._wait(watch, backend)
+        except PollingFailed as error:
+            yield TriggerEvent({"outcome": "lost", "job": asdict(watch.job), "message": str(error)})
+        except asyncio.CancelledError:
+            if not TRIGGERS_HAVE_ON_KILL and self.cancel_on_kill and await self._was_killed():
+                await self.on_kill()
+            raise
+        else:
+            yield TriggerEvent({"outcome": "late" if watch.job.live else "ended", "job": asdict(watch.job)})
+
+    async def on_kill(self) -> None:
+        """Cancel the job; Airflow 3.3 calls it when a person marks or clears the deferred task."""
+        if self.cancel_on_kill:
+            await in_thread(emr_jobs(self.aws_conn_id, self.region_name).cancel, JobState(**self.job))
+
+    @staticmethod
+    async def _wait(watch: RunWatch, backend: SparkBackend) -> None:
+        while (pause := await in_thread(watch.observe, backend, time.time())) is not None:
+            await asyncio.sleep(pause)
+
+    async def _was_killed(self) -> bool:
+        return not await in_thread(is_deferred, self.task_instance)

@@ -1,0 +1,445 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_agari_provider.airflow_compat import DAG, AirflowException, AirflowFailException, TaskDeferred
+from airflow_agari_provider.operators import emr_spark_scoring
+from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator, EmrStepLink
+from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
+
+CREATE = {
+    "ReleaseLabel": "emr-7.9.0",
+    "LogUri": "s3://agari/logs/",
+    "Instances": {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1},
+}
+
+
+class WorkerDied(BaseException):
+    """What kill -9 looks like from inside: nothing runs any more."""
+
+
+class ScoringTask:
+    """A task of a DAG run, whose attempts a test makes one by one: each with an operator of its own, as in Airflow."""
+
+    def __init__(self, world: Any, deferrable: bool) -> None:
+        self.world = world
+        self.deferrable = deferrable
+        self.tries = 0
+        self.generation = 0
+        self.retries = 2
+        self.xcoms: dict[str, Any] = {}
+        self.arguments: dict[str, Any] = {"target": EmrCluster(name="scoring", create=CREATE)}
+
+    def operator(self, **arguments: Any) -> EmrSparkScoringOperator:
+        defaults = {
+            "task_id": "score",
+            "script": "s3://agari/score.py",
+            "retries": self.retries,
+            "poll_interval": 0.02,
+            "log_timeout": timedelta(0),
+            "deferrable": self.deferrable,
+            "aws_conn_id": None,
+            "region_name": "us-east-1",
+        }
+        return EmrSparkScoringOperator(**{**defaults, **self.arguments, **arguments})
+
+    def context(self, operator: EmrSparkScoringOperator) -> Any:
+        ti = SimpleNamespace(
+            dag_id="telemetry",
+            task_id="score",
+            run_id="hour_5",
+            map_index=-1,
+            try_number=self.tries,
+            max_tries=self.generation + self.retries,
+            start_date=datetime.now(UTC),
+            task=operator,
+            xcom_push=self.push,
+        )
+        dag_run = SimpleNamespace(run_after=datetime.now(UTC), logical_date=None, data_interval_end=None)
+        return {"ti": ti, "dag_run": dag_run}
+
+    def push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+    def clear(self) -> None:
+        self.generation = self.tries
+
+    def start(self, **arguments: Any) -> Any:
+        """The next attempt, until it has ended or deferred."""
+        self.tries += 1
+        operator = self.operator(**arguments)
+        try:
+            return operator.execute(self.context(operator))
+        except TaskDeferred as deferred:
+            return deferred
+
+    def attempt(self, **arguments: Any) -> dict[str, Any]:
+        """The next attempt, to its end."""
+        result = self.start(**arguments)
+        return self.resume(result, **arguments) if isinstance(result, TaskDeferred) else result
+
+    def resume(self, deferred: TaskDeferred, **arguments: Any) -> dict[str, Any]:
+        event = asyncio.run(first_event(moved(deferred.trigger)))
+        operator = self.operator(**arguments)
+        kwargs = json.loads(json.dumps(deferred.kwargs))
+        return getattr(operator, deferred.method_name)(self.context(operator), event=event, **kwargs)
+
+
+def moved(trigger: Any) -> SparkRunTrigger:
+    """The trigger in another triggerer: its arguments went through the metadata database."""
+    return SparkRunTrigger(**json.loads(json.dumps(trigger.serialize()[1])))
+
+
+async def first_event(trigger: SparkRunTrigger) -> dict[str, Any]:
+    async for event in trigger.run():
+        return json.loads(json.dumps(event.payload))
+    raise AssertionError("no event")
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "deferred"])
+def task(emr_world: Any, request: pytest.FixtureRequest) -> ScoringTask:
+    emr_world.cluster("scoring")
+    return ScoringTask(emr_world, request.param)
+
+
+@pytest.fixture
+def at_first_pause(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Has something happen while an attempt waits in a worker."""
+
+    def install(action: Callable[[], None]) -> None:
+        def sleep(seconds: float) -> None:
+            monkeypatch.setattr(emr_spark_scoring, "time", time)
+            action()
+
+        clock = SimpleNamespace(sleep=sleep, time=time.time, monotonic=time.monotonic)
+        monkeypatch.setattr(emr_spark_scoring, "time", clock)
+
+    return install
+
+
+# The invariant: never two live jobs for one task run, and every job ends finished or cancelled.
+
+
+def die_after_submit(task: ScoringTask, at_first_pause: Any) -> None:
+    def die(key: str, value: Any) -> None:
+        raise WorkerDied
+
+    task.push, push = die, task.push
+    with pytest.raises(WorkerDied):
+        task.start()
+    task.push = push
+
+
+def die_while_polling(task: ScoringTask, at_first_pause: Any) -> None:
+    if task.deferrable:
+        deferred = task.start()
+        task.world.work()
+        assert task.resume(deferred)["rejoined"] is False  # a triggerer that dies costs nothing: the next one goes on
+        return
+
+    def die() -> None:
+        raise WorkerDied
+
+    at_first_pause(die)
+    with pytest.raises(WorkerDied):
+        task.start()
+
+
+def time_out(task: ScoringTask, at_first_pause: Any) -> None:
+    with pytest.raises(AirflowException, match="was cancelled and ended CANCELLED"):
+        task.attempt(step_timeout=timedelta(seconds=0.05))
+
+
+def be_killed(task: ScoringTask, at_first_pause: Any) -> None:
+    if task.deferrable:
+        deferred = task.start()
+        asyncio.run(moved(deferred.trigger).on_kill())
+        return
+    operator = task.operator()
+    task.tries += 1
+    at_first_pause(operator.on_kill)
+    with pytest.raises(AirflowException, match="The task was killed"):
+        operator.execute(task.context(operator))
+
+
+def be_cleared_while_nobody_watches(task: ScoringTask, at_first_pause: Any) -> None:
+    die_after_submit(task, at_first_pause)
+    task.world.steps[0].state = "RUNNING"
+    task.world.before("describe_step", lambda: task.world.end(task.world.steps[0], "CANCELLED"))
+    task.clear()
+
+
+def lose_the_service_for_a_while(task: ScoringTask, at_first_pause: Any) -> None:
+    task.world.fail("describe_step", times=9)
+    if task.deferrable:
+        task.world.work()
+    task.world.work()
+
+
+def lose_the_service(task: ScoringTask, at_first_pause: Any) -> None:
+    task.world.fail("describe_step", times=10)
+    with pytest.raises(AirflowException, match="10 times in a row without an answer"):
+        task.attempt()
+
+
+def lose_the_answer_to_the_submission(task: ScoringTask, at_first_pause: Any) -> None:
+    task.world.fail("add_job_flow_steps", carried_out=True)
+
+
+def fail(task: ScoringTask, at_first_pause: Any) -> None:
+    task.world.before("describe_step", lambda: task.world.end(task.world.steps[0], "FAILED"))
+    with pytest.raises(AirflowException, match="ended FAILED"):
+        task.attempt()
+
+
+@pytest.mark.parametrize(
+    ("incident", "states", "rejoined"),
+    [
+        (die_after_submit, ["COMPLETED"], True),
+        (die_while_polling, ["COMPLETED"], True),
+        (time_out, ["CANCELLED", "COMPLETED"], False),
+        (be_killed, ["CANCELLED", "COMPLETED"], False),
+        (be_cleared_while_nobody_watches, ["CANCELLED", "COMPLETED"], False),
+        (lose_the_service_for_a_while, ["COMPLETED"], False),
+        (lose_the_service, ["COMPLETED"], True),
+        (lose_the_answer_to_the_submission, ["COMPLETED"], True),
+        (fail, ["FAILED", "COMPLETED"], False),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_whatever_happens_there_is_never_more_than_one_live_job(task, at_first_pause, incident, states, rejoined):
+    incident(task, at_first_pause)
+    task.world.rest()
+    task.world.work()
+    result = task.attempt()
+    assert (task.world.states, result["rejoined"], task.world.twins) == (states, rejoined, [])
+    assert result["job_id"] == task.world.steps[-1].id
+
+
+# A run
+
+
+def test_a_run_returns_what_was_done(task):
+    task.world.work()
+    result = task.attempt()
+    (step,) = task.world.steps
+    assert result.pop("seconds") >= 0
+    assert result.pop("usage").keys() == {"running_seconds", "cluster_normalized_instance_hours"}
+    assert result == {
+        "job_id": step.id,
+        "cluster_id": next(iter(task.world.clusters)),
+        "run_token": "ac3ce6b776f81930dec9515af18adfc3",
+        "state": "SUCCEEDED",
+        "rejoined": False,
+        "counts": {},
+    }
+    json.dumps(result)
+
+
+def test_a_local_script_is_uploaded_and_its_arguments_passed_on(task, bucket, tmp_path):
+    script, library = tmp_path / "score.py", tmp_path / "weights.py"
+    script.write_text("print(1)\n")
+    library.write_text("print(1)\n")
+    task.arguments |= {
+        "script": str(script),
+        "script_prefix": "s3://agari/scripts/",
+        "arguments": ["--hour", 5],
+        "spark_conf": {"spark.executor.cores": 4},
+        "py_files": [str(library)],
+        "avro": False,
+    }
+    task.world.work()
+    task.attempt()
+    assert task.world.steps[0].args == [
+        "spark-submit",
+        "--deploy-mode",
+        "client",
+        "--conf",
+        "spark.executor.cores=4",
+        "--conf",
+        "spark.agari.run_token=ac3ce6b776f81930dec9515af18adfc3",
+        "--py-files",
+        "s3://agari/scripts/cc42155088fca573/weights.py",
+        "s3://agari/scripts/cc42155088fca573/score.py",
+        "--hour",
+        "5",
+    ]
+    assert task.world.steps[0].name == "telemetry.score hour_5"
+
+
+def test_a_cluster_is_created_where_none_lives(task, bucket):
+    for cluster in task.world.clusters.values():
+        cluster.terminate()
+    task.world.work()
+    result = task.attempt()
+    assert [cluster.name for cluster in task.world.clusters.values()] == ["scoring", "scoring"]
+    assert task.world.clusters[result["cluster_id"]].idle_timeout == 3600
+
+
+def test_counts_of_the_job_are_returned(task, bucket):
+    task.world.s3.put_object(Bucket="agari", Key="counts/part-0", Body=b'{"stage": "read", "key": "1", "count": 14}')
+    task.world.work()
+    assert task.attempt(counts_url="s3://agari/counts/")["counts"] == {"read": {"1": 14}}
+
+
+def test_counts_that_are_missing_fail_the_task_and_a_retry_does_not_repeat_the_job(task, bucket):
+    task.world.work()
+    with pytest.raises(Exception, match="The Spark job succeeded, but its counts cannot be read: there is nothing"):
+        task.attempt(counts_url="s3://agari/counts/")
+    task.world.s3.put_object(Bucket="agari", Key="counts/_SUCCESS", Body=b"")
+    result = task.attempt(counts_url="s3://agari/counts/")
+    assert (result["rejoined"], result["counts"], task.world.states) == (True, {}, ["COMPLETED"])
+
+
+def test_a_job_that_succeeded_is_not_failed_by_usage_that_cannot_be_read(task):
+    task.world.before("describe_step", lambda: task.world.fail("describe_cluster", times=5))
+    task.world.work()
+    assert task.attempt()["usage"].keys() == {"running_seconds"}
+
+
+def test_a_failed_job_tells_why(task, bucket):
+    for cluster in task.world.clusters.values():
+        cluster.log_uri = "s3://agari/logs/"
+    (cluster_id,) = task.world.clusters
+
+    def fail_with_log() -> None:
+        (step,) = task.world.steps
+        url = f"s3://agari/logs/{cluster_id}/steps/{step.id}/stderr.gz"
+        task.world.put_log(url, "Traceback\nValueError: no such column: trust\n")
+        task.world.end(step, "FAILED", Reason="Unknown Error.")
+
+    task.world.before("describe_step", fail_with_log)
+    with pytest.raises(
+        AirflowException, match=r"Unknown Error. ValueError: no such column: trust\nLast lines of s3://"
+    ):
+        task.attempt()
+
+
+def test_a_step_that_emr_would_refuse_is_not_retried(task):
+    with pytest.raises(AirflowFailException, match="EMR allows 10240"):
+        task.attempt(arguments=["x" * 11_000])
+
+
+def test_a_local_script_without_a_place_is_not_retried(task):
+    with pytest.raises(AirflowFailException, match="pass script_prefix"):
+        task.attempt(script="/tmp/score.py")
+
+
+def test_a_job_that_succeeds_while_it_is_cancelled_as_late_counts(task):
+    task.world.before("cancel_steps", lambda: task.world.end(task.world.steps[0]))
+    assert task.attempt(step_timeout=timedelta(seconds=0.05))["state"] == "SUCCEEDED"
+
+
+def test_time_spent_waiting_counts_from_submission_and_not_from_the_retry(task, at_first_pause):
+    die_after_submit(task, at_first_pause)
+    task.world.steps[0].creation_date_time -= timedelta(hours=2)
+    with pytest.raises(AirflowException, match=r"was still PENDING when its time was over \(step_timeout 1:00:00"):
+        task.attempt(step_timeout=timedelta(hours=1))
+    assert task.world.states == ["CANCELLED"]
+
+
+def test_execution_timeout_cancels_the_job_before_airflow_ends_the_task(task):
+    with pytest.raises(AirflowException, match=r"execution_timeout 0:00:00.200000\): it was cancelled"):
+        task.attempt(execution_timeout=timedelta(seconds=0.2))
+    assert task.world.states == ["CANCELLED"]
+
+
+def test_with_the_last_try_lost_the_job_is_cancelled(task):
+    task.retries = 0
+    lose_the_service(task, None)
+    assert task.world.states == ["CANCELLED"]
+
+
+def test_with_cancel_on_kill_off_a_killed_tasks_job_goes_on(emr_world, at_first_pause):
+    emr_world.cluster("scoring")
+    task = ScoringTask(emr_world, False)
+    operator = task.operator(cancel_on_kill=False)
+    at_first_pause(operator.on_kill)
+    with pytest.raises(AirflowException, match="was not cancelled"):
+        operator.execute(task.context(operator))
+    assert emr_world.states == ["PENDING"]
+
+
+@pytest.mark.parametrize("carried_out", [True, False], ids=["taken", "not taken"])
+def test_a_kill_in_the_middle_of_the_submission_leaves_no_job(emr_world, carried_out, monkeypatch):
+    emr_world.cluster("scoring")
+    task = ScoringTask(emr_world, False)
+    operator = task.operator()
+
+    def killed(*arguments: Any) -> Any:
+        operator.on_kill()
+        raise WorkerDied  # Airflow 2.11 raises out of the signal handler
+
+    emr_world.fail("add_job_flow_steps", carried_out=carried_out)
+    monkeypatch.setattr(operator, "_patience", lambda: emr_spark_scoring.Patience(sleep=killed))
+    with pytest.raises(WorkerDied):
+        operator.execute(task.context(operator))
+    assert emr_world.states == (["CANCELLED"] if carried_out else [])
+
+
+# In a DAG
+
+
+def test_templates_are_rendered_in_arguments_and_target_without_touching_a_shared_target():
+    target = EmrCluster(
+        name="scoring-{{ stage }}", create={"LogUri": "s3://{{ stage }}/logs/", "Instances": {"InstanceCount": 2}}
+    )
+    with DAG("telemetry", schedule=None, start_date=datetime(2016, 4, 28, tzinfo=UTC)):
+        operators = [
+            EmrSparkScoringOperator(
+                task_id=f"score_{number}",
+                script="s3://{{ stage }}/score.py",
+                arguments=["--hour", "{{ hour }}"],
+                spark_conf={"spark.app.name": "{{ stage }}"},
+                target=target,
+            )
+            for number in range(2)
+        ]
+    operators[0].render_template_fields({"stage": "ep", "hour": "05"})
+    operators[1].render_template_fields({"stage": "prod", "hour": "06"})
+    assert [operator.target.name for operator in operators] == ["scoring-ep", "scoring-prod"]
+    assert operators[0].target.create == {"LogUri": "s3://ep/logs/", "Instances": {"InstanceCount": 2}}
+    assert (operators[0].script, operators[0].arguments) == ("s3://ep/score.py", ["--hour", "05"])
+    assert operators[0].spark_conf == {"spark.app.name": "ep"}
+    assert target.name == "scoring-{{ stage }}"
+
+
+def test_the_cluster_is_linked_before_the_wait(task):
+    deferred_or_result = task.start(step_timeout=timedelta(seconds=0.05)) if task.deferrable else None
+    if deferred_or_result is None:
+        with pytest.raises(AirflowException):
+            task.start(step_timeout=timedelta(seconds=0.05))
+    (cluster_id,) = task.world.clusters
+    assert task.xcoms == {
+        "emr_step_url": f"https://console.aws.amazon.com/emr/home?region=us-east-1#/clusterDetails/{cluster_id}"
+    }
+
+
+def test_a_link_without_a_job_is_empty(monkeypatch):
+    monkeypatch.setattr(emr_spark_scoring.XCom, "get_value", lambda **kwargs: None)
+    assert EmrStepLink().get_link(None, ti_key=None) == ""
+
+
+def test_a_dag_file_that_uses_it_loads_no_aws_library():
+    code = (
+        "import sys, airflow_agari_provider.operators.emr_spark_scoring, airflow_agari_provider.triggers.spark_run\n"
+        "print(sorted(name for name in sys.modules if name in ('boto3', 'botocore')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.splitlines()[-1] == "[]"
+
+
+def test_an_operator_can_be_pickled():
+    operator = ScoringTask(None, False).operator()
+    assert pickle.loads(pickle.dumps(operator.target)) == operator.target
