@@ -46,6 +46,7 @@ from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.airflow_compat import (
     DAG,
     BaseHook,
+    BaseSensorOperator,
     CronDataIntervalTimetable,
     Label,
     Param,
@@ -153,28 +154,30 @@ def chosen(counts: dict[str, int], params: Any) -> dict[str, int]:
     return {key: count for key, count in counts.items() if not organisations or int(key) in organisations}
 
 
-@task.sensor(poke_interval=10, timeout=1800, mode="poke")
-def wait_for_collectors(params: Any = None, dag_run: Any = None) -> PokeReturnValue:
+class CollectorsSensor(BaseSensorOperator):
     """
-    **1a.** Wait until every collector's copy of the window has arrived on S3, and return what they say they sent.
+    Wait until every collector's copy of the window has arrived on S3, and return what they say they sent.
 
     A manifest names an hour's objects; copies between regions may be late, so each object is looked for.
     """
-    s3, bucket, window = s3_client(), params["messages_bucket"], window_of(dag_run, params)
-    found = manifests(s3, bucket, window)
-    keys = {
-        key.partition("/")[2]
-        for stage in ("incoming", "archive")
-        for folder in window.folders()
-        for key in keys_below(s3, bucket, f"{stage}/{folder}")
-    }
-    missing = [key for manifest in found for key in manifest["objects"] if key.partition("/")[2] not in keys]
-    log.info("%d of %d hours announced, %d objects still to come", len(found), len(window.hours()), len(missing))
-    counts: dict[str, int] = {}
-    for manifest in found:
-        for organisation, count in manifest["counts"].items():
-            counts[organisation] = counts.get(organisation, 0) + count
-    return PokeReturnValue(len(found) == len(window.hours()) and not missing, chosen(counts, params))
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        params, window = context["params"], window_of(context["dag_run"], context["params"])
+        s3, bucket = s3_client(), params["messages_bucket"]
+        found = manifests(s3, bucket, window)
+        keys = {
+            key.partition("/")[2]
+            for stage in ("incoming", "archive")
+            for folder in window.folders()
+            for key in keys_below(s3, bucket, f"{stage}/{folder}")
+        }
+        missing = [key for manifest in found for key in manifest["objects"] if key.partition("/")[2] not in keys]
+        log.info("%d of %d hours announced, %d objects still to come", len(found), len(window.hours()), len(missing))
+        counts: dict[str, int] = {}
+        for manifest in found:
+            for organisation, count in manifest["counts"].items():
+                counts[organisation] = counts.get(organisation, 0) + count
+        return PokeReturnValue(len(found) == len(window.hours()) and not missing, chosen(counts, params))
 
 
 @task
@@ -292,7 +295,12 @@ with DAG(
             archive_url=f"{BUCKET}/dead-letters/",
             aws_conn_id=AWS,
         )
-        collectors = wait_for_collectors()
+        collectors = CollectorsSensor(
+            task_id="wait_for_collectors",
+            doc_md="**1a.** Wait for the collectors' copies; return what they say they sent.",
+            poke_interval=10,
+            timeout=1800,
+        )
         deleted = delete_window()
         archived = archive_uploads()
         [purge_dead_letters, collectors, deleted] >> archived
@@ -310,6 +318,7 @@ with DAG(
                 f"{BUCKET}/models/{{{{ {WINDOW}.first_hour }}}}/",
             ],
             target=cluster,
+            poll_interval=5,
             aws_conn_id=AWS,
         )
         score_messages = EmrSparkScoringOperator(
@@ -331,10 +340,11 @@ with DAG(
                 "--window-end",
                 f"{{{{ {WINDOW}.end.isoformat() }}}}",
                 "--organisations",
-                "{{ params.organisations | join(',') or 'all' }}",
+                "{{ params.organisations | join(',') }}",
             ],
             counts_url=f"{BUCKET}/counts/{RUN_FOLDER}/",
             target=cluster,
+            poll_interval=5,
             aws_conn_id=AWS,
         )
         build_trust_model >> score_messages
@@ -369,7 +379,7 @@ with DAG(
             doc_md="**7.** Nothing visible, nothing in flight, nothing delayed, through a whole quiet period.",
             queue_url="{{ params.queue_url }}",
             quiet_period="{{ params.quiet_period }}",
-            poke_interval=1,
+            poke_interval=10,
             timeout=1800,
             stall_timeout=900,
             on_dead_letters="warn",  # they have a report of their own

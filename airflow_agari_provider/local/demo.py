@@ -11,7 +11,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,10 +76,24 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Demo:
-    """One run: what it started is handed to the stack, which ends it in reverse order."""
+    """
+    One run: what it started is handed to the stack, which ends it in reverse order.
 
-    def __init__(self, options: Options, progress: Progress, stack: ExitStack, folder: Path = FOLDER) -> None:
+    :param folder: where each run keeps its files, in a folder of its own.
+    :param settings: further environment variables of Airflow.
+    :ivar watchers: called with the run's task instances whenever these were read.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        progress: Progress,
+        stack: ExitStack,
+        folder: Path = FOLDER,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.options, self.progress, self.stack = options, progress, stack
+        self.watchers: list[Callable[[list[dict[str, Any]]], None]] = []
         java = find_java()
         ports = free_ports(options.port)
         self.folder = stack.enter_context(own_folder(folder))
@@ -91,8 +105,8 @@ class Demo:
         stack.callback(self._stop)
         self.sinks = stack.enter_context(open_endpoints(self.folder / "alerts"))
         self.aws = self._start_aws()
-        settings = airflow_settings(self.folder)
-        self.home = AirflowHome(self.folder / "airflow", ports, example_dags(), self._connections(), settings)
+        environment = {**airflow_settings(self.folder), **(settings or {})}
+        self.home = AirflowHome(self.folder / "airflow", ports, example_dags(), self._connections(), environment)
         self.api = AirflowApi(self.home)
 
     def run(self) -> int:
@@ -123,7 +137,8 @@ class Demo:
         return address
 
     def _connections(self) -> dict[str, str]:
-        mail = {"host": "127.0.0.1", "port": self.sinks.mail_port, "extra": {"disable_ssl": True, "disable_tls": True}}
+        extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}
+        mail = {"host": "127.0.0.1", "port": self.sinks.mail_port, "extra": extra}
         slack = {"conn_type": "slackwebhook", "host": f"{self.sinks.http}/slack", "password": "T000/B000/demo"}
         return {
             "aws_default": airflow_connection(self.aws),
@@ -199,6 +214,8 @@ class Demo:
             except OSError:  # the web server is being started again
                 time.sleep(1)
                 continue
+            for watcher in self.watchers:
+                watcher(tasks)
             self._draw(tasks, seen, read_depth(sqs, pipeline.queue_url))
             if state in ("success", "failed"):
                 return state
@@ -246,7 +263,9 @@ class Demo:
             time.sleep(1)
 
     def _stop(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):  # pressed once more, it must not leave anything behind
-            signal.signal(number, signal.SIG_IGN)
+        # Ctrl-C pressed once more must not leave anything behind
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         self.progress.status("stopping every process")
         self.processes.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)

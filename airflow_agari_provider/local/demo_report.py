@@ -65,7 +65,10 @@ def _expected_row(organisation: Organisation) -> list[str]:
 def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
     """What must hold, in words: whether it does."""
     table_as_expected = outcome.table() == expected_table(options)
-    found = {f"the run ended in state {outcome.state}": outcome.state == "success"}
+    found = {
+        f"the run ended in state {outcome.state}": outcome.state == "success",
+        "the report was mailed": any(message.channel == "mail" for message in outcome.received),
+    }
     if options.breakage is None:
         return {
             **found,

@@ -1,0 +1,104 @@
+"""The demo as a person runs it: a process, its output, its exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+DEMO = [sys.executable, "-m", "airflow_agari_provider.local", "demo"]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Without what the tests set for an Airflow of their own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
+    return {**kept, **changes}
+
+
+def demo(folder, *arguments: str, timeout: float = 600, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DEMO, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=environment(**changes),
+        check=False,
+    )
+
+
+def working_in(folder) -> list[psutil.Process]:
+    """Processes that were started below the folder."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.status() != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in process.cmdline())
+    ]
+
+
+@pytest.mark.end_to_end
+@pytest.mark.spark
+def test_a_scaled_day_runs_through_every_process(tmp_path):
+    done = demo(tmp_path, "--messages", "6000")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert re.search(r"ok +the report equals the expected table in every cell", done.stdout)
+    assert re.search(r"ok +the queues are empty", done.stdout)
+    assert re.search(r"mail +.*EP_STAGE", done.stdout)
+    assert not working_in(tmp_path)
+
+
+@pytest.mark.end_to_end
+def test_interrupting_leaves_nothing_running(tmp_path):
+    running = subprocess.Popen(
+        DEMO, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment(), start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".demo/*/logs/airflow-db-migrate.log")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Interrupted" in output
+    assert not working_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "words"),
+    [
+        (["--database", "postgresql://me@127.0.0.1:1/x"], {}, ["postgresql://127.0.0.1/x", "refused", "--database as"]),
+        (["--database", "oracle://me@there/x"], {}, ["'oracle' is not known", "--database as"]),
+        ([], {"JAVA_HOME": "/nowhere"}, ["/nowhere", "JAVA_HOME"]),
+        (["--messages", "3"], {}, ["--messages 3", "organisations"]),
+        (["--break", "everything"], {}, ["everything", "lost-rows"]),
+    ],
+    ids=["no such server", "no such kind", "broken Java", "too few messages", "no such breakage"],
+)
+def test_bad_input_is_explained_and_nothing_starts(tmp_path, arguments, changes, words):
+    done = demo(tmp_path, *arguments, timeout=60, **changes)
+    assert done.returncode in (1, 2)
+    for word in words:
+        assert word in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob(".demo/*/logs/*.log"))
+    assert not working_in(tmp_path)
+
+
+def test_a_password_is_not_shown(tmp_path):
+    done = demo(tmp_path, "--database", "postgresql://me:hush@127.0.0.1:1/x", timeout=60)
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_a_port_in_use_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = demo(tmp_path, "--port", str(port), timeout=60)
+    assert done.returncode == 1
+    assert f"port {port} cannot be used" in done.stdout

@@ -1,0 +1,124 @@
+"""Whatever is killed in the middle of its work, the table comes out exact."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import psutil
+import pytest
+
+from airflow_agari_provider.local.airflow_home import AIRFLOW_3
+from airflow_agari_provider.local.demo import Demo
+from airflow_agari_provider.local.demo_setup import Options
+from airflow_agari_provider.local.pipeline import client
+from airflow_agari_provider.local.progress import Progress
+from airflow_agari_provider.queue_drain import read_depth
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.spark]
+
+
+@dataclass
+class Killer:
+    """
+    Kills each of its victims once, as soon as it is in the middle of its work.
+
+    :param victims: names of ``find_`` methods.
+    """
+
+    demo: Demo
+    victims: list[str]
+    killed: dict[str, int] = field(default_factory=dict)
+    scorings: list[str] = field(default_factory=list)
+
+    def look(self, tasks: list[dict]) -> None:
+        running = {task["task_id"]: task for task in tasks if task["state"] in ("running", "deferred")}
+        for victim in self.victims:
+            if victim not in self.killed and (process := getattr(self, f"find_{victim}")(running)):
+                process.kill()
+                self.killed[victim] = process.pid
+
+    def find_importer(self, running):
+        """An importer that has taken messages."""
+        busy = [task for name, task in running.items() if "import_scored_messages" in name]
+        taken = read_depth(client("sqs", self.demo.aws), self.queue_url()).in_flight
+        return self.task_process(busy[0]) if busy and taken else None
+
+    def find_scoring(self, running):
+        """The scoring task's process, while Spark runs."""
+        task = running.get("score.score_messages")
+        return self.task_process(task) if task and self.spark("score_messages") else None
+
+    def find_triggerer(self, running):
+        """The triggerer that waits for the scoring."""
+        task = running.get("score.score_messages")
+        return (
+            self.service("triggerer") if task and task["state"] == "deferred" and self.spark("score_messages") else None
+        )
+
+    def find_emr(self, running):
+        """The local EMR, while it builds the model."""
+        return self.service("emr") if self.spark("build_trust_model") else None
+
+    def queue_url(self) -> str:
+        return client("sqs", self.demo.aws).get_queue_url(QueueName="importer")["QueueUrl"]
+
+    def service(self, name: str) -> psutil.Process:
+        return psutil.Process(self.demo.processes.children[name].process.pid)
+
+    def spark(self, script: str) -> bool:
+        return any(script in " ".join(words) and "SparkSubmit" in " ".join(words) for _, words in self.processes())
+
+    def task_process(self, task: dict) -> psutil.Process | None:
+        title = (
+            f"airflow worker -- {task.get('id')}"
+            if AIRFLOW_3
+            else f"airflow task runner: message_scoring {task['task_id']} "
+        )
+        for process, words in self.processes():
+            if " ".join(words).startswith(title):
+                return process
+        return None
+
+    def processes(self):
+        for process in self.demo.processes.descendants():
+            try:
+                yield process, process.cmdline()
+            except psutil.Error:
+                continue
+
+
+def run(tmp_path, monkeypatch, victims: list[str], *, deferrable: bool) -> Killer:
+    for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_"))]:
+        monkeypatch.delenv(name)
+    with ExitStack() as stack:
+        settings = {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": str(deferrable)}
+        demo = Demo(Options(messages=30_000), Progress(), stack, folder=tmp_path, settings=settings)
+        killer = Killer(demo, victims)
+        demo.watchers.append(killer.look)
+        assert demo.run() == 0
+        killer.scorings = scorings(demo.aws)
+    assert set(killer.killed) == set(victims)
+    return killer
+
+
+def scorings(endpoint_url: str) -> list[str]:
+    """States of every scoring step that EMR ever had."""
+    emr = client("emr", endpoint_url)
+    return [
+        step["Status"]["State"]
+        for cluster in emr.list_clusters()["Clusters"]
+        for step in emr.list_steps(ClusterId=cluster["Id"])["Steps"]
+        if any("score_messages" in word for word in step["Config"]["Args"])
+    ]
+
+
+def test_the_triggerer_and_the_local_emr_may_die(tmp_path, monkeypatch):
+    killer = run(tmp_path, monkeypatch, ["emr", "triggerer"], deferrable=True)
+    assert killer.scorings == ["COMPLETED"]
+
+
+def test_the_scoring_s_and_the_importer_s_process_may_die(tmp_path, monkeypatch):
+    killer = run(tmp_path, monkeypatch, ["scoring", "importer"], deferrable=False)
+    assert killer.scorings == ["COMPLETED"]
