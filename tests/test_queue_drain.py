@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import logging
 import pickle
+from random import Random
 
 import boto3
 import pytest
@@ -78,6 +80,32 @@ def test_zeros_at_both_ends_of_a_long_gap_are_no_window():
     watch.observe({Q: EMPTY}, 0)
     assert watch.observe({Q: EMPTY}, 121) == 30
     assert watch.observe({Q: EMPTY}, 241) is None
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_whatever_the_readings_drained_is_said_only_after_a_watched_quiet_period(seed):
+    random = Random(seed)
+    watch, now, seen = DrainWatch([Q], [DEAD], quiet_period=60, poll_interval=15, max_unknown=99), 0.0, []
+    pause = 15
+    while pause is not None and len(seen) < 500:
+        now += random.choice([pause, pause, pause * random.random(), 1000])
+        kind = random.choice(["empty"] * 9 + ["busy", "unknown", "other worker"])
+        if kind == "other worker":
+            watch.resume()
+            seen.append((now, False))
+        elif kind == "unknown":
+            pause = watch.observe_unknown(DepthUnknown(Q, "no attributes"), now)
+            seen.append((now, False))
+        else:
+            busy = QueueDepth(*random.choice([(1, 0, 0), (0, 1, 0), (0, 0, 1)]))
+            pause = watch.observe({Q: busy if kind == "busy" else EMPTY}, now, {DEAD: 7})
+            seen.append((now, kind == "empty"))
+    last_doubt = max((at for at, empty in seen if not empty), default=0)
+    quiet = [at for at, _ in seen if at > last_doubt]
+    assert pause is None
+    assert round(quiet[-1] - quiet[0], 6) >= 60
+    gaps = [(a, b) for a, b in itertools.pairwise(quiet) if b - a > 60]
+    assert not [gap for gap in gaps if round(quiet[-1] - gap[1], 6) < 60]
 
 
 def test_a_group_is_drained_when_all_of_its_queues_are():

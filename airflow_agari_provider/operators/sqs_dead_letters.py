@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WINDOW = (
     "{{ (dag_run.data_interval_start or dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%d %H:%M:%S') }}"
 )
-XCOM_EXCERPT = 4000  # characters of a message body in the result; a body may have a million
+XCOM_EXCERPT = 4000  # characters of each text in the result; a message may have a million
 
 
 class SqsDeadLetterReportOperator(BaseOperator):
@@ -101,7 +101,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
             "queue_url": url,
             "count": count,
             "sample": excerpt(letter.body, XCOM_EXCERPT) if letter else None,
-            "exception": self._exception(letter) if letter else None,
+            "exception": excerpt(self._exception(letter) or "", XCOM_EXCERPT) or None if letter else None,
             "source": (letter.source_arn or self.source_queue_url) if letter else None,
             "objects": [reference.url for reference in letter.objects] if letter else [],
         }

@@ -145,7 +145,7 @@ class SqsDrainSensor(BaseSensorOperator):
         if pause is None:
             memory.forget()
             return PokeReturnValue(True, watch.summary())
-        if self.reschedule or begins:
+        if self.reschedule or watch.polls - watch.unknown_polls == 1:  # the first answer is the baseline
             state = {"try_number": context["ti"].try_number, "deadline": self._deadline}
             memory.remember(state | {"watch": dataclasses.asdict(watch)})
         if self.deferrable:

@@ -84,6 +84,7 @@ def airflow(aws, tmp_path):
     }
 
 
+@pytest.mark.end_to_end
 def test_a_wait_remembers_over_reschedules_and_tries_and_leaves_nothing_behind(sqs, queue_url, airflow, tmp_path):
     dead = sqs.create_queue(QueueName="importer-dead")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
