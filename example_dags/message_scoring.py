@@ -38,10 +38,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow.providers.common.sql.operators.sql import SQLCheckOperator
-from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
-from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
-from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 
 from airflow_agari_provider.airflow_compat import (
     DAG,
@@ -55,7 +51,11 @@ from airflow_agari_provider.airflow_compat import (
     TriggerRule,
     task,
 )
+from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import DiscrepancyCheckOperator, Stage
+from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
+from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
+from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 
 log = logging.getLogger(__name__)
 
@@ -282,6 +282,7 @@ with DAG(
 ) as dag:
     WINDOW = "window_of(dag_run, params)"
     BUCKET = "s3://{{ params.messages_bucket }}"
+    COMPLETED = f"{{{{ {WINDOW}.start.strftime('%Y-%m-%d %H:%M:%S') }}}}"
     # One folder a run and generation (a clear makes a new one): an importer never meets a file that a later
     # scoring has deleted. Hadoop refuses colons in paths.
     RUN_FOLDER = "{{ run_id | replace(':', '') | replace('+', '_') }}/{{ ti.max_tries }}"
@@ -392,8 +393,9 @@ with DAG(
             task_id="report_dead_letters",
             doc_md="**8.** Say in Slack how many messages importers failed on, with one and its exception.",
             queue_url="{{ params.dead_letter_queue_url }}",
-            sql_conn_id=DATABASE,
+            sql_conn_id=DATABASE,  # its ledger knows why the importers failed
             slack_conn_id=SLACK,
+            completed=COMPLETED,
             aws_conn_id=AWS,
         )
         send_report = DiscrepancyCheckOperator(
@@ -415,6 +417,7 @@ with DAG(
                 ),
             ],
             environment="{{ params.environment }}",
+            window=COMPLETED,
             on_discrepancy="alert",
             email_to="{{ params.mail_to }}",
             slack_conn_id=SLACK,

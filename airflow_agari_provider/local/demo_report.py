@@ -14,6 +14,7 @@ from airflow_agari_provider.local.endpoints import Received
 from airflow_agari_provider.local.published_day import Organisation
 
 PUBLISHED = Path(__file__).parent / "discrepancy_2016-04-28.csv"
+LINE_LENGTH = 160  # characters of an alert's line to print; all of it is in the run's folder
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,21 @@ def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
     return {**found, breakage.done or "nothing was broken": bool(breakage.done), **breakage.expected(evidence)}
 
 
+def _first_lines(message: Received) -> list[str]:
+    """The text's first line, and of Slack's blocks what comes next: the exception, or the first finding."""
+    blocks = message.body.get("blocks") or [] if isinstance(message.body, dict) else []
+    texts = [message.text, *(block.get("text", {}).get("text", "") for block in blocks[1:])]
+    lines = [line for text in texts for line in text.strip("`").splitlines() if line.strip()]
+    return list(dict.fromkeys(lines))
+
+
 def print_outcome(options: Options, outcome: Outcome, say: Callable[[str], None]) -> bool:
     """Say what a person wants to know; returns whether everything came out as it should."""
     say("\n" + outcome.report.get("text", "There is no report: the run did not get that far."))
     say("\nAlerts and mails")
     for message in outcome.received:
-        say(f"  {message.channel:<10} {' '.join(message.text.split())}")
+        for channel, line in zip((message.channel, ""), _first_lines(message), strict=False):
+            say(f"  {channel:<10} {line[:LINE_LENGTH]}")
     if not outcome.received:
         say("  none")
     say("\nSeconds by task")
