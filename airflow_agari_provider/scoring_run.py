@@ -122,12 +122,14 @@ class RunWatch:
     :param deadline: seconds since 1970; None waits for ever.
     :param poll_interval: seconds between two looks.
     :param max_poll_errors: failures in a row after which the wait is given up.
+    :param rejoined: the job was there already; nothing is made of it here.
     """
 
     job: JobState
     deadline: float | None
     poll_interval: float
     max_poll_errors: int
+    rejoined: bool = False
     errors: int = 0
 
     def observe(self, backend: SparkBackend, now: float) -> float | None:

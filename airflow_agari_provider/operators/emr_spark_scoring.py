@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_agari_provider.airflow_compat import (
     AirflowException,
     BaseOperator,
-    BaseOperatorLink,
-    XCom,
     default_deferrable,
     timezone,
 )
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.operators.emr_step_link import LINK_KEY, EmrStepLink
 from airflow_agari_provider.scoring_run import (
     JobStillLive,
     Patience,
@@ -31,6 +30,7 @@ from airflow_agari_provider.scoring_run import (
     submit_or_rejoin,
     usage_of,
 )
+from airflow_agari_provider.spark_backends.driver_log import bucket_and_key
 from airflow_agari_provider.spark_backends.emr_cluster import EmrCluster, EmrClusterJobs
 from airflow_agari_provider.spark_backends.emr_steps import StepTooLong
 from airflow_agari_provider.spark_backends.job_files import UploadPlaceMissing, read_counts, upload
@@ -40,21 +40,11 @@ from airflow_agari_provider.triggers.spark_run import SparkRunTrigger, aws_sessi
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
 
-__all__ = ["EmrCluster", "EmrSparkScoringOperator", "EmrStepLink"]
+__all__ = ["EmrCluster", "EmrSparkScoringOperator"]
 
-LINK_KEY = "emr_step_url"
 CLOCK_SLACK = timedelta(days=1)  # how much later than a run's own time its first job may look, whatever the clocks say
 DEADLINE_MARGIN = 60.0  # seconds, or a tenth of execution_timeout: time to cancel before Airflow ends the task
 KILL_LOOKS = 2  # times that on_kill looks for a job whose submission it has interrupted
-
-
-class EmrStepLink(BaseOperatorLink):
-    """The job's cluster in the AWS console."""
-
-    name = "EMR cluster"
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        return str(XCom.get_value(key=LINK_KEY, ti_key=ti_key) or "")
 
 
 class EmrSparkScoringOperator(BaseOperator):
@@ -164,36 +154,41 @@ class EmrSparkScoringOperator(BaseOperator):
             self._job, rejoined = submit_or_rejoin(self._backend, job, run, self._patience())
         self._stop_if_killed()
         self._push_link(context, self._job)
-        watch = RunWatch(self._job, self._deadline(context, self._job), self.poll_interval, self.max_poll_errors)
+        deadline = self._deadline(context, self._job)
+        watch = RunWatch(self._job, deadline, self.poll_interval, self.max_poll_errors, rejoined)
         if self.deferrable and watch.job.live:
-            self.defer(trigger=self._trigger(watch), method_name="resume", kwargs={"rejoined": rejoined})
+            trigger = SparkRunTrigger(asdict(watch), self.cancel_on_kill, self.aws_conn_id, self.region_name)
+            self.defer(trigger=trigger, method_name="resume")
         self._wait(context, watch)
         return self._finish(watch.job, rejoined)
 
-    def resume(self, context: Context, event: Mapping[str, Any], rejoined: bool) -> dict[str, Any]:
+    def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on once the trigger has fired."""
         self._run = task_run(context)
         self._job = JobState(**event["job"])
         if event["outcome"] == "lost":
             self._give_up(context, event["message"])
-        return self._finish(self._job, rejoined)
+        return self._finish(self._job, event["rejoined"])
 
     def on_kill(self) -> None:
         """Cancel the job; also one whose submission has just been interrupted."""
         self._killed = True
         if self._run is None or not self.cancel_on_kill:
             return
-        backend = emr_jobs(
-            self.aws_conn_id, self.region_name, self.target
-        )  # the other may be in the middle of a request
+        try:
+            self._cancel_what_is_there(self._run)
+        except BackendError as error:
+            self.log.error("The job of this task may run on. %s", error)
+
+    def _cancel_what_is_there(self, run: TaskRun) -> None:
         if self._job is not None:
-            backend.cancel(self._job)
+            self._backend.cancel(self._job)
             return
         for look in range(KILL_LOOKS):
             time.sleep(look)
-            found = [job for job in backend.find((self._run.token,), self._run.since) if job.live]
+            found = [job for job in self._backend.find((run.token,), run.since) if job.live]
             for job in found:
-                backend.cancel(job)
+                self._backend.cancel(job)
             if found:
                 return
 
@@ -201,6 +196,11 @@ class EmrSparkScoringOperator(BaseOperator):
 
     def _spark_job(self, context: Context) -> SparkJob:
         ti = context["ti"]
+        for name in ("arguments", "jars", "py_files"):
+            if isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a list of texts, not one text: {getattr(self, name)!r}")
+        if self.counts_url:
+            bucket_and_key(self.counts_url)  # a wrong URL should not wait for the end of the job
         url = partial(upload, lambda: self._s3, prefix=self.script_prefix)
         with no_retry(UploadPlaceMissing):
             return SparkJob(
@@ -280,17 +280,6 @@ class EmrSparkScoringOperator(BaseOperator):
 
     def _patience(self) -> Patience:
         return Patience(self.cancel_timeout.total_seconds(), self.max_poll_errors, min(self.poll_interval, 5.0))
-
-    def _trigger(self, watch: RunWatch) -> SparkRunTrigger:
-        return SparkRunTrigger(
-            asdict(watch.job),
-            watch.deadline,
-            self.poll_interval,
-            self.max_poll_errors,
-            self.cancel_on_kill,
-            self.aws_conn_id,
-            self.region_name,
-        )
 
     def _deadline(self, context: Context, job: JobState) -> float | None:
         """When to cancel the job: after ``step_timeout``, and in time before ``execution_timeout``."""

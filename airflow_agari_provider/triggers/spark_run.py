@@ -48,31 +48,21 @@ def emr_jobs(aws_conn_id: str | None, region_name: str | None, target: EmrCluste
 
 class SparkRunTrigger(BaseTrigger):
     """
-    Fires once: ``{"outcome": "ended" | "late" | "lost", "job": <JobState as a dict>, "message": <of "lost">}``.
+    Fires once: ``{"outcome": "ended" | "lost", "message": str, "job": <JobState as a dict>, "rejoined": bool}``.
 
-    ``late``: the job is live after its deadline. ``lost``: its service does not answer. When a person kills or clears
-    the task, the job is cancelled; when the triggerer stops or dies, it is not: the next triggerer goes on waiting.
+    ``ended``: the wait has; a job that is live then is late. ``lost``: its service does not answer, as the message says.
+    When a person kills or clears the task, the job is cancelled; when the triggerer stops or dies, it is not: the next
+    one goes on waiting.
 
-    :param job: the job to wait for: a ``JobState`` as a dict, because trigger arguments travel as JSON.
-    :param deadline: seconds since 1970; None waits for ever.
-    :param poll_interval: see the operator, as for the others.
+    :param watch: a ``RunWatch`` as a dict, because trigger arguments travel as JSON.
+    :param cancel_on_kill: see the operator, as for the others.
     """
 
     def __init__(
-        self,
-        job: dict[str, Any],
-        deadline: float | None,
-        poll_interval: float,
-        max_poll_errors: int,
-        cancel_on_kill: bool,
-        aws_conn_id: str | None,
-        region_name: str | None,
+        self, watch: dict[str, Any], cancel_on_kill: bool, aws_conn_id: str | None, region_name: str | None
     ) -> None:
         super().__init__()
-        self.job = job
-        self.deadline = deadline
-        self.poll_interval = poll_interval
-        self.max_poll_errors = max_poll_errors
+        self.watch = watch
         self.cancel_on_kill = cancel_on_kill
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
@@ -81,10 +71,7 @@ class SparkRunTrigger(BaseTrigger):
         return (
             "airflow_agari_provider.triggers.spark_run.SparkRunTrigger",
             {
-                "job": self.job,
-                "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "max_poll_errors": self.max_poll_errors,
+                "watch": self.watch,
                 "cancel_on_kill": self.cancel_on_kill,
                 "aws_conn_id": self.aws_conn_id,
                 "region_name": self.region_name,
@@ -92,23 +79,25 @@ class SparkRunTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        watch = RunWatch(JobState(**self.job), self.deadline, self.poll_interval, self.max_poll_errors)
-        backend = emr_jobs(self.aws_conn_id, self.region_name)
+        watch = RunWatch(**{**self.watch, "job": JobState(**self.watch["job"])})
+        outcome, message = "ended", ""
         try:
-            await self._wait(watch, backend)
+            await self._wait(watch, emr_jobs(self.aws_conn_id, self.region_name))
         except PollingFailed as error:
-            yield TriggerEvent({"outcome": "lost", "job": asdict(watch.job), "message": str(error)})
+            outcome, message = "lost", str(error)
         except asyncio.CancelledError:
             if not TRIGGERS_HAVE_ON_KILL and self.cancel_on_kill and await self._was_killed():
                 await self.on_kill()
             raise
-        else:
-            yield TriggerEvent({"outcome": "late" if watch.job.live else "ended", "job": asdict(watch.job)})
+        # everything that the operator needs: `airflow dags test` loses what is given to defer()
+        yield TriggerEvent(
+            {"outcome": outcome, "message": message, "job": asdict(watch.job), "rejoined": watch.rejoined}
+        )
 
     async def on_kill(self) -> None:
         """Cancel the job; Airflow 3.3 calls it when a person marks or clears the deferred task."""
         if self.cancel_on_kill:
-            await in_thread(emr_jobs(self.aws_conn_id, self.region_name).cancel, JobState(**self.job))
+            await in_thread(emr_jobs(self.aws_conn_id, self.region_name).cancel, JobState(**self.watch["job"]))
 
     @staticmethod
     async def _wait(watch: RunWatch, backend: SparkBackend) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.airflow_compat import TRIGGERS_HAVE_ON_KILL, BaseTrigger
+from airflow_agari_provider.scoring_run import RunWatch
 from airflow_agari_provider.spark_backends.emr_cluster import EmrCluster, EmrClusterJobs
 from airflow_agari_provider.spark_backends.jobs import JobState, SparkJob
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
@@ -31,16 +32,9 @@ def job(emr_world: Any) -> JobState:
 
 def trigger_for(job: JobState, **arguments: Any) -> SparkRunTrigger:
     """One that has travelled through the metadata database, as JSON."""
-    defaults = {
-        "job": asdict(job),
-        "deadline": None,
-        "poll_interval": 0.02,
-        "max_poll_errors": 3,
-        "cancel_on_kill": True,
-        "aws_conn_id": None,
-        "region_name": "us-east-1",
-    }
-    path, kwargs = SparkRunTrigger(**{**defaults, **arguments}).serialize()
+    cancel_on_kill = arguments.pop("cancel_on_kill", True)
+    watch = RunWatch(job, **{"deadline": None, "poll_interval": 0.02, "max_poll_errors": 3, **arguments})
+    path, kwargs = SparkRunTrigger(asdict(watch), cancel_on_kill, None, "us-east-1").serialize()
     assert path == "airflow_agari_provider.triggers.spark_run.SparkRunTrigger"
     return SparkRunTrigger(**json.loads(json.dumps(kwargs)))
 
@@ -56,6 +50,7 @@ def test_it_fires_when_the_job_has_ended(emr_world, job):
     event = asyncio.run(first_event(trigger_for(job)))
     assert event["outcome"] == "ended"
     assert (JobState(**event["job"]).job_id, JobState(**event["job"]).phase) == (job.job_id, "SUCCEEDED")
+    assert event["rejoined"] is False
 
 
 def test_a_failed_job_has_ended_too(emr_world, job):
@@ -67,7 +62,7 @@ def test_a_failed_job_has_ended_too(emr_world, job):
 
 def test_it_fires_when_the_job_is_late_and_leaves_the_job_alone(emr_world, job):
     event = asyncio.run(first_event(trigger_for(job, deadline=time.time())))
-    assert (event["outcome"], event["job"]["phase"], emr_world.states) == ("late", "PENDING", ["PENDING"])
+    assert (event["outcome"], event["job"]["phase"], emr_world.states) == ("ended", "PENDING", ["PENDING"])
 
 
 def test_a_service_that_is_away_for_a_while_changes_nothing(emr_world, job):
