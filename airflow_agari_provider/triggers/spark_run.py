@@ -50,7 +50,7 @@ class SparkRunTrigger(BaseTrigger):
     """
     Fires once: ``{"outcome": "ended" | "lost", "message": str, "job": <JobState as a dict>, "rejoined": bool}``.
 
-    ``ended``: the wait has; a job that is live then is late. ``lost``: its service does not answer, as the message says.
+    ``ended``: the wait has; a job that is live then is late. ``lost``: its service gives no answer, see the message.
     When a person kills or clears the task, the job is cancelled; when the triggerer stops or dies, it is not: the next
     one goes on waiting.
 
