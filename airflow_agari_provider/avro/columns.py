@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -105,6 +106,7 @@ def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | N
 
     :param wanted: fields to load, or field to column; None loads all under their own names.
     :raises MissingFields: ``wanted`` names others than there are.
+    :raises ValueError: ``wanted`` names a column twice.
     :raises UnsupportedAvroType: a record without fields.
     """
     definition = schema.resolved(schema.definition)
@@ -125,6 +127,8 @@ def _names(fields: Sequence[Any], wanted: Mapping[str, str] | Sequence[str] | No
     names = wanted if isinstance(wanted, Mapping) else {field: field for field in wanted}
     if missing := [field for field in names if field not in fields]:
         raise MissingFields(missing, fields)
+    if twice := [name for name, times in Counter(names.values()).items() if times > 1]:
+        raise ValueError(f"columns gives column {twice[0]!r} more than one field")
     yield from names.items()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_agari_provider.avro import blocks
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
@@ -182,31 +182,43 @@ def count_records(s3: Any, bucket: str, key: str) -> int:
         return blocks.count_records(stream, stream.stored.url)
 
 
-def objects_at(s3: Any, urls: str | Iterable[str]) -> list[tuple[str, str]]:
+class FoundObject(NamedTuple):
+    """An object of a listing; the ETag is that of the moment, without quotes."""
+
+    bucket: str
+    key: str
+    etag: str
+
+
+def objects_at(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
     """
-    (bucket, key) of the objects that the URLs name, each once, in the order of the URLs and then of the keys.
+    The objects that the URLs name, each once, in the order of the URLs and then of the keys.
 
     A URL names one object, or a folder: everything below it. ``s3://b/hour=1`` takes no ``s3://b/hour=10/...``.
     Names below a folder that begin with ``_`` or ``.`` are left out: Hadoop hides them (``_SUCCESS``, ``_temporary/``).
 
     :param s3: boto3 client of S3.
     """
-    found = [place for url in ([urls] if isinstance(urls, str) else urls) for place in _at(s3, url)]
+    found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _at(s3, url)]
     return list(dict.fromkeys(found))
 
 
-def _at(s3: Any, url: str) -> Iterator[tuple[str, str]]:
+def _at(s3: Any, url: str) -> Iterator[FoundObject]:
     bucket, key = split_url(url)
     if key and not key.endswith("/"):
         first = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
         if first and first[0]["Key"] == key:
-            yield bucket, key
+            yield _found(bucket, first[0])
             return
         key += "/"
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
         for entry in page.get("Contents", []):
             if not hidden(entry["Key"][len(key) :]):
-                yield bucket, entry["Key"]
+                yield _found(bucket, entry)
+
+
+def _found(bucket: str, entry: dict[str, Any]) -> FoundObject:
+    return FoundObject(bucket, entry["Key"], entry["ETag"].strip('"'))
 
 
 def split_url(url: str) -> tuple[str, str]:

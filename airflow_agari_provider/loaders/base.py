@@ -19,9 +19,9 @@ from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 
-# Whose fault a database error is: the rows' (they break a constraint or do not fit), nobody's (trying again helps), or
-# that of the table, the user's rights or the SQL.
-Fault = Literal["rows", "passing", "target"]
+# Whose fault a database error is: the rows' (they break a constraint or do not fit), two transactions' in each other's
+# way (trying again at once helps), nobody's (trying again later helps), or that of the table, its rights or the SQL.
+Fault = Literal["rows", "conflict", "passing", "target"]
 
 
 class MissingColumns(UnimportableObject):
@@ -144,11 +144,11 @@ def transaction(dialect: Dialect, connection: Any) -> Iterator[None]:
     dialect.begin(connection)
     try:
         yield
+        connection.commit()
     except BaseException:
         with suppress(dialect.driver.Error):  # a broken connection cannot roll back; the first error tells
             connection.rollback()
         raise
-    connection.commit()
 
 
 def execute(connection: Any, sql: str, parameters: Sequence[Any] | None = None) -> int:
@@ -178,6 +178,15 @@ def quoted(dialect: Dialect, name: str) -> str:
 
 def quoted_list(dialect: Dialect, names: Iterable[str]) -> str:
     return ", ".join(quoted(dialect, name) for name in names)
+
+
+@contextmanager
+def reading(connection: Any) -> Iterator[None]:
+    """Queries that stand alone: the transaction that some drivers begin with them ends behind them."""
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 def table_columns(dialect: Dialect, connection: Any, table: str) -> list[str]:

@@ -25,6 +25,7 @@ from airflow_agari_provider.loaders.base import (
     query,
     quoted,
     quoted_table,
+    reading,
     transaction,
 )
 from airflow_agari_provider.loaders.dialects import dialect_of
@@ -92,7 +93,7 @@ class ObjectChanged(UnimportableObject):
 def create_tables(dialect: Dialect, connection: Any) -> None:
     """Create ledger and failures table where they are not there; each in a transaction of its own."""
     for target in (_LEDGER_TABLE, _FAILURES_TABLE):
-        with transaction(dialect, connection):
+        with reading(connection):
             there = dialect.table_exists(connection, target.table)
         if not there:
             create_table(dialect, connection, target)

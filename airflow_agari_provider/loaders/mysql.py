@@ -42,9 +42,8 @@ _KEY_TYPES: Mapping[Kind, str] = {
 # Error numbers; MySQL reference manual, "Server Error Message Reference" and "Client Error Message Reference". Drivers
 # put many of them into OperationalError, whatever they mean.
 _ROWS = frozenset({1048, 1062, 1264, 1265, 1292, 1366, 1406, 1411, 1451, 1452, 1690, 3140, 3819, 4025})
-_PASSING = frozenset(
-    {1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 2002, 2003, 2006, 2013, 2014, 2055}
-)
+_CONFLICTS = frozenset({1205, 1213})
+_PASSING = frozenset({1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1317, 2002, 2003, 2006, 2013, 2014, 2055})
 
 
 class NoUniqueKey(AgariError):
@@ -175,6 +174,8 @@ class MySqlDialect:
         number = error.args[0] if error.args else 0
         if number in _ROWS or isinstance(error, self.driver.IntegrityError | self.driver.DataError):
             return "rows"
+        if number in _CONFLICTS:
+            return "conflict"
         return "passing" if number in _PASSING or isinstance(error, self.driver.InterfaceError) else "target"
 
 

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 NAME_BYTES = 63  # PostgreSQL cuts longer names, with no more than a notice
 MAX_PRECISION = 1000  # digits that numeric(p, s) may declare
 CREATE_LOCK = 0x4147415249  # of pg_advisory_xact_lock: "AGARI"
+CONFLICTS = frozenset({"40001", "40P01"})  # SQLSTATE: serialization failure, deadlock
 STAGING = "pg_temp.agari_staging"
 
 _TYPES: Mapping[Kind, str] = {
@@ -137,6 +138,8 @@ class PostgresDialect:
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, self.driver.IntegrityError | self.driver.DataError):
             return "rows"
+        if (getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)) in CONFLICTS:
+            return "conflict"
         return "passing" if isinstance(error, self.driver.OperationalError | self.driver.InterfaceError) else "target"
 
 

@@ -1,0 +1,208 @@
+"""Avro files on S3 into a table of a database, each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
+from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.avro.objects import objects_at
+from airflow_agari_provider.avro_import import Importer, Progress
+from airflow_agari_provider.avro_queue_import import QueueImport
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.import_job import ImportJob, Mode, require_matching, require_one_of, summary
+from airflow_agari_provider.loaders.base import MissingTable
+from airflow_agari_provider.loaders.dialects import UnknownDatabase
+from airflow_agari_provider.loaders.ledger import OnChangedObject
+from airflow_agari_provider.loaders.mysql import NoUniqueKey
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.airflow_compat import Context
+
+IfNoObjects = Literal["fail", "skip", "ok"]
+
+
+class NoObjects(AgariError):
+    """
+    Nothing to import where something should be.
+
+    :param s3_url: what was looked for.
+    """
+
+    def __init__(self, s3_url: str) -> None:
+        super().__init__(s3_url)
+        self.s3_url = s3_url
+
+    def __str__(self) -> str:
+        return (
+            f"There is no object at {self.s3_url}. If it may be empty, pass if_no_objects='ok' or 'skip'; "
+            "otherwise see whether what writes it is late."
+        )
+
+
+class AvroS3ImportOperator(BaseOperator):
+    """
+    Load Avro object container files from S3 into a table, each exactly once.
+
+    An object and its row in the table ``agari_import_ledger`` are committed together: a retry, a redelivered message or
+    a second importer neither repeats nor loses a row. Objects that cannot be loaded are written down in
+    ``agari_import_failures``.
+
+    Returns ``{"objects", "skipped_objects", "failed_messages", "rows", "quarantined_rows", "bytes", "counts"}``: what
+    was loaded now, ``skipped_objects`` being those that were in the table before.
+
+    :param table: as ``table`` or ``schema.table``, upper and lower case as in the database.
+    :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite.
+    :param s3_url: an object, a folder (everything below it), or a list of them. Give this or ``queue_url``.
+    :param queue_url: SQS queue of S3's notifications, shared with any number of other importers. A message is deleted
+        after the commit of all its objects; one that cannot be imported goes to the queue's dead-letter queue. Ends
+        when nothing is visible or in flight.
+    :param mode: ``append`` adds the rows. ``replace`` deletes the rows of ``replace_where`` and loads all objects of
+        the call in one transaction; with ``s3_url`` only. ``upsert`` replaces rows of the same ``key_columns``.
+    :param replace_where: SQL condition of the rows that the objects replace: exactly theirs.
+    :param key_columns: with ``upsert``; the table needs a primary or unique key of them. Of rows with the same key in
+        one object the last one stays.
+    :param columns: fields to load, or ``{field: column}``; None loads all under their own names. Columns of the table
+        that are not loaded take their defaults.
+    :param create_table: create the table, by the schema of the first object, if it is not there.
+    :param count_by: column by whose values the rows are counted in ``counts``.
+    :param on_changed_object: what new content under a key that was loaded means: ``fail``; ``skip`` it; ``replace``,
+        with ``upsert``: load it, though rows whose key it no longer has stay.
+    :param if_no_objects: what an ``s3_url`` without objects means.
+    :param reader_schema: Avro schema to resolve the records to, as dict.
+    :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
+    :param max_messages: end after so many messages.
+    :param max_seconds: begin no message after so many seconds.
+    :param aws_conn_id: Airflow connection of AWS.
+    :param region_name: region of bucket and queue, if the connection does not say it.
+    """
+
+    template_fields: Sequence[str] = (
+        "table",
+        "sql_conn_id",
+        "s3_url",
+        "queue_url",
+        "replace_where",
+        "key_columns",
+        "columns",
+        "count_by",
+        "reader_schema",
+        "wait_time_seconds",
+        "max_messages",
+        "max_seconds",
+        "aws_conn_id",
+        "region_name",
+    )
+    template_fields_renderers = {"replace_where": "sql", "reader_schema": "json", "columns": "json"}  # noqa: RUF012
+    ui_color = "#cfe8d5"
+
+    def __init__(
+        self,
+        *,
+        table: str,
+        sql_conn_id: str,
+        s3_url: str | Sequence[str] | None = None,
+        queue_url: str | None = None,
+        mode: Mode = "append",
+        replace_where: str | None = None,
+        key_columns: Sequence[str] = (),
+        columns: Mapping[str, str] | Sequence[str] | None = None,
+        create_table: bool = False,
+        count_by: str | None = None,
+        on_changed_object: OnChangedObject = "fail",
+        if_no_objects: IfNoObjects = "fail",
+        reader_schema: Mapping[str, Any] | None = None,
+        wait_time_seconds: int | str = 20,
+        max_messages: int | str | None = None,
+        max_seconds: float | str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.sql_conn_id = sql_conn_id
+        self.s3_url = s3_url
+        self.queue_url = queue_url
+        self.mode = mode
+        self.replace_where = replace_where
+        self.key_columns = key_columns
+        self.columns = columns
+        self.create_table = create_table
+        self.count_by = count_by
+        self.on_changed_object = on_changed_object
+        self.if_no_objects = if_no_objects
+        self.reader_schema = reader_schema
+        self.wait_time_seconds = wait_time_seconds
+        self.max_messages = max_messages
+        self.max_seconds = max_seconds
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        if (s3_url is None) == (queue_url is None):
+            raise ValueError("give s3_url or queue_url, one of them")
+        if queue_url is not None and mode == "replace":
+            raise ValueError('mode="replace" takes s3_url: the messages of a queue do not say when a window is whole')
+        require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
+        require_matching(mode, replace_where, key_columns, on_changed_object)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        ti = context["ti"]
+        job = self._job(f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}")
+        with no_retry(UnimportableObject, MissingTable, NoUniqueKey, UnknownDatabase):
+            figures = self._import_queue(job) if self.queue_url is not None else self._import_urls(job)
+        log = self.log.warning if figures["failed_messages"] else self.log.info
+        log(
+            "%(objects)s objects with %(rows)s rows loaded, %(skipped_objects)s were there before, "
+            "%(failed_messages)s messages failed",
+            figures,
+        )
+        return figures
+
+    def _job(self, run: str) -> ImportJob:
+        return ImportJob(
+            table=self.table,
+            run=run,
+            mode=self.mode,
+            replace_where=self.replace_where,
+            key_columns=tuple(self.key_columns),
+            columns=self.columns,
+            create_table=self.create_table,
+            count_by=self.count_by,
+            on_changed_object=self.on_changed_object,
+            reader_schema=self.reader_schema,
+        )
+
+    def _import_urls(self, job: ImportJob) -> dict[str, Any]:
+        s3 = self._s3()
+        found = objects_at(s3, self.s3_url or ())
+        if not found and self.if_no_objects == "fail":
+            raise NoObjects(str(self.s3_url))
+        if not found and self.if_no_objects == "skip":
+            raise AirflowSkipException(str(NoObjects(str(self.s3_url))))
+        with closing(Importer(self._connection(), s3, job)) as importer:
+            return summary(importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found))
+
+    def _import_queue(self, job: ImportJob) -> dict[str, Any]:
+        from airflow.providers.amazon.aws.hooks.sqs import SqsHook
+
+        s3, progress = self._s3(), Progress()
+        share = QueueImport(
+            SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn,
+            self.queue_url or "",
+            lambda: Importer(self._connection(), s3, job, progress),
+            int(self.wait_time_seconds),
+            int(self.max_messages) if self.max_messages else None,
+            float(self.max_seconds) if self.max_seconds else None,
+        )
+        share.run()
+        return summary(share.imported, len(share.failed))
+
+    def _s3(self) -> Any:
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+        return S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
+
+    def _connection(self) -> Any:
+        return BaseHook.get_connection(self.sql_conn_id).get_hook().get_conn()

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import fastavro
+import pytest
+
+from airflow_agari_provider.avro.blocks import ContainerFile
+from airflow_agari_provider.avro.columns import columns_of
+from airflow_agari_provider.avro.records import Batch, decode
+from airflow_agari_provider.avro.schemas import parse_reader_schema, parse_writer_schema
+from airflow_agari_provider.exceptions import BadAvro
+
+SCHEMA = {
+    "type": "record",
+    "name": "message",
+    "fields": [{"name": "id", "type": "int"}, {"name": "text", "type": ["null", "string"]}],
+}
+SYNC = b"0123456789abcdef"
+
+
+def written(schema: Any, records: list[Any], codec: str = "null", sync_interval: int = 16_000) -> bytes:
+    stream = io.BytesIO()
+    fastavro.writer(stream, schema, records, codec=codec, sync_interval=sync_interval, sync_marker=SYNC)
+    return stream.getvalue()
+
+
+def batches(data: bytes, reader: Any = None, wanted: Any = None) -> list[Batch]:
+    file = ContainerFile(io.BytesIO(data), "s3://b/k")
+    writer = parse_writer_schema(file.schema, file.source)
+    resolved = parse_reader_schema(reader) if reader else None
+    return list(decode(file, writer, resolved, columns_of(resolved or writer, wanted)))
+
+
+def test_each_block_is_a_batch_of_columns():
+    data = written(SCHEMA, [{"id": 1, "text": "a"}, {"id": 2, "text": None}], sync_interval=1)
+    assert batches(data) == [Batch(1, ((1,), ("a",))), Batch(1, ((2,), (None,)))]
+    data = written(SCHEMA, [{"id": 1, "text": "a"}, {"id": 2, "text": None}], codec="zstandard")
+    assert batches(data) == [Batch(2, ((1, 2), ("a", None)))]
+
+
+def test_only_the_columns_asked_for_come_in_their_order():
+    data = written(SCHEMA, [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}])
+    assert batches(data, wanted=["text", "id"]) == [Batch(2, (("a", "b"), (1, 2)))]
+    assert batches(data, wanted={"text": "body"}) == [Batch(2, (["a", "b"],))]
+
+
+def test_values_that_are_no_records_come_as_they_are():
+    assert batches(written("string", ["a", "b"])) == [Batch(2, (["a", "b"],))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ({"type": "int", "logicalType": "date"}, date(2016, 4, 28)),
+        ({"type": "int", "logicalType": "time-millis"}, time(5, 1, 2, 3000)),
+        ({"type": "long", "logicalType": "time-micros"}, time(5, 1, 2, 3)),
+        ({"type": "long", "logicalType": "timestamp-millis"}, datetime(2016, 4, 28, 5, 0, 0, 1000, UTC)),
+        ({"type": "long", "logicalType": "timestamp-micros"}, datetime(1969, 12, 31, 23, 59, 59, 999999, UTC)),
+        ({"type": "long", "logicalType": "local-timestamp-micros"}, datetime(2016, 4, 28, 5, 0, 0, 1)),
+        ({"type": "string", "logicalType": "uuid"}, UUID(int=5)),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 40, "scale": 3},
+            Decimal("-1234567890123456789012345.678"),
+        ),
+        ({"type": "enum", "name": "e", "symbols": ["x", "y"]}, "y"),
+        ({"type": "fixed", "name": "f", "size": 3}, b"abc"),
+        ({"type": "map", "values": "long"}, {"a": 2**63 - 1}),
+        (["string", "int"], 7),
+    ],
+    ids=lambda kind: str(kind)[:60],
+)
+def test_a_value_comes_back_as_it_was_written(kind, value):
+    schema = {"type": "record", "name": "r", "fields": [{"name": "v", "type": kind}]}
+    assert batches(written(schema, [{"v": value}])) == [Batch(1, ([value],))]
+
+
+def test_a_recursive_record_comes_nested():
+    schema = {
+        "type": "record",
+        "name": "m",
+        "fields": [{"name": "v", "type": "int"}, {"name": "m", "type": ["null", "m"]}],
+    }
+    assert batches(written(schema, [{"v": 1, "m": {"v": 2, "m": None}}])) == [Batch(1, ((1,), ({"v": 2, "m": None},)))]
+
+
+def test_a_reader_schema_resolves_the_records():
+    reader = {
+        "type": "record",
+        "name": "message",
+        "fields": [
+            {"name": "number", "type": "long", "aliases": ["id"]},
+            {"name": "verdict", "type": "string", "default": "none"},
+        ],
+    }
+    data = written(SCHEMA, [{"id": 1, "text": "a"}, {"id": 2, "text": None}])
+    assert batches(data, reader) == [Batch(2, ((1, 2), ("none", "none")))]
+
+
+def test_a_reader_schema_that_does_not_fit_is_told():
+    reader = {"type": "record", "name": "message", "fields": [{"name": "other", "type": "string"}]}
+    with pytest.raises(BadAvro, match="does not decode"):
+        batches(written(SCHEMA, [{"id": 1, "text": "a"}]), reader)
+
+
+def with_block(count: bytes, payload: bytes, schema: Any = SCHEMA) -> bytes:
+    return written(schema, []) + count + bytes([len(payload) << 1]) + payload + SYNC
+
+
+TWO = b"\x02\x00" + b"\x04\x00"  # records (1, null) and (2, null)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        pytest.param(with_block(b"\x02", TWO), "says otherwise|say otherwise|does not decode", id="counts too few"),
+        pytest.param(with_block(b"\x06", TWO), "does not decode|say otherwise", id="counts too many"),
+        pytest.param(with_block(b"\x00", TWO), "say otherwise", id="counts none"),
+        pytest.param(with_block(b"\x04", TWO[:-1]), "does not decode", id="ends in a record"),
+        pytest.param(
+            with_block(b"\x04", TWO + b"\0"), "say otherwise|does not decode", id="goes on behind the records"
+        ),
+        pytest.param(with_block(b"\x02", b"\x02\x08"), "does not decode", id="branch outside the union"),
+        pytest.param(with_block(b"\x02", b"\x02\x02\x02\xff"), "does not decode", id="text that is no UTF-8"),
+        pytest.param(with_block(b"\x02", b"\x02\x02\x7f"), "does not decode", id="text with a negative length"),
+        pytest.param(with_block(b"\x80\x80\x80\x80\x10", TWO), "2147483648 records", id="counts beyond reason"),
+        pytest.param(
+            with_block(
+                b"\x02", b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f", {"type": "long", "logicalType": "timestamp-micros"}
+            ),
+            "does not decode",
+            id="a year beyond 9999",
+        ),
+    ],
+)
+def test_a_block_that_does_not_hold_what_it_says_is_told(data, problem):
+    with pytest.raises(BadAvro, match=problem) as caught:
+        batches(data)
+    assert caught.value.offset == len(data) - len(data.split(SYNC)[-2]) - len(SYNC)
+
+
+def test_an_empty_block_is_an_empty_batch():
+    assert batches(with_block(b"\x00", b"")) == [Batch(0, ((), ()))]
+
+
+def test_a_schema_is_parsed_as_the_header_has_it():
+    assert json.loads(json.dumps(ContainerFile(io.BytesIO(written(SCHEMA, []))).schema))["name"] == "message"
