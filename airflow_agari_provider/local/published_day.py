@@ -56,10 +56,11 @@ def scaled(organisations: Sequence[Organisation], messages: int) -> tuple[Organi
     """
     if messages < len(organisations):
         raise ValueError(f"{messages} message(s) cannot be shared among {len(organisations)} organisations")
-    collected = shared_out(
-        messages - len(organisations), [organisation.collector - 1 for organisation in organisations]
-    )
-    return tuple(_of_size(organisation, 1 + more) for organisation, more in zip(organisations, collected, strict=True))
+    collected = shared_out(messages, [organisation.collector for organisation in organisations])
+    while 0 in collected:
+        collected[collected.index(max(collected))] -= 1
+        collected[collected.index(0)] = 1
+    return tuple(map(_of_size, organisations, collected))
 
 
 def shared_out(total: int, weights: Sequence[int]) -> list[int]:

@@ -34,6 +34,8 @@ SECOND = (
 MAILBOXES = ("news", "billing", "info", "no-reply", "orders", "support", "accounts", "hello", "team", "service")
 AFFIXES = ("secure", "login", "billing", "support", "verify", "service", "payments", "team", "help", "portal")
 # fmt: on
+# What the check of a domain's record says of a server that is not its own.
+SPF_ELSEWHERE = ("fail",) * 15 + ("softfail",) * 10 + ("neutral",) * 4 + ("temperror",)
 HOMOGLYPHS = (("o", "0"), ("l", "1"), ("i", "l"), ("e", "3"), ("m", "rn"), ("s", "5"), ("a", "4"))
 
 
@@ -159,7 +161,8 @@ class World:
         dkim = "fail" if sender.dkim and chance() < 0.08 else None
         if chance() < 0.6:  # writes its own return address (SRS)
             return _message(sender, network, chance, spf="pass", envelope=forwarder, dkim=dkim)
-        return _message(sender, network, chance, spf="fail" if sender.spf else "none", dkim=dkim)
+        spf = one_of(SPF_ELSEWHERE, chance) if sender.spf else "none"
+        return _message(sender, network, chance, spf=spf, dkim=dkim)
 
     def _look_alike(self, chance: Chance) -> Sender:
         victim = self.senders[int(40 * chance())].domain.removesuffix(".example")
@@ -205,7 +208,7 @@ def _forged(victim: Sender, bot: str, chance: Chance) -> Message:
         thrown_away = f"{one_of(FIRST, chance)}{int(chance() * 900)}.invalid"
         spf = "pass" if chance() < 0.5 else "none"
         return _message(victim, bot, chance, spf=spf, envelope=thrown_away, dkim=dkim)
-    spf = one_of(("fail", "fail", "fail", "softfail", "softfail", "neutral"), chance) if victim.spf else "none"
+    spf = one_of(SPF_ELSEWHERE, chance) if victim.spf else "none"
     return _message(victim, bot, chance, spf=spf, envelope=victim.domain, dkim=dkim)
 
 
