@@ -115,13 +115,11 @@ class Demo:
             day = pool.submit(self._make_day)
             self._start_airflow()
             self._wait_for(day.done, "the day's messages", START_TIMEOUT)
-            pipeline = day.result()
-        started = self.progress.elapsed
-        run_id = self._trigger(pipeline)
+            self.pipeline = day.result()
+        self.run_id = self._trigger()
         if self.options.breakage:
-            self._break(pipeline)
-        state = self._watch(run_id, pipeline)
-        good = print_outcome(self.options, self._outcome(run_id, state, pipeline, started), self.progress.plain)
+            self._break()
+        good = print_outcome(self.options, self.watch(), self.progress.plain)
         if self.options.serve:
             self._serve()
         return 0 if good else 1
@@ -178,7 +176,8 @@ class Demo:
             self.progress.status(f"waiting for {what}")
             time.sleep(0.3)
 
-    def _trigger(self, pipeline: Pipeline) -> str:
+    def _trigger(self) -> str:
+        pipeline = self.pipeline
         conf = {
             "window_start": f"{DAY}T00:00:00+00:00",
             "window_hours": 24,
@@ -194,31 +193,32 @@ class Demo:
         self.progress.line(f"run      {DAG_ID} {run_id}")
         return run_id
 
-    def _break(self, pipeline: Pipeline) -> None:
+    def _break(self) -> None:
         breakage = BREAKAGES[str(self.options.breakage)]
         self.progress.line(f"break    {breakage.story}")
-        stop = start_breakage(breakage, self.aws, pipeline, self.processes, self.progress.line)
+        stop = start_breakage(breakage, self.aws, self.pipeline, self.processes, self.progress.line)
         self.stack.callback(stop.set)
 
-    def _watch(self, run_id: str, pipeline: Pipeline) -> str:
-        """Draw what happens until the run has ended; returns its state."""
+    def watch(self) -> Outcome:
+        """Draw what happens until the run has ended."""
         seen: dict[str, tuple[str, int]] = {}
         sqs = client("sqs", self.aws)
+        started = self.progress.elapsed
         deadline = time.monotonic() + RUN_TIMEOUT
         while time.monotonic() < deadline:
             for name in self.processes.check():
                 self.progress.line(f"restart  {name}")
             try:
-                state = self.api.run_state(DAG_ID, run_id)
-                tasks = self.api.task_instances(DAG_ID, run_id)
+                state = self.api.run_state(DAG_ID, self.run_id)
+                tasks = self.api.task_instances(DAG_ID, self.run_id)
             except OSError:  # the web server is being started again
                 time.sleep(1)
                 continue
             for watcher in self.watchers:
                 watcher(tasks)
-            self._draw(tasks, seen, read_depth(sqs, pipeline.queue_url))
+            self._draw(tasks, seen, read_depth(sqs, self.pipeline.queue_url))
             if state in ("success", "failed"):
-                return state
+                return self._outcome(state, tasks, started)
             time.sleep(1)
         raise DemoStuck("the end of the run", RUN_TIMEOUT, str(self.folder))
 
@@ -237,19 +237,19 @@ class Demo:
         loaded = f"{rows:,} rows in the database" if rows is not None else "no rows yet"
         self.progress.status(f"{', '.join(busy) or 'scheduling'}  ·  {queue}  ·  {loaded}")
 
-    def _outcome(self, run_id: str, state: str, pipeline: Pipeline, started: float) -> Outcome:
+    def _outcome(self, state: str, tasks: list[dict[str, Any]], started: float) -> Outcome:
         ended = self.progress.elapsed
         try:
-            report = self.api.returned(DAG_ID, run_id, "report.send_report")
+            report = self.api.returned(DAG_ID, self.run_id, "report.send_report")
         except AirflowApiError:
             report = {}
         sqs = client("sqs", self.aws)
         return Outcome(
             state=state,
             report=report,
-            tasks=self.api.task_instances(DAG_ID, run_id),
-            queued=read_depth(sqs, pipeline.queue_url).total,
-            dead_letters=read_depth(sqs, pipeline.dead_letter_queue_url).total,
+            tasks=tasks,
+            queued=read_depth(sqs, self.pipeline.queue_url).total,
+            dead_letters=read_depth(sqs, self.pipeline.dead_letter_queue_url).total,
             received=self.sinks.received,
             run_seconds=ended - started,
             seconds=ended,

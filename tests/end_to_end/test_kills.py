@@ -1,4 +1,4 @@
-"""Whatever is killed in the middle of its work, the table comes out exact."""
+"""Whatever is killed in the middle of its work, and whatever is cleared, the table comes out exact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from airflow_agari_provider.local.airflow_home import AIRFLOW_3
-from airflow_agari_provider.local.demo import Demo
+from airflow_agari_provider.local.demo import DAG_ID, Demo
+from airflow_agari_provider.local.demo_report import checks
 from airflow_agari_provider.local.demo_setup import Options
 from airflow_agari_provider.local.pipeline import client
 from airflow_agari_provider.local.progress import Progress
@@ -30,7 +31,6 @@ class Killer:
     demo: Demo
     victims: list[str]
     killed: dict[str, int] = field(default_factory=dict)
-    scorings: list[str] = field(default_factory=list)
 
     def look(self, tasks: list[dict]) -> None:
         running = {task["task_id"]: task for task in tasks if task["state"] in ("running", "deferred")}
@@ -89,18 +89,32 @@ class Killer:
                 continue
 
 
-def run(tmp_path, monkeypatch, victims: list[str], *, deferrable: bool) -> Killer:
+@pytest.fixture
+def clean_environment(monkeypatch):
+    """Without what the tests set for an Airflow of their own."""
     for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_"))]:
         monkeypatch.delenv(name)
+
+
+def run(tmp_path, victims: list[str], *, deferrable: bool, then_clear: str) -> list[str]:
+    """
+    Run the demo with every victim killed once, then clear a task with those downstream: the table is right each time.
+
+    Returns the states of every scoring step that EMR had before the clearing.
+    """
     with ExitStack() as stack:
         settings = {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": str(deferrable)}
-        demo = Demo(Options(messages=30_000), Progress(), stack, folder=tmp_path, settings=settings)
+        options = Options(messages=60_000)
+        demo = Demo(options, Progress(), stack, folder=tmp_path, settings=settings)
         killer = Killer(demo, victims)
         demo.watchers.append(killer.look)
         assert demo.run() == 0
-        killer.scorings = scorings(demo.aws)
-    assert set(killer.killed) == set(victims)
-    return killer
+        assert set(killer.killed) == set(victims)
+        states = scorings(demo.aws)
+        demo.api.clear(DAG_ID, demo.run_id, [then_clear])
+        found = checks(options, demo.watch())
+        assert all(found.values()), found
+    return states
 
 
 def scorings(endpoint_url: str) -> list[str]:
@@ -114,11 +128,11 @@ def scorings(endpoint_url: str) -> list[str]:
     ]
 
 
-def test_the_triggerer_and_the_local_emr_may_die(tmp_path, monkeypatch):
-    killer = run(tmp_path, monkeypatch, ["emr", "triggerer"], deferrable=True)
-    assert killer.scorings == ["COMPLETED"]
+def test_the_triggerer_and_the_local_emr_may_die(tmp_path, clean_environment):
+    states = run(tmp_path, ["emr", "triggerer"], deferrable=True, then_clear="score.score_messages")
+    assert states == ["COMPLETED"]
 
 
-def test_the_scoring_s_and_the_importer_s_process_may_die(tmp_path, monkeypatch):
-    killer = run(tmp_path, monkeypatch, ["scoring", "importer"], deferrable=False)
-    assert killer.scorings == ["COMPLETED"]
+def test_the_scoring_s_and_the_importer_s_process_may_die(tmp_path, clean_environment):
+    states = run(tmp_path, ["scoring", "importer"], deferrable=False, then_clear="prepare.delete_window")
+    assert states == ["COMPLETED"]
