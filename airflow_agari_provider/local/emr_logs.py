@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 TAIL = 1_000_000  # bytes of a log that are searched for the error
 MESSAGE_LIMIT = 2000  # characters of FailureDetails.Message
+TRACEBACK = "Traceback (most recent call last):"
 ERROR_LINE = re.compile(r"^[\w.$]+(Error|Exception|Interrupt|Exit)\b")
 
 
@@ -27,21 +28,34 @@ class StepOrder:
     arguments: list[str]
 
 
-def last_error(stderr: Path) -> str:
-    """What went wrong, in one line or two: the last exception, and what the JVM says caused it."""
-    if not stderr.exists():
-        return ""
-    with stderr.open("rb") as file:
-        file.seek(max(0, stderr.stat().st_size - TAIL))
-        lines = file.read().decode(errors="replace").splitlines()
-    errors = [line for line in lines if ERROR_LINE.match(line)]
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    if not errors:
-        return next((line for line in reversed(lines) if line.strip()), "")[:MESSAGE_LIMIT]
-    message = errors[-1]
+def last_error(folder: Path) -> str:
+    """
+    What went wrong, in one line or two: the last exception, and what the JVM says caused it.
+
+    Spark gives the errors of a Python driver to its own standard output (``PythonRunner``), so both logs are searched.
+    """
+    errors, output = _tail(folder / "stderr"), _tail(folder / "stdout")
+    message = _exception(errors + output) or next((line for line in reversed(errors) if line.strip()), "")
+    causes = [line for line in errors + output if line.startswith("Caused by: ")]
     if causes and "Py4JJavaError" in message:  # it only says that the JVM has had one
         message = f"{message}\n{causes[-1]}"
     return message[:MESSAGE_LIMIT]
+
+
+def _tail(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    with file.open("rb") as log_file:
+        log_file.seek(max(0, file.stat().st_size - TAIL))
+        return log_file.read().decode(errors="replace").splitlines()
+
+
+def _exception(lines: list[str]) -> str | None:
+    """The line below Python's last traceback (the JVM's own trace may follow it), else the last that looks like it."""
+    if TRACEBACK in lines:
+        below = lines[len(lines) - lines[::-1].index(TRACEBACK) :]
+        return next((line for line in below if line and not line.startswith(" ")), None)
+    return next((line for line in reversed(lines) if ERROR_LINE.match(line)), None)
 
 
 def log_folder(order: StepOrder) -> str | None:

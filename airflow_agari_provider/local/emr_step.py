@@ -75,7 +75,7 @@ class StepRun:
             self._note(f"{type(error).__name__}: {error}")
             end = StepEnd("FAILED", str(error))
         if end.state == "FAILED":
-            message = last_error(self.folder / "stderr") or end.reason or ""
+            message = last_error(self.folder) or end.reason or ""
             end.failure_details = failure_details(self.order, message)
         save_logs(self.s3, self.order, self.folder)
         log.info(

@@ -115,7 +115,7 @@ def local_command(submit: SparkSubmit, spark_home: Path, stage: Path, register_j
         **SETTINGS,
         **mounts,
         "spark.sql.shuffle.partitions": str(cores),
-        "spark.driver.defaultJavaOptions": f"{QUICK_JAVA} -Djava.io.tmpdir={stage.parent / 'tmp'}",
+        "spark.driver.defaultJavaOptions": f"{QUICK_JAVA} -Xms{memory} -Djava.io.tmpdir={stage.parent / 'tmp'}",
         "spark.sql.warehouse.dir": (stage.parent / "warehouse").as_uri(),
     }
     command = [str(spark_home / "bin" / "spark-submit"), "--master", f"local[{cores}]", "--driver-memory", memory]
