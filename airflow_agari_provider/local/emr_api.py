@@ -91,7 +91,6 @@ def _cancel(step: Any) -> bool:
     """Whether the step could be cancelled: one that runs only ends once its runner has stopped it."""
     if step is None or step.state not in ("PENDING", "RUNNING"):
         return False
-    step.cancel_requested = True
     if step.state == "PENDING":
         end_step(step, "CANCELLED", "Cancelled by user")
     else:

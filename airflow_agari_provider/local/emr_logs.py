@@ -74,7 +74,7 @@ def failure_details(order: StepOrder, message: str) -> dict[str, str]:
 
 def save_logs(s3: Any, order: StepOrder, folder: Path) -> None:
     """Put stdout and stderr, packed, where EMR puts them; a log bucket that is not there costs the logs only."""
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     target = log_folder(order)
     if not target:
@@ -85,6 +85,6 @@ def save_logs(s3: Any, order: StepOrder, folder: Path) -> None:
         try:
             body = gzip.compress(file.read_bytes() if file.exists() else b"")
             s3.put_object(Bucket=bucket, Key=f"{prefix}{name}.gz", Body=body)
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             log.warning("No logs of step %s at %s: %s", order.step_id, target, error)
             return

@@ -23,14 +23,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.local.emr_logs import StepOrder, failure_details, save_logs
-from airflow_agari_provider.local.emr_step import PATIENCE, StepEnd, StepRun
+from airflow_agari_provider.local.emr_step import StepEnd, StepRun
 from airflow_agari_provider.local.java import find_java
-from airflow_agari_provider.local.spark_setup import NODE_MARKER, SparkSetup, installed_spark, spark_environment
+from airflow_agari_provider.local.spark_setup import SparkSetup, installed_spark, spark_environment
 from airflow_agari_provider.local.spark_submit import write_register_jar
+from airflow_agari_provider.local.step_processes import end_processes
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +105,7 @@ class EmrRunner:
         conf.mkdir(parents=True, exist_ok=True)
         spark_home = self.spark_home or installed_spark()
         java_home = self.java_home or find_java().home_for_spark(self.work_dir)
-        environment = spark_environment(self.node, self.endpoint_url, spark_home, java_home, conf)
+        environment = spark_environment(self.endpoint_url, spark_home, java_home, conf)
         self.spark = SparkSetup(spark_home, write_register_jar(self.work_dir), environment, self.memory)
 
     def run(self, stopped: threading.Event) -> None:
@@ -116,7 +115,7 @@ class EmrRunner:
         :raises FolderInUse: another runner works here.
         """
         with self._alone():
-            kill_marked(self.node)
+            end_processes(self.work_dir / "steps")
             self._persistently(self._fail_what_an_earlier_life_left, stopped)
             while not stopped.wait(self.poll_interval):
                 self._persistently(self.look, stopped)
@@ -216,28 +215,10 @@ def s3_client(endpoint_url: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",  # noqa: S106  (the embedded AWS checks none)
-        config=Config(max_pool_connections=32, proxies={}, s3={"addressing_style": "path"}),
+        config=Config(
+            max_pool_connections=32, proxies={}, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}
+        ),
     )
-
-
-def kill_marked(node: str) -> None:
-    """Kill every process of this node's steps, whatever it calls itself; only its mark counts, not a number on disk."""
-    while processes := _marked(node):
-        log.warning("Killing what an earlier life of this node left: %s", [process.pid for process in processes])
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(processes, timeout=PATIENCE)
-
-
-def _marked(node: str) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        # gone meanwhile, or somebody else's
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(NODE_MARKER) == node:
-                found.append(process)
-    return found
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
-import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -17,10 +15,10 @@ from airflow_agari_provider.local.emr_logs import StepOrder, failure_details, la
 from airflow_agari_provider.local.spark_setup import SparkSetup
 from airflow_agari_provider.local.spark_submit import local_command, parse_step
 from airflow_agari_provider.local.staging import Stage, s3_prefixes
+from airflow_agari_provider.local.step_processes import STEP_MARK, end_processes
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 3.0  # seconds between SIGTERM and SIGKILL
 LOOK = 0.1  # seconds between two looks whether the step should stop
 
 
@@ -104,19 +102,20 @@ class StepRun:
             process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env={**self.spark.environment, "TMPDIR": str(self.folder / "tmp")},
+                env={**self.spark.environment, "TMPDIR": str(self.folder / "tmp"), STEP_MARK: str(self.folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
                 start_new_session=True,
             )
-            while True:
-                try:
-                    return process.wait(LOOK)
-                except subprocess.TimeoutExpired:
-                    if self._stop:
-                        end_group(process)
-                        raise self._stop from None
+            try:
+                while process.poll() is None:
+                    self._stop_here()
+                    time.sleep(LOOK)
+                return process.returncode
+            finally:  # a driver may outlive a JVM that was killed
+                end_processes(self.folder)
+                process.wait()
 
     def _stop_here(self) -> None:
         if self._stop:
@@ -125,13 +124,3 @@ class StepRun:
     def _note(self, text: str) -> None:
         with (self.folder / "stderr").open("a") as errors:
             errors.write(text + "\n")
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process that leads a group, and the group. The leader must not have been waited for: its id is its own."""
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

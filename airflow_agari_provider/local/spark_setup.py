@@ -11,8 +11,6 @@ from pathlib import Path
 
 from airflow_agari_provider.exceptions import AgariError
 
-NODE_MARKER = "AGARI_EMR_NODE"  # environment variable of every process of a step
-
 # Most of a short job's time is the JVM reading and translating Spark's 17,000 classes. C1 and the serial collector take
 # 0.6 of the default's CPU time, and are no slower on a million rows; not to verify classes that come from Spark's own
 # jars saves a fifth of the rest; without a first metaspace size, every 20 MB of classes cost a full collection.
@@ -52,16 +50,14 @@ def installed_spark() -> Path:
     return Path(package.origin).parent
 
 
-def spark_environment(node: str, endpoint_url: str, spark_home: Path, java_home: Path, conf: Path) -> dict[str, str]:
+def spark_environment(endpoint_url: str, spark_home: Path, java_home: Path, conf: Path) -> dict[str, str]:
     """
     Variables of every step, over the runner's own.
 
-    :param node: marks each process of a step, so that a later life of the node finds those an earlier one left behind.
     :param conf: an empty folder instead of a cluster's settings that may lie on this machine.
     """
     return {
         **os.environ,
-        NODE_MARKER: node,
         "SPARK_HOME": str(spark_home),
         "JAVA_HOME": str(java_home),
         "SPARK_CONF_DIR": str(conf),

@@ -280,6 +280,17 @@ def test_a_cancelled_step_ends_with_everything_it_started(emr: Emr, runner: EmrR
     assert "FailureDetails" not in emr.status(step_id)
 
 
+def test_what_a_step_leaves_running_ends_with_it(emr: Emr, runner: EmrRunner, tmp_path: Path) -> None:
+    emr.create()
+    leave = f"""
+        import subprocess
+        sleep = [sys.executable, '-c', 'import time; time.sleep(600)', {str(tmp_path)!r}]
+        subprocess.Popen(sleep, start_new_session=True)
+    """
+    assert emr.end(emr.submit(leave)) == "COMPLETED"
+    assert processes_named(str(tmp_path)) == []
+
+
 def test_a_terminated_cluster_interrupts_its_step(emr: Emr, runner: EmrRunner, tmp_path: Path) -> None:
     emr.create()
     step_id = emr.submit(wait_script(tmp_path), "s3://agari/out")
