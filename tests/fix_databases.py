@@ -133,7 +133,7 @@ def connect(request: pytest.FixtureRequest) -> Callable[[], Any]:
 def _opener(request: pytest.FixtureRequest) -> Callable[[], Any]:
     if request.param == "sqlite":
         path = request.getfixturevalue("sqlite_path")
-        return lambda: sqlite3.connect(path)
+        return lambda: sqlite3.connect(path, check_same_thread=False)
     if request.param == "mysqlclient":
         driver = pytest.importorskip("MySQLdb")
         socket, name = request.getfixturevalue("mariadb_database")

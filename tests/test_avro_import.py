@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType
+from airflow_agari_provider.avro.objects import FoundObject, MissingObject, objects_at
+from airflow_agari_provider.avro_import import Importer, ObjectsFailed, Progress, RowsLost, RowsRefused
+from airflow_agari_provider.exceptions import BadAvro
+from airflow_agari_provider.import_job import ImportedObject, ImportJob, summary
+from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, query
+from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
+from tests.avro_files import avro_file, message, messages
+
+UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
+
+
+@pytest.fixture
+def importer(connect: Callable[[], Any], s3: Any, bucket: str) -> Any:
+    """Makes importers for jobs; the table is ``scored`` and is created."""
+    opened = []
+
+    def make(**job: Any) -> Importer:
+        opened.append(Importer(connect(), s3, ImportJob(**{"table": "scored", "run": "r", "create_table": True} | job)))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def put(s3: Any, bucket: str) -> Callable[[str, bytes], str]:
+    """Puts an object, and gives its ETag."""
+    return lambda key, data: s3.put_object(Bucket=bucket, Key=key, Body=data)["ETag"].strip('"')
+
+
+@pytest.fixture
+def rows(connect: Callable[[], Any]) -> Callable[[str], list[Any]]:
+    def rows(sql: str = "SELECT message_id FROM scored ORDER BY 1") -> list[Any]:
+        with closing(connect()) as connection:
+            found = query(connection, sql)
+        return [row[0] for row in found] if found and len(found[0]) == 1 else found
+
+    return rows
+
+
+def test_an_object_is_loaded_with_its_counts(importer, put, rows):
+    data = avro_file([message(1, 5), message(2, 6), message(3, 6)])
+    put("a.avro", data)
+    imported = importer(count_by="org_id").import_object("agari", "a.avro")
+    assert imported == ImportedObject("s3://agari/a.avro", 3, len(data), {"5": 1, "6": 2})
+    assert rows("SELECT message_id, org_id, hour, trust_score FROM scored ORDER BY 1") == [
+        ("m1", 5, "2016-04-28T05", 0.5),
+        ("m2", 6, "2016-04-28T05", 0.5),
+        ("m3", 6, "2016-04-28T05", 0.5),
+    ]
+    assert rows("SELECT loaded_rows FROM agari_import_ledger") == [3]
+    assert rows("SELECT reason FROM agari_import_failures") == []
+
+
+def test_an_object_of_many_blocks_is_loaded_whole(importer, put, rows):
+    put("a.avro", messages(5000))
+    assert importer().import_object("agari", "a.avro").rows == 5000
+    assert rows("SELECT COUNT(*) FROM scored") == [5000]
+
+
+@pytest.mark.parametrize("mode", [{}, UPSERT], ids=["append", "upsert"])
+def test_an_object_is_loaded_once_however_often_it_is_imported(importer, put, rows, mode):
+    etag = put("a.avro", messages(10))
+    first = importer(**mode)
+    assert first.import_object("agari", "a.avro").skipped is False
+    assert first.import_object("agari", "a.avro").skipped is True
+    assert first.import_object("agari", "a.avro", etag=etag).skipped is True
+    assert importer(**mode).import_object("agari", "a.avro").skipped is True
+    assert len(rows()) == 10
+
+
+def test_what_is_loaded_stays_loaded_when_the_object_is_gone(importer, put, s3):
+    """A message that comes again after its object was moved to an archive is no failure."""
+    etag = put("a.avro", messages(1))
+    importer().import_object("agari", "a.avro")
+    s3.delete_object(Bucket="agari", Key="a.avro")
+    assert importer().import_object("agari", "a.avro", etag=etag).skipped is True
+    with pytest.raises(MissingObject):
+        importer().import_object("agari", "a.avro")
+
+
+@pytest.mark.parametrize("mode", [{}, UPSERT], ids=["append", "upsert"])
+def test_importers_at_once_load_every_object_once(importer, put, rows, mode):
+    """... the table does not exist when they begin, and all hold the same keys."""
+    for number in range(6):
+        put(f"{number}.avro", messages(200, first=number * 100))
+    importers = [importer(**mode) for _ in range(3)]
+    start = threading.Barrier(3)
+
+    def load(one: Importer) -> int:
+        start.wait()
+        return sum(not one.import_object("agari", f"{number}.avro").skipped for number in range(6))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(load, importers)) == 6
+    assert rows("SELECT COUNT(*) FROM scored") == [700 if mode else 1200]
+
+
+def test_a_damaged_object_leaves_nothing_and_its_reason(importer, put, rows, connect):
+    good = messages(5000)
+    put("bad.avro", good[:-100])
+    with pytest.raises(BadAvro, match="truncated"):
+        importer().import_object("agari", "bad.avro")
+    assert rows() == []
+    assert rows("SELECT id FROM agari_import_ledger") == []
+    with closing(connect()) as connection:
+        assert "truncated" in str(failure_reason(connection, "agari", "bad.avro"))
+        assert failure_reason(connection, "agari", "good.avro") is None
+    put("bad.avro", good)
+    assert importer().import_object("agari", "bad.avro").rows == 5000
+
+
+def test_one_bad_object_does_not_keep_the_others_back(importer, put, rows, s3):
+    put("day/1.avro", messages(3))
+    put("day/2.avro", messages(3, first=3)[:-1])
+    put("day/3.avro", messages(3, first=6))
+    put("day/4.avro", b"not Avro")
+    with pytest.raises(ObjectsFailed) as caught:
+        importer().import_objects(objects_at(s3, "s3://agari/day"))
+    assert (caught.value.imported, len(caught.value.reasons)) == (2, 2)
+    assert "s3://agari/day/2.avro" in str(caught.value)
+    assert rows() == ["m0", "m1", "m2", "m6", "m7", "m8"]
+
+
+def test_only_ten_failures_are_shown_of_many():
+    text = str(pickle.loads(pickle.dumps(ObjectsFailed([f"reason {number}" for number in range(99)], 5))))
+    assert "99 object(s)" in text
+    assert "reason 9\n... and 89 more" in text
+
+
+def test_an_upsert_takes_the_newer_row_of_another_object(importer, put, rows):
+    put("a.avro", avro_file([message(1, score=0.1), message(2, score=0.1)]))
+    put("b.avro", avro_file([message(2, score=0.9), message(3, score=0.9)]))
+    one = importer(**UPSERT)
+    one.import_object("agari", "a.avro")
+    one.import_object("agari", "b.avro")
+    assert rows("SELECT message_id, trust_score FROM scored ORDER BY 1") == [("m1", 0.1), ("m2", 0.9), ("m3", 0.9)]
+
+
+def test_a_key_without_a_value_is_refused(importer, put, rows, connect):
+    put("a.avro", avro_file([message(1), message(2) | {"message_id": None}]))
+    with pytest.raises(RowsRefused, match=r"s3://agari/a\.avro"):
+        importer(**UPSERT).import_object("agari", "a.avro")
+    assert rows() == []
+    with closing(connect()) as connection:
+        assert "refused" in str(failure_reason(connection, "agari", "a.avro"))
+
+
+def test_changed_content_is_treated_as_told(importer, put, rows):
+    put("a.avro", messages(2))
+    importer(**UPSERT).import_object("agari", "a.avro")
+    put("a.avro", messages(3))
+    with pytest.raises(ObjectChanged):
+        importer(**UPSERT).import_object("agari", "a.avro")
+    assert importer(**UPSERT, on_changed_object="skip").import_object("agari", "a.avro").skipped
+    assert len(rows()) == 2
+    assert importer(**UPSERT, on_changed_object="replace").import_object("agari", "a.avro").rows == 3
+    assert len(rows()) == 3
+
+
+WINDOW = {"mode": "replace", "replace_where": "hour >= '2016-04-28T05' AND hour < '2016-04-28T06'"}
+
+
+def test_a_window_is_replaced_as_often_as_wanted(importer, put, rows, s3):
+    put("h4.avro", messages(2, first=40, hour="2016-04-28T04"))
+    importer().import_object("agari", "h4.avro")
+    put("h5/a.avro", messages(2, first=50))
+    put("h5/b.avro", messages(2, first=52))
+    for _ in range(2):
+        imported = importer(**WINDOW).replace_window(objects_at(s3, "s3://agari/h5"))
+        assert [one.rows for one in imported] == [2, 2]
+        assert rows() == ["m40", "m41", "m50", "m51", "m52", "m53"]
+    put("h5/b.avro", messages(1, first=55))
+    importer(**WINDOW).replace_window(objects_at(s3, "s3://agari/h5"))
+    assert rows() == ["m40", "m41", "m50", "m51", "m55"]
+    assert importer(**WINDOW).replace_window([]) == []
+    assert rows() == ["m40", "m41"]
+
+
+def test_a_window_with_a_bad_object_stays_as_it_was(importer, put, rows, s3, connect):
+    put("h5/a.avro", messages(2))
+    importer(**WINDOW).replace_window(objects_at(s3, "s3://agari/h5"))
+    put("h5/a.avro", messages(3))
+    put("h5/b.avro", b"not Avro")
+    with pytest.raises(BadAvro):
+        importer(**WINDOW).replace_window(objects_at(s3, "s3://agari/h5"))
+    assert len(rows()) == 2
+    with closing(connect()) as connection:
+        assert "no Avro" in str(failure_reason(connection, "agari", "h5/b.avro"))
+
+
+def test_fields_are_selected_and_renamed(importer, put, rows):
+    put("a.avro", messages(2))
+    columns = {"trust_score": "score", "message_id": "id", "org_id": "org"}
+    one = importer(columns=columns, mode="upsert", key_columns=("id",), count_by="org")
+    assert one.import_object("agari", "a.avro").counts == {"1": 2}
+    assert rows("SELECT * FROM scored ORDER BY id") == [(0.5, "m0", 1), (0.5, "m1", 1)]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [{"count_by": "orgid"}, {"columns": ["message_id", "verdict"]}, {"mode": "upsert", "key_columns": ("id",)}],
+    ids=["count_by", "columns", "key_columns"],
+)
+def test_a_column_that_the_file_does_not_have_is_told(importer, put, job):
+    put("a.avro", messages(1))
+    with pytest.raises(MissingFields, match="no field"):
+        importer(**job).import_object("agari", "a.avro")
+
+
+def test_a_table_without_a_column_of_the_file_is_told_before_anything_is_loaded(importer, put, rows):
+    put("a.avro", messages(1))
+    importer(columns=["message_id", "org_id"]).import_object("agari", "a.avro")
+    put("b.avro", messages(1, first=1))
+    with pytest.raises(
+        MissingColumns, match="no column 'hour', 'received_at', 'trust_score'; it has 'message_id', 'org_id'"
+    ):
+        importer().import_object("agari", "b.avro")
+    assert rows() == ["m0"]
+
+
+def test_a_missing_table_is_told(importer, put):
+    put("a.avro", messages(1))
+    with pytest.raises(MissingTable, match="create_table"):
+        importer(create_table=False).import_object("agari", "a.avro")
+    with pytest.raises(MissingTable, match="create_table"):
+        importer(create_table=False, **WINDOW).replace_window([FoundObject("agari", "a.avro", "")])
+
+
+def test_a_reader_schema_adds_what_old_files_do_not_have(importer, put, rows):
+    fields = [{"name": "message_id", "type": "string"}, {"name": "verdict", "type": "string", "default": "unknown"}]
+    put("a.avro", avro_file([message(1)]))
+    importer(reader_schema={"type": "record", "name": "scored_message", "fields": fields}).import_object(
+        "agari", "a.avro"
+    )
+    assert rows("SELECT * FROM scored") == [("m1", "unknown")]
+
+
+def test_a_file_of_plain_values_has_a_column_of_its_own(importer, put, rows):
+    put("a.avro", avro_file(["x", "y"], schema="string"))  # type: ignore[list-item]
+    importer().import_object("agari", "a.avro")
+    assert rows("SELECT value FROM scored ORDER BY 1") == ["x", "y"]
+
+
+def test_an_empty_file_is_loaded_as_such(importer, put, rows):
+    put("a.avro", avro_file([]))
+    assert importer(**UPSERT).import_object("agari", "a.avro").rows == 0
+    assert rows("SELECT loaded_rows FROM agari_import_ledger") == [0]
+
+
+def test_a_record_without_fields_is_refused(importer, put):
+    put("a.avro", avro_file([{}], schema={"type": "record", "name": "nothing", "fields": []}))
+    with pytest.raises(UnsupportedAvroType, match="no fields"):
+        importer().import_object("agari", "a.avro")
+
+
+def test_rows_that_a_trigger_drops_are_no_success(importer, put, rows, postgres_trigger):
+    put("a.avro", messages(3))
+    with pytest.raises(RowsLost, match="has 3 rows, but the database counted 2"):
+        importer().import_object("agari", "a.avro")
+    assert rows() == []
+
+
+@pytest.fixture
+def postgres_trigger(connect: Callable[[], Any]) -> None:
+    with closing(connect()) as connection:
+        if not type(connection).__module__.startswith("psycopg"):
+            pytest.skip("a trigger of PostgreSQL")
+        connection.cursor().execute(
+            "CREATE TABLE scored (message_id text, org_id int, hour text, received_at timestamptz, trust_score float);"
+            "CREATE FUNCTION drop_m1() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RETURN CASE WHEN NEW.message_id = 'm1' THEN NULL ELSE NEW END; END $$;"
+            "CREATE TRIGGER t BEFORE INSERT ON scored FOR EACH ROW EXECUTE FUNCTION drop_m1()"
+        )
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"mode": "delete"},
+        {"mode": "replace"},
+        {"replace_where": "true"},
+        {"mode": "upsert"},
+        {"key_columns": ("id",)},
+        {"on_changed_object": "append"},
+        {"on_changed_object": "replace"},
+    ],
+    ids=str,
+)
+def test_arguments_that_do_not_go_together_are_refused(job):
+    with pytest.raises(ValueError, match=r"go together|is none of|takes mode"):
+        ImportJob("t", "run", **job)
+
+
+def test_a_summary_counts_what_was_loaded_now():
+    one, two = ImportedObject("a", 3, 10, {"1": 2, "2": 1}), ImportedObject("b", 1, 5, {"2": 1})
+    assert summary([one, ImportedObject("c", skipped=True), two], failed_messages=4) == {
+        "objects": 2,
+        "skipped_objects": 1,
+        "failed_messages": 4,
+        "rows": 4,
+        "quarantined_rows": 0,
+        "bytes": 15,
+        "counts": {"1": 2, "2": 2},
+    }
+
+
+def test_progress_is_logged_every_few_seconds(caplog):
+    caplog.set_level(logging.INFO)
+    now = [100.0]
+    progress = Progress(interval=5, clock=lambda: now[0])
+    for seconds in (1, 4, 9, 11):
+        now[0] = 100.0 + seconds
+        progress.add(90)
+    assert caplog.messages == ["270 rows, 30 rows/s"]
