@@ -124,6 +124,7 @@ class Processes:
                 child.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 child.process.kill()
+                child.process.wait()
         self.children.clear()
         sweep(self.marker, self._sessions, self.patience)
         if self._guard.stdin is not None:

