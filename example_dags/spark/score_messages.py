@@ -99,13 +99,19 @@ def with_reason(messages, start, end, partitions):
     )
     facts = ["received_at", "from_domain", "network", "sending_ip", "spf_result", "dkim_result", "dmarc_result"]
     proofs = [spf_proves().alias("spf_proves"), dkim_proves().alias("dkim_proves")]
-    messages = messages.select("message_id", "org_id", *facts, *proofs, reason.alias("reason"))
+    messages = messages.select(required("message_id"), required("org_id"), *facts, *proofs, reason.alias("reason"))
     # One shuffle for two ends: it brings copies together and makes the number of files.
     copies = messages.repartition(partitions, "org_id", "message_id")
     usable_first = [F.col("reason").isNotNull(), received, F.xxhash64(*messages.columns)]
     copy = F.row_number().over(Window.partitionBy("org_id", "message_id").orderBy(*usable_first))
     repeated = F.col("reason").isNull() & (copy > 1)
     return copies.withColumn("reason", F.when(repeated, DUPLICATE).otherwise(F.col("reason")))
+
+
+def required(name):
+    """Fails where a message has none: a field that collectors renamed would pass for copies of one message."""
+    problem = F.concat(F.lit(f"a message has no {name} in "), F.input_file_name())
+    return F.coalesce(F.col(name), F.raise_error(problem)).alias(name)
 
 
 def with_score(messages, model):

@@ -8,6 +8,7 @@ from pathlib import Path
 import fastavro
 import pytest
 
+from airflow_agari_provider.local.mailbox import MESSAGE_SCHEMA
 from tests.example_dags.spark.job_files import counts, message, records, write
 
 pytestmark = pytest.mark.spark
@@ -214,6 +215,14 @@ def test_a_second_run_replaces_the_first_whatever_its_number_of_files(score, tmp
     assert len(list((tmp_path / "scored").glob("*.avro"))) == 2
     assert sorted(records(tmp_path / "scored"), key=str) == first
     assert counts(tmp_path / "counts") == lines("1", 40, 20, 0, 0, 0, 20)
+
+
+def test_messages_without_an_id_are_no_copies_of_each_other_but_an_error(score, tmp_path):
+    renamed = [{**field, "name": field["name"].replace("message_id", "id")} for field in MESSAGE_SCHEMA["fields"]]
+    with (tmp_path / "renamed.avro").open("wb") as file:
+        fastavro.writer(file, {**MESSAGE_SCHEMA, "fields": renamed}, [{**message("1"), "id": "1"}])
+    with pytest.raises(Exception, match=r"a message has no message_id in file:.*renamed\.avro"):
+        score("--input", tmp_path / "renamed.avro")
 
 
 def test_a_model_of_nothing_trusts_nobody_without_a_past(run_job, tmp_path):
