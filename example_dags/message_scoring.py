@@ -282,6 +282,8 @@ with DAG(
 ) as dag:
     WINDOW = "window_of(dag_run, params)"
     BUCKET = "s3://{{ params.messages_bucket }}"
+    SCORED = "ti.xcom_pull(task_ids='score.score_messages')['counts'].get('scored', {})"
+    AT_LEAST_ONE = f"{{{{ [1, {SCORED}.values() | sum] | min }}}}"  # row, unless nothing was scored
     COMPLETED = f"{{{{ {WINDOW}.start.strftime('%Y-%m-%d %H:%M:%S') }}}}"
     # One folder a run and generation (a clear makes a new one): an importer never meets a file that a later
     # scoring has deleted. Hadoop refuses colons in paths.
@@ -371,9 +373,9 @@ with DAG(
         ]
         check_new_rows = SQLCheckOperator(
             task_id="check_new_rows",
-            doc_md="**6.** The database has rows of the window.",
+            doc_md="**6.** The database has rows of the window, if any were scored.",
             conn_id=DATABASE,
-            sql=f"SELECT COUNT(*) FROM {TABLE} WHERE {{{{ {WINDOW}.sql }}}}",  # noqa: S608
+            sql=f"SELECT COUNT(*) >= {AT_LEAST_ONE} FROM {TABLE} WHERE {{{{ {WINDOW}.sql }}}}",  # noqa: S608
         )
         wait_for_queue_to_drain = SqsDrainSensor(
             task_id="wait_for_queue_to_drain",
@@ -404,7 +406,7 @@ with DAG(
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             stages=[
                 Stage("Collector", counts="{{ ti.xcom_pull(task_ids='prepare.wait_for_collectors') | tojson }}"),
-                Stage("Agg", counts="{{ ti.xcom_pull(task_ids='score.score_messages')['counts']['scored'] | tojson }}"),
+                Stage("Agg", counts=f"{{{{ {SCORED} | tojson }}}}"),
                 Stage(
                     "DB",
                     sql=f"SELECT org_id, COUNT(*) FROM {TABLE} WHERE {{{{ {WINDOW}.sql }}}} GROUP BY org_id",  # noqa: S608
