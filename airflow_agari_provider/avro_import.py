@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.avro.blocks import ContainerFile
-from airflow_agari_provider.avro.columns import MissingFields, columns_of
+from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
 from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
 from airflow_agari_provider.avro.records import Batch, decode
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema, parse_writer_schema
@@ -241,6 +241,8 @@ class Importer:
         needed = {*self.job.key_columns, self.job.count_by} - {None}
         if missing := sorted(str(name) for name in needed if name not in names):
             raise MissingFields(missing, names)
+        if any(column.name == self.job.count_by and column.kind == "json" for column in columns):
+            raise UnsupportedAvroType(str(self.job.count_by), "it is JSON, by which rows cannot be counted")
         return _Opened(stream.stored, file, writer, Target(self.job.table, columns, self.job.key_columns))
 
     def _create_table(self, target: Target) -> None:

@@ -99,7 +99,7 @@ def test_importers_at_once_load_every_object_once(importer, put, rows, mode):
     for number in range(6):
         put(f"{number}.avro", messages(200, first=number * 100))
     importers = [importer(**mode) for _ in range(3)]
-    start = threading.Barrier(3)
+    start = threading.Barrier(3, timeout=30)
 
     def load(one: Importer) -> int:
         start.wait()
@@ -220,6 +220,13 @@ def test_a_column_that_the_file_does_not_have_is_told(importer, put, job):
     put("a.avro", messages(1))
     with pytest.raises(MissingFields, match="no field"):
         importer(**job).import_object("agari", "a.avro")
+
+
+def test_rows_are_not_counted_by_json(importer, put):
+    schema = {"type": "record", "name": "r", "fields": [{"name": "tags", "type": {"type": "array", "items": "string"}}]}
+    put("a.avro", avro_file([{"tags": ["x"]}], schema))
+    with pytest.raises(UnsupportedAvroType, match="JSON"):
+        importer(count_by="tags").import_object("agari", "a.avro")
 
 
 def test_a_table_without_a_column_of_the_file_is_told_before_anything_is_loaded(importer, put, rows):

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -125,16 +127,36 @@ def test_what_spark_writes_beside_its_data_is_passed_over(share, sqs, queue_url)
     assert read_depth(sqs, queue_url).total == 0
 
 
+def test_two_importers_share_a_queue(notify, sqs, s3, queue_url, connect):
+    for number in range(24):
+        notify(**{f"part-{number}": messages(20, first=number * 10)})  # each holds half of the next one's keys
+    start = threading.Barrier(2, timeout=30)
+
+    def work() -> dict[str, Any]:
+        share = QueueImport(sqs, queue_url, lambda: Importer(connect(), s3, JOB), wait_time_seconds=0)
+        start.wait()
+        return run(share)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, two = (done.result() for done in [pool.submit(work), pool.submit(work)])
+    assert one["objects"] + two["objects"] == 24
+    assert one["rows"] + two["rows"] == 480
+    assert min(one["objects"], two["objects"]) > 0
+    with closing(connect()) as connection:
+        assert query(connection, "SELECT COUNT(*) FROM scored") == [(250,)]
+
+
 def test_bad_messages_go_to_the_dead_letter_queue_and_the_others_go_on(
-    share, notify, sqs, queue_url, dead_letter_url, count, sqlite_path
+    share, notify, sqs, queue_url, dead_letter_url, sqlite_path
 ):
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "60"})
     notify(good_1=messages(5))
     notify(bad=messages(5)[:-3])
     notify(gone=None)
     sent = sqs.send_message(QueueUrl=queue_url, MessageBody="hello")
     notify(half=messages(5, first=5), other_half=b"not Avro")
     notify(good_2=messages(5, first=10))
-    figures = run(share())
+    figures = run(share(max_seconds=40))  # less than a visibility timeout: bad messages do not wait for it
     assert (figures["objects"], figures["rows"], figures["failed_messages"]) == (3, 15, 4)
     assert read_depth(sqs, queue_url).total == 0
     dead = bodies(sqs, dead_letter_url)

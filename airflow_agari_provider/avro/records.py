@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from operator import itemgetter
@@ -46,9 +46,20 @@ def decode(
     """
     block_schemas = _of_block(writer), _of_block(reader) if reader else None
     fields = [column.field for column in columns]
+    read = _reader_of(writer)
     for block in file.blocks():
-        records = _records(file, block, *block_schemas)
+        records = _records(file, block, read, *block_schemas)
         yield Batch(len(records), _columns(records, fields))
+
+
+def _reader_of(schema: AvroSchema) -> Callable[..., Any]:
+    """fastavro's reader; for values nested without end the slow one, where the compiled one overflows the C stack."""
+    if schema.recursive:
+        from fastavro._read_py import schemaless_reader
+    else:
+        from fastavro import schemaless_reader
+    reader: Callable[..., Any] = schemaless_reader
+    return reader
 
 
 def _of_block(schema: AvroSchema) -> Any:
@@ -60,8 +71,7 @@ def _of_block(schema: AvroSchema) -> Any:
     return fastavro.parse_schema({"type": "record", "name": "AgariBlock", "fields": [array]})
 
 
-def _records(file: ContainerFile, block: Block, writer: Any, reader: Any) -> list[Any]:
-    from fastavro import schemaless_reader
+def _records(file: ContainerFile, block: Block, read: Callable[..., Any], writer: Any, reader: Any) -> list[Any]:
     from fastavro.read import SchemaResolutionError
 
     payload = file.decompressed(block)
@@ -70,7 +80,7 @@ def _records(file: ContainerFile, block: Block, writer: Any, reader: Any) -> lis
     data = _zigzag(block.records) + payload + (b"\0" if block.records else b"")
     stream = BytesIO(data)
     try:
-        records: list[Any] = schemaless_reader(stream, writer, reader)["items"]
+        records: list[Any] = read(stream, writer, reader)["items"]
     except (*_MISFITS, SchemaResolutionError) as error:
         raise file.bad(block.offset, f"a record of the block here does not decode ({error!r})") from error
     if len(records) != block.records or stream.tell() != len(data):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,43 @@ class AvroSchema:
     definition: Any
     named: Mapping[str, Any]
 
+    @property
+    def recursive(self) -> bool:
+        """Whether a value may hold values of its own type, and so be nested without end."""
+        held = {name: set(self._held(_parts(definition))) for name, definition in self.named.items()}
+        for name, found in held.items():
+            todo = list(found)
+            while todo:
+                more = held[todo.pop()] - found
+                found |= more
+                todo += more
+            if name in found:
+                return True
+        return False
+
+    def _held(self, kinds: Iterable[Any]) -> Iterator[str]:
+        """Names of the types that values hold, of any of the kinds."""
+        for kind in kinds:
+            name = kind.get("name") if isinstance(kind, dict) else kind
+            if isinstance(name, str) and name in self.named:
+                yield name
+            else:
+                yield from self._held(_parts(kind))
+
     def resolved(self, kind: Any) -> Any:
         """The definition behind a reference to a named type; anything else as it is."""
         return self.named.get(kind, kind) if isinstance(kind, str) else kind
+
+
+def _parts(kind: Any) -> list[Any]:
+    """The kinds that a kind is made of, one step down."""
+    if isinstance(kind, list):
+        return kind
+    if not isinstance(kind, dict):
+        return []
+    return [kind[part] for part in ("items", "values") if part in kind] + [
+        field["type"] for field in kind.get("fields", [])
+    ]
 
 
 def parse_writer_schema(schema: Any, source: str) -> AvroSchema:

@@ -242,8 +242,8 @@ def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
     """
     try:
         return [None if value is None else _JSON.encode(value) for value in values]
-    except ValueError as error:
-        raise UnstorableValue(column.name, f"a NaN or infinite number has no place in JSON ({error})") from error
+    except (ValueError, RecursionError) as error:  # a number that is none, or nested beyond reason
+        raise UnstorableValue(column.name, f"a value has no JSON form ({error})") from error
 
 
 def _plain(value: Any) -> str:

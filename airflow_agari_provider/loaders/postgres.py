@@ -1,4 +1,9 @@
-"""PostgreSQL, through psycopg 3 or psycopg2: COPY, straight into the table or by way of a temporary one."""
+"""
+PostgreSQL, through psycopg 3 or psycopg2: COPY, straight into the table or by way of a temporary one.
+
+COPY in its text format, because the server then converts to the types that an existing table has, where the binary
+format takes the very same types only; and because both drivers take it alike.
+"""
 
 from __future__ import annotations
 

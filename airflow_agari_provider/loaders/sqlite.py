@@ -22,8 +22,10 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
 )
 
-BUSY_TIMEOUT = 1000  # milliseconds that SQLite waits by itself; then Python gets a chance to handle signals
 TURN_TIMEOUT = 600  # seconds until another writer's transaction is taken for stuck
+# Milliseconds that SQLite waits by itself. For its turn a writer waits in short pieces, so that Python can handle
+# signals in between; a commit waits for readers, and cannot be tried again.
+TURN_WAIT, COMMIT_WAIT = 1000, 60_000
 
 _TYPES: Mapping[Kind, str] = {
     "boolean": "INTEGER", "integer": "INTEGER", "long": "INTEGER", "float": "REAL", "double": "REAL", "bytes": "BLOB",
@@ -46,9 +48,9 @@ class SqliteDialect:
     def prepare(self, connection: sqlite3.Connection) -> None:
         connection.rollback()
         connection.isolation_level = None  # no BEGIN of the driver's own
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
 
     def begin(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {TURN_WAIT}")
         give_up = time.monotonic() + TURN_TIMEOUT
         while True:
             try:
@@ -57,6 +59,7 @@ class SqliteDialect:
                 if self.fault(error) != "passing" or time.monotonic() > give_up:
                     raise
             else:
+                connection.execute(f"PRAGMA busy_timeout = {COMMIT_WAIT}")
                 return
 
     def lock_for_create(self, connection: sqlite3.Connection) -> None:

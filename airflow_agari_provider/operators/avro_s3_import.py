@@ -180,7 +180,7 @@ class AvroS3ImportOperator(BaseOperator):
         if not found and self.if_no_objects == "fail":
             raise NoObjects(str(self.s3_url))
         if not found and self.if_no_objects == "skip":
-            raise AirflowSkipException(str(NoObjects(str(self.s3_url))))
+            raise AirflowSkipException(f"There is no object at {self.s3_url}")
         with closing(Importer(self._connection(), s3, job)) as importer:
             return summary(importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found))
 

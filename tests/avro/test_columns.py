@@ -84,6 +84,33 @@ def test_a_recursive_type_becomes_json():
     assert [column.kind for column in columns_of(parse_writer_schema(schema, ""))] == ["text", "json"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "recursive"),
+    [
+        pytest.param("int", False, id="plain"),
+        pytest.param(["null", "com.agari.message"], True, id="itself"),
+        pytest.param({"type": "array", "items": "com.agari.message"}, True, id="in an array"),
+        pytest.param(
+            {"type": "record", "name": "n", "fields": [{"name": "m", "type": {"type": "map", "values": "message"}}]},
+            True,
+            id="by way of another",
+        ),
+        pytest.param(
+            {"type": "record", "name": "n", "fields": [{"name": "x", "type": ["null", "n"]}]}, True, id="inside"
+        ),
+        pytest.param({"type": "record", "name": "n", "fields": [{"name": "x", "type": "int"}]}, False, id="nested"),
+    ],
+)
+def test_a_type_that_holds_itself_is_known(kind, recursive):
+    assert parse_writer_schema(record({"name": "f", "type": kind}), "").recursive is recursive
+
+
+def test_a_type_used_twice_is_not_recursive():
+    empty = {"type": "record", "name": "n", "fields": []}
+    schema = record({"name": "a", "type": empty}, {"name": "b", "type": {"type": "array", "items": "n"}})
+    assert parse_writer_schema(schema, "").recursive is False
+
+
 def test_a_file_of_values_has_one_column():
     assert columns_of(parse_writer_schema("long", "")) == (Column("value", None, "long", False),)
 

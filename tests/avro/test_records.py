@@ -89,6 +89,27 @@ def test_a_recursive_record_comes_nested():
     assert batches(written(schema, [{"v": 1, "m": {"v": 2, "m": None}}])) == [Batch(1, ((1,), ({"v": 2, "m": None},)))]
 
 
+def test_a_record_nested_beyond_reason_is_told():
+    """fastavro's compiled reader would end the process."""
+    schema = {
+        "type": "record",
+        "name": "m",
+        "fields": [{"name": "m", "type": ["null", {"type": "array", "items": "m"}]}],
+    }
+    payload = b"\x02\x02" * 50_000 + b"\x00" * 100_000
+    data = written(schema, []) + b"\x02" + zigzag(len(payload)) + payload + SYNC
+    with pytest.raises(BadAvro, match="RecursionError"):
+        batches(data)
+
+
+def zigzag(number: int) -> bytes:
+    number, data = number << 1, bytearray()
+    while number > 0x7F:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*data, number])
+
+
 def test_a_reader_schema_resolves_the_records():
     reader = {
         "type": "record",

@@ -274,7 +274,7 @@ def test_upserts_of_the_same_keys_in_other_orders_do_not_deadlock(connect, conne
     dialect = dialect_of(connection)
     create_table(dialect, connection, KEYED)
     rows = [(number, "x", number) for number in range(3000)]
-    start = threading.Barrier(2)
+    start = threading.Barrier(2, timeout=30)
 
     def upsert(own: list[tuple[int, str, int]]) -> None:
         with closing(connect()) as mine:
@@ -287,6 +287,14 @@ def test_upserts_of_the_same_keys_in_other_orders_do_not_deadlock(connect, conne
         for done in [pool.submit(upsert, rows), pool.submit(upsert, rows[::-1])]:
             done.result()
     assert query(connection, "SELECT COUNT(*) FROM t") == [(3000,)]
+
+
+def test_a_connection_whose_cursors_give_dicts_is_as_good(cleared_postgres_uri):
+    """As the hook's extra ``{"cursor": "dictcursor"}`` makes them."""
+    psycopg = pytest.importorskip("psycopg")
+    with closing(psycopg.connect(cleared_postgres_uri, row_factory=psycopg.rows.dict_row)) as connection:
+        assert loaded(connection, KEYED, [(1, "a", 1)]) == 1
+        assert query(connection, "SELECT id, name FROM t") == [(1, "a")]
 
 
 def test_a_table_is_there_or_not(connection):
