@@ -220,15 +220,17 @@ class EmrClusterJobs:
         with self._aws.asking(f"Looking for an EMR cluster with {self.target}"):
             ids = [self.target.cluster_id] if self.target.cluster_id else self._named(ClusterStates=list(_ACCEPTING))
             places = []
-            for cluster in map(self._cluster, ids):
-                if cluster["Status"]["State"] in _ACCEPTING and (
-                    self.target.cluster_id or not cluster["AutoTerminate"]
-                ):
-                    active = len(list(self._steps(cluster["Id"], states=_ACTIVE)))
-                    places.append((active >= cluster.get("StepConcurrencyLevel", 1), active, cluster["Id"]))
+            for cluster in filter(self._accepts, map(self._cluster, ids)):
+                active = len(list(self._steps(cluster["Id"], states=_ACTIVE)))
+                places.append((active >= cluster.get("StepConcurrencyLevel", 1), active, cluster["Id"]))
         if places and min(places)[1] >= ACTIVE_STEP_LIMIT:
             raise ClusterFull(tuple(cluster_id for _, _, cluster_id in places))
         return (min(places)[2], min(places)[1]) if places else None
+
+    def _accepts(self, cluster: Mapping[str, Any]) -> bool:
+        """Live, and not about to end with its last step, unless that very cluster is asked for."""
+        lasting = bool(self.target.cluster_id) or not cluster.get("AutoTerminate")
+        return lasting and cluster["Status"]["State"] in _ACCEPTING
 
     def _cluster(self, cluster_id: str) -> dict[str, Any]:
         cluster: dict[str, Any] = self._aws.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
