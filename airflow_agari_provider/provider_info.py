@@ -10,7 +10,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-agari-provider",
         "name": "Agari",
-        "description": "Score data with Spark on EMR, load it through S3, SNS and SQS into a database, check its counts.",
+        "description": "Score data with Spark on EMR, load it from S3 through SQS into a database, check its counts.",
         "operators": [
             {
                 "integration-name": "Agari",

@@ -203,10 +203,11 @@ def test_a_failure_between_batches_leaves_nothing(connection):
     ids=lambda case: case if isinstance(case, str) else "",
 )
 def test_rows_that_the_database_refuses_are_the_rows_fault(connection, rows, why):
-    if why == "a number too large" and family(connection) == "sqlite":
-        pytest.skip("SQLite takes any number")
     dialect = dialect_of(connection)
     create_table(dialect, connection, KEYED)
+    if why == "a number too large" and family(connection) == "sqlite":
+        assert loaded(connection, Target("t", KEYED.columns), rows) == 1  # SQLite takes any number
+        return
     with pytest.raises(dialect.driver.Error) as caught:
         loaded(connection, Target("t", KEYED.columns), rows)
     assert dialect.fault(caught.value) == "rows"
@@ -253,10 +254,12 @@ def test_a_type_that_the_database_would_cut_is_refused(connection):
 
 
 def test_json_makes_no_key(connection):
+    target = Target("t", (Column("v", "v", "json"),), ("v",))
     if family(connection) == "sqlite":
-        pytest.skip("text to SQLite")
+        assert loaded(connection, target, [([1],)]) == 1  # text to SQLite
+        return
     with pytest.raises(UnsupportedAvroType, match="key"):
-        loaded(connection, Target("t", (Column("v", "v", "json"),), ("v",)))
+        loaded(connection, target)
 
 
 def test_an_upsert_needs_a_key_in_the_table(connection):
