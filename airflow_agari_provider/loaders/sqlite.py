@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import eq
 from typing import Any
 
-from airflow_agari_provider.avro.columns import Column, Kind
+from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import (
     Fault,
@@ -75,6 +75,8 @@ class SqliteDialect:
         return bool(query(connection, sql, (name,)))
 
     def column_type(self, column: Column, in_key: bool) -> str:
+        if column.kind == "json" and in_key:
+            raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
         return _TYPES.get(column.kind, "TEXT")
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
