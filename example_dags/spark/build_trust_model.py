@@ -131,9 +131,10 @@ def network():
     full = f"{group}(?::{group}){{7}}"
     shortened = f"(?=(?:[^:]*:){{2,7}}[^:]*$){groups}::{groups}"
     address = F.lower("sending_ip")
-    ipv4 = F.regexp_extract(address, rf"^(?:::ffff:)?({byte}\.{byte}\.{byte})\.{byte}$", 1)
+    ipv4 = F.substring_index(F.substring_index(address, ":", -1), ".", 3)
     ipv6 = F.substring_index(F.regexp_replace(address, "::.*", ":0:0:0"), ":", 3)
-    return F.when(ipv4 != "", ipv4).when(address.rlike(f"^(?:{full}|{shortened})$"), ipv6)
+    is_ipv4 = address.rlike(rf"^(?:::ffff:)?{byte}(?:\.{byte}){{3}}$")
+    return F.when(is_ipv4, ipv4).when(address.rlike(f"^(?:{full}|{shortened})$"), ipv6)
 
 
 def organisational(domain):
