@@ -235,7 +235,8 @@ def failure_text(backend: SparkBackend, job: JobState, lines: int, timeout: floa
         cluster_end = backend.why_cluster_ended(job)
     except BackendError as error:
         return f"{job} ended {job.phase}: {job.reason}\nIts log cannot be read: {error}"
-    cause = " ".join(dict.fromkeys(filter(None, (job.reason, driver_log.last_exception))))
+    exception = driver_log.last_exception or ""
+    cause = job.reason if exception in job.reason else f"{job.reason} {exception}".strip()
     cluster = f"\nThe cluster ended with errors: {cluster_end}" if cluster_end else ""
     return f"{job} ended {job.phase}: {cause}{cluster}\n{driver_log}"
 

@@ -320,6 +320,16 @@ def test_a_failure_names_the_reason_the_exception_and_the_log(emr_world, bucket)
     )
 
 
+def test_an_exception_that_the_service_names_is_not_repeated(emr_world, bucket):
+    cluster_id = emr_world.cluster(log_uri="s3://agari/logs/")
+    jobs = EmrClusterJobs(emr_world.connect, EmrCluster(name="scoring"))
+    job = jobs.submit(JOB, RUN.token)
+    emr_world.put_log(f"s3://agari/logs/{cluster_id}/steps/{job.job_id}/stderr.gz", "ValueError: no\n")
+    emr_world.end(emr_world.steps[0], "FAILED", Reason="Unknown Error.", Message="ValueError: no")
+    first_line = failure_text(jobs, jobs.state(job), lines=2, timeout=0).splitlines()[0]
+    assert first_line == f"{job} ended FAILED: Unknown Error. ValueError: no"
+
+
 def test_a_log_that_cannot_be_read_leaves_the_reason(emr_world, jobs):
     job = jobs.submit(JOB, RUN.token)
     emr_world.end(emr_world.steps[0], "FAILED", Reason="Unknown Error.")

@@ -17,6 +17,8 @@ _EXCEPTION = re.compile(
     r"^(?:Caused by: |Exception in thread \"[^\"]*\" )?"
     r"(?:[A-Za-z_]\w*[.$])*[A-Z]\w*(?:Error|Exception|Exit|Interrupt)\b"
 )
+_JAVA_FRAME = re.compile(r"^\s+at [\w.$]+")
+FRAMES_SHOWN = 3  # of a Java stack trace: Spark prints a hundred, and they push everything else out of the tail
 _CONTROL = dict.fromkeys((*range(9), *range(10, 32), 127))  # a log must not steer the terminal that shows it
 
 
@@ -25,11 +27,14 @@ class LogTail:
     """
     The last lines of one log file.
 
+    :param lines: without empty ones; of a Java stack trace the first frames, and how many follow.
+    :param last_exception: the last line of the whole file that names an exception.
     :param written_at: when S3 got this copy; a service replaces it while the job runs.
     """
 
     url: str
     lines: tuple[str, ...]
+    last_exception: str | None
     written_at: datetime
 
 
@@ -45,13 +50,14 @@ class DriverLog:
     tails: tuple[LogTail, ...] = ()
 
     @property
+    def script_exception(self) -> str | None:
+        """The last line of stdout that names an exception: spark-submit writes a script's traceback there."""
+        return next((tail.last_exception for tail in self.tails if tail.url.endswith("/stdout.gz")), None)
+
+    @property
     def last_exception(self) -> str | None:
-        """The last line of stderr, or else of stdout, that names an exception."""
-        for tail in sorted(self.tails, key=lambda tail: "stderr" not in tail.url):
-            for line in reversed(tail.lines):
-                if _EXCEPTION.match(line):
-                    return line
-        return None
+        """The script's, or else one of another log: in stderr, Spark also prints exceptions that it has handled."""
+        return self.script_exception or next(filter(None, (tail.last_exception for tail in self.tails)), None)
 
     def __str__(self) -> str:
         if self.folder is None:
@@ -84,18 +90,36 @@ def read_tail(s3: Any, url: str, lines: int) -> LogTail | None:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             return None
         raise
+    last: deque[str] = deque(maxlen=lines)
+    last_exception = None
     with answer["Body"] as body:
-        last = _last(_lines(gzip.GzipFile(fileobj=body)), lines)
-    return LogTail(url, last, answer["LastModified"])
+        for line in _folded(_lines(gzip.GzipFile(fileobj=body))):
+            last.append(line)
+            last_exception = line if _EXCEPTION.match(line) else last_exception
+    return LogTail(url, tuple(last), last_exception, answer["LastModified"])
 
 
 def _lines(file: gzip.GzipFile) -> Iterator[str]:
     try:
         while piece := file.readline(LINE_LIMIT * 4):
-            yield piece.decode("utf-8", "replace").translate(_CONTROL).rstrip()[:LINE_LIMIT]
+            line = piece.decode("utf-8", "replace").translate(_CONTROL).rstrip()[:LINE_LIMIT]
+            if line:
+                yield line
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return
 
 
-def _last(lines: Iterable[str], number: int) -> tuple[str, ...]:
-    return tuple(deque((line for line in lines if line), maxlen=number))
+def _folded(lines: Iterable[str]) -> Iterator[str]:
+    frames = 0
+    for line in lines:
+        if _JAVA_FRAME.match(line):
+            frames += 1
+            if frames <= FRAMES_SHOWN:
+                yield line
+            continue
+        if frames > FRAMES_SHOWN:
+            yield f"\t... {frames - FRAMES_SHOWN} more"
+        frames = 0
+        yield line
+    if frames > FRAMES_SHOWN:
+        yield f"\t... {frames - FRAMES_SHOWN} more"

@@ -154,7 +154,7 @@ class EmrClusterJobs:
         The end of the driver's stdout and stderr.
 
         EMR copies logs to S3 every few minutes, and once more when the step has ended: waits for a copy that was made
-        after the end, or that names an exception, but never longer than the timeout.
+        after the end, or that has the script's exception, but never longer than the timeout.
 
         :param timeout: seconds.
         """
@@ -169,7 +169,7 @@ class EmrClusterJobs:
             while True:
                 found = [read_tail(self._aws.client("s3"), url, lines) for url in dict.fromkeys(urls)]
                 driver_log = DriverLog(folder, tuple(tail for tail in found if tail is not None))
-                if clock() >= until or driver_log.last_exception or _complete(driver_log.tails, job):
+                if clock() >= until or driver_log.script_exception or _complete(driver_log.tails, job):
                     return driver_log
                 sleep(min(10, max(until - clock(), 0)))
 

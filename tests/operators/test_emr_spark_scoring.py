@@ -114,6 +114,13 @@ def task(emr_world: Any, request: pytest.FixtureRequest) -> ScoringTask:
 
 
 @pytest.fixture
+def sync_task(emr_world: Any) -> ScoringTask:
+    """For what is the same in both modes, because it comes before the wait or after it."""
+    emr_world.cluster("scoring")
+    return ScoringTask(emr_world, False)
+
+
+@pytest.fixture
 def at_first_pause(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
     """Has something happen while an attempt waits in a worker."""
 
@@ -247,11 +254,11 @@ def test_a_run_returns_what_was_done(task):
     json.dumps(result)
 
 
-def test_a_local_script_is_uploaded_and_its_arguments_passed_on(task, bucket, tmp_path):
+def test_a_local_script_is_uploaded_and_its_arguments_passed_on(sync_task, bucket, tmp_path):
     script, library = tmp_path / "score.py", tmp_path / "weights.py"
     script.write_text("print(1)\n")
     library.write_text("print(1)\n")
-    task.arguments |= {
+    sync_task.arguments |= {
         "script": str(script),
         "script_prefix": "s3://agari/scripts/",
         "arguments": ["--hour", 5],
@@ -259,9 +266,9 @@ def test_a_local_script_is_uploaded_and_its_arguments_passed_on(task, bucket, tm
         "py_files": [str(library)],
         "avro": False,
     }
-    task.world.work()
-    task.attempt()
-    assert task.world.steps[0].args == [
+    sync_task.world.work()
+    sync_task.attempt()
+    assert sync_task.world.steps[0].args == [
         "spark-submit",
         "--deploy-mode",
         "client",
@@ -275,22 +282,24 @@ def test_a_local_script_is_uploaded_and_its_arguments_passed_on(task, bucket, tm
         "--hour",
         "5",
     ]
-    assert task.world.steps[0].name == "telemetry.score hour_5"
+    assert sync_task.world.steps[0].name == "telemetry.score hour_5"
 
 
-def test_a_cluster_is_created_where_none_lives(task, bucket):
-    for cluster in task.world.clusters.values():
+def test_a_cluster_is_created_where_none_lives(sync_task, bucket):
+    for cluster in sync_task.world.clusters.values():
         cluster.terminate()
-    task.world.work()
-    result = task.attempt()
-    assert [cluster.name for cluster in task.world.clusters.values()] == ["scoring", "scoring"]
-    assert task.world.clusters[result["cluster_id"]].idle_timeout == 3600
+    sync_task.world.work()
+    result = sync_task.attempt()
+    assert [cluster.name for cluster in sync_task.world.clusters.values()] == ["scoring", "scoring"]
+    assert sync_task.world.clusters[result["cluster_id"]].idle_timeout == 3600
 
 
-def test_counts_of_the_job_are_returned(task, bucket):
-    task.world.s3.put_object(Bucket="agari", Key="counts/part-0", Body=b'{"stage": "read", "key": "1", "count": 14}')
-    task.world.work()
-    assert task.attempt(counts_url="s3://agari/counts/")["counts"] == {"read": {"1": 14}}
+def test_counts_of_the_job_are_returned(sync_task, bucket):
+    sync_task.world.s3.put_object(
+        Bucket="agari", Key="counts/part-0", Body=b'{"stage": "read", "key": "1", "count": 14}'
+    )
+    sync_task.world.work()
+    assert sync_task.attempt(counts_url="s3://agari/counts/")["counts"] == {"read": {"1": 14}}
 
 
 def test_counts_that_are_missing_fail_the_task_and_a_retry_does_not_repeat_the_job(task, bucket):
@@ -302,46 +311,46 @@ def test_counts_that_are_missing_fail_the_task_and_a_retry_does_not_repeat_the_j
     assert (result["rejoined"], result["counts"], task.world.states) == (True, {}, ["COMPLETED"])
 
 
-def test_a_job_that_succeeded_is_not_failed_by_usage_that_cannot_be_read(task):
-    task.world.before("describe_step", lambda: task.world.fail("describe_cluster", times=5))
-    task.world.work()
-    assert task.attempt()["usage"].keys() == {"running_seconds"}
+def test_a_job_that_succeeded_is_not_failed_by_usage_that_cannot_be_read(sync_task):
+    sync_task.world.before("describe_step", lambda: sync_task.world.fail("describe_cluster", times=5))
+    sync_task.world.work()
+    assert sync_task.attempt()["usage"].keys() == {"running_seconds"}
 
 
-def test_a_failed_job_tells_why(task, bucket):
-    for cluster in task.world.clusters.values():
+def test_a_failed_job_tells_why(sync_task, bucket):
+    for cluster in sync_task.world.clusters.values():
         cluster.log_uri = "s3://agari/logs/"
-    (cluster_id,) = task.world.clusters
+    (cluster_id,) = sync_task.world.clusters
 
     def fail_with_log() -> None:
-        (step,) = task.world.steps
+        (step,) = sync_task.world.steps
         url = f"s3://agari/logs/{cluster_id}/steps/{step.id}/stderr.gz"
-        task.world.put_log(url, "Traceback\nValueError: no such column: trust\n")
-        task.world.end(step, "FAILED", Reason="Unknown Error.")
+        sync_task.world.put_log(url, "Traceback\nValueError: no such column: trust\n")
+        sync_task.world.end(step, "FAILED", Reason="Unknown Error.")
 
-    task.world.before("describe_step", fail_with_log)
+    sync_task.world.before("describe_step", fail_with_log)
     with pytest.raises(
         AirflowException, match=r"Unknown Error. ValueError: no such column: trust\nLast lines of s3://"
     ):
-        task.attempt()
+        sync_task.attempt()
 
 
-def test_a_step_that_emr_would_refuse_is_not_retried(task):
+def test_a_step_that_emr_would_refuse_is_not_retried(sync_task):
     with pytest.raises(AirflowFailException, match="EMR allows 10240"):
-        task.attempt(arguments=["x" * 11_000])
+        sync_task.attempt(arguments=["x" * 11_000])
 
 
 @pytest.mark.parametrize("name", ["arguments", "jars", "py_files"])
-def test_one_text_in_place_of_a_list_is_an_error_and_not_a_list_of_letters(task, name):
+def test_one_text_in_place_of_a_list_is_an_error_and_not_a_list_of_letters(sync_task, name):
     with pytest.raises(TypeError, match=f"{name} must be a list of texts, not one text: 's3://agari/a'"):
-        task.attempt(**{name: "s3://agari/a"})
-    assert task.world.states == []
+        sync_task.attempt(**{name: "s3://agari/a"})
+    assert sync_task.world.states == []
 
 
-def test_a_wrong_counts_url_is_found_before_the_job_is_submitted(task):
+def test_a_wrong_counts_url_is_found_before_the_job_is_submitted(sync_task):
     with pytest.raises(ValueError, match="'/counts' is no S3 URL"):
-        task.attempt(counts_url="/counts")
-    assert task.world.states == []
+        sync_task.attempt(counts_url="/counts")
+    assert sync_task.world.states == []
 
 
 def test_a_kill_while_aws_is_away_is_still_a_kill(emr_world, at_first_pause):
@@ -355,9 +364,9 @@ def test_a_kill_while_aws_is_away_is_still_a_kill(emr_world, at_first_pause):
     assert emr_world.states == ["CANCELLED"]  # Airflow 3 lets the task go on, and it tries again
 
 
-def test_a_local_script_without_a_place_is_not_retried(task):
+def test_a_local_script_without_a_place_is_not_retried(sync_task):
     with pytest.raises(AirflowFailException, match="pass script_prefix"):
-        task.attempt(script="/tmp/score.py")
+        sync_task.attempt(script="/tmp/score.py")
 
 
 def test_a_job_that_succeeds_while_it_is_cancelled_as_late_counts(task):
@@ -413,6 +422,20 @@ def test_a_kill_in_the_middle_of_the_submission_leaves_no_job(emr_world, carried
 
 
 # In a DAG
+
+
+def test_the_example_in_the_docs_is_one(request):
+    page = (request.config.rootpath / "docs" / "emr_spark_scoring.md").read_text()
+    example = page.split("```python\n")[1].split("```")[0]
+    with DAG("telemetry", schedule=None, start_date=datetime(2016, 4, 28, tzinfo=UTC)):
+        names: dict[str, Any] = {"__file__": "/dags/telemetry.py"}
+        exec(example, names)
+    operator = names["score_messages"]
+    hour = datetime(2016, 4, 28, 5, tzinfo=UTC)
+    operator.render_template_fields({"ds": "2016-04-28", "data_interval_start": hour, "run_id": "hourly__05:00"})
+    assert operator.script == "/dags/spark/score_messages.py"
+    assert operator.arguments[1] == "s3://my-bucket/archive/dt=2016-04-28/hour=05/"
+    assert operator.counts_url == "s3://my-bucket/counts/hourly__0500/"
 
 
 def test_templates_are_rendered_in_arguments_and_target_without_touching_a_shared_target():

@@ -95,14 +95,40 @@ def test_memory_stays_flat_whatever_the_log_holds(s3, bucket):
         ("  raise ValueError(message)", False),
     ],
 )
-def test_a_line_that_begins_with_an_exception_is_recognised(line, found):
-    tail = LogTail(URL, (line,), datetime.now(UTC))
-    assert DriverLog("s3://agari/logs/", (tail,)).last_exception == (line if found else None)
+def test_a_line_that_begins_with_an_exception_is_recognised(s3, bucket, line, found):
+    put(s3, gzip.compress(f"INFO starts\n{line}\nINFO ends\n".encode()))
+    assert read_tail(s3, URL, 1).last_exception == (line if found else None)
 
 
-def test_the_last_exception_of_stderr_goes_before_that_of_stdout():
+def test_of_a_java_stack_trace_only_the_first_frames_are_shown(s3, bucket):
+    frames = "".join(f"\tat org.apache.spark.Frame$.call{number}(Frame.scala:1)\n" for number in range(100))
+    text = f"AnalysisException: no such path\nJVM stacktrace:\n{frames}Caused by: java.io.IOException\n{frames}"
+    put(s3, gzip.compress(text.encode()))
+    tail = read_tail(s3, URL, 50)
+    first = tuple(f"\tat org.apache.spark.Frame$.call{number}(Frame.scala:1)" for number in range(3))
+    assert tail.lines == (
+        "AnalysisException: no such path",
+        "JVM stacktrace:",
+        *first,
+        "\t... 97 more",
+        "Caused by: java.io.IOException",
+        *first,
+        "\t... 97 more",
+    )
+    assert tail.last_exception == "Caused by: java.io.IOException"
+
+
+def test_the_last_exception_is_found_however_much_is_logged_after_it(s3, bucket):
+    put(s3, gzip.compress(b"KeyError: 'trust'\n" + b"INFO shuts down\n" * 1000))
+    tail = read_tail(s3, URL, 2)
+    assert (tail.lines, tail.last_exception) == (("INFO shuts down",) * 2, "KeyError: 'trust'")
+
+
+def test_the_exception_of_the_script_goes_before_those_that_spark_logs():
     now = datetime.now(UTC)
-    stdout = LogTail("s3://agari/logs/stdout.gz", ("KeyError: 1",), now)
-    stderr = LogTail(URL, ("ValueError: 1", "OSError: 2", "INFO ends"), now)
-    assert DriverLog("s3://agari/logs/", (stdout, stderr)).last_exception == "OSError: 2"
-    assert DriverLog("s3://agari/logs/", (stdout,)).last_exception == "KeyError: 1"
+    stderr = LogTail("s3://agari/logs/stderr.gz", (), "java.io.FileNotFoundException: handled", now)
+    stdout = LogTail("s3://agari/logs/stdout.gz", (), "AnalysisException: no such path", now)
+    silent = LogTail("s3://agari/logs/stdout.gz", ("14 messages",), None, now)
+    assert DriverLog("s3://agari/logs/", (stderr, stdout)).last_exception == "AnalysisException: no such path"
+    assert DriverLog("s3://agari/logs/", (stderr, silent)).last_exception == "java.io.FileNotFoundException: handled"
+    assert DriverLog("s3://agari/logs/", (silent,)).last_exception is None

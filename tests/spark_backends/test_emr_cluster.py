@@ -271,12 +271,12 @@ def test_a_log_that_never_comes_is_not_awaited_for_ever(emr_world, failed_job):
     assert str(driver_log) == f"Its log has not appeared in {folder_of(failed_job)} yet; look there in a few minutes."
 
 
-def test_a_copy_from_before_the_end_is_awaited_unless_it_names_an_exception(emr_world, failed_job):
+def test_a_copy_from_before_the_end_is_awaited_unless_it_has_the_scripts_exception(emr_world, failed_job):
     emr_world.step(failed_job.job_id).end_date_time = datetime.now(UTC) + timedelta(hours=1)
     job = EmrClusterJobs(emr_world.connect).state(failed_job)
-    url = folder_of(job) + "stderr.gz"
-    emr_world.put_log(url, "INFO starts\n")
-    driver_log, seconds = read_log(emr_world, job, {40: lambda: emr_world.put_log(url, "INFO starts\nOSError: no\n")})
+    emr_world.put_log(folder_of(job) + "stderr.gz", "java.io.IOException: handled\n")
+    write = {40: lambda: emr_world.put_log(folder_of(job) + "stdout.gz", "14 messages\nOSError: no\n")}
+    driver_log, seconds = read_log(emr_world, job, write)
     assert (driver_log.last_exception, seconds) == ("OSError: no", 40)
 
 
