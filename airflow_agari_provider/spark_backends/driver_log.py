@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+LAST_COPY_SLACK = 5  # seconds: S3 tells whole ones only, and clocks differ
 LINE_LIMIT = 1000  # characters of a line that are kept: a driver may print a whole query plan as one
 
 _EXCEPTION = re.compile(
@@ -58,6 +59,11 @@ class DriverLog:
     def last_exception(self) -> str | None:
         """The script's, or else one of another log: in stderr, Spark also prints exceptions that it has handled."""
         return self.script_exception or next(filter(None, (tail.last_exception for tail in self.tails)), None)
+
+    def written_after(self, moment: float) -> bool:
+        """Whether every log that is there was copied to S3 after a moment, in seconds since 1970."""
+        times = [tail.written_at.timestamp() for tail in self.tails]
+        return bool(times) and min(times) + LAST_COPY_SLACK >= moment
 
     def __str__(self) -> str:
         if self.folder is None:

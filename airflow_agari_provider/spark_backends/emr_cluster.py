@@ -11,15 +11,14 @@ from typing import Any, ClassVar
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.spark_backends.aws_requests import AwsRequests, Connect
-from airflow_agari_provider.spark_backends.driver_log import DriverLog, LogTail, read_tail
-from airflow_agari_provider.spark_backends.emr_steps import job_state, step_of
+from airflow_agari_provider.spark_backends.driver_log import DriverLog, read_tail
+from airflow_agari_provider.spark_backends.emr_steps import job_state, log_files, step_of
 from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
 
 log = logging.getLogger(__name__)
 
 RUN_TAG = "agari:run_token"
 ACTIVE_STEP_LIMIT = 256  # steps that wait or run on one cluster; EMR API reference, AddJobFlowSteps
-LAST_COPY_SLACK = 5  # seconds: S3 tells whole ones only, and clocks differ
 IDLE_LIMITS = (60, 604_800)  # seconds; EMR API reference, AutoTerminationPolicy
 
 _CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
@@ -164,12 +163,12 @@ class EmrClusterJobs:
             if not log_uri:
                 return DriverLog(None)
             folder = f"{log_uri.rstrip('/')}/{job.cluster_id}/steps/{job.job_id}/"
-            urls = [f"{folder}stderr.gz", f"{folder}stdout.gz", *_log_file(step)]
+            urls = [f"{folder}stderr.gz", f"{folder}stdout.gz", *log_files(step)]
             until = clock() + timeout
             while True:
                 found = [read_tail(self._aws.client("s3"), url, lines) for url in dict.fromkeys(urls)]
                 driver_log = DriverLog(folder, tuple(tail for tail in found if tail is not None))
-                if clock() >= until or driver_log.script_exception or _complete(driver_log.tails, job):
+                if clock() >= until or driver_log.script_exception or driver_log.written_after(job.ended_at or 0):
                     return driver_log
                 sleep(min(10, max(until - clock(), 0)))
 
@@ -296,13 +295,3 @@ def cluster_request(target: EmrCluster, step: Mapping[str, Any], token: str) -> 
     if target.keep:
         request.setdefault("AutoTerminationPolicy", {"IdleTimeout": int(target.idle_timeout.total_seconds())})
     return request
-
-
-def _log_file(step: Mapping[str, Any]) -> list[str]:
-    """The file in which EMR itself found the cause: for a driver inside the cluster it is not the step's own."""
-    url = str(step["Status"].get("FailureDetails", {}).get("LogFile", ""))
-    return [url] if url.startswith("s3") and url.endswith(".gz") else []
-
-
-def _complete(tails: Collection[LogTail], job: JobState) -> bool:
-    return bool(tails) and all(tail.written_at.timestamp() + LAST_COPY_SLACK >= (job.ended_at or 0) for tail in tails)

@@ -104,3 +104,9 @@ def _reason(status: Mapping[str, Any]) -> str:
 
 def _seconds(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
+
+
+def log_files(step: Mapping[str, Any]) -> list[str]:
+    """The file in which EMR itself found the cause: for a driver inside the cluster it is not the step's own."""
+    url = str(step["Status"].get("FailureDetails", {}).get("LogFile", ""))
+    return [url] if url.startswith("s3") and url.endswith(".gz") else []
