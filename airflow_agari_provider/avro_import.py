@@ -20,7 +20,7 @@ from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, Store
 from airflow_agari_provider.avro.records import Batch, decode
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema, parse_writer_schema
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
-from airflow_agari_provider.import_job import ImportedObject, ImportJob
+from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
 from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import (
     MissingColumns,
@@ -174,8 +174,8 @@ class Importer:
             try:
                 imported.append(self.import_object(bucket, key, etag=etag))
             except UnimportableObject as error:
-                logger.error("Not imported: %s", error)
-                reasons.append(str(error))
+                reasons.append(reason(f"s3://{bucket}/{key}", error))
+                logger.error("Not imported: %s", reasons[-1])
         if reasons:
             raise ObjectsFailed(reasons, len(imported))
         return imported
@@ -200,8 +200,9 @@ class Importer:
                     with ObjectStream(self._s3, bucket, key) as stream, self._refusals(stream.stored.url):
                         imported.append(self._load(self._open(stream)))
         except UnimportableObject as error:
-            failed = found[len(imported)]
-            self.record_failure(failed.bucket, failed.key, error)
+            bucket, key, _ = found[len(imported)]
+            self.record_failure(bucket, key, error)
+            logger.error("Nothing imported: %s", reason(f"s3://{bucket}/{key}", error))
             raise
         return imported
 

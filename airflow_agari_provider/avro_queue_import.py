@@ -15,7 +15,7 @@ from typing import Any
 from airflow_agari_provider.avro.objects import ObjectOverwritten, hidden
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
-from airflow_agari_provider.import_job import ImportedObject
+from airflow_agari_provider.import_job import ImportedObject, reason
 from airflow_agari_provider.queue_depth import DepthUnknown, read_depth
 from airflow_agari_provider.s3_notifications import MalformedNotification, ObjectReference, object_references
 from airflow_agari_provider.sqs_lease import Lease
@@ -23,6 +23,7 @@ from airflow_agari_provider.sqs_lease import Lease
 logger = logging.getLogger(__name__)
 
 RECEIVE = 10  # messages; the most that SQS gives at once
+IDLE = 1.0  # seconds
 EMPTY_POLLS = 2  # receives in a row that bring nothing while the counts are 0, because those lag behind
 
 
@@ -100,6 +101,8 @@ class QueueImport:
                     self._take(lease, message)
                     taken += 1
             empty = empty + 1 if not messages and self._drained() else 0
+            if not messages and not empty and not self.wait_time_seconds:
+                self.sleep(IDLE)  # others hold the rest; a receive that does not wait would only be repeated
 
     def _late(self, began: float) -> bool:
         return self.max_seconds is not None and self.clock() - began >= self.max_seconds
@@ -116,7 +119,7 @@ class QueueImport:
         try:
             references = [one for one in object_references(message["Body"]) if not _passed_over(one)]
         except MalformedNotification as error:
-            self._fail(message_id, error)
+            self._fail(message_id, str(error))
             self._importer.record_failure("", message_id, error)
             self._refuse(lease, message_id)
             return
@@ -137,7 +140,7 @@ class QueueImport:
         try:
             imported = importer.import_object(reference.bucket, reference.key, reference.version_id, reference.etag)
         except UnimportableObject as error:
-            self._fail(message_id, error)
+            self._fail(message_id, reason(reference.url, error))
             return "refused"
         except (BotoCoreError, ClientError, ObjectOverwritten) as error:
             self._pass(message_id, reference, error)
@@ -153,12 +156,12 @@ class QueueImport:
         return "done"
 
     def _pass(self, message_id: str, reference: ObjectReference, error: Exception) -> None:
-        self._fail(message_id, error)
+        self._fail(message_id, reason(reference.url, error))
         self._importer.record_failure(reference.bucket, reference.key, error)
 
-    def _fail(self, message_id: str, error: Exception) -> None:
-        logger.error("Message %s not imported: %s", message_id, error)
-        self.failed[message_id] = str(error)
+    def _fail(self, message_id: str, why: str) -> None:
+        logger.error("Message %s not imported: %s", message_id, why)
+        self.failed[message_id] = why
 
     def _refuse(self, lease: Lease, message_id: str) -> None:
         """To the dead-letter queue, which SQS does by itself once the message was received often enough."""

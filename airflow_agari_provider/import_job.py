@@ -85,6 +85,12 @@ class ImportedObject:
     skipped: bool = False
 
 
+def reason(url: str, error: Exception) -> str:
+    """The error's text, with the object's URL in front where it does not name it."""
+    text = str(error)
+    return text if url in text else f"{url}: {text}"
+
+
 def summary(imported: Iterable[ImportedObject], failed_messages: int = 0) -> dict[str, Any]:
     """
     The figures of an import, as JSON takes them.

@@ -136,6 +136,12 @@ def test_one_bad_object_does_not_keep_the_others_back(importer, put, rows, s3):
     assert rows() == ["m0", "m1", "m2", "m6", "m7", "m8"]
 
 
+def test_a_failure_names_its_object(importer, put, s3):
+    put("day/1.avro", avro_file([{}], schema={"type": "record", "name": "nothing", "fields": []}))
+    with pytest.raises(ObjectsFailed, match=r"s3://agari/day/1\.avro: .*no fields"):
+        importer().import_objects(objects_at(s3, "s3://agari/day"))
+
+
 def test_only_ten_failures_are_shown_of_many():
     text = str(pickle.loads(pickle.dumps(ObjectsFailed([f"reason {number}" for number in range(99)], 5))))
     assert "99 object(s)" in text
