@@ -11,6 +11,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-agari-provider",
         "name": "Agari",
         "description": "Score data with Spark on EMR, load it from S3 through SQS into a database, check its counts.",
+        "extra-links": ["airflow_agari_provider.operators.emr_step_link.EmrStepLink"],
         "operators": [
             {
                 "integration-name": "Agari",

@@ -30,6 +30,7 @@ def postgres_server() -> Iterator[Any]:
     yield server
     server.cleanup_mode = "stop"
     server.stop()
+    server.cleanup_mode = None  # its own hook at exit would try once more, and complain
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -69,6 +69,8 @@ class Processes:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
+        # What libraries start in this process carries the mark too. (Others still see the environment it began with.)
+        os.environ[MARKER] = self.marker
 
     def descendants(self) -> list[psutil.Process]:
         """Every living process that was started here, or by one of those."""
@@ -126,6 +128,7 @@ class Processes:
                 child.process.kill()
                 child.process.wait()
         self.children.clear()
+        os.environ.pop(MARKER, None)
         sweep(self.marker, self._sessions, self.patience)
         if self._guard.stdin is not None:
             self._guard.stdin.close()

@@ -110,6 +110,7 @@ def _embedded_postgres(folder: Path) -> Iterator[str]:
     finally:
         server.cleanup_mode = "stop"
         server.stop()
+        server.cleanup_mode = None  # its own hook at exit would try once more, and complain
 
 
 def _server(url: str) -> TargetDatabase:
