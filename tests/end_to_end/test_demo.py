@@ -50,7 +50,7 @@ def test_a_scaled_day_runs_through_every_process(tmp_path):
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert re.search(r"ok +the report equals the expected table in every cell", done.stdout)
     assert re.search(r"ok +the queues are empty", done.stdout)
-    assert re.search(r"mail +.*EP_STAGE", done.stdout)
+    assert re.search(r"mail +message_scoring on \S+ completed 2016-04-28 00:00:00 successfully", done.stdout)
     assert not working_in(tmp_path)
 
 
