@@ -60,7 +60,7 @@ wheel: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) $(VENV2) $(CORE) .demo dist build
 
-# uv from the machine if it is there, else from the registry into the virtual environment.
+# uv comes from the registry, like everything else.
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); this project needs Python 3.11 or later."; \

