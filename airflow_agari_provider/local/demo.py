@@ -105,7 +105,7 @@ class Demo:
         progress.line(f"database {self.database.name}")
         self.sinks = stack.enter_context(open_endpoints(self.folder / "alerts"))
         self.aws = self._start_aws()
-        environment = {**airflow_settings(self.folder), **(settings or {})}
+        environment = {**airflow_settings(), **(settings or {})}
         self.home = AirflowHome(self.folder / "airflow", ports, example_dags(), self._connections(), environment)
         self.api = AirflowApi(self.home)
 

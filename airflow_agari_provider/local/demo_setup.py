@@ -69,13 +69,12 @@ def parse(arguments: Sequence[str]) -> Options:
     return options
 
 
-def airflow_settings(folder: Path) -> dict[str, str]:
+def airflow_settings() -> dict[str, str]:
     """What a demo wants otherwise than a deployment: quick retries, and no run by schedule beside its own."""
     return {
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
         "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
-        "TMPDIR": str(folder),
     }
 
 
