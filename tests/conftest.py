@@ -47,7 +47,7 @@ os.environ.update(
     }
 )
 
-pytest_plugins = ["tests.fix_aws", "tests.fix_databases", "tests.fix_emr"]
+pytest_plugins = ["tests.fix_aws", "tests.fix_databases", "tests.fix_emr", "tests.fix_slack"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

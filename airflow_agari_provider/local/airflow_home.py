@@ -155,9 +155,6 @@ class AirflowApi:
             raise
         return True
 
-    def import_errors(self) -> list[str]:
-        return [error["stack_trace"] for error in self._call("GET", "importErrors")["import_errors"]]
-
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"dags/{dag_id}", {"is_paused": False})
 
@@ -177,10 +174,6 @@ class AirflowApi:
         """What the task returned."""
         path = f"dags/{dag_id}/dagRuns/{_quote(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
         return self._call("GET", f"{path}?stringify=false")["value"]
-
-    def log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str:
-        path = f"dags/{dag_id}/dagRuns/{_quote(run_id)}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
-        return json.dumps(self._call("GET", path))
 
     def clear(self, dag_id: str, run_id: str, task_ids: list[str], *, downstream: bool = True) -> None:
         """Clear tasks of a run as the web page does: with those downstream of them."""

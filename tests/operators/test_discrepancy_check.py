@@ -5,12 +5,10 @@ import json
 import os
 import socket
 import sqlite3
-import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +23,7 @@ from airflow_agari_provider.operators.discrepancy_check import (
     Stage,
     Tolerance,
 )
+from tests.fix_slack import slack_connection
 
 PUBLISHED_CSV = Path(__file__).parents[1] / "discrepancy" / "discrepancy_2016-04-28.csv"
 RUN = "ep_telemetry_v2 on etl-00.ep-old.prod.agari.com completed 2016-02-03 00:00:00"
@@ -82,35 +81,6 @@ def mails(monkeypatch):
 def smtp_connection(port):
     extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com", "retry_limit": 0}
     return json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})
-
-
-@pytest.fixture
-def slack_posts(monkeypatch):
-    """Bodies posted to a webhook, to which the connection ``slack`` leads."""
-    bodies = []
-
-    class Keeper(BaseHTTPRequestHandler):
-        def do_POST(self):
-            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Keeper)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK", slack_connection(server.server_port))
-    yield bodies
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def slack_connection(port):
-    return json.dumps({"conn_type": "slackwebhook", "host": f"http://127.0.0.1:{port}", "password": "T0/B0/secret"})
 
 
 @pytest.fixture

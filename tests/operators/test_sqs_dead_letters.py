@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import closing
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,32 +32,6 @@ NOTIFICATION = json.dumps(
 def context():
     ti = SimpleNamespace(dag_id="ep_telemetry_v2", task_id="report", run_id="run", map_index=-1, hostname=HOST)
     return {"ti": ti}
-
-
-@pytest.fixture
-def slack_posts(monkeypatch):
-    """Bodies posted to a webhook, to which the connection ``slack`` leads."""
-    bodies = []
-
-    class Keeper(BaseHTTPRequestHandler):
-        def do_POST(self):
-            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Keeper)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    connection = {"conn_type": "slackwebhook", "host": f"http://127.0.0.1:{server.server_port}", "password": "T0/B0/s"}
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK", json.dumps(connection))
-    yield bodies
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
