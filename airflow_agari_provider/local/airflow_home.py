@@ -59,7 +59,8 @@ class AirflowHome:
     dags: Path
     connections: Mapping[str, str]
     settings: Mapping[str, str] = field(default_factory=dict)
-    password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    # hexadecimal: a command line would take a password that begins with a dash for an option
+    password: str = field(default_factory=lambda: secrets.token_hex(8))
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
     @property

@@ -195,14 +195,14 @@ class DiscrepancyCheckOperator(BaseOperator):
             unit=self.unit,
         )
         tolerances = {key_text(key): tolerance for key, tolerance in (self.tolerances or {}).items()}
-        completed = _moment_of_run(context)
+        window = self.window or _moment_of_run(context)
         ti = context["ti"]
         return DiscrepancyReport(
             table=table,
             findings=find_discrepancies(table, self.tolerance, tolerances),
-            run=f"{ti.dag_id} on {getattr(ti, 'hostname', None) or socket.getfqdn()} completed {completed}",
+            run=f"{ti.dag_id} on {getattr(ti, 'hostname', None) or socket.getfqdn()} completed {window}",
             title=f"{self.environment} {self.title}" if self.environment else self.title,
-            window=self.window or completed,
+            window=window,
             facts={name: str(value) for name, value in (self.facts or {}).items()},
             recheck=recheck,
             log_url=getattr(ti, "log_url", None),

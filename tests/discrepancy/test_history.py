@@ -11,21 +11,11 @@ from airflow_agari_provider.discrepancy.history import exchange_findings
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
-def database(request):
-    """(DB-API connection, placeholder) of an empty database of each kind."""
-    if request.param == "sqlite":
-        connection, placeholder = sqlite3.connect(request.getfixturevalue("sqlite_path")), "?"
-    elif request.param == "postgres":
-        import psycopg2
-
-        connection, placeholder = psycopg2.connect(request.getfixturevalue("postgres_uri")), "%s"
-    else:
-        mysql = pytest.importorskip("MySQLdb")
-        socket, name = request.getfixturevalue("mariadb_database")
-        connection, placeholder = mysql.connect(unix_socket=socket, user="root", db=name, charset="utf8mb4"), "%s"
-    with closing(connection):
-        yield connection, placeholder
+@pytest.fixture
+def database(connect):
+    """(DB-API connection, placeholder) of an empty database, with each of our databases and drivers."""
+    with closing(connect()) as connection:
+        yield connection, "?" if isinstance(connection, sqlite3.Connection) else "%s"
 
 
 def findings(agg, db):
