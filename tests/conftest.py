@@ -27,6 +27,7 @@ collect_ignore = (
         "contracts",
         "end_to_end",
         "example_dags",
+        "local/test_airflow_home.py",  # drives an installed Airflow
     ]
 )
 
