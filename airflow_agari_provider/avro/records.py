@@ -16,7 +16,7 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 MAX_EMPTY_RECORDS = 1_000_000
 # What fastavro raises for bytes that do not fit the schema. (ValueError covers invalid UTF-8, ArithmeticError dates
 # beyond the year 9999.)
-_MISFITS = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
+MISFITS = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _records(file: ContainerFile, block: Block, read: Callable[..., Any], writer
     stream = BytesIO(data)
     try:
         records: list[Any] = read(stream, writer, reader)["items"]
-    except (*_MISFITS, SchemaResolutionError) as error:
+    except (*MISFITS, SchemaResolutionError) as error:
         raise file.bad(block.offset, f"a record of the block here does not decode ({error!r})") from error
     if len(records) != block.records or stream.tell() != len(data):
         raise file.bad(

@@ -98,6 +98,7 @@ class PostgresDialect:
         )
         rows = self._copy(connection, STAGING, target.columns, batches)
         kept = execute(connection, self._merge_sql(target))
+        execute(connection, f"DROP TABLE {STAGING}")  # a transaction may load more than once
         if kept != rows:
             logger.info(
                 "%s of %s rows have the key of a later one in the same object, which replaced them", rows - kept, rows
