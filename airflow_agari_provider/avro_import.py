@@ -7,25 +7,27 @@ Killed anywhere, an import leaves nothing of the object or everything.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
 from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
 from airflow_agari_provider.avro.records import Batch, decode
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema, parse_writer_schema
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
+from airflow_agari_provider.import_errors import ObjectsFailed, RowsLost, RowsRefused
 from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
+from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import (
     MissingColumns,
     MissingTable,
     Target,
+    UnstorableValue,
     create_table,
     execute,
     quoted_table,
@@ -34,86 +36,14 @@ from airflow_agari_provider.loaders.base import (
     transaction,
 )
 from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.quarantine import Quarantine, in_quarantine
+from airflow_agari_provider.salvage import SalvagedFile
+from airflow_agari_provider.sound_rows import SoundRowsLoad
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 CONFLICT_TRIES = 5  # transactions for one object before a deadlock is an error
-SHOWN_FAILURES = 10  # in the text of an error
-
-
-class RowsRefused(UnimportableObject):
-    """
-    Rows that the database refused: they break a constraint or do not fit their column.
-
-    :param url: S3 URL of the object.
-    :param cause: what the database says.
-    """
-
-    def __init__(self, url: str, cause: str) -> None:
-        super().__init__(url, cause)
-        self.url, self.cause = url, cause
-
-    def __str__(self) -> str:
-        return f"{self.url}: the database refused its rows, so none was loaded: {self.cause.strip()}"
-
-
-class RowsLost(AgariError):
-    """
-    A database that counts other rows than it was given, such as one with a trigger that drops some.
-
-    :param url: S3 URL of the object.
-    :param read: rows read from the object.
-    :param loaded: rows that the database counted.
-    """
-
-    def __init__(self, url: str, read: int, loaded: int) -> None:
-        super().__init__(url, read, loaded)
-        self.url, self.read, self.loaded = url, read, loaded
-
-    def __str__(self) -> str:
-        return (
-            f"{self.url} has {self.read} rows, but the database counted {self.loaded}: rolled back. "
-            "Look for triggers or rules of the table that drop rows or add some."
-        )
-
-
-class ObjectsFailed(UnimportableObject):
-    """
-    Objects that could not be imported, where the others were.
-
-    :param reasons: text of each object's error.
-    :param imported: number of the others.
-    """
-
-    def __init__(self, reasons: Sequence[str], imported: int) -> None:
-        super().__init__(list(reasons), imported)
-        self.reasons, self.imported = list(reasons), imported
-
-    def __str__(self) -> str:
-        lines = [
-            f"{len(self.reasons)} object(s) could not be imported; {self.imported} are in the table:",
-            *self.reasons[:SHOWN_FAILURES],
-        ]
-        if len(self.reasons) > SHOWN_FAILURES:
-            lines.append(f"... and {len(self.reasons) - SHOWN_FAILURES} more; see table {ledger.FAILURES}")
-        return "\n".join(lines)
-
-
-class Progress:
-    """Logs how far a long import is, every few seconds."""
-
-    def __init__(self, interval: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval = interval
-        self._clock = clock
-        self._rows = 0
-        self._began = self._logged = clock()
-
-    def add(self, rows: int) -> None:
-        self._rows += rows
-        now = self._clock()
-        if now - self._logged >= self._interval:
-            self._logged = now
-            logger.info("%s rows, %.0f rows/s", self._rows, self._rows / (now - self._began))
 
 
 class Importer:
@@ -140,28 +70,24 @@ class Importer:
             self._connection.close()
 
     def import_object(
-        self, bucket: str, key: str, version_id: str | None = None, etag: str | None = None
+        self, bucket: str, key: str, version_id: str | None = None, etag: str | None = None, size_bytes: int = 0
     ) -> ImportedObject:
         """
         Import an object in a transaction of its own.
 
         :param version_id: the version to read; None reads the current content.
         :param etag: of the content, where it is known: what is in the table already is then not even asked for.
+        :param size_bytes: of the content, where it is known; for the progress.
         :raises UnimportableObject: nothing was loaded, and trying again would not help; the reason is written down.
         :raises MissingTable: and ``create_table`` is not set.
         """
         with reading(self._connection):
-            if etag and ledger.is_loaded(self.dialect, self._connection, self.job.table, bucket, key, etag):
-                return ImportedObject(f"s3://{bucket}/{key}", skipped=True)
+            there = etag and ledger.is_loaded(self.dialect, self._connection, self.job.table, bucket, key, etag)
+        if there:
+            self._progress.finish(0, size_bytes, passed_over=True)
+            return ImportedObject(f"s3://{bucket}/{key}", skipped=True)
         with self._failures_recorded(bucket, key):
-            for _ in range(CONFLICT_TRIES - 1):
-                try:
-                    return self._import(bucket, key, version_id)
-                except self.dialect.driver.Error as error:
-                    if self.dialect.fault(error) != "conflict":
-                        raise
-                    logger.warning("s3://%s/%s: in another transaction's way, once more: %s", bucket, key, error)
-            return self._import(bucket, key, version_id)
+            return self._tried(lambda careful: self._import(bucket, key, version_id, careful))
 
     def import_objects(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
         """
@@ -170,9 +96,9 @@ class Importer:
         :raises ObjectsFailed: afterwards, if any could not be imported.
         """
         imported, reasons = [], []
-        for bucket, key, etag in found:
+        for bucket, key, etag, size_bytes in self._expected(found):
             try:
-                imported.append(self.import_object(bucket, key, etag=etag))
+                imported.append(self.import_object(bucket, key, etag=etag, size_bytes=size_bytes))
             except UnimportableObject as error:
                 reasons.append(reason(f"s3://{bucket}/{key}", error))
                 logger.error("Not imported: %s", reasons[-1])
@@ -186,23 +112,33 @@ class Importer:
 
         :raises UnimportableObject: the table is as it was, and trying again would not help.
         """
-        found = list(found)
-        for bucket, key, _ in found[:1]:  # before the transaction: databases like MySQL commit at CREATE TABLE
+        found = self._expected(found)
+        for bucket, key, *_ in found[:1]:  # before the transaction: databases like MySQL commit at CREATE TABLE
             with self._failures_recorded(bucket, key), ObjectStream(self._s3, bucket, key) as stream:
                 self._create_table(self._open(stream).target)
+        return self._tried(lambda careful: self._replace_window(found, careful))
+
+    def _expected(self, found: Iterable[FoundObject]) -> list[FoundObject]:
+        found = [one for one in found if not in_quarantine(self.job.quarantine_url, one.bucket, one.key)]
+        self._progress.expect(len(found), sum(one.size_bytes for one in found))
+        return found
+
+    def _replace_window(self, found: Sequence[FoundObject], careful: bool) -> list[ImportedObject]:
         imported: list[ImportedObject] = []
+        self._progress.restart()
         try:
             with transaction(self.dialect, self._connection):
                 table = quoted_table(self.dialect, self.job.table)
                 deleted = execute(self._connection, f"DELETE FROM {table} WHERE {self.job.replace_where}")  # noqa: S608
                 logger.info("%s rows of the window deleted", deleted)
-                for bucket, key, _ in found:
+                for bucket, key, *_ in found:
                     with ObjectStream(self._s3, bucket, key) as stream, self._refusals(stream.stored.url):
-                        imported.append(self._load(self._open(stream)))
+                        imported.append(self._load(self._open(stream, careful)))
         except UnimportableObject as error:
-            bucket, key, _ = found[len(imported)]
-            self.record_failure(bucket, key, error)
-            logger.error("Nothing imported: %s", reason(f"s3://{bucket}/{key}", error))
+            if careful or not self._quarantines(error):
+                bucket, key, *_ = found[min(len(imported), len(found) - 1)]
+                self.record_failure(bucket, key, error)
+                logger.error("Nothing imported: %s", reason(f"s3://{bucket}/{key}", error))
             raise
         return imported
 
@@ -227,15 +163,41 @@ class Importer:
                 raise RowsRefused(url, str(error)) from error
             raise
 
-    def _import(self, bucket: str, key: str, version_id: str | None) -> ImportedObject:
+    def _tried(self, attempt: Callable[[bool], T]) -> T:
+        """
+        Result of a transaction that is tried again where another one was in its way.
+
+        :param attempt: the transaction; its argument says whether to quarantine what is bad. It is False first: sound
+            objects go the fast way.
+        """
+        careful = False
+        for number in range(CONFLICT_TRIES):
+            try:
+                return attempt(careful)
+            except self.dialect.driver.Error as error:
+                if self.dialect.fault(error) != "conflict" or number == CONFLICT_TRIES - 1:
+                    raise
+                logger.warning("%s: in another transaction's way, once more: %s", self.job.table, error)
+            except UnimportableObject as error:
+                if careful or not self._quarantines(error):
+                    raise
+                careful = True
+                logger.warning("Once more, to load what is sound and quarantine the rest: %s", error)
+        return attempt(careful)
+
+    def _quarantines(self, error: UnimportableObject) -> bool:
+        return self.job.on_bad_block == "quarantine" and isinstance(error, BadAvro | UnstorableValue | RowsRefused)
+
+    def _import(self, bucket: str, key: str, version_id: str | None, careful: bool) -> ImportedObject:
         with ObjectStream(self._s3, bucket, key, version_id) as stream:
-            opened = self._open(stream)
+            opened = self._open(stream, careful)
             self._create_table(opened.target)
             with self._refusals(stream.stored.url), transaction(self.dialect, self._connection):
                 return self._load(opened)
 
-    def _open(self, stream: ObjectStream) -> _Opened:
-        file = ContainerFile(stream, stream.stored.url)
+    def _open(self, stream: ObjectStream, careful: bool = False) -> _Opened:
+        salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
+        file = salvaged.file if salvaged else ContainerFile(stream, stream.stored.url)
         writer = parse_writer_schema(file.schema, file.source)
         columns = columns_of(self._reader or writer, self.job.columns)
         names = [column.name for column in columns]
@@ -244,7 +206,7 @@ class Importer:
             raise MissingFields(missing, names)
         if any(column.name == self.job.count_by and column.kind == "json" for column in columns):
             raise UnsupportedAvroType(str(self.job.count_by), "it is JSON, by which rows cannot be counted")
-        return _Opened(stream.stored, file, writer, Target(self.job.table, columns, self.job.key_columns))
+        return _Opened(stream.stored, file, salvaged, writer, Target(self.job.table, columns, self.job.key_columns))
 
     def _create_table(self, target: Target) -> None:
         with reading(self._connection):
@@ -257,20 +219,37 @@ class Importer:
     def _load(self, opened: _Opened) -> ImportedObject:
         """In a transaction: claim the object and load it."""
         job, stored, target = self.job, opened.stored, opened.target
-        again = job.mode == "replace"
         claimed = ledger.claim(
-            self.dialect, self._connection, job.table, stored, job.run, job.on_changed_object, again=again
+            self.dialect, self._connection, job.table, stored, job.run, job.on_changed_object, job.mode == "replace"
         )
-        if not claimed:
-            return ImportedObject(stored.url, skipped=True)
+        if claimed != "load":
+            self._progress.finish(0, stored.size_bytes, passed_over=True)
+            return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
         self._check_columns(target)
-        tally = _Tally(target, job.count_by, self._progress)
-        batches = tally.counted(decode(opened.file, opened.writer, self._reader, target.columns))
-        loaded = self.dialect.load(self._connection, target, batches)
-        if loaded != tally.rows:
-            raise RowsLost(stored.url, tally.rows, loaded)
-        ledger.settle(self.dialect, self._connection, job.table, stored, loaded, tally.counts)
-        return ImportedObject(stored.url, loaded, stored.size_bytes, dict(tally.counts))
+        tally = _Tally(opened, job.count_by, self._progress)
+        if opened.salvaged:
+            quarantine = Quarantine(
+                self._s3, job.quarantine_url or "", job.table, stored, opened.writer, job.max_bad_blocks
+            )
+            sound = SoundRowsLoad(self.dialect, self._connection, target, quarantine, tally.add)
+            loaded = sound.run(opened.salvaged, opened.writer, self._reader)
+            left_out, bad_blocks, read = quarantine.rows, len(quarantine.offsets), sound.read
+        else:
+            batches = tally.counted(decode(opened.file, opened.writer, self._reader, target.columns))
+            loaded = self.dialect.load(self._connection, target, batches)
+            left_out, bad_blocks, read = 0, 0, tally.rows
+        if read != loaded + left_out:
+            raise RowsLost(stored.url, read, loaded, left_out)
+        ledger.settle(self.dialect, self._connection, job.table, stored, loaded, tally.counts, left_out, bad_blocks)
+        self._progress.finish(loaded, stored.size_bytes)
+        return ImportedObject(
+            stored.url,
+            loaded,
+            stored.size_bytes,
+            dict(tally.counts),
+            quarantined_rows=left_out,
+            quarantined_blocks=bad_blocks,
+        )
 
     def _check_columns(self, target: Target) -> None:
         available = table_columns(self.dialect, self._connection, target.table)
@@ -281,10 +260,15 @@ class Importer:
 
 @dataclass(frozen=True)
 class _Opened:
-    """An object whose header was read, and where it goes."""
+    """
+    An object whose header was read, and where it goes.
+
+    :param salvaged: the same file, for an import that quarantines what is bad.
+    """
 
     stored: StoredObject
     file: ContainerFile
+    salvaged: SalvagedFile | None
     writer: AvroSchema
     target: Target
 
@@ -292,18 +276,23 @@ class _Opened:
 class _Tally:
     """Counts the rows on their way into the database."""
 
-    def __init__(self, target: Target, count_by: str | None, progress: Progress) -> None:
+    def __init__(self, opened: _Opened, count_by: str | None, progress: Progress) -> None:
         self.rows = 0
         self.counts: Counter[str] = Counter()
-        names = [column.name for column in target.columns]
+        self._file = opened.file
+        names = [column.name for column in opened.target.columns]
         self._position = names.index(count_by) if count_by else None
         self._progress = progress
+        progress.begin()
 
     def counted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         for batch in batches:
             yield batch
-            self.rows += batch.rows
-            if self._position is not None:
-                for value, rows in Counter(batch.columns[self._position]).items():
-                    self.counts["null" if value is None else str(value)] += rows
-            self._progress.add(batch.rows)
+            self.add(batch)
+
+    def add(self, batch: Batch) -> None:
+        self.rows += batch.rows
+        if self._position is not None:
+            for value, rows in Counter(batch.columns[self._position]).items():
+                self.counts["null" if value is None else str(value)] += rows
+        self._progress.advance(batch.rows, self._file.position)

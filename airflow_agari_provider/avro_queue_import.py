@@ -16,6 +16,7 @@ from airflow_agari_provider.avro.objects import ObjectOverwritten, hidden
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.import_job import ImportedObject, reason
+from airflow_agari_provider.quarantine import in_quarantine
 from airflow_agari_provider.queue_depth import DepthUnknown, read_depth
 from airflow_agari_provider.s3_notifications import MalformedNotification, ObjectReference, object_references
 from airflow_agari_provider.sqs_lease import Lease
@@ -117,7 +118,7 @@ class QueueImport:
     def _take(self, lease: Lease, message: Mapping[str, Any]) -> None:
         message_id = message["MessageId"]
         try:
-            references = [one for one in object_references(message["Body"]) if not _passed_over(one)]
+            references = [one for one in object_references(message["Body"]) if not self._passed_over(one)]
         except MalformedNotification as error:
             self._fail(message_id, str(error))
             self._importer.record_failure("", message_id, error)
@@ -138,7 +139,9 @@ class QueueImport:
 
         importer = self._importer
         try:
-            imported = importer.import_object(reference.bucket, reference.key, reference.version_id, reference.etag)
+            imported = importer.import_object(
+                reference.bucket, reference.key, reference.version_id, reference.etag, reference.size or 0
+            )
         except UnimportableObject as error:
             self._fail(message_id, reason(reference.url, error))
             return "refused"
@@ -173,11 +176,12 @@ class QueueImport:
             raise MessageStuck(self.queue_url, message_id, self.failed[message_id])
         self._refused.add(message_id)
 
-
-def _passed_over(reference: ObjectReference) -> bool:
-    """Whether an object is one of those that Spark and Hadoop write beside their output, such as ``_SUCCESS``."""
-    name = reference.key.rpartition("/")[2]
-    passed_over = hidden(name) and not name.endswith(".avro")
-    if passed_over:
-        logger.info("%s is no data, passed over", reference.url)
-    return passed_over
+    def _passed_over(self, reference: ObjectReference) -> bool:
+        """Whether an object is one that Hadoop writes beside its output, such as ``_SUCCESS``, or one of our own."""
+        name = reference.key.rpartition("/")[2]
+        passed_over = (hidden(name) and not name.endswith(".avro")) or in_quarantine(
+            self._importer.job.quarantine_url, reference.bucket, reference.key
+        )
+        if passed_over:
+            logger.info("%s is no data to import, passed over", reference.url)
+        return passed_over

@@ -127,6 +127,15 @@ def test_what_spark_writes_beside_its_data_is_passed_over(share, sqs, queue_url)
     assert read_depth(sqs, queue_url).total == 0
 
 
+def test_what_is_quarantined_is_not_imported_when_it_is_announced(share, notify, sqs, s3, queue_url, count):
+    notify(a=messages(5)[:-1])
+    notify(**{"bad/rows-1": b"quarantined"})
+    job = ImportJob("scored", "run", create_table=True, on_bad_block="quarantine", quarantine_url="s3://agari/bad")
+    figures = run(share(job))
+    assert (figures["objects"], figures["quarantined_rows"], figures["failed_messages"]) == (1, 5, 0)
+    assert read_depth(sqs, queue_url).total == 0
+
+
 def test_two_importers_share_a_queue(notify, sqs, s3, queue_url, connect):
     for number in range(24):
         notify(**{f"part-{number}": messages(20, first=number * 10)})  # each holds half of the next one's keys
@@ -249,10 +258,13 @@ def test_a_broken_connection_to_the_database_is_made_anew(
     assert run(one) == {
         "objects": 2,
         "skipped_objects": 0,
+        "changed_objects": 0,
         "failed_messages": 0,
         "rows": 10,
         "quarantined_rows": 0,
+        "quarantined_blocks": 0,
         "bytes": sum(imported.size_bytes for imported in one.imported),
         "counts": {"1": 10},
+        "complete": True,
     }
     assert len(opened) == 2

@@ -183,11 +183,12 @@ def count_records(s3: Any, bucket: str, key: str) -> int:
 
 
 class FoundObject(NamedTuple):
-    """An object of a listing; the ETag is that of the moment, without quotes."""
+    """An object of a listing; the ETag, without quotes, and the size are those of the moment."""
 
     bucket: str
     key: str
     etag: str
+    size_bytes: int = 0
 
 
 def objects_at(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
@@ -218,7 +219,7 @@ def _at(s3: Any, url: str) -> Iterator[FoundObject]:
 
 
 def _found(bucket: str, entry: dict[str, Any]) -> FoundObject:
-    return FoundObject(bucket, entry["Key"], entry["ETag"].strip('"'))
+    return FoundObject(bucket, entry["Key"], entry["ETag"].strip('"'), entry["Size"])
 
 
 def split_url(url: str) -> tuple[str, str]:

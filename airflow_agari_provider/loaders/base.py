@@ -151,6 +151,19 @@ def transaction(dialect: Dialect, connection: Any) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def savepoint(dialect: Dialect, connection: Any) -> Iterator[None]:
+    """In a transaction: keep what happens inside, or on any exception nothing of it, and go on."""
+    execute(connection, "SAVEPOINT agari_batch")
+    try:
+        yield
+    except BaseException:
+        with suppress(dialect.driver.Error):  # the whole transaction may be gone; the first error tells
+            execute(connection, "ROLLBACK TO SAVEPOINT agari_batch")
+        raise
+    execute(connection, "RELEASE SAVEPOINT agari_batch")
+
+
 def execute(connection: Any, sql: str, parameters: Sequence[Any] | None = None) -> int:
     """Run a statement; number of rows it changed."""
     with closing(connection.cursor()) as cursor:

@@ -37,6 +37,8 @@ FAILURES = "agari_import_failures"
 REASON_LENGTH = 4000  # characters
 
 OnChangedObject = Literal["fail", "replace", "skip"]
+# Load it; it is in the table; or it has changed since, and is passed over as told.
+Claim = Literal["load", "there", "changed"]
 
 # ``id`` is a hash, because a key of S3 (1024 bytes) is too long for a key of a table, and many collations would take
 # two of them for the same. ``modified_at`` is text in one format, to compare by.
@@ -52,6 +54,8 @@ _LEDGER_TABLE = Target(
         Column("size_bytes", None, "long"),
         Column("modified_at", None, "text"),
         Column("loaded_rows", None, "long"),
+        Column("quarantined_rows", None, "long"),
+        Column("quarantined_blocks", None, "long"),
         Column("counts", None, "json"),
         Column("run", None, "text"),
         Column("loaded_at", None, "instant"),
@@ -112,7 +116,7 @@ def claim(
     run: str,
     on_changed_object: OnChangedObject,
     again: bool = False,
-) -> bool:
+) -> Claim:
     """
     In the transaction that loads an object, before its rows: whether to load them.
 
@@ -136,40 +140,59 @@ def claim(
     }
     verb, behind = dialect.insert_if_absent
     if execute(connection, f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}", list(row.values())):
-        return True
+        return "load"
     ((etag, modified_at, loaded_at),) = query(
         connection, _select(dialect, "etag", "modified_at", "loaded_at") + dialect.for_update, (row["id"],)
     )
-    if not again and not _replaces(stored, etag, modified_at, loaded_at, table, on_changed_object):
-        return False
+    if not again and (answer := _compared(stored, etag, modified_at, loaded_at, table, on_changed_object)) != "load":
+        return answer
     changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in row)
     sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
     execute(connection, sql, [*row.values(), row["id"]])
-    return True
+    return "load"
 
 
-def _replaces(
+def _compared(
     stored: StoredObject, etag: str, modified_at: str, loaded_at: Any, table: str, on_changed_object: OnChangedObject
-) -> bool:
+) -> Claim:
     if etag == stored.etag:
         logger.info("%s is in %s since %s", stored.url, table, loaded_at)
-        return False
+        return "there"
     if on_changed_object == "fail":
         raise ObjectChanged(stored.url, table, str(loaded_at))
     if on_changed_object == "skip":
         logger.warning("%s has changed since it was loaded at %s; its new content is skipped", stored.url, loaded_at)
-        return False
+        return "changed"
     if stored.modified_at.astimezone(UTC).isoformat(timespec="seconds") < modified_at:  # SQS keeps no order
         logger.info("%s: a newer version than this one was loaded at %s", stored.url, loaded_at)
-        return False
-    return True
+        return "there"
+    return "load"
 
 
 def settle(
-    dialect: Dialect, connection: Any, table: str, stored: StoredObject, rows: int, counts: Mapping[str, int]
+    dialect: Dialect,
+    connection: Any,
+    table: str,
+    stored: StoredObject,
+    rows: int,
+    counts: Mapping[str, int],
+    quarantined_rows: int = 0,
+    quarantined_blocks: int = 0,
 ) -> None:
-    """In the same transaction, after the rows: how many they were, in all and by ``count_by``."""
-    values = {"loaded_rows": rows, "counts": json.dumps(counts), "loaded_at": _now(dialect)}
+    """
+    In the same transaction, after the rows: how many they were.
+
+    :param rows: in the table; ``counts`` are these by the values of ``count_by``.
+    :param quarantined_rows: and ``quarantined_blocks``: what was left out; the blocks also count where only some of
+        their rows were.
+    """
+    values = {
+        "loaded_rows": rows,
+        "quarantined_rows": quarantined_rows,
+        "quarantined_blocks": quarantined_blocks,
+        "counts": json.dumps(counts),
+        "loaded_at": _now(dialect),
+    }
     changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in values)
     sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
     execute(connection, sql, [*values.values(), _id(table, stored.bucket, stored.key)])

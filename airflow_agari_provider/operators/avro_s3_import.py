@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.avro.objects import objects_at
-from airflow_agari_provider.avro_import import Importer, Progress
+from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import QueueImport
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
-from airflow_agari_provider.import_job import ImportJob, Mode, require_matching, require_one_of, summary
+from airflow_agari_provider.import_job import (
+    ImportJob,
+    Mode,
+    OnBadBlock,
+    log_outcome,
+    require_matching,
+    require_one_of,
+    require_quarantine,
+    summary,
+)
+from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.loaders.base import MissingTable
 from airflow_agari_provider.loaders.dialects import UnknownDatabase
 from airflow_agari_provider.loaders.ledger import OnChangedObject
@@ -50,8 +60,9 @@ class AvroS3ImportOperator(BaseOperator):
     a second importer neither repeats nor loses a row. Objects that cannot be loaded are written down in
     ``agari_import_failures``.
 
-    Returns ``{"objects", "skipped_objects", "failed_messages", "rows", "quarantined_rows", "bytes", "counts"}``: what
-    was loaded now, ``skipped_objects`` being those that were in the table before.
+    Returns what was loaded now: ``{"objects", "skipped_objects", "changed_objects", "failed_messages", "rows",
+    "quarantined_rows", "quarantined_blocks", "bytes", "counts", "complete"}``. ``skipped_objects`` were in the table
+    before, ``changed_objects`` of them with other content; ``complete`` is false where anything was left out.
 
     :param table: as ``table`` or ``schema.table``, upper and lower case as in the database.
     :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite.
@@ -70,6 +81,10 @@ class AvroS3ImportOperator(BaseOperator):
     :param count_by: column by whose values the rows are counted in ``counts``.
     :param on_changed_object: what new content under a key that was loaded means: ``fail``; ``skip`` it; ``replace``,
         with ``upsert``: load it, though rows whose key it no longer has stay.
+    :param on_bad_block: what damaged blocks and rows that the database refuses mean. ``fail``: nothing of their object
+        is loaded; ``quarantine``: they are put below ``quarantine_url``, and the rest is loaded.
+    :param quarantine_url: S3 folder; nothing in it is ever imported.
+    :param max_bad_blocks: of one object that may be bad or hold bad rows; more fail it. None allows any number.
     :param if_no_objects: what an ``s3_url`` without objects means.
     :param reader_schema: Avro schema to resolve the records to, as dict.
     :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
@@ -89,6 +104,8 @@ class AvroS3ImportOperator(BaseOperator):
         "columns",
         "count_by",
         "reader_schema",
+        "quarantine_url",
+        "max_bad_blocks",
         "wait_time_seconds",
         "max_messages",
         "max_seconds",
@@ -112,6 +129,9 @@ class AvroS3ImportOperator(BaseOperator):
         create_table: bool = False,
         count_by: str | None = None,
         on_changed_object: OnChangedObject = "fail",
+        on_bad_block: OnBadBlock = "fail",
+        quarantine_url: str | None = None,
+        max_bad_blocks: int | str | None = 100,
         if_no_objects: IfNoObjects = "fail",
         reader_schema: Mapping[str, Any] | None = None,
         wait_time_seconds: int | str = 20,
@@ -133,6 +153,9 @@ class AvroS3ImportOperator(BaseOperator):
         self.create_table = create_table
         self.count_by = count_by
         self.on_changed_object = on_changed_object
+        self.on_bad_block = on_bad_block
+        self.quarantine_url = quarantine_url
+        self.max_bad_blocks = max_bad_blocks
         self.if_no_objects = if_no_objects
         self.reader_schema = reader_schema
         self.wait_time_seconds = wait_time_seconds
@@ -146,18 +169,14 @@ class AvroS3ImportOperator(BaseOperator):
             raise ValueError('mode="replace" takes s3_url: the messages of a queue do not say when a window is whole')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
         require_matching(mode, replace_where, key_columns, on_changed_object)
+        require_quarantine(on_bad_block, quarantine_url)
 
     def execute(self, context: Context) -> dict[str, Any]:
         ti = context["ti"]
         job = self._job(f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}")
         with no_retry(UnimportableObject, MissingTable, NoUniqueKey, UnknownDatabase):
             figures = self._import_queue(job) if self.queue_url is not None else self._import_urls(job)
-        log = self.log.warning if figures["failed_messages"] else self.log.info
-        log(
-            "%(objects)s objects with %(rows)s rows loaded, %(skipped_objects)s were there before, "
-            "%(failed_messages)s messages failed",
-            figures,
-        )
+        log_outcome(self.table, figures)
         return figures
 
     def _job(self, run: str) -> ImportJob:
@@ -172,6 +191,9 @@ class AvroS3ImportOperator(BaseOperator):
             count_by=self.count_by,
             on_changed_object=self.on_changed_object,
             reader_schema=self.reader_schema,
+            on_bad_block=self.on_bad_block,
+            quarantine_url=self.quarantine_url,
+            max_bad_blocks=None if self.max_bad_blocks is None else int(self.max_bad_blocks),
         )
 
     def _import_urls(self, job: ImportJob) -> dict[str, Any]:
@@ -181,8 +203,11 @@ class AvroS3ImportOperator(BaseOperator):
             raise NoObjects(str(self.s3_url))
         if not found and self.if_no_objects == "skip":
             raise AirflowSkipException(f"There is no object at {self.s3_url}")
-        with closing(Importer(self._connection(), s3, job)) as importer:
-            return summary(importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found))
+        progress = Progress()
+        with closing(Importer(self._connection(), s3, job, progress)) as importer:
+            imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)
+        self.log.info("%s", progress.line())
+        return summary(imported)
 
     def _import_queue(self, job: ImportJob) -> dict[str, Any]:
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
@@ -197,6 +222,7 @@ class AvroS3ImportOperator(BaseOperator):
             float(self.max_seconds) if self.max_seconds else None,
         )
         share.run()
+        self.log.info("%s", progress.line())
         return summary(share.imported, len(share.failed))
 
     def _s3(self) -> Any:

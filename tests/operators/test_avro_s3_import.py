@@ -103,6 +103,17 @@ def test_an_object_that_no_retry_can_import_fails_the_task_for_good(sqlite_targe
         operator(s3_url="s3://agari/bad.avro").execute(CONTEXT)
 
 
+def test_an_import_that_leaves_something_out_cannot_be_mistaken_for_a_full_one(sqlite_target, s3, bucket, caplog):
+    s3.put_object(Bucket=bucket, Key="bad.avro", Body=messages(10)[:-1])
+    task = operator(
+        s3_url="s3://agari/bad.avro", on_bad_block="quarantine", quarantine_url="s3://agari/bad", max_bad_blocks="5"
+    )
+    figures = task.execute(CONTEXT)
+    assert (figures["rows"], figures["quarantined_rows"], figures["complete"]) == (0, 10, False)
+    assert "INCOMPLETE" in caplog.text
+    assert "s3://agari/bad/scored/agari/bad.avro/" in caplog.text
+
+
 def test_a_missing_table_fails_the_task_for_good(sqlite_target, s3, bucket):
     s3.put_object(Bucket=bucket, Key="a.avro", Body=messages(1))
     with pytest.raises(AirflowFailException, match="create_table"):
