@@ -1,0 +1,89 @@
+"""The answers of the charts' API, from the metadata database: what both web servers call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_agari_provider.task_charts.answer import FINISHED, DagTries, answer
+from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts, TryRow
+from airflow_agari_provider.task_charts.tries import WAITING_STATES, Try, tries_of
+from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
+from airflow_agari_provider.views import attempts, overview
+from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
+
+DAY, HOUR = 86400.0, 3600.0
+
+
+def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) -> dict[str, Any]:
+    """``GET api/dags/<dag_id>/tries``."""
+    chosen = attempts.chosen_runs(dag_id, question.run_types, question.run_states)
+    # as many again, to compare with
+    runs = attempts.newest_runs(session, chosen, question.before, 2 * question.runs)
+    shown, earlier = runs[: question.runs][::-1], runs[question.runs :]
+    facts = attempts.task_facts(session, dag_id)
+    rows, tries = _tries(session, dag_id, shown, question, facts, now)
+    _, tries_before = _tries(session, dag_id, earlier, question, facts, now)
+    return answer(
+        DagTries(
+            dag_id,
+            _window(session, dag_id, chosen, shown, question, rows),
+            tries,
+            frozenset(row.task_id for row in rows if row.map_index >= 0),
+            {row.task_id: row.operator for row in rows},
+            facts,
+            attempts.deadlines(session, dag_id, shown),
+            (tries_before, frozenset(run.run_id for run in earlier if run.state in FINISHED))
+            if len(earlier) == question.runs
+            else None,
+        )
+    )
+
+
+def _tries(
+    session: Any, dag_id: str, runs: list[RunRow], question: TriesQuestion, facts: dict[str, TaskFacts], now: float
+) -> tuple[list[TryRow], list[Try]]:
+    """Rows as the database has them, and what became of each try."""
+    run_ids = [run.run_id for run in runs]
+    longest = question.mapped == "longest"
+    rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, longest=longest)
+    paused = frozenset(
+        row.task_id
+        for row in rows
+        if row.requeued or row.state in WAITING_STATES or ((fact := facts.get(row.task_id)) and fact.reschedules)
+    )
+    if not paused:
+        return rows, tries_of(rows, {}, paused, now, longest)
+    if mapped := sorted({row.task_id for row in rows if row.task_id in paused and row.map_index >= 0}):
+        rows = [row for row in rows if row.task_id not in mapped]
+        rows += attempts.tries(session, dag_id, run_ids, mapped, now, by_index=True)
+    pauses = attempts.pauses(session, dag_id, run_ids, sorted(paused))
+    return rows, tries_of(rows, {row[:4]: row for row in pauses}, paused, now, longest)
+
+
+def _window(
+    session: Any, dag_id: str, chosen: Any, runs: list[RunRow], question: TriesQuestion, rows: list[TryRow]
+) -> Window:
+    missing = tries_missing(rows)
+    if missing:
+        missing -= attempts.started_without_times(session, dag_id, sorted({run_id for run_id, _ in missing}))
+    return Window(
+        runs,
+        attempts.count_runs(session, chosen),
+        attempts.count_runs(session, chosen, question.before) if question.before is not None else 0,
+        purged_before(rows, missing, {run.run_id: run.run_after for run in runs}),
+    )
+
+
+def all_dags(session: Any, permitted: set[str], question: OverviewQuestion, now: float) -> dict[str, Any]:
+    """``GET api/overview``."""
+    return {"days": question.days, **overview.overview(session, permitted, _since(question, now))}
+
+
+def all_task_time(session: Any, permitted: set[str], question: OverviewQuestion, now: float) -> dict[str, Any]:
+    """``GET api/overview/task_time``."""
+    return {"days": question.days, **overview.task_time(session, permitted, _since(question, now), now)}
+
+
+def _since(question: OverviewQuestion, now: float) -> float:
+    """To the full hour: so that an answer stays the same, and is not sent again, where nothing happens."""
+    return (now - question.days * DAY) // HOUR * HOUR
