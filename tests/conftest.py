@@ -48,7 +48,7 @@ os.environ.update(
     }
 )
 
-pytest_plugins = ["tests.fix_aws", "tests.fix_databases", "tests.fix_emr", "tests.fix_slack"]
+pytest_plugins = ["tests.fix_aws", "tests.fix_databases", "tests.fix_emr", "tests.fix_slack", "tests.fix_alerts"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
