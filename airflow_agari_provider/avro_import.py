@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
+from airflow_agari_provider.avro.decoders import DecoderChoice
 from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
-from airflow_agari_provider.avro.records import Batch, decode
+from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema, parse_writer_schema
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectsFailed, RowsLost, RowsRefused
@@ -24,7 +25,6 @@ from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
 from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import (
-    MissingColumns,
     MissingTable,
     Target,
     UnstorableValue,
@@ -32,10 +32,11 @@ from airflow_agari_provider.loaders.base import (
     execute,
     quoted_table,
     reading,
-    table_columns,
     transaction,
 )
 from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.loaders.postgres import arrow_refusal
+from airflow_agari_provider.loaders.table_changes import TableChange, add_columns, table_change
 from airflow_agari_provider.quarantine import Quarantine, in_quarantine
 from airflow_agari_provider.salvage import SalvagedFile
 from airflow_agari_provider.sound_rows import SoundRowsLoad
@@ -58,6 +59,7 @@ class Importer:
     def __init__(self, connection: Any, s3: Any, job: ImportJob, progress: Progress | None = None) -> None:
         self.job = job
         self.dialect = dialect_of(connection)
+        self._decoder = DecoderChoice(job.decoder)
         self._connection = connection
         self._s3 = s3
         self._progress = progress or Progress()
@@ -113,9 +115,10 @@ class Importer:
         :raises UnimportableObject: the table is as it was, and trying again would not help.
         """
         found = self._expected(found)
-        for bucket, key, *_ in found[:1]:  # before the transaction: databases like MySQL commit at CREATE TABLE
+        for bucket, key, *_ in found[:1] if self.job.schema_change != "add_columns" else found:
+            # Before the transaction: databases like MySQL commit at a change of a table.
             with self._failures_recorded(bucket, key), ObjectStream(self._s3, bucket, key) as stream:
-                self._create_table(self._open(stream).target)
+                self._prepare_table(self._open(stream))
         return self._tried(lambda careful: self._replace_window(found, careful))
 
     def _expected(self, found: Iterable[FoundObject]) -> list[FoundObject]:
@@ -133,7 +136,8 @@ class Importer:
                 logger.info("%s rows of the window deleted", deleted)
                 for bucket, key, *_ in found:
                     with ObjectStream(self._s3, bucket, key) as stream, self._refusals(stream.stored.url):
-                        imported.append(self._load(self._open(stream, careful)))
+                        opened = self._open(stream, careful)
+                        imported.append(self._load(opened, self._table_change(opened)))
         except UnimportableObject as error:
             if careful or not self._quarantines(error):
                 bucket, key, *_ = found[min(len(imported), len(found) - 1)]
@@ -191,9 +195,9 @@ class Importer:
     def _import(self, bucket: str, key: str, version_id: str | None, careful: bool) -> ImportedObject:
         with ObjectStream(self._s3, bucket, key, version_id) as stream:
             opened = self._open(stream, careful)
-            self._create_table(opened.target)
+            change = self._prepare_table(opened)
             with self._refusals(stream.stored.url), transaction(self.dialect, self._connection):
-                return self._load(opened)
+                return self._load(opened, change)
 
     def _open(self, stream: ObjectStream, careful: bool = False) -> _Opened:
         salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
@@ -216,17 +220,39 @@ class Importer:
         if not there:
             create_table(self.dialect, self._connection, target)
 
-    def _load(self, opened: _Opened) -> ImportedObject:
+    def _prepare_table(self, opened: _Opened) -> TableChange:
+        """Before the transaction: create the table, and see which columns it lacks."""
+        self._create_table(opened.target)
+        with reading(self._connection):
+            change = self._table_change(opened)
+        if change.added and self.dialect.ddl_commits and not self._is_loaded(opened.stored):
+            add_columns(self.dialect, self._connection, change, opened.stored.url)
+            return TableChange(change.target)
+        return change
+
+    def _table_change(self, opened: _Opened) -> TableChange:
+        needed = [*self.job.key_columns, *([self.job.count_by] if self.job.count_by else [])]
+        return table_change(
+            self.dialect, self._connection, opened.target, self.job.schema_change, needed, opened.stored.url
+        )
+
+    def _is_loaded(self, stored: StoredObject) -> bool:
+        with reading(self._connection):
+            return ledger.is_loaded(
+                self.dialect, self._connection, self.job.table, stored.bucket, stored.key, stored.etag
+            )
+
+    def _load(self, opened: _Opened, change: TableChange) -> ImportedObject:
         """In a transaction: claim the object and load it."""
-        job, stored, target = self.job, opened.stored, opened.target
+        job, stored, target = self.job, opened.stored, change.target
         claimed = ledger.claim(
             self.dialect, self._connection, job.table, stored, job.run, job.on_changed_object, job.mode == "replace"
         )
         if claimed != "load":
             self._progress.finish(0, stored.size_bytes, passed_over=True)
             return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
-        self._check_columns(target)
-        tally = _Tally(opened, job.count_by, self._progress)
+        add_columns(self.dialect, self._connection, change, stored.url)
+        tally = _Tally(opened.file, target, job.count_by, self._progress)
         if opened.salvaged:
             quarantine = Quarantine(
                 self._s3, job.quarantine_url or "", job.table, stored, opened.writer, job.max_bad_blocks
@@ -235,8 +261,9 @@ class Importer:
             loaded = sound.run(opened.salvaged, opened.writer, self._reader)
             left_out, bad_blocks, read = quarantine.rows, len(quarantine.offsets), sound.read
         else:
-            batches = tally.counted(decode(opened.file, opened.writer, self._reader, target.columns))
-            loaded = self.dialect.load(self._connection, target, batches)
+            refusal = arrow_refusal(self.dialect, self._connection, target)
+            batches = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
+            loaded = self.dialect.load(self._connection, target, tally.counted(batches))
             left_out, bad_blocks, read = 0, 0, tally.rows
         if read != loaded + left_out:
             raise RowsLost(stored.url, read, loaded, left_out)
@@ -250,12 +277,6 @@ class Importer:
             quarantined_rows=left_out,
             quarantined_blocks=bad_blocks,
         )
-
-    def _check_columns(self, target: Target) -> None:
-        available = table_columns(self.dialect, self._connection, target.table)
-        known = {name.casefold() for name in available}
-        if missing := [column.name for column in target.columns if column.name.casefold() not in known]:
-            raise MissingColumns(target.table, missing, available)
 
 
 @dataclass(frozen=True)
@@ -276,11 +297,11 @@ class _Opened:
 class _Tally:
     """Counts the rows on their way into the database."""
 
-    def __init__(self, opened: _Opened, count_by: str | None, progress: Progress) -> None:
+    def __init__(self, file: ContainerFile, target: Target, count_by: str | None, progress: Progress) -> None:
         self.rows = 0
         self.counts: Counter[str] = Counter()
-        self._file = opened.file
-        names = [column.name for column in opened.target.columns]
+        self._file = file
+        names = [column.name for column in target.columns]
         self._position = names.index(count_by) if count_by else None
         self._progress = progress
         progress.begin()

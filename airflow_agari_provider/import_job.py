@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from airflow_agari_provider.avro.decoders import Decoder
 from airflow_agari_provider.avro.objects import split_url
 from airflow_agari_provider.loaders.ledger import OnChangedObject
+from airflow_agari_provider.loaders.table_changes import SchemaChange
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ class ImportJob:
     :param on_changed_object: what new content under a key that was loaded means. ``replace`` takes ``upsert``: without
         a key nothing tells which rows the old content was.
     :param reader_schema: Avro schema to resolve the records to.
+    :param decoder: ``auto`` takes Arrow where it can be used, else fastavro; ``arrow`` insists on it.
+    :param schema_change: what fields without a column in the table mean: an error; they are not loaded; or the table
+        gets a nullable column for each.
     :param on_bad_block: what damaged blocks and rows that the database refuses mean: nothing of their object is loaded,
         or they are put below ``quarantine_url`` and the rest is loaded.
     :param quarantine_url: S3 folder, not a whole bucket.
@@ -49,12 +54,16 @@ class ImportJob:
     count_by: str | None = None
     on_changed_object: OnChangedObject = "fail"
     reader_schema: Any = None
+    decoder: Decoder = "auto"
+    schema_change: SchemaChange = "fail"
     on_bad_block: OnBadBlock = "fail"
     quarantine_url: str | None = None
     max_bad_blocks: int | None = 100
 
     def __post_init__(self) -> None:
         require_matching(self.mode, self.replace_where, self.key_columns, self.on_changed_object)
+        require_one_of("decoder", self.decoder, get_args(Decoder))
+        require_one_of("schema_change", self.schema_change, get_args(SchemaChange))
         require_quarantine(self.on_bad_block, self.quarantine_url)
 
 

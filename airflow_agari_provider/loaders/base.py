@@ -31,17 +31,22 @@ class MissingColumns(UnimportableObject):
     :param table: the table.
     :param missing: their names.
     :param available: the columns that there are.
+    :param definitions: of the missing ones, in SQL.
     """
 
-    def __init__(self, table: str, missing: Sequence[str], available: Sequence[str]) -> None:
-        super().__init__(table, list(missing), list(available))
+    def __init__(
+        self, table: str, missing: Sequence[str], available: Sequence[str], definitions: Sequence[str]
+    ) -> None:
+        super().__init__(table, list(missing), list(available), list(definitions))
         self.table, self.missing, self.available = table, list(missing), list(available)
+        self.definitions = list(definitions)
 
     def __str__(self) -> str:
         missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
         return (
-            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. "
-            "Add the column to the table, or leave the field out or rename it with columns=."
+            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. Add the column, as "
+            f'schema_change="add_columns" would: {", ".join(self.definitions)}; leave the field out with '
+            'schema_change="ignore"; or rename it with columns=.'
         )
 
 
@@ -99,12 +104,16 @@ class Dialect(Protocol):
     :param insert_if_absent: what stands before and behind ``INTO ... VALUES (...)`` to insert nothing, and count 0,
         where the key is there already.
     :param for_update: what a SELECT ends with to read the newest row and keep it.
+    :param case_matters: whether columns "a" and "A" are two.
+    :param ddl_commits: whether a change of a table commits the transaction it is in.
     """
 
     driver: Any
     placeholder: str
     insert_if_absent: tuple[str, str]
     for_update: str
+    case_matters: bool
+    ddl_commits: bool
 
     def prepare(self, connection: Any) -> None:
         """Make a fresh connection ready: transactions of our own, UTF-8, UTC, no silent cutting."""
@@ -123,6 +132,9 @@ class Dialect(Protocol):
 
     def column_type(self, column: Column, in_key: bool) -> str:
         """:raises UnsupportedAvroType: no type of this database holds every value."""
+
+    def add_column(self, connection: Any, table: str, definition: str) -> None:
+        """Add a column by its quoted definition, unless another importer has done so just now."""
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         """
@@ -227,6 +239,12 @@ def create_table(dialect: Dialect, connection: Any, target: Target) -> None:
         dialect.lock_for_create(connection)
         table = quoted_table(dialect, target.table)
         execute(connection, f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(definitions)})")
+
+
+def add_column(dialect: Dialect, connection: Any, table: str, column: Column) -> None:
+    """Add a nullable column, unless it is there."""
+    definition = f"{quoted(dialect, column.name)} {dialect.column_type(column, False)}"
+    dialect.add_column(connection, quoted_table(dialect, table), definition)
 
 
 def insert_sql(dialect: Dialect, table: str, names: Sequence[str], verb: str = "INSERT") -> str:

@@ -28,6 +28,7 @@ MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL
 KEY_LENGTH = 255  # characters; with four bytes each well below InnoDB's 3072 bytes for a key
 STAGING = "agari_staging"
 POSITION = "agari_position"
+DUPLICATE_COLUMN = 1060  # error number
 
 _TYPES: Mapping[Kind, str] = {
     "null": "LONGTEXT", "boolean": "BOOLEAN", "integer": "INT", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE",
@@ -75,6 +76,8 @@ class MySqlDialect:
     placeholder = "%s"
     insert_if_absent = ("INSERT IGNORE", "")
     for_update = " FOR UPDATE"
+    case_matters = False
+    ddl_commits = True
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -122,6 +125,13 @@ class MySqlDialect:
         if column.kind == "json":
             raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
         return _KEY_TYPES.get(column.kind, _TYPES[column.kind])
+
+    def add_column(self, connection: Any, table: str, definition: str) -> None:
+        try:
+            execute(connection, f"ALTER TABLE {table} ADD COLUMN {definition}")
+        except self.driver.Error as error:
+            if error.args[0] != DUPLICATE_COLUMN:
+                raise
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         convert = _CONVERSIONS.get(column.kind)

@@ -49,6 +49,8 @@ class PostgresDialect:
     placeholder = "%s"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
     for_update = " FOR UPDATE"
+    case_matters = True
+    ddl_commits = False
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -82,6 +84,9 @@ class PostgresDialect:
                 column.name, f"a decimal of {column.precision} digits; numeric ends at {MAX_PRECISION}"
             )
         return f"numeric({column.precision}, {column.scale})"
+
+    def add_column(self, connection: Any, table: str, definition: str) -> None:
+        execute(connection, f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {definition}")
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         """As PostgreSQL's own text form."""

@@ -15,6 +15,7 @@ from airflow_agari_provider.loaders.base import (
     Target,
     UnstorableValue,
     as_json,
+    execute,
     insert_batches,
     insert_sql,
     query,
@@ -41,6 +42,8 @@ class SqliteDialect:
     placeholder = "?"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
     for_update = ""
+    case_matters = False
+    ddl_commits = False
 
     def __init__(self, driver: Any = sqlite3) -> None:
         self.driver = driver
@@ -78,6 +81,13 @@ class SqliteDialect:
         if column.kind == "json" and in_key:
             raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
         return _TYPES.get(column.kind, "TEXT")
+
+    def add_column(self, connection: sqlite3.Connection, table: str, definition: str) -> None:
+        try:
+            execute(connection, f"ALTER TABLE {table} ADD COLUMN {definition}")
+        except sqlite3.OperationalError as error:
+            if "duplicate column name" not in str(error):
+                raise
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         convert = _CONVERSIONS.get(column.kind)
