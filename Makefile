@@ -1,7 +1,7 @@
 # make demo                     the main job: a day of the scoring pipeline on this machine (ARGS="--help" for options)
 # make test                     every test on Airflow 3.3; make test-airflow2: the same on Airflow 2.11
 # make lint                     ruff, ruff format, mypy
-# make bench                    speed and memory figures
+# make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
 # make wheel                    the package, in dist/
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
@@ -14,8 +14,8 @@ VENV   := .venv
 VENV2  := .venv-airflow2
 CORE   := .venv-core
 UV     := $(VENV)/bin/uv
-# MySQL's driver is compiled at its installation, which needs the headers of a client library.
-MYSQL  := $(shell { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
+# MySQL's driver is compiled at its installation, which needs a compiler and the headers of a client library.
+MYSQL  := $(shell command -v cc >/dev/null && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
 DRIVER := $(if $(MYSQL),mysqlclient)
 EXTRAS := local,postgres,arrow,test$(MYSQL)
 INSTALL = $(UV) pip install --quiet --constraint
@@ -27,7 +27,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -53,12 +53,15 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks $(ARGS)
 
+bench-charts: $(VENV)/.installed $(VENV2)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.charts
+
 wheel: $(VENV)/.installed
 	$(UV) build --quiet --out-dir dist
 	@ls dist
 
 clean:
-	rm -rf $(VENV) $(VENV2) $(CORE) .demo dist build
+	rm -rf $(VENV) $(VENV2) $(CORE) .bench .demo dist build
 
 # uv comes from the registry, like everything else.
 $(UV):
