@@ -153,6 +153,17 @@ class ContainerFile:
         raise self.bad(self.position, "a number of more than ten bytes: damaged")
 
 
+def zigzag(number: int) -> bytes:
+    """A number that is not negative as Avro writes it."""
+    number <<= 1
+    data = bytearray()
+    while number > 0x7F:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    data.append(number)
+    return bytes(data)
+
+
 def count_records(stream: Stream, source: str = "the Avro file") -> int:
     """
     Number of records, as the blocks give it: nothing is decompressed or decoded.
