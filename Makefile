@@ -14,6 +14,8 @@ VENV   := .venv
 VENV2  := .venv-airflow2
 CORE   := .venv-core
 UV     := $(VENV)/bin/uv
+# Which browser library the charts are served with; the build hook brings it into the package.
+LOCK   := airflow_agari_provider/views/frontend/package-lock.json
 # MySQL's driver is compiled at its installation, which needs a compiler and the headers of a client library.
 MYSQL  := $(shell command -v cc >/dev/null && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
 DRIVER := $(if $(MYSQL),mysqlclient)
@@ -72,12 +74,12 @@ $(UV):
 	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv || { echo "$$NO_REGISTRY"; rm -rf $(VENV); exit 1; }
 
-$(VENV)/.installed: pyproject.toml hatch_build.py constraints/airflow-3.3.txt | $(UV)
+$(VENV)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-3.3.txt | $(UV)
 	@echo "Installing Airflow 3.3 and this provider into $(VENV) ..."
 	@$(INSTALL) constraints/airflow-3.3.txt --python $(VENV) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
 	@touch $@
 
-$(VENV2)/.installed: pyproject.toml hatch_build.py constraints/airflow-2.11.txt | $(UV)
+$(VENV2)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-2.11.txt | $(UV)
 	@echo "Installing Airflow 2.11 and this provider into $(VENV2) ..."
 	@test -x $(VENV2)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(VENV2)
 	@$(INSTALL) constraints/airflow-2.11.txt --python $(VENV2) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
