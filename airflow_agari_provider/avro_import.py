@@ -20,7 +20,7 @@ from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, Store
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema, parse_writer_schema
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
-from airflow_agari_provider.import_errors import ObjectsFailed, RowsLost, RowsRefused
+from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
 from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
 from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.loaders import ledger
@@ -72,7 +72,13 @@ class Importer:
             self._connection.close()
 
     def import_object(
-        self, bucket: str, key: str, version_id: str | None = None, etag: str | None = None, size_bytes: int = 0
+        self,
+        bucket: str,
+        key: str,
+        version_id: str | None = None,
+        etag: str | None = None,
+        size_bytes: int = 0,
+        wait: bool = True,
     ) -> ImportedObject:
         """
         Import an object in a transaction of its own.
@@ -80,6 +86,8 @@ class Importer:
         :param version_id: the version to read; None reads the current content.
         :param etag: of the content, where it is known: what is in the table already is then not even asked for.
         :param size_bytes: of the content, where it is known; for the progress.
+        :param wait: for another importer that is at work on the same object; it may fail.
+        :raises ObjectBusy: another importer is at work on it, and ``wait`` is not set.
         :raises UnimportableObject: nothing was loaded, and trying again would not help; the reason is written down.
         :raises MissingTable: and ``create_table`` is not set.
         """
@@ -89,21 +97,29 @@ class Importer:
             self._progress.finish(0, size_bytes, passed_over=True)
             return ImportedObject(f"s3://{bucket}/{key}", skipped=True)
         with self._failures_recorded(bucket, key):
-            return self._tried(lambda careful: self._import(bucket, key, version_id, careful))
+            return self._tried(lambda careful: self._import(bucket, key, version_id, careful, wait))
 
     def import_objects(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
         """
         Import objects, each in a transaction of its own; one that cannot be imported does not keep the others back.
 
+        Those that another importer is at work on come last, so that importers share a list among them.
+
         :raises ObjectsFailed: afterwards, if any could not be imported.
         """
-        imported, reasons = [], []
-        for bucket, key, etag, size_bytes in self._expected(found):
+        imported, reasons, busy = [], [], []
+        todo = [(one, False) for one in self._expected(found)]
+        while todo:
+            (one, wait), *todo = todo
             try:
-                imported.append(self.import_object(bucket, key, etag=etag, size_bytes=size_bytes))
+                imported.append(self.import_object(one.bucket, one.key, None, one.etag, one.size_bytes, wait))
+            except ObjectBusy:
+                busy.append((one, True))
             except UnimportableObject as error:
-                reasons.append(reason(f"s3://{bucket}/{key}", error))
+                reasons.append(reason(f"s3://{one.bucket}/{one.key}", error))
                 logger.error("Not imported: %s", reasons[-1])
+            if not todo:  # of what others were at work on, the outcome is known when they are done
+                todo, busy = busy, []
         if reasons:
             raise ObjectsFailed(reasons, len(imported))
         return imported
@@ -192,12 +208,24 @@ class Importer:
     def _quarantines(self, error: UnimportableObject) -> bool:
         return self.job.on_bad_block == "quarantine" and isinstance(error, BadAvro | UnstorableValue | RowsRefused)
 
-    def _import(self, bucket: str, key: str, version_id: str | None, careful: bool) -> ImportedObject:
+    def _import(self, bucket: str, key: str, version_id: str | None, careful: bool, wait: bool) -> ImportedObject:
         with ObjectStream(self._s3, bucket, key, version_id) as stream:
             opened = self._open(stream, careful)
             change = self._prepare_table(opened)
-            with self._refusals(stream.stored.url), transaction(self.dialect, self._connection):
+            with self._refusals(stream.stored.url), self._transaction_alone(stream.stored.url, wait):
                 return self._load(opened, change)
+
+    @contextmanager
+    def _transaction_alone(self, url: str, wait: bool) -> Iterator[None]:
+        lock = f"{self.job.table} {url}"
+        try:
+            with transaction(self.dialect, self._connection):
+                if not self.dialect.try_lock(self._connection, lock) and not wait:
+                    raise ObjectBusy(url)
+                yield
+        finally:
+            with suppress(self.dialect.driver.Error):  # a broken connection has no locks
+                self.dialect.unlock(self._connection, lock)
 
     def _open(self, stream: ObjectStream, careful: bool = False) -> _Opened:
         salvaged = SalvagedFile(stream, stream.stored.url) if careful else None

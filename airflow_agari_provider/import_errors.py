@@ -48,6 +48,21 @@ class RowsLost(AgariError):
         )
 
 
+class ObjectBusy(AgariError):
+    """
+    An object that another importer is at work on.
+
+    :param url: its S3 URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"Another importer is at work on {self.url}. Import others meanwhile, or wait for it."
+
+
 class ObjectsFailed(UnimportableObject):
     """
     Objects that could not be imported, where the others were.

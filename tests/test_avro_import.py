@@ -13,7 +13,7 @@ from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroTy
 from airflow_agari_provider.avro.objects import FoundObject, MissingObject, objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
-from airflow_agari_provider.import_errors import ObjectsFailed, RowsLost, RowsRefused
+from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, query
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
@@ -108,6 +108,21 @@ def test_importers_at_once_load_every_object_once(importer, put, rows, mode):
     with ThreadPoolExecutor(3) as pool:
         assert sum(pool.map(load, importers)) == 6
     assert rows("SELECT COUNT(*) FROM scored") == [700 if mode else 1200]
+
+
+@pytest.mark.parametrize("connect", ["psycopg", "psycopg2", "mysqlclient"], indirect=True)
+def test_importers_of_the_same_list_do_not_wait_for_each_other(importer, put, s3):
+    """... but take the objects that nobody is at work on, and come back for the others."""
+    for number in range(3):
+        put(f"{number}.avro", messages(10, first=number * 10))
+    first, second = importer(), importer()
+    found = objects_at(s3, "s3://agari/")
+    with first._transaction_alone("s3://agari/0.avro", wait=False):
+        with pytest.raises(ObjectBusy, match=r"s3://agari/0\.avro"):
+            second.import_object("agari", "0.avro", wait=False)
+        imported = second.import_objects(found)
+    assert [one.url[-6:] for one in imported] == ["1.avro", "2.avro", "0.avro"]
+    assert first.import_object("agari", "0.avro", wait=False).skipped
 
 
 def test_a_damaged_object_leaves_nothing_and_its_reason(importer, put, rows, connect):

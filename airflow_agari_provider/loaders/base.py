@@ -124,6 +124,17 @@ class Dialect(Protocol):
     def lock_for_create(self, connection: Any) -> None:
         """In a transaction: wait until nobody else creates a table through us."""
 
+    def try_lock(self, connection: Any, name: str) -> bool:
+        """
+        In a transaction: take the lock of that name, unless another importer has it, or go without.
+
+        Where importers take turns anyway there is no such lock, and nobody has it. It is given up by :meth:`unlock`,
+        or with the transaction or the connection.
+        """
+
+    def unlock(self, connection: Any, name: str) -> None:
+        """After the transaction: give a lock up, if it was taken."""
+
     def quote(self, name: str) -> str:
         """The identifier in SQL."""
 

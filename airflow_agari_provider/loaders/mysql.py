@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from math import isfinite
 from typing import Any
 
@@ -101,6 +102,12 @@ class MySqlDialect:
     def lock_for_create(self, connection: Any) -> None:
         """Nothing: the server has a lock of its own for this."""
 
+    def try_lock(self, connection: Any, name: str) -> bool:
+        return query(connection, "SELECT GET_LOCK(%s, 0)", (_lock_name(name),)) == [(1,)]
+
+    def unlock(self, connection: Any, name: str) -> None:
+        query(connection, "SELECT RELEASE_LOCK(%s)", (_lock_name(name),))
+
     def quote(self, name: str) -> str:
         return "`" + name.replace("`", "``") + "`"
 
@@ -187,6 +194,10 @@ class MySqlDialect:
         if number in _CONFLICTS:
             return "conflict"
         return "passing" if number in _PASSING or isinstance(error, self.driver.InterfaceError) else "target"
+
+
+def _lock_name(name: str) -> str:
+    return f"agari:{sha256(name.encode()).hexdigest()[:48]}"  # 64 characters are the limit
 
 
 def _schema_and_name(table: str) -> tuple[str | None, str]:

@@ -68,6 +68,12 @@ class SqliteDialect:
     def lock_for_create(self, connection: sqlite3.Connection) -> None:
         """Nothing: BEGIN IMMEDIATE excludes every other writer."""
 
+    def try_lock(self, connection: sqlite3.Connection, name: str) -> bool:
+        return True
+
+    def unlock(self, connection: sqlite3.Connection, name: str) -> None:
+        """Nothing: BEGIN IMMEDIATE excludes every other writer."""
+
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
 

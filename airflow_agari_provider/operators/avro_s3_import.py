@@ -96,6 +96,7 @@ class AvroS3ImportOperator(BaseOperator):
     :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
     :param max_messages: end after so many messages.
     :param max_seconds: begin no message after so many seconds.
+    :param max_objects: begin no message once so many objects are loaded.
     :param aws_conn_id: Airflow connection of AWS.
     :param region_name: region of bucket and queue, if the connection does not say it.
     """
@@ -115,6 +116,7 @@ class AvroS3ImportOperator(BaseOperator):
         "wait_time_seconds",
         "max_messages",
         "max_seconds",
+        "max_objects",
         "aws_conn_id",
         "region_name",
     )
@@ -145,6 +147,7 @@ class AvroS3ImportOperator(BaseOperator):
         wait_time_seconds: int | str = 20,
         max_messages: int | str | None = None,
         max_seconds: float | str | None = None,
+        max_objects: int | str | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         **kwargs: Any,
@@ -171,6 +174,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.wait_time_seconds = wait_time_seconds
         self.max_messages = max_messages
         self.max_seconds = max_seconds
+        self.max_objects = max_objects
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         if (s3_url is None) == (queue_url is None):
@@ -234,6 +238,7 @@ class AvroS3ImportOperator(BaseOperator):
             int(self.wait_time_seconds),
             int(self.max_messages) if self.max_messages else None,
             float(self.max_seconds) if self.max_seconds else None,
+            int(self.max_objects) if self.max_objects else None,
         )
         share.run()
         self.log.info("%s", progress.line())
