@@ -7,6 +7,7 @@ import statistics
 from typing import Any
 
 from tests.benchmarks.charts_database import dag_ids
+from tests.views.frontend.charts_server import until
 
 CHROMIUM = "/usr/bin/chromium"
 ROUNDS = 5
@@ -31,7 +32,7 @@ def page_figures(url: str) -> dict[str, Any]:
             loaded: list[Any] = []
             page.on("response", loaded.append)
             page.goto(f"{url}/agari/charts?dag_id={dag_ids()[3]}&runs=1000")
-            page.wait_for_function("performance.getEntriesByName('agari-draw').length > 0", timeout=120_000)
+            until(page, "performance.getEntriesByName('agari-draw').length > 0", timeout=120)
             if number == 0:
                 sizes = {one.url: len(gzip.compress(one.body())) for one in loaded if "/api/" not in one.url}
             draws.append(page.evaluate("performance.getEntriesByName('agari-draw')[0].duration"))
@@ -46,12 +47,12 @@ def page_figures(url: str) -> dict[str, Any]:
 
 
 def _zoom(page: Any) -> list[float]:
-    """Durations of a few turns of the wheel over the first chart."""
+    """Durations of a few turns of the wheel over the first chart, with Ctrl: without, the wheel scrolls the page."""
     box = page.locator("canvas").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.keyboard.down("Control")
     for step in range(ZOOM_STEPS):
         page.mouse.wheel(0, -240)
-        page.wait_for_function(
-            "count => performance.getEntriesByName('agari-zoom').length > count", arg=step, timeout=60_000
-        )
+        until(page, f"performance.getEntriesByName('agari-zoom').length > {step}", timeout=60)
+    page.keyboard.up("Control")
     return page.evaluate("performance.getEntriesByName('agari-zoom').map(entry => entry.duration)")
