@@ -10,7 +10,7 @@ from math import log
 from statistics import fmean, median
 from typing import Any
 
-from airflow_agari_provider.task_charts.figures import Figures, figures_of, task_figures
+from airflow_agari_provider.task_charts.figures import Figures, Tally, figures_of, tally_of, trend_of
 from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts
 from airflow_agari_provider.task_charts.shifts import Measure, Shift, find_shifts
 from airflow_agari_provider.task_charts.tries import OUTCOMES, Try
@@ -28,7 +28,7 @@ class DagTries:
     What an answer is made of.
 
     :param deadlines: number of a run: its deadline, and whether it missed one.
-    :param before: the tries of as many runs before the window, and the ids of those that have finished.
+    :param before: figures of as many runs before the window.
     """
 
     dag_id: str
@@ -38,7 +38,7 @@ class DagTries:
     operators: Mapping[str, str | None]
     facts: Mapping[str, TaskFacts]
     deadlines: Mapping[int, tuple[float | None, bool]]
-    before: tuple[Sequence[Try], frozenset[str]] | None
+    before: Figures | None
 
 
 def answer(found: DagTries) -> dict[str, Any]:
@@ -46,6 +46,7 @@ def answer(found: DagTries) -> dict[str, Any]:
     runs = found.window.runs
     by_task = _by_task(found.tries)
     tasks = _usual_order(by_task, runs)
+    tallies = [tally_of(by_task[task]) for task in tasks]
     finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
     return {
         "dag_id": found.dag_id,
@@ -60,12 +61,18 @@ def answer(found: DagTries) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "tries": _tries(found.tries, runs, tasks),
         "figures": {
-            **_figures(figures_of(found.tries, finished)),
-            "before": _figures(figures_of(*found.before)) if found.before else None,
+            **_figures(figures_of(tallies, finished)),
+            "before": _figures(found.before) if found.before else None,
         },
-        "task_figures": [_task_figures(index, by_task[task], runs, finished) for index, task in enumerate(tasks)],
+        "task_figures": [_task_figures(index, tally, runs, finished) for index, tally in enumerate(tallies)],
         "shifts": [shift for index, task in enumerate(tasks) for shift in _shifts(index, task, by_task[task], runs)],
     }
+
+
+def figures_before(tries: Iterable[Try], runs: Iterable[RunRow]) -> Figures:
+    """Figures alone, of other runs."""
+    finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
+    return figures_of([tally_of(of_task) for of_task in _by_task(tries).values()], finished)
 
 
 def _by_task(tries: Iterable[Try]) -> dict[str, list[Try]]:
@@ -152,19 +159,19 @@ def _figures(figures: Figures) -> dict[str, float | None]:
     }
 
 
-def _task_figures(index: int, tries: Sequence[Try], runs: Sequence[RunRow], finished: frozenset[str]) -> dict[str, Any]:
-    usual_runs = [run.run_id for run in runs if run.run_type != BACKFILL]
-    found = task_figures(tries, usual_runs, finished)
-    sums = _figures(found.figures)
+def _task_figures(index: int, tally: Tally, runs: Sequence[RunRow], finished: frozenset[str]) -> dict[str, Any]:
+    usual_runs = [run.run_id for run in runs if run.run_type != BACKFILL and run.run_id in finished]
+    sums = _figures(figures_of([tally], finished))
     del sums["retry_rate"]
+    trend = trend_of(tally, usual_runs)
     return {
         "task": index,
-        "tries": found.tries,
-        "runs": found.runs,
-        "retried_runs": found.retried_runs,
+        "tries": tally.tries,
+        "runs": len(tally.seconds),
+        "retried_runs": len(tally.retried),
         "p50_seconds": sums.pop("median_seconds"),
         **sums,
-        "trend_percent": None if found.trend is None else round(found.trend, 1),
+        "trend_percent": None if trend is None else round(trend, 1),
     }
 
 

@@ -4,22 +4,45 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
-from airflow_agari_provider.task_charts.tries import UNFINISHED, Try
+from airflow_agari_provider.task_charts.tries import FAILED, UNFINISHED, Try
 
 FEWEST_FOR_A_TREND = 12  # runs
+# What was skipped or removed says nothing of a task's duration or its retries.
+NOT_COUNTED = frozenset({"skipped", "removed"})
+
+
+@dataclass
+class Tally:
+    """
+    Sums over the tries of one task.
+
+    :param total: seconds that tries ran, whatever became of them.
+    :param lost: seconds of these in tries that failed.
+    :param seconds: run: seconds of all tries in it.
+    :param unfinished: runs in which a try still goes on.
+    :param retried: runs in which a try failed that Airflow was to repeat by itself, and another followed.
+    """
+
+    tries: int = 0
+    total: float = 0.0
+    lost: float = 0.0
+    idle: float = 0.0
+    queued: float = 0.0
+    deferred: float = 0.0
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    unfinished: set[str] = field(default_factory=set)
+    retried: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Figures:
     """
-    Sums and percentiles over runs.
+    Sums and percentiles over runs: see ``Tally`` for the sums.
 
-    :param total: seconds that tries ran, whatever became of them.
-    :param lost: seconds of these in tries that failed.
-    :param retry_rate: tasks that Airflow tried again by itself, of those that started; None if none did.
+    :param retry_rate: tasks that Airflow tried again, of those that started in a run; None if none did.
     :param usual: median of the seconds per finished run, retries included; None if none has finished.
     """
 
@@ -33,15 +56,28 @@ class Figures:
     p95: float | None
 
 
-@dataclass(frozen=True)
-class TaskFigures:
-    """The same of one task. :param trend: newer half of the runs against the older half, in percent."""
-
-    tries: int
-    runs: int
-    retried_runs: int
-    figures: Figures
-    trend: float | None
+def tally_of(tries: Iterable[Try]) -> Tally:
+    """:param tries: of one task; those of a run in the order of their numbers."""
+    tally = Tally()
+    repeatable: dict[str, int] = {}
+    for run_id, _, number, outcome, _, _, run, idle, queued, deferred, _, _, _, again in tries:
+        if outcome in NOT_COUNTED:
+            continue
+        tally.tries += 1
+        tally.total += run
+        tally.seconds[run_id] += run
+        tally.idle += idle or 0.0
+        tally.queued += queued or 0.0
+        tally.deferred += deferred or 0.0
+        if outcome in FAILED:
+            tally.lost += run
+        elif outcome in UNFINISHED:
+            tally.unfinished.add(run_id)
+        if number > repeatable.get(run_id, number):
+            tally.retried.add(run_id)
+        if again:
+            repeatable.setdefault(run_id, number)
+    return tally
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
@@ -55,69 +91,38 @@ def percentile(values: Iterable[float], share: float) -> float | None:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
-def figures_of(tries: Sequence[Try], finished: Collection[str]) -> Figures:
-    """:param finished: ids of the runs that have ended; only these tell what is usual."""
-    places = {(one.run_id, one.task_id) for one in counted(tries)}
-    seconds = [value for run_id, value in per_run(tries).items() if run_id in finished]
-    return Figures(
-        total=sum(one.run for one in tries),
-        lost=sum(one.run for one in tries if one.failed),
-        idle=sum(one.idle or 0.0 for one in tries),
-        queued=sum(one.queued or 0.0 for one in tries),
-        deferred=sum(one.deferred or 0.0 for one in tries),
-        retry_rate=len(retried(tries)) / len(places) if places else None,
-        usual=percentile(seconds, 0.5),
-        p95=percentile(seconds, 0.95),
-    )
-
-
-def task_figures(tries: Sequence[Try], runs: Sequence[str], finished: Collection[str]) -> TaskFigures:
+def figures_of(tallies: Collection[Tally], finished: Collection[str]) -> Figures:
     """
-    Figures of one task.
+    Figures of one or several tasks together.
 
-    :param tries: of this task only.
-    :param runs: ids of runs that count for the trend, the oldest first.
+    :param finished: ids of the runs that have ended; only these tell what is usual.
     """
-    runs_started = {one.run_id for one in counted(tries)}
-    return TaskFigures(
-        tries=sum(one.outcome not in ("skipped", "removed") for one in tries),
-        runs=len(runs_started),
-        retried_runs=len(retried(tries)),
-        figures=figures_of(tries, finished),
-        trend=_trend(per_run(tries), [run_id for run_id in runs if run_id in finished]),
-    )
-
-
-def counted(tries: Iterable[Try]) -> list[Try]:
-    """Without what was skipped or removed: that says nothing of a task's duration or its retries."""
-    return [one for one in tries if one.outcome not in ("skipped", "removed")]
-
-
-def per_run(tries: Iterable[Try]) -> dict[str, float]:
-    """Run: seconds that tries ran in it, for the runs in which none still does."""
     seconds: dict[str, float] = defaultdict(float)
-    unfinished = set()
-    for one in counted(tries):
-        seconds[one.run_id] += one.run
-        if one.outcome in UNFINISHED:
-            unfinished.add(one.run_id)
-    return {run_id: value for run_id, value in seconds.items() if run_id not in unfinished}
+    for tally in tallies:
+        for run_id, value in tally.seconds.items():
+            seconds[run_id] += value
+    unfinished = {run_id for tally in tallies for run_id in tally.unfinished}
+    usual = [value for run_id, value in seconds.items() if run_id in finished and run_id not in unfinished]
+    started = sum(len(tally.seconds) for tally in tallies)
+    return Figures(
+        total=sum(tally.total for tally in tallies),
+        lost=sum(tally.lost for tally in tallies),
+        idle=sum(tally.idle for tally in tallies),
+        queued=sum(tally.queued for tally in tallies),
+        deferred=sum(tally.deferred for tally in tallies),
+        retry_rate=sum(len(tally.retried) for tally in tallies) / started if started else None,
+        usual=percentile(usual, 0.5),
+        p95=percentile(usual, 0.95),
+    )
 
 
-def retried(tries: Iterable[Try]) -> set[tuple[str, str]]:
-    """(run, task) where a try failed that Airflow was to repeat by itself, and another followed."""
-    newest: dict[tuple[str, str], int] = defaultdict(int)
-    first: dict[tuple[str, str], int] = {}
-    for one in tries:
-        place = one.run_id, one.task_id
-        newest[place] = max(newest[place], one.try_number)
-        if one.again:
-            first[place] = min(first.get(place, one.try_number), one.try_number)
-    return {place for place, number in first.items() if newest[place] > number}
+def trend_of(tally: Tally, runs: Sequence[str]) -> float | None:
+    """
+    By how many percent the newer half of the runs took longer than the older half; None of too few.
 
-
-def _trend(seconds: dict[str, float], runs: Sequence[str]) -> float | None:
-    values = [seconds[run_id] for run_id in runs if run_id in seconds]
+    :param runs: ids of the runs that count, the oldest first.
+    """
+    values = [tally.seconds[run_id] for run_id in runs if run_id in tally.seconds and run_id not in tally.unfinished]
     if len(values) < FEWEST_FOR_A_TREND:
         return None
     older, newer = values[: len(values) // 2], values[len(values) // 2 :]

@@ -83,3 +83,4 @@ class TaskFacts(NamedTuple):
 
     sla: float | None
     reschedules: bool
+    mapped: bool

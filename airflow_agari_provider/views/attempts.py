@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -103,52 +104,86 @@ def tries(
     """
     Every try that started in these runs, of these tasks (all, if none is named).
 
-    :param by_index: a row for every mapped index, instead of one for all that are in the same state.
+    :param by_index: a row for every mapped index, instead of one for all that are in the same state: half the time
+        where nothing is mapped, and many times as much where a task is.
     :param longest: with the duration of the longest index.
     """
     if not run_ids:
         return []
-    database = dialect(session)
-    rows = []
-    for table, old in ((HISTORY, True), (INSTANCE, False)):
-        where = [table.c.dag_id == dag_id, table.c.run_id.in_(run_ids), table.c.start_date.is_not(None)]
-        if task_ids:
-            where.append(table.c.task_id.in_(task_ids))
-        elif old and not HISTORY_BY_RUN:
-            where.append(table.c.task_id.in_(_task_ids(session, dag_id, run_ids)))
-        if not old:
-            where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history()]
-        keys = [table.c.run_id, table.c.task_id, table.c.try_number, table.c.state]
-        keys += [table.c.map_index] if by_index else []
-        query = sa.select(*_measures(table, old, now, database, longest)).where(*where)
-        rows += [TryRow(*row) for row in session.execute(query.group_by(*(unindexed(key, database) for key in keys)))]
+    values = {"dag_id": dag_id, "run_ids": run_ids, "now": now}
+    rows: list[TryRow] = []
+    for old in (True, False):
+        named = task_ids
+        if old and not HISTORY_BY_RUN and not named:
+            named = _task_ids(session, dag_id, run_ids)
+        statement = _tries(dialect(session), old, bool(named), by_index, longest)
+        chosen = {**values, "task_ids": named} if named else values
+        rows += map(TryRow._make, session.execute(statement, chosen).all())
     return rows
 
 
-def _measures(table: Any, old: bool, now: float, database: str, longest: bool) -> list[Any]:
-    """Columns of a ``TryRow``."""
-    queued = table.c.queued_dttm
-    scheduled = sa.func.coalesce(table.c.scheduled_dttm, queued) if "scheduled_dttm" in table.c else queued
-    start, end = epoch(table.c.start_date, database), epoch(table.c.end_date, database)
-    until = sa.func.coalesce(end, now)
+@cache
+def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bool) -> Any:
+    """Either half of ``tries``; made once, as SQLAlchemy takes longer to put it together than SQLite to answer it."""
+    table = HISTORY if old else INSTANCE
+    where = [
+        table.c.dag_id == sa.bindparam("dag_id"),
+        table.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
+        table.c.start_date.is_not(None),
+    ]
+    if of_tasks:
+        where.append(table.c.task_id.in_(sa.bindparam("task_ids", expanding=True)))
+    if not old:
+        where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history()]
+    if by_index:
+        return sa.select(*_measures(table, old, database)).where(*where)
+    query = sa.select(*_sums(table, old, database, longest)).where(*where)
+    keys = [table.c.run_id, table.c.task_id, table.c.try_number, table.c.state]
+    return query.group_by(*(unindexed(key, database) for key in keys))
+
+
+def _measures(table: Any, old: bool, database: str) -> list[Any]:
+    """Columns of a ``TryRow``, of one index."""
+    started, ended = epoch(table.c.start_date, database), epoch(table.c.end_date, database)
     return [
         table.c.run_id,
         table.c.task_id,
         table.c.try_number,
         table.c.state,
         sa.literal_column("1" if old else "0"),
+        table.c.map_index,
+        sa.literal_column("1"),
+        epoch(sa.func.coalesce(*_queueing(table), table.c.start_date), database),
+        started,
+        sa.func.coalesce(ended, sa.bindparam("now", type_=sa.Float)),
+        started,
+        ended,
+        sa.null(),
+        table.c.max_tries,
+        sa.case(*((column > table.c.start_date, 1) for column in _queueing(table)), else_=0),
+        table.c.operator,
+    ]
+
+
+def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
+    """The same of indexes that are in one state."""
+    one = _measures(table, old, database)
+    until, start = one[9], one[8]
+    return [
+        *one[:5],
         sa.func.max(table.c.map_index),
         sa.func.count(),
-        sa.func.sum(epoch(sa.func.coalesce(scheduled, table.c.start_date), database)),
-        sa.func.sum(start),
-        sa.func.sum(until),
+        *(sa.func.sum(column) for column in one[7:10]),
         epoch(sa.func.min(table.c.start_date), database),
         epoch(sa.func.max(table.c.end_date), database),
         sa.func.max(until - start) if longest else sa.null(),
-        sa.func.max(table.c.max_tries),
-        sa.func.max(sa.case((scheduled > table.c.start_date, 1), (queued > table.c.start_date, 1), else_=0)),
-        sa.func.max(table.c.operator),
+        *(sa.func.max(column) for column in one[13:]),
     ]
+
+
+def _queueing(table: Any) -> list[Any]:
+    """Columns with when a try was to start, the earliest first; 2.11 has but one."""
+    return [table.c[name] for name in ("scheduled_dttm", "queued_dttm") if name in table.c]
 
 
 def _in_history() -> Any:
@@ -258,4 +293,5 @@ def _task_fact(task: Any) -> tuple[str, TaskFacts]:
     sla = task.get("sla")
     sla = sla.get("__var") if isinstance(sla, dict) else sla
     reschedules = task.get("reschedule") is True or task.get("partial_kwargs", {}).get("mode") == "reschedule"
-    return str(task["task_id"]), TaskFacts(sla if isinstance(sla, int | float) else None, reschedules)
+    mapped = bool(task.get("_is_mapped"))
+    return str(task["task_id"]), TaskFacts(sla if isinstance(sla, int | float) else None, reschedules, mapped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_agari_provider.task_charts.answer import FINISHED, DagTries, answer
+from airflow_agari_provider.task_charts.answer import DagTries, answer, figures_before
 from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts, TryRow
 from airflow_agari_provider.task_charts.tries import WAITING_STATES, Try, tries_of
 from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
@@ -22,7 +22,9 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
     shown, earlier = runs[: question.runs][::-1], runs[question.runs :]
     facts = attempts.task_facts(session, dag_id)
     rows, tries = _tries(session, dag_id, shown, question, facts, now)
-    _, tries_before = _tries(session, dag_id, earlier, question, facts, now)
+    before = None
+    if question.compare and len(earlier) == question.runs:
+        before = figures_before(_tries(session, dag_id, earlier, question, facts, now)[1], earlier)
     return answer(
         DagTries(
             dag_id,
@@ -32,9 +34,7 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
             {row.task_id: row.operator for row in rows},
             facts,
             attempts.deadlines(session, dag_id, shown),
-            (tries_before, frozenset(run.run_id for run in earlier if run.state in FINISHED))
-            if len(earlier) == question.runs
-            else None,
+            before,
         )
     )
 
@@ -45,19 +45,20 @@ def _tries(
     """Rows as the database has them, and what became of each try."""
     run_ids = [run.run_id for run in runs]
     longest = question.mapped == "longest"
-    rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, longest=longest)
-    paused = frozenset(
-        row.task_id
-        for row in rows
-        if row.requeued or row.state in WAITING_STATES or ((fact := facts.get(row.task_id)) and fact.reschedules)
-    )
+    by_index = bool(facts) and not any(fact.mapped for fact in facts.values())
+    rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, by_index=by_index, longest=longest)
+    known = {row.task_id for row in rows}
+    paused = {row.task_id for row in rows if row.requeued or row.state in WAITING_STATES}
+    paused |= {task_id for task_id in known if task_id in facts and facts[task_id].reschedules}
     if not paused:
-        return rows, tries_of(rows, {}, paused, now, longest)
-    if mapped := sorted({row.task_id for row in rows if row.task_id in paused and row.map_index >= 0}):
+        return rows, tries_of(rows, now, longest=longest, single=known if by_index else ())
+    mapped = sorted({row.task_id for row in rows if row.task_id in paused and row.map_index >= 0})
+    if mapped and not by_index:
         rows = [row for row in rows if row.task_id not in mapped]
         rows += attempts.tries(session, dag_id, run_ids, mapped, now, by_index=True)
-    pauses = attempts.pauses(session, dag_id, run_ids, sorted(paused))
-    return rows, tries_of(rows, {row[:4]: row for row in pauses}, paused, now, longest)
+    pauses = {row[:4]: row for row in attempts.pauses(session, dag_id, run_ids, sorted(paused))}
+    single = known if by_index else mapped
+    return rows, tries_of(rows, now, longest=longest, single=single, paused=paused, pauses=pauses)
 
 
 def _window(

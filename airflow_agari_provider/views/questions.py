@@ -9,6 +9,7 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError
 
 MOST_RUNS = 1000  # in one answer
+COMPARED_UNASKED = 200  # runs
 MOST_VALUES = 500  # of one parameter that may be repeated
 MAPPED = ("sum", "longest")
 
@@ -30,6 +31,7 @@ class TriesQuestion:
     :param before: epoch seconds; only runs that were due earlier.
     :param task_ids: all tasks if empty; so too the types and the states of runs.
     :param mapped: ``sum`` of all indexes of a mapped task, or the ``longest``.
+    :param compare: with the figures of as many runs before these.
     """
 
     runs: int
@@ -38,6 +40,7 @@ class TriesQuestion:
     run_types: tuple[str, ...]
     run_states: tuple[str, ...]
     mapped: str
+    compare: bool
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,14 @@ TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
         "default": "sum",
         "description": "Of a mapped task, the time of all indexes together, or of the longest.",
     },
+    "compare": {
+        "type": "string",
+        "enum": ["true", "false"],
+        "description": (
+            "Whether to add the figures of as many runs before these, which takes as long again; "
+            f"by default up to {COMPARED_UNASKED} runs."
+        ),
+    },
 }
 OVERVIEW_PARAMETERS: dict[str, dict[str, Any]] = {
     "days": {"type": "integer", "minimum": 1, "maximum": 366, "default": 30, "description": "Days back from now."}
@@ -82,7 +93,13 @@ def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
     """:param arguments: name and value of each parameter. :raises BadQuestion: a value that is not allowed."""
     values = _parsed(arguments, TRIES_PARAMETERS)
     return TriesQuestion(
-        values["runs"], values["before"], values["task_id"], values["run_type"], values["run_state"], values["mapped"]
+        values["runs"],
+        values["before"],
+        values["task_id"],
+        values["run_type"],
+        values["run_state"],
+        values["mapped"],
+        values["compare"] == "true" if values["compare"] else values["runs"] <= COMPARED_UNASKED,
     )
 
 
