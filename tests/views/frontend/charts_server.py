@@ -90,7 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path and path.startswith("api/"):
             self._answer(path, parse_qs(address.query))
         else:
-            self._send(self.charts.pages.get(address.path, "<title>Airflow</title>").encode(), ".html")
+            page = self.charts.pages.get(address.path, "<title>Airflow</title>")
+            self._send(page.encode(), ".js" if address.path.endswith(".js") else ".html")
 
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         answer = self.charts.answers[path]
