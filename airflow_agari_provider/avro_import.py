@@ -34,7 +34,7 @@ from airflow_agari_provider.loaders.base import (
     reading,
     transaction,
 )
-from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.loaders.dialects import any_dialect_of
 from airflow_agari_provider.loaders.postgres import arrow_refusal
 from airflow_agari_provider.loaders.table_changes import TableChange, add_columns, table_change
 from airflow_agari_provider.quarantine import Quarantine, in_quarantine
@@ -53,12 +53,21 @@ class Importer:
 
     :param connection: DB-API connection; the importer's own from now on.
     :param s3: boto3 client of S3.
-    :raises UnknownDatabase: a database without a loader here.
+    :param placeholder: of a value in the SQL of the connection's driver, where that is not known here.
+    :raises UnknownDatabase: no connection of a DB-API driver.
+    :raises NoTransactions: it keeps what is rolled back.
     """
 
-    def __init__(self, connection: Any, s3: Any, job: ImportJob, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        s3: Any,
+        job: ImportJob,
+        progress: Progress | None = None,
+        placeholder: str | None = None,
+    ) -> None:
         self.job = job
-        self.dialect = dialect_of(connection)
+        self.dialect = any_dialect_of(connection, placeholder)
         self._decoder = DecoderChoice(job.decoder)
         self._connection = connection
         self._s3 = s3
@@ -194,8 +203,9 @@ class Importer:
         for number in range(CONFLICT_TRIES):
             try:
                 return attempt(careful)
-            except self.dialect.driver.Error as error:
-                if self.dialect.fault(error) != "conflict" or number == CONFLICT_TRIES - 1:
+            except (self.dialect.driver.Error, ledger.ClaimedMeanwhile) as error:
+                conflict = isinstance(error, ledger.ClaimedMeanwhile) or self.dialect.fault(error) == "conflict"
+                if not conflict or number == CONFLICT_TRIES - 1:
                     raise
                 logger.warning("%s: in another transaction's way, once more: %s", self.job.table, error)
             except UnimportableObject as error:

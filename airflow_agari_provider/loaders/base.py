@@ -22,6 +22,7 @@ from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 # Whose fault a database error is: the rows' (they break a constraint or do not fit), two transactions' in each other's
 # way (trying again at once helps), nobody's (trying again later helps), or that of the table, its rights or the SQL.
 Fault = Literal["rows", "conflict", "passing", "target"]
+PLAIN_INSERT = ("INSERT", "")  # of databases that have no way to insert where nothing is
 
 
 class MissingColumns(UnimportableObject):
@@ -102,7 +103,7 @@ class Dialect(Protocol):
     :param driver: the DB-API module of the connections; its exception classes count.
     :param placeholder: of a value in SQL.
     :param insert_if_absent: what stands before and behind ``INTO ... VALUES (...)`` to insert nothing, and count 0,
-        where the key is there already.
+        where the key is there already; :data:`PLAIN_INSERT` fails there.
     :param for_update: what a SELECT ends with to read the newest row and keep it.
     :param case_matters: whether columns "a" and "A" are two.
     :param ddl_commits: whether a change of a table commits the transaction it is in.

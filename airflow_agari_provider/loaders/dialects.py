@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.loaders.base import Dialect
+from airflow_agari_provider.loaders.generic import generic_dialect
 from airflow_agari_provider.loaders.mysql import MySqlDialect
 from airflow_agari_provider.loaders.postgres import PostgresDialect
 from airflow_agari_provider.loaders.sqlite import SqliteDialect
@@ -36,7 +37,8 @@ class UnknownDatabase(AgariError):
     def __str__(self) -> str:
         return (
             f"Cannot load through a {self.connection_class}. "
-            f"Use a connection to PostgreSQL, MySQL, MariaDB or SQLite; drivers known: {', '.join(_DIALECTS)}."
+            "Use a connection to PostgreSQL, MySQL, MariaDB or SQLite, or for an import to any database with a DB-API "
+            f"driver; drivers known: {', '.join(_DIALECTS)}."
         )
 
 
@@ -51,3 +53,18 @@ def dialect_of(connection: Any) -> Dialect:
             if f"{ancestor.__module__}.".startswith(f"{driver}."):
                 return dialect(import_module(driver))
     raise UnknownDatabase(f"{type(connection).__module__}.{type(connection).__qualname__}")
+
+
+def any_dialect_of(connection: Any, placeholder: str | None = None) -> Dialect:
+    """
+    The same, with standard SQL for a driver that has no dialect of its own.
+
+    :param placeholder: of a value in SQL, as the connection's hook has it; None takes what the driver says.
+    :raises UnknownDatabase: no connection of a DB-API driver.
+    """
+    try:
+        return dialect_of(connection)
+    except UnknownDatabase:
+        if dialect := generic_dialect(connection, placeholder):
+            return dialect
+        raise

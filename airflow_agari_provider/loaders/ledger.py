@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.objects import StoredObject
-from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.loaders.base import (
+    PLAIN_INSERT,
     Dialect,
     Target,
     create_table,
@@ -28,13 +29,16 @@ from airflow_agari_provider.loaders.base import (
     reading,
     transaction,
 )
-from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.loaders.dialects import any_dialect_of
+from airflow_agari_provider.loaders.generic import GenericDialect, require_transactions
 
 logger = logging.getLogger(__name__)
 
 LEDGER = "agari_import_ledger"
 FAILURES = "agari_import_failures"
 REASON_LENGTH = 4000  # characters
+
+PROBE = "agari-transaction-probe"
 
 OnChangedObject = Literal["fail", "replace", "skip"]
 # Load it; it is in the table; or it has changed since, and is passed over as told.
@@ -94,6 +98,21 @@ class ObjectChanged(UnimportableObject):
         )
 
 
+class ClaimedMeanwhile(AgariError):
+    """
+    Another importer claimed the same object at the same moment; the transaction has to begin again.
+
+    :param cause: what the database says.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"Another importer claimed the same object at the same moment: {self.cause}"
+
+
 def create_tables(dialect: Dialect, connection: Any) -> None:
     """Create ledger and failures table where they are not there; each in a transaction of its own."""
     for target in (_LEDGER_TABLE, _FAILURES_TABLE):
@@ -101,6 +120,8 @@ def create_tables(dialect: Dialect, connection: Any) -> None:
             there = dialect.table_exists(connection, target.table)
         if not there:
             create_table(dialect, connection, target)
+    if isinstance(dialect, GenericDialect):
+        require_transactions(dialect, connection, LEDGER, {"id": PROBE, "table_name": PROBE, "bucket": PROBE})
 
 
 def is_loaded(dialect: Dialect, connection: Any, table: str, bucket: str, key: str, etag: str) -> bool:
@@ -138,8 +159,7 @@ def claim(
         "modified_at": stored.modified_at.astimezone(UTC).isoformat(timespec="seconds"),
         "run": run,
     }
-    verb, behind = dialect.insert_if_absent
-    if execute(connection, f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}", list(row.values())):
+    if _inserted(dialect, connection, row):
         return "load"
     ((etag, modified_at, loaded_at),) = query(
         connection, _select(dialect, "etag", "modified_at", "loaded_at") + dialect.for_update, (row["id"],)
@@ -150,6 +170,21 @@ def claim(
     sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
     execute(connection, sql, [*row.values(), row["id"]])
     return "load"
+
+
+def _inserted(dialect: Dialect, connection: Any, row: Mapping[str, Any]) -> bool:
+    """Whether the row is new; another importer that is inserting the same is waited for."""
+    verb, behind = dialect.insert_if_absent
+    sql = f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}"
+    if dialect.insert_if_absent != PLAIN_INSERT:
+        return bool(execute(connection, sql, list(row.values())))
+    if query(connection, _select(dialect, "id"), (row["id"],)):
+        return False
+    try:
+        execute(connection, sql, list(row.values()))
+    except dialect.driver.IntegrityError as error:
+        raise ClaimedMeanwhile(str(error)) from error
+    return True
 
 
 def _compared(
@@ -219,7 +254,7 @@ def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
     :param bucket: empty for a message that names no object.
     :param key: of the object, or the id of such a message.
     """
-    dialect = dialect_of(connection)
+    dialect = any_dialect_of(connection)
     if not dialect.table_exists(connection, FAILURES):
         return None
     # The last condition is for databases that take "a" and "A" for the same text.

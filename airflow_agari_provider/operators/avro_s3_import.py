@@ -67,7 +67,8 @@ class AvroS3ImportOperator(BaseOperator):
     before, ``changed_objects`` of them with other content; ``complete`` is false where anything was left out.
 
     :param table: as ``table`` or ``schema.table``, upper and lower case as in the database.
-    :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite.
+    :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite; or to any other database whose hook is a
+        ``DbApiHook``, with the limits in the documentation.
     :param s3_url: an object, a folder (everything below it), or a list of them. Give this or ``queue_url``.
     :param queue_url: SQS queue of S3's notifications, shared with any number of other importers. A message is deleted
         after the commit of all its objects; one that cannot be imported goes to the queue's dead-letter queue. Ends
@@ -222,7 +223,7 @@ class AvroS3ImportOperator(BaseOperator):
         if not found and self.if_no_objects == "skip":
             raise AirflowSkipException(f"There is no object at {self.s3_url}")
         progress = Progress()
-        with closing(Importer(self._connection(), s3, job, progress)) as importer:
+        with closing(self._importer(s3, job, progress)) as importer:
             imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)
         self.log.info("%s", progress.line())
         return summary(imported)
@@ -234,7 +235,7 @@ class AvroS3ImportOperator(BaseOperator):
         share = QueueImport(
             SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn,
             self.queue_url or "",
-            lambda: Importer(self._connection(), s3, job, progress),
+            lambda: self._importer(s3, job, progress),
             int(self.wait_time_seconds),
             int(self.max_messages) if self.max_messages else None,
             float(self.max_seconds) if self.max_seconds else None,
@@ -249,5 +250,6 @@ class AvroS3ImportOperator(BaseOperator):
 
         return S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
 
-    def _connection(self) -> Any:
-        return BaseHook.get_connection(self.sql_conn_id).get_hook().get_conn()
+    def _importer(self, s3: Any, job: ImportJob, progress: Progress) -> Importer:
+        hook = BaseHook.get_connection(self.sql_conn_id).get_hook()
+        return Importer(hook.get_conn(), s3, job, progress, getattr(hook, "placeholder", None))
