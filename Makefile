@@ -2,6 +2,7 @@
 # make test                     every test on Airflow 3.3; make test-airflow2: the same on Airflow 2.11
 # make lint                     ruff, ruff format, mypy
 # make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
+# make bench-import             the import beside S3ToSqlOperator and the server's own COPY (SIZE=large: 4,000,000 rows)
 # make wheel                    the package, in dist/
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
@@ -29,7 +30,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-import wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -54,6 +55,9 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+bench-import: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.import_avro
 
 bench-charts: $(VENV)/.installed $(VENV2)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.charts
