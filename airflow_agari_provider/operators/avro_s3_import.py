@@ -14,6 +14,7 @@ from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import QueueImport
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.import_job import (
+    ImportedObject,
     ImportJob,
     Mode,
     OnBadBlock,
@@ -29,8 +30,11 @@ from airflow_agari_provider.loaders.dialects import UnknownDatabase
 from airflow_agari_provider.loaders.ledger import OnChangedObject
 from airflow_agari_provider.loaders.mysql import NoUniqueKey
 from airflow_agari_provider.loaders.table_changes import SchemaChange
+from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from airflow_agari_provider.airflow_compat import Context
 
 IfNoObjects = Literal["fail", "skip", "ok"]
@@ -178,6 +182,8 @@ class AvroS3ImportOperator(BaseOperator):
         self.max_objects = max_objects
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
+        self._folders: list[str] = []
+        self._figures: dict[str, Any] = {}
         if (s3_url is None) == (queue_url is None):
             raise ValueError("give s3_url or queue_url, one of them")
         if queue_url is not None and mode == "replace":
@@ -192,7 +198,9 @@ class AvroS3ImportOperator(BaseOperator):
         ti = context["ti"]
         job = self._job(f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}")
         with no_retry(UnimportableObject, MissingTable, NoUniqueKey, UnknownDatabase, ArrowUnusable):
-            figures = self._import_queue(job) if self.queue_url is not None else self._import_urls(job)
+            imported, failed = self._import_queue(job) if self.queue_url is not None else (self._import_urls(job), 0)
+        self._figures = figures = summary(imported, failed)
+        self._folders = folders_of(one.url for one in imported if not one.skipped)
         log_outcome(self.table, figures)
         return figures
 
@@ -215,7 +223,13 @@ class AvroS3ImportOperator(BaseOperator):
             max_bad_blocks=None if self.max_bad_blocks is None else int(self.max_bad_blocks),
         )
 
-    def _import_urls(self, job: ImportJob) -> dict[str, Any]:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+        """Called by the OpenLineage provider after :meth:`execute`, where it is installed."""
+        if not self._folders:
+            return None
+        return import_lineage(self._folders, self.table, self.sql_conn_id, self._figures)
+
+    def _import_urls(self, job: ImportJob) -> list[ImportedObject]:
         s3 = self._s3()
         found = objects_at(s3, self.s3_url or ())
         if not found and self.if_no_objects == "fail":
@@ -226,9 +240,9 @@ class AvroS3ImportOperator(BaseOperator):
         with closing(self._importer(s3, job, progress)) as importer:
             imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)
         self.log.info("%s", progress.line())
-        return summary(imported)
+        return imported
 
-    def _import_queue(self, job: ImportJob) -> dict[str, Any]:
+    def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int]:
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
         s3, progress = self._s3(), Progress()
@@ -243,7 +257,7 @@ class AvroS3ImportOperator(BaseOperator):
         )
         share.run()
         self.log.info("%s", progress.line())
-        return summary(share.imported, len(share.failed))
+        return share.imported, len(share.failed)
 
     def _s3(self) -> Any:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook

@@ -103,6 +103,27 @@ def test_an_object_that_no_retry_can_import_fails_the_task_for_good(sqlite_targe
         operator(s3_url="s3://agari/bad.avro").execute(CONTEXT)
 
 
+NAMESPACES = {"sqlite": "sqlite:///", "postgres": "postgres://", "mysql": "mysql://"}
+
+
+def test_openlineage_is_told_what_was_read_and_written(sql_conn_id, s3, bucket, request):
+    """... by the provider's own extractor."""
+    base = pytest.importorskip("airflow.providers.openlineage.extractors.base")
+    for key in ("h5/1.avro", "h5/2.avro", "3.avro"):
+        s3.put_object(Bucket=bucket, Key=key, Body=messages(10, first=int(key[-6]) * 10))
+    task = operator(s3_url="s3://agari/")
+    figures = task.execute(CONTEXT)
+    lineage = base.DefaultExtractor(task).extract_on_complete(task_instance=None)
+    assert [(one.namespace, one.name) for one in lineage.inputs] == [("s3://agari", "/"), ("s3://agari", "h5")]
+    (table,) = lineage.outputs
+    assert table.namespace.startswith(NAMESPACES[request.node.callspec.params["sql_conn_id"]])
+    assert table.name.endswith("scored")
+    statistics = table.outputFacets["outputStatistics"]
+    assert (statistics.rowCount, statistics.size) == (30, figures["bytes"])
+    task.execute(CONTEXT)  # nothing new
+    assert base.DefaultExtractor(task).extract_on_complete(task_instance=None) is None
+
+
 def test_an_import_that_leaves_something_out_cannot_be_mistaken_for_a_full_one(sqlite_target, s3, bucket, caplog):
     s3.put_object(Bucket=bucket, Key="bad.avro", Body=messages(10)[:-1])
     task = operator(
