@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -300,8 +300,9 @@ class Importer:
             left_out, bad_blocks, read = quarantine.rows, len(quarantine.offsets), sound.read
         else:
             refusal = arrow_refusal(self.dialect, self._connection, target)
-            batches = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
-            loaded = self.dialect.load(self._connection, target, tally.counted(batches))
+            decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
+            with closing(decoding) as batches:
+                loaded = self.dialect.load(self._connection, target, tally.counted(batches))
             left_out, bad_blocks, read = 0, 0, tally.rows
         if read != loaded + left_out:
             raise RowsLost(stored.url, read, loaded, left_out)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -70,7 +70,7 @@ class ArrowDecoder:
         self._mark = secrets.token_bytes(MARK_BYTES)  # nobody can write a file that has it in the right places
         self._header = _header(plain_schema(writer, writer.definition))
 
-    def batches(self, file: ContainerFile) -> Iterator[Batch]:
+    def batches(self, file: ContainerFile) -> Generator[Batch]:
         """
         The records of a file, a group of blocks at a time.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from importlib.util import find_spec
 from typing import Literal
 
@@ -11,6 +11,7 @@ from airflow_agari_provider.avro.arrow_records import ArrowDecoder
 from airflow_agari_provider.avro.arrow_schema import NotForArrow
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch, decode
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import AgariError
@@ -18,6 +19,7 @@ from airflow_agari_provider.exceptions import AgariError
 logger = logging.getLogger(__name__)
 
 Decoder = Literal["auto", "arrow", "fastavro"]
+READY_BATCHES = 2  # about 4 MiB each: the database works on one, the decoder on the next
 NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra
 
 
@@ -54,9 +56,9 @@ class DecoderChoice:
         reader: AvroSchema | None,
         columns: Sequence[Column],
         refusal: str | None,
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch] | ReadAhead[Batch]:
         """
-        The records of a file; see :func:`airflow_agari_provider.avro.records.decode`.
+        The records of a file; see :func:`airflow_agari_provider.avro.records.decode`. To be closed.
 
         :param refusal: why the database does not take Arrow, as a clause; None if it does.
         :raises ArrowUnusable: and ``decoder`` is ``arrow``.
@@ -71,7 +73,7 @@ class DecoderChoice:
             self._tell(f"fastavro: {error}")
             return decode(file, writer, reader, columns)
         self._tell("Arrow")
-        return decoder.batches(file)
+        return ReadAhead(decoder.batches(file), READY_BATCHES)
 
     def _tell(self, choice: str) -> None:
         if choice != self._told:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from operator import itemgetter
@@ -35,7 +35,7 @@ class Batch:
 
 def decode(
     file: ContainerFile, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """
     The records of a file, block by block.
 
