@@ -44,8 +44,16 @@ class Metadata:
             import airflow.providers.fab.auth_manager.models  # noqa: F401  (Airflow 2's notes refer to its users)
 
         self.engine = sa.create_engine(uri)
-        Base.metadata.create_all(self.engine)
+        tables = [table for table in Base.metadata.sorted_tables if not table.name.startswith(("ab_", "session"))]
+        notes = {"task_instance_note", "dag_run_note"}  # of users, whose table MariaDB does not take
+        Base.metadata.create_all(self.engine, tables=[table for table in tables if table.name not in notes])
         self.session = sessionmaker(self.engine)()
+        # a test states what the charts read, and no more: no constraint is to ask for the rest
+        if free := {"postgresql": "SET session_replication_role = replica", "mysql": "SET foreign_key_checks = 0"}.get(
+            self.engine.dialect.name
+        ):
+            self.session.execute(sa.text(free))
+            self.session.commit()
         self.numbers: dict[str, int] = {}
 
     def close(self) -> None:
