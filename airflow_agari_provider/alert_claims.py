@@ -98,11 +98,11 @@ class ClaimTable:
         """Forget the claim: it certainly was not sent."""
         self._settle(f"DELETE FROM {TABLE}", (), key)  # noqa: S608
 
-    def reference(self, key: str) -> str | None:
-        """Reference to what was sent; ``None`` if nothing was."""
+    def sent(self, key: str) -> Claim | None:
+        """What was sent under a key; ``None`` if nothing was."""
         with self._open() as table:
-            found = table.rows("SELECT reference", "WHERE id = ? AND state = 'sent'", (_id(key),))
-        return str(found[0][0]) if found else None
+            found = table.rows("SELECT first_at, reference", "WHERE id = ? AND state = 'sent'", (_id(key),))
+        return Claim("sent", *found[0]) if found else None
 
     def _settle(self, sql: str, values: tuple[Any, ...], key: str) -> None:
         with self._open() as table:

@@ -31,10 +31,10 @@ def test_the_first_one_sends_and_the_others_learn_of_it(tables):
     first, second = tables("first"), tables("second")
     assert first.claim(KEY, 1000.0) == Claim("mine", 1000.0)
     assert second.claim(KEY, 1001.0) == Claim("busy", 1000.0)
-    assert second.reference(KEY) is None
+    assert second.sent(KEY) is None
     first.mark_sent(KEY, "C1:17.5")
     assert second.claim(KEY, 9999.0) == Claim("sent", 1000.0, "C1:17.5")
-    assert second.reference(KEY) == "C1:17.5"
+    assert second.sent(KEY) == Claim("sent", 1000.0, "C1:17.5")
 
 
 def test_keys_that_differ_in_case_only_are_different(tables):

@@ -45,6 +45,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
     """
 
     name = "Slack"
+    safe_to_repeat = False
     template_fields: Sequence[str] = ("text", "channel", "mentions")
 
     def __init__(
@@ -69,6 +70,10 @@ class SlackSlaMissNotifier(SlaMissNotifier):
     @property
     def repeats_when_in_doubt(self) -> bool:  # type: ignore[override]
         return self.when_in_doubt == "send"
+
+    @property
+    def destination(self) -> str:
+        return f"Slack {self.slack_conn_id} {self.channel or ''}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
         """One message; its channel and time stamp, empty with a webhook."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,7 +51,7 @@ def link(dag_id: str, run_id: str, task: TaskInState | None = None) -> str:
 
 
 def tasks_of_run(
-    dag_id: str, run_id: str, mapped: list[str] | None = None, others: list[str] | None = None
+    dag_id: str, run_id: str, mapped: Sequence[str] = (), others: Sequence[str] = ()
 ) -> tuple[str, list[TaskInState]]:
     """
     State of a run, and its task instances; blocks.
@@ -61,7 +61,7 @@ def tasks_of_run(
     """
     run_state, rows = read_run(dag_id, run_id)
     if rows and "key" in rows[0]:
-        return run_state, tasks_in_states({row["key"]: row["state"] for row in rows}, mapped or [], others or [])
+        return run_state, tasks_in_states({row["key"]: row["state"] for row in rows}, mapped, others)
     return run_state, [TaskInState(**row) for row in rows]
 
 

@@ -25,6 +25,7 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
     """
 
     name = "VictorOps"
+    safe_to_repeat = True  # the entity id makes it the same incident
     template_fields: Sequence[str] = ("text", "routing_key", "fields")
 
     def __init__(
@@ -41,6 +42,10 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         self.routing_key = routing_key
         self.message_type = checked_message_type(message_type)
         self.fields = fields
+
+    @property
+    def destination(self) -> str:
+        return f"VictorOps {self.victorops_conn_id} {self.routing_key or ''}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
         """One request; see :class:`~airflow_agari_provider.sla_miss.delivery.Sender`."""

@@ -73,11 +73,17 @@ class Sender(Protocol):
     What delivers alerts to one service.
 
     :param name: of the service, for logs.
+    :param destination: tells apart what goes to different people.
+    :param safe_to_repeat: whether the service itself takes a repeated alert for the same.
     :param repeats_when_in_doubt: whether a double is better than a loss, where neither can be ruled out.
     """
 
     name: str
+    safe_to_repeat: bool
     repeats_when_in_doubt: bool
+
+    @property
+    def destination(self) -> str: ...
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
         """

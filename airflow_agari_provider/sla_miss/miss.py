@@ -116,7 +116,7 @@ class SlaMiss:
         elif self.event == "miss":
             by = f" by {duration_text(late)}" if late and self.standing == "late" else ""
             facts.append(self.standing.capitalize() + by)
-        if self.due:
+        if self.due and self.event == "miss":
             facts.append(f"due {self.due.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
         if self.owner:
             facts.append(f"owner {self.owner}")

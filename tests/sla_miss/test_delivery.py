@@ -138,7 +138,7 @@ def test_a_doubtful_alert_that_is_no_longer_true_is_still_found_for_its_follow_u
     delivery = Delivery(Service([IN_DOUBT], takes_when_in_doubt=True), "key", claims)
     delivery.attempt(MISS, 1000.0)
     assert delivery.attempt(None, 1002.0) is None
-    assert claims.reference("key") == "found"
+    assert claims.sent("key").reference == "found"
 
 
 def test_a_second_process_waits_for_the_first_and_sends_nothing(sqlite_path):
