@@ -3,6 +3,7 @@
 # make lint                     ruff, ruff format, mypy
 # make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
 # make bench-import             the import beside S3ToSqlOperator and the server's own COPY (SIZE=large: 4,000,000 rows)
+# make torture-import           importers killed, racing and told twice, over three databases; TORTURE_SEED=... repeats one
 # make wheel                    the package, in dist/
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
@@ -30,7 +31,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-import wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-import torture-import wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -61,6 +62,9 @@ bench-import: $(VENV)/.installed
 
 bench-charts: $(VENV)/.installed $(VENV2)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.charts
+
+torture-import: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.torture_import
 
 wheel: $(VENV)/.installed
 	$(UV) build --quiet --out-dir dist
