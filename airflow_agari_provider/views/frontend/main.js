@@ -1,6 +1,6 @@
 /** Begins the page: reads where it is, shows the page of a DAG or that of all DAGs, and keeps the address up to date. */
 
-import { dark, firstQuery, mirror, onThemeChange, openAirflow } from "./airflow.js";
+import { dark, firstQuery, mirror, onThemeChange } from "./airflow.js";
 import { element } from "./dom.js";
 import { showHelp } from "./help.js";
 import { OverviewPage } from "./overview_page.js";
@@ -15,7 +15,6 @@ let page = null;
 
 const frame = {
   configuration,
-  openAirflow,
 
   /** Change some controls. It is a step for the Back button, unless it replaces the one before. */
   go(change, { replace = false } = {}) {

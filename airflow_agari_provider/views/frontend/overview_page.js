@@ -1,14 +1,15 @@
 /** The page over all DAGs that the reader may see. */
 
-import { shareAddress } from "./airflow.js";
 import { ask, ApiError } from "./api.js";
 import { action, choice, noticeBox, searchBox } from "./controls.js";
-import { copy, element } from "./dom.js";
+import { element } from "./dom.js";
+import { copyLink, copyTable } from "./exports.js";
 import { showHelp } from "./help.js";
 import { errorNotice } from "./notices.js";
 import { overviewColumns, overviewRows } from "./overview_rows.js";
 import { ASKED, DAY_COUNTS, DEFAULTS } from "./permalink.js";
-import { asText, sorted, table } from "./table.js";
+import { remedy } from "./remedies.js";
+import { table } from "./table.js";
 import { count, moment } from "./units.js";
 
 const FIRST_ORDER = { sort: "lost_seconds", descending: true };
@@ -22,12 +23,12 @@ export class OverviewPage {
     const days = choice({ name: "days", label: "Window", options: () => DAY_COUNTS.map((value) => [String(value), value === 1 ? "1 day" : `${value} days`]), value: ({ state }) => String(state.days), pick: (value) => this.go({ days: Number(value) }) });
     const zone = choice({ name: "time", label: "Time", options: () => [["utc", "UTC"], ["local", "browser"]], value: ({ state }) => (state.local ? "local" : "utc"), pick: (value) => this.go({ local: value === "local" }) });
     const search = searchBox({ label: "Search DAGs  /", value: ({ state }) => state.search, set: (text) => this.go({ search: text }, { replace: true }) });
-    const copyTable = action({ name: "copy-table", label: "Copy table", press: () => this.copyTable() });
-    const link = action({ name: "link", label: "Copy link", press: () => this.copyLink() });
+    const copyButton = action({ name: "copy-table", label: "Copy table", press: () => copyTable(this) });
+    const link = action({ name: "link", label: "Copy link", press: () => copyLink(this) });
     const help = action({ name: "help", label: "?", title: "Keys", press: showHelp });
-    this.controls = [days, zone, search, copyTable, link, help];
+    this.controls = [days, zone, search, copyButton, link, help];
     root.replaceChildren(
-      element("header", { class: "top" }, element("div", {}, element("h1", {}, "All DAGs"), this.parts.window), element("nav", {}, copyTable.node, link.node, help.node)),
+      element("header", { class: "top" }, element("div", {}, element("h1", {}, "All DAGs"), this.parts.window), element("nav", {}, copyButton.node, link.node, help.node)),
       element("div", { class: "bar" }, element("div", { class: "row" }, days.node, zone.node, search.node)),
       this.parts.notice, this.parts.body);
     document.title = "All DAGs · tries";
@@ -71,17 +72,11 @@ export class OverviewPage {
   }
 
   #fail({ status, message }) {
-    const fewer = DAY_COUNTS.filter((days) => days < this.state.days).at(-1);
-    const remedies = {
-      fewer: fewer ? [`Show ${fewer} days`, () => this.go({ days: fewer })] : null,
-      reset: ["Reset", () => this.go({ ...DEFAULTS })],
-      "log in": ["Log in", () => this.frame.openAirflow(this.frame.configuration.root)],
-    };
     const notice = errorNotice(status, message);
     this.overview = null;
     this.parts.window.textContent = "";
     this.parts.body.replaceChildren();
-    this.parts.notice.replaceChildren(noticeBox(notice, ...(remedies[notice.action] ?? ["Try again", () => this.load()])));
+    this.parts.notice.replaceChildren(noticeBox(notice, ...remedy(notice.action, this)));
   }
 
   get rows() {
@@ -123,17 +118,6 @@ export class OverviewPage {
     if (shown === 0)
       return [noticeBox({ title: `No DAG is called like “${this.state.search}”`, text: `There are ${count(total)} others.` }, "Clear the search", () => this.go({ search: "" }, { replace: true }))];
     return [];
-  }
-
-  async copyTable() {
-    const { sort, descending } = this.order;
-    await copy(asText(sorted(this.rows, this.columns, sort, descending), this.columns));
-    this.frame.say("Table copied");
-  }
-
-  async copyLink() {
-    await copy(shareAddress());
-    this.frame.say("Link copied");
   }
 
   key() {

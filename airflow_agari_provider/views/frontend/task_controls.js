@@ -3,6 +3,7 @@
 import { airflowLink, dagAddress } from "./airflow.js";
 import { action, choice, several, toggle } from "./controls.js";
 import { element } from "./dom.js";
+import { copyLink, saveCsv, savePicture } from "./exports.js";
 import { showHelp } from "./help.js";
 import { DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
 
@@ -37,9 +38,9 @@ export function taskControls(page) {
     ],
   ];
   const exports = [
-    action({ name: "csv", label: "CSV", title: "The tries that are shown", press: () => page.saveCsv() }),
-    action({ name: "png", label: "PNG", title: "Both charts as a picture", press: () => page.savePicture() }),
-    action({ name: "link", label: "Copy link", title: "To this page as it is", press: () => page.copyLink() }),
+    action({ name: "csv", label: "CSV", title: "The tries that are shown", press: () => saveCsv(page) }),
+    action({ name: "png", label: "PNG", title: "Both charts as a picture", press: () => savePicture(page) }),
+    action({ name: "link", label: "Copy link", title: "To this page as it is", press: () => copyLink(page) }),
     action({ name: "help", label: "?", title: "Keys", press: showHelp }),
   ];
   const all = [...rows.flat(), ...exports];

@@ -1,17 +1,18 @@
 /** The page of a DAG: its tries, run by run, of one task or all of them. */
 
-import { dagAddress, dark, logAddress, openAirflow, shareAddress } from "./airflow.js";
+import { dark, logAddress, openAirflow } from "./airflow.js";
 import { ask, ApiError } from "./api.js";
 import { Charts } from "./charts.js";
 import { noticeBox, searchBox } from "./controls.js";
-import { csv, triesRows } from "./csv.js";
-import { copy, download, element } from "./dom.js";
+import { element } from "./dom.js";
+import { copyTable } from "./exports.js";
 import { figureCards, taskColumns, wallTime } from "./figures.js";
 import { emptyNotice, errorNotice, purgeNotice } from "./notices.js";
-import { ASKED, DEFAULTS, RUN_COUNTS, triesAddress } from "./permalink.js";
+import { ASKED, triesAddress } from "./permalink.js";
+import { remedy } from "./remedies.js";
 import { describeRun, runPanel, tryOf } from "./run_panel.js";
 import { shownTries } from "./series.js";
-import { asText, sorted, table } from "./table.js";
+import { table } from "./table.js";
 import { taskControls } from "./task_controls.js";
 import { count, duration } from "./units.js";
 
@@ -46,7 +47,7 @@ export class TaskPage {
       cards: element("dl", { class: "cards" }),
       wall: element("p", { class: "muted wall" }),
       notes: element("div", { class: "notes" }),
-      title: element("h2", {}),
+      chart: element("h2", {}),
       duration: element("div", { class: "duration", tabindex: "0", role: "img" }),
       panel: element("div", {}),
       map: element("div", { class: "map" }),
@@ -55,10 +56,10 @@ export class TaskPage {
     this.controls = taskControls(this);
     const search = searchBox({ label: "Search tasks  /", value: ({ state }) => state.search, set: (text) => this.go({ search: text }, { replace: true }) });
     this.controls.all.push(search);
-    const copyTable = element("button", { type: "button", "data-control": "copy-table", on: { click: () => this.copyTable() } }, "Copy table");
-    parts.body.append(parts.cards, parts.wall, parts.notes, parts.title, parts.duration, parts.panel,
+    const copyButton = element("button", { type: "button", "data-control": "copy-table", on: { click: () => copyTable(this) } }, "Copy table");
+    parts.body.append(parts.cards, parts.wall, parts.notes, parts.chart, parts.duration, parts.panel,
       element("h2", {}, "Tries per task and run"), parts.map,
-      element("div", { class: "table-head" }, element("h2", {}, "Tasks"), search.node, copyTable), parts.tasks);
+      element("div", { class: "table-head" }, element("h2", {}, "Tasks"), search.node, copyButton), parts.tasks);
     this.root.replaceChildren(
       element("header", { class: "top" }, element("div", {}, parts.heading, parts.window), this.controls.links),
       this.controls.bar, parts.notice, parts.body);
@@ -129,36 +130,23 @@ export class TaskPage {
 
   #fail(error) {
     this.address = null;
-    this.parts.heading.textContent = this.dag;
+    this.parts.heading.textContent = this.title;
     this.parts.window.textContent = "";
     this.#showNotice(errorNotice(error.status, error.message));
   }
 
   #showNotice(notice) {
     this.parts.body.hidden = notice !== null;
-    this.parts.notice.replaceChildren(...(notice ? [noticeBox(notice, ...this.#remedy(notice.action))] : []));
-  }
-
-  /** Label and function of what a notice offers to do. */
-  #remedy(name) {
-    const { configuration } = this.frame;
-    const fewer = RUN_COUNTS.filter((runs) => runs < this.state.runs).at(-1);
-    const again = ["Try again", () => this.load()];
-    return {
-      reset: ["Reset filters", () => this.go({ ...DEFAULTS, dag: this.dag, task: this.state.task })],
-      "all tasks": ["Show all tasks", () => this.go({ task: null })],
-      "all DAGs": ["Show all DAGs", () => this.go({ ...DEFAULTS })],
-      "open DAG": ["Open the DAG in Airflow", () => openAirflow(dagAddress(configuration, this.dag))],
-      newest: ["Show the newest runs", () => this.go({ before: null })],
-      fewer: fewer ? [`Show ${fewer} runs`, () => this.go({ runs: fewer })] : again,
-      "log in": ["Log in", () => openAirflow(configuration.root)],
-      again,
-    }[name];
+    this.parts.notice.replaceChildren(...(notice ? [noticeBox(notice, ...remedy(notice.action, this))] : []));
   }
 
   /** Index of the chosen task; -1: all. */
   get task() {
     return this.state.task === null ? -1 : this.payload.tasks.task_id.indexOf(this.state.task);
+  }
+
+  get title() {
+    return this.state.task === null ? this.dag : `${this.dag} › ${this.state.task}`;
   }
 
   get shifts() {
@@ -168,8 +156,8 @@ export class TaskPage {
   #render() {
     const started = performance.now();
     const { parts, payload, state } = this;
-    parts.heading.textContent = state.task === null ? payload.dag_id : `${payload.dag_id} › ${state.task}`;
-    document.title = `${parts.heading.textContent} · tries`;
+    parts.heading.textContent = this.title;
+    document.title = `${this.title} · tries`;
     parts.window.textContent = payload.window.text;
     this.controls.sync(this);
     const empty = emptyNotice(payload, state);
@@ -178,13 +166,13 @@ export class TaskPage {
     this.#drawFigures();
     parts.notes.replaceChildren(...this.#notes());
     this.#drawCharts();
-    parts.title.textContent = this.#title();
+    parts.chart.textContent = this.#chartTitle();
     this.#drawTable();
     this.#drawPanel();
     performance.measure("agari-draw", { start: started, end: performance.now() });
   }
 
-  #title() {
+  #chartTitle() {
     const { late, sla } = this.charts.view;
     const tries = this.state.last ? "last try only" : "every try stacked";
     const missed = sla === null ? "" : ` · SLA ${duration(sla)} after the run’s start: ${count(late.length)} of ${count(this.payload.window.shown)} runs later`;
@@ -243,12 +231,6 @@ export class TaskPage {
     }));
   }
 
-  async copyTable() {
-    const { sort, descending } = this.order;
-    await copy(asText(sorted(this.rows, this.columns, sort, descending), this.columns));
-    this.frame.say("Table copied");
-  }
-
   #drawPanel() {
     const { payload, state, marked } = this;
     const run = state.run === null ? -1 : payload.runs.run_id.indexOf(state.run);
@@ -303,25 +285,6 @@ export class TaskPage {
     const newest = this.shownOf(this.cursor).filter((index) => this.payload.tries.last[index]);
     if (this.task >= 0 && newest.length === 1) this.openLog(newest[0]);
     else this.openRun(this.cursor, this.task);
-  }
-
-  saveCsv() {
-    const shown = shownTries(this.payload, this.task, this.state.last, this.charts.view.range);
-    download(`${this.#fileName()}.csv`, new Blob([csv(triesRows(this.payload, shown, this.state))], { type: "text/csv;charset=utf-8" }));
-  }
-
-  savePicture() {
-    const made = this.charts.picture(this.parts.heading.textContent, this.payload.window.text);
-    made.toBlob((blob) => download(`${this.#fileName()}.png`, blob), "image/png");
-  }
-
-  #fileName() {
-    return [this.dag, this.state.task, "tries"].filter(Boolean).join("-");
-  }
-
-  async copyLink() {
-    await copy(shareAddress());
-    this.frame.say("Link copied");
   }
 
   /** Draw anew in other colours. */

@@ -109,6 +109,13 @@ def test_a_click_on_a_failed_try_opens_its_log(page, charts):
     assert answer["runs"]["run_id"][run] in page.url.replace("%3A", ":").replace("%2B", "+")
 
 
+def test_a_bar_a_pixel_wide_leads_to_the_tries_of_its_run(page, charts):
+    answer = charts.answers["api/dags/scoring/tries"] = tries_answer(1000, active=False)
+    open_page(page, charts, "dag_id=scoring&runs=1000")
+    page.mouse.click(*page.evaluate(AT_BAR, [500, 60]))
+    assert page.locator(".panel h2").text_content() == f"Tries of {answer['runs']['run_id'][500]}"
+
+
 def test_a_click_on_a_bar_of_several_tasks_lists_its_tries_with_links(page, charts):
     answer = charts.answers["api/dags/scoring/tries"]
     run, _ = first_failed(answer, "score_messages")
