@@ -162,7 +162,9 @@ class Importer:
                 for bucket, key, *_ in found:
                     with ObjectStream(self._s3, bucket, key) as stream, self._refusals(stream.stored.url):
                         opened = self._open(stream, careful)
-                        imported.append(self._load(opened, self._table_change(opened)))
+                        change = self._table_change(opened)
+                        self.dialect.require_lossless(self._connection, change.target)
+                        imported.append(self._load(opened, change))
         except UnimportableObject as error:
             if careful or not self._quarantines(error):
                 bucket, key, *_ = found[min(len(imported), len(found) - 1)]
@@ -263,6 +265,7 @@ class Importer:
         self._create_table(opened.target)
         with reading(self._connection):
             change = self._table_change(opened)
+            self.dialect.require_lossless(self._connection, change.target)
         if change.added and self.dialect.ddl_commits and not self._is_loaded(opened.stored):
             add_columns(self.dialect, self._connection, change, opened.stored.url)
             return TableChange(change.target)

@@ -86,7 +86,8 @@ class Column:
     :param name: in the table.
     :param field: in the Avro record; None where the file's values are no records.
     :param length: bytes of a fixed, characters of the longest symbol of an enum; None without a bound.
-    :param precision: digits of a decimal, of which ``scale`` stand behind the point.
+    :param precision: digits of a decimal, of which ``scale`` stand behind the point; of a time, the digits behind the
+        second, where 0 is unknown.
     """
 
     name: str
@@ -145,6 +146,8 @@ def _column(name: str, field: str | None, schema: AvroSchema, kind: Any) -> Colu
         return Column(name, field, meant, kind == "null")
     if meant == "decimal":
         return Column(name, field, meant, False, None, kind["precision"], kind.get("scale", 0))
+    if meant in ("time", "instant", "local_time"):
+        return Column(name, field, meant, False, precision=3 if kind["logicalType"].endswith("-millis") else 6)
     length = kind.get("size") or max(map(len, kind.get("symbols", [])), default=None)
     return Column(name, field, meant, False, length)
 

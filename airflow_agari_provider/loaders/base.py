@@ -145,6 +145,9 @@ class Dialect(Protocol):
     def column_type(self, column: Column, in_key: bool) -> str:
         """:raises UnsupportedAvroType: no type of this database holds every value."""
 
+    def require_lossless(self, connection: Any, target: Target) -> None:
+        """:raises UnsupportedAvroType: a column of the table would round or cut values in silence."""
+
     def add_column(self, connection: Any, table: str, definition: str) -> None:
         """Add a column by its quoted definition, unless another importer has done so just now."""
 

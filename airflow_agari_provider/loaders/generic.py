@@ -129,6 +129,9 @@ class GenericDialect:
             return f"NUMERIC({column.precision}, {column.scale})"
         return f"VARCHAR({KEY_LENGTH})" if in_key and column.kind == "text" else _TYPES[column.kind]
 
+    def require_lossless(self, connection: Any, target: Target) -> None:
+        """Nothing: how a type is spelled differs too much."""
+
     def add_column(self, connection: Any, table: str, definition: str) -> None:
         execute(connection, f"ALTER TABLE {table} ADD {definition}")
         connection.commit()

@@ -23,6 +23,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
     quoted_table,
 )
+from airflow_agari_provider.loaders.losses import require_lossless
 
 NAME_CHARACTERS = 64
 MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL
@@ -132,6 +133,15 @@ class MySqlDialect:
         if column.kind == "json":
             raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
         return _KEY_TYPES.get(column.kind, _TYPES[column.kind])
+
+    def require_lossless(self, connection: Any, target: Target) -> None:
+        sql = (
+            "SELECT column_name, column_type FROM information_schema.columns "
+            "WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
+        )
+        rows = query(connection, sql, _schema_and_name(target.table))
+        declared = {str(name): (kind.decode() if isinstance(kind, bytes) else str(kind)) for name, kind in rows}
+        require_lossless(target, declared, microseconds=0, affinities=False)
 
     def add_column(self, connection: Any, table: str, definition: str) -> None:
         try:

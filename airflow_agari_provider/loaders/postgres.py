@@ -29,6 +29,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
     quoted_table,
 )
+from airflow_agari_provider.loaders.losses import require_lossless
 from airflow_agari_provider.loaders.postgres_binary import binary_copy, column_types, refusal
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,14 @@ class PostgresDialect:
                 column.name, f"a decimal of {column.precision} digits; numeric ends at {MAX_PRECISION}"
             )
         return f"numeric({column.precision}, {column.scale})"
+
+    def require_lossless(self, connection: Any, target: Target) -> None:
+        sql = (
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+            "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
+        )
+        declared = dict(row[:2] for row in query(connection, sql, (quoted_table(self, target.table),)))
+        require_lossless(target, declared, microseconds=6, affinities=False)
 
     def add_column(self, connection: Any, table: str, definition: str) -> None:
         execute(connection, f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {definition}")

@@ -22,6 +22,7 @@ from airflow_agari_provider.loaders.base import (
     quoted,
     quoted_list,
 )
+from airflow_agari_provider.loaders.losses import require_lossless
 
 TURN_TIMEOUT = 600  # seconds until another writer's transaction is taken for stuck
 # Milliseconds that SQLite waits by itself. For its turn a writer waits in short pieces, so that Python can handle
@@ -87,6 +88,12 @@ class SqliteDialect:
         if column.kind == "json" and in_key:
             raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
         return _TYPES.get(column.kind, "TEXT")
+
+    def require_lossless(self, connection: sqlite3.Connection, target: Target) -> None:
+        schema, _, name = target.table.rpartition(".")
+        found = query(connection, f"PRAGMA {self.quote(schema or 'main')}.table_info({self.quote(name)})")
+        declared = {str(row[1]): str(row[2]).lower() for row in found}
+        require_lossless(target, declared, microseconds=6, affinities=True)
 
     def add_column(self, connection: sqlite3.Connection, table: str, definition: str) -> None:
         try:
