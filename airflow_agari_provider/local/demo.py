@@ -120,8 +120,11 @@ class Demo:
         if self.options.breakage:
             self._break()
         good = print_outcome(self.options, self.watch(), self.progress.plain)
+        charts = f"{self.home.url}/agari/charts?dag_id={DAG_ID}"
         if self.options.serve:
-            self._serve()
+            self._serve(charts)
+        else:
+            self.progress.plain(f"\nThe charts of every try: {charts} (with --serve, which keeps Airflow up).")
         return 0 if good else 1
 
     def _start_aws(self) -> str:
@@ -255,9 +258,9 @@ class Demo:
             seconds=ended,
         )
 
-    def _serve(self) -> None:
+    def _serve(self, charts: str) -> None:
         login = f"user {USER}, password {self.home.password}"
-        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}). Ctrl-C ends it.")
+        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}), its charts at {charts}. Ctrl-C ends it.")
         while True:
             self.processes.check()
             time.sleep(1)

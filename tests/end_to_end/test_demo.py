@@ -51,6 +51,7 @@ def test_a_scaled_day_runs_through_every_process(tmp_path):
     assert re.search(r"ok +the report equals the expected table in every cell", done.stdout)
     assert re.search(r"ok +the queues are empty", done.stdout)
     assert re.search(r"mail +message_scoring on \S+ completed 2016-04-28 00:00:00 successfully", done.stdout)
+    assert re.search(r"charts of every try: http://127\.0\.0\.1:\d+/agari/charts\?dag_id=message_scoring ", done.stdout)
     assert not working_in(tmp_path)
 
 
