@@ -3,12 +3,14 @@
 import { element } from "./dom.js";
 
 /** A choice of one. @param {(page) => [string, string][]} options value and text of each. */
-export function choice({ name, label, title, options, value, pick }) {
+export function choice({ name, label, title, options, value, pick, visible = () => true }) {
   const select = element("select", { "data-control": name, title, on: { change: () => pick(select.value) } });
+  const node = element("label", { class: "field" }, element("span", {}, label), select);
   let shown = "";
   return {
-    node: element("label", { class: "field" }, element("span", {}, label), select),
+    node,
     sync(page) {
+      node.hidden = !visible(page);
       const wanted = options(page);
       const key = JSON.stringify(wanted);
       if (key !== shown) select.replaceChildren(...wanted.map(([choosable, text]) => element("option", { value: choosable }, text)));
@@ -40,6 +42,21 @@ export function several({ name, legend, options, chosen, set }) {
     node: element("fieldset", {}, element("legend", {}, legend), ...boxes.map((box) => element("label", { class: "toggle" }, box, box.text))),
     sync(page) {
       boxes.forEach((box) => { box.checked = chosen(page).includes(box.value); });
+    },
+  };
+}
+
+/** Controls behind a word that says how many of them are in use; open from the start where any is. */
+export function folded({ name, label, count }, controls) {
+  const summary = element("summary", { class: "toggle", "data-control": name });
+  const node = element("details", { class: "folded" }, summary, element("div", { class: "row" }, ...controls.map((control) => control.node)));
+  return {
+    node,
+    sync(page) {
+      const used = count(page);
+      summary.textContent = used ? `${label} (${used})` : label;
+      node.open ||= used > 0;
+      controls.forEach((control) => control.sync(page));
     },
   };
 }

@@ -61,7 +61,7 @@ export function chartOption(view, colours) {
 
 function bar(key, data, { name, colour, decal }, { patterned, runs }) {
   return {
-    id: key, name, type: "bar", stack: "tries", data, large: true, largeThreshold: 300, barCategoryGap: runs > 300 ? "0%" : "18%", cursor: "pointer", emphasis: { disabled: true },
+    id: key, name, type: "bar", stack: "tries", data, large: true, largeThreshold: 300, barMaxWidth: 64, barCategoryGap: runs > 300 ? "0%" : "18%", cursor: "pointer", emphasis: { disabled: true },
     itemStyle: { color: colour, decal: patterned && decal ? decal : { symbol: "none" } },
   };
 }
