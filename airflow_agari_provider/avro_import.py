@@ -7,7 +7,6 @@ Killed anywhere, an import leaves nothing of the object or everything.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
 from airflow_agari_provider.avro.decoders import DecoderChoice
 from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
-from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema, parse_writer_schema
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
 from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
 from airflow_agari_provider.import_progress import Progress
+from airflow_agari_provider.import_tally import Tally
 from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import (
     MissingTable,
@@ -37,6 +36,7 @@ from airflow_agari_provider.loaders.base import (
 from airflow_agari_provider.loaders.dialects import any_dialect_of
 from airflow_agari_provider.loaders.postgres import arrow_refusal
 from airflow_agari_provider.loaders.table_changes import TableChange, add_columns, table_change
+from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.quarantine import Quarantine, in_quarantine
 from airflow_agari_provider.salvage import SalvagedFile
 from airflow_agari_provider.sound_rows import SoundRowsLoad
@@ -293,7 +293,7 @@ class Importer:
             self._progress.finish(0, stored.size_bytes, passed_over=True)
             return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
         add_columns(self.dialect, self._connection, change, stored.url)
-        tally = _Tally(opened.file, target, job.count_by, self._progress)
+        tally = Tally(opened.file, target, job.count_by, self._progress)
         if opened.salvaged:
             quarantine = Quarantine(
                 self._s3, job.quarantine_url or "", job.table, stored, opened.writer, job.max_bad_blocks
@@ -301,6 +301,12 @@ class Importer:
             sound = SoundRowsLoad(self.dialect, self._connection, target, quarantine, tally.add)
             loaded = sound.run(opened.salvaged, opened.writer, self._reader)
             left_out, bad_blocks, read = quarantine.rows, len(quarantine.offsets), sound.read
+        elif isinstance(self.dialect, RedshiftDialect | SnowflakeDialect):
+            if job.count_by or self._reader:
+                raise NotByCopy("rows are neither counted by a column nor resolved to a reader_schema")
+            left_out, bad_blocks, read = 0, 0, sum(block.records for block in opened.file.blocks())
+            loaded = self.dialect.copy(self._connection, target, stored, job.copy_access or "")
+            require_unchanged(self._s3, stored)
         else:
             refusal = arrow_refusal(self.dialect, self._connection, target)
             decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
@@ -334,28 +340,3 @@ class _Opened:
     salvaged: SalvagedFile | None
     writer: AvroSchema
     target: Target
-
-
-class _Tally:
-    """Counts the rows on their way into the database."""
-
-    def __init__(self, file: ContainerFile, target: Target, count_by: str | None, progress: Progress) -> None:
-        self.rows = 0
-        self.counts: Counter[str] = Counter()
-        self._file = file
-        names = [column.name for column in target.columns]
-        self._position = names.index(count_by) if count_by else None
-        self._progress = progress
-        progress.begin()
-
-    def counted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            yield batch
-            self.add(batch)
-
-    def add(self, batch: Batch) -> None:
-        self.rows += batch.rows
-        if self._position is not None:
-            for value, rows in Counter(batch.columns[self._position]).items():
-                self.counts["null" if value is None else str(value)] += rows
-        self._progress.advance(batch.rows, self._file.position)

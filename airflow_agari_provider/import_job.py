@@ -37,6 +37,7 @@ class ImportJob:
     :param decoder: ``auto`` takes Arrow where it can be used, else fastavro; ``arrow`` insists on it.
     :param schema_change: what fields without a column in the table mean: an error; they are not loaded; or the table
         gets a nullable column for each.
+    :param copy_access: how Redshift and Snowflake, which fetch objects themselves, may: an IAM role, or a stage.
     :param on_bad_block: what damaged blocks and rows that the database refuses mean: nothing of their object is loaded,
         or they are put below ``quarantine_url`` and the rest is loaded.
     :param quarantine_url: S3 folder, not a whole bucket.
@@ -56,6 +57,7 @@ class ImportJob:
     reader_schema: Any = None
     decoder: Decoder = "auto"
     schema_change: SchemaChange = "fail"
+    copy_access: str | None = None
     on_bad_block: OnBadBlock = "fail"
     quarantine_url: str | None = None
     max_bad_blocks: int | None = 100

@@ -85,13 +85,17 @@ class GenericDialect:
     for_update = ""
     case_matters = True
     ddl_commits = True  # nobody knows
+    ledger_lock: str | None = None
+    """Statement that keeps other importers out of the ledger, where its key does not."""
 
     def __init__(self, driver: Any, placeholder: str | None = None) -> None:
         self.driver = driver
         self.placeholder: str = placeholder or PLACEHOLDERS[driver.paramstyle]
 
     def prepare(self, connection: Any) -> None:
-        if getattr(connection, "autocommit", None) is True:
+        if callable(autocommit := getattr(connection, "autocommit", None)):
+            autocommit(False)
+        elif autocommit is True:
             connection.autocommit = False
         connection.rollback()
 

@@ -178,6 +178,8 @@ def _inserted(dialect: Dialect, connection: Any, row: Mapping[str, Any]) -> bool
     sql = f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}"
     if dialect.insert_if_absent != PLAIN_INSERT:
         return bool(execute(connection, sql, list(row.values())))
+    if isinstance(dialect, GenericDialect) and dialect.ledger_lock:
+        execute(connection, dialect.ledger_lock)
     if query(connection, _select(dialect, "id"), (row["id"],)):
         return False
     try:

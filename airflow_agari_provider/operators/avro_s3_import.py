@@ -87,6 +87,8 @@ class AvroS3ImportOperator(BaseOperator):
     :param create_table: create the table, by the schema of the first object, if it is not there.
     :param schema_change: what fields without a column in the table mean: ``fail``; ``ignore``: they are not loaded;
         ``add_columns``: the table gets a nullable column for each.
+    :param copy_access: for Redshift, which fetches the objects from S3 itself, the ARN of an IAM role that may, or
+        ``default``; for Snowflake the name of an external stage whose URL is the bucket.
     :param count_by: column by whose values the rows are counted in ``counts``.
     :param on_changed_object: what new content under a key that was loaded means: ``fail``; ``skip`` it; ``replace``,
         with ``upsert``: load it, though rows whose key it no longer has stay.
@@ -114,6 +116,7 @@ class AvroS3ImportOperator(BaseOperator):
         "replace_where",
         "key_columns",
         "columns",
+        "copy_access",
         "count_by",
         "reader_schema",
         "quarantine_url",
@@ -141,6 +144,7 @@ class AvroS3ImportOperator(BaseOperator):
         columns: Mapping[str, str] | Sequence[str] | None = None,
         create_table: bool = False,
         schema_change: SchemaChange = "fail",
+        copy_access: str | None = None,
         count_by: str | None = None,
         on_changed_object: OnChangedObject = "fail",
         on_bad_block: OnBadBlock = "fail",
@@ -168,6 +172,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.columns = columns
         self.create_table = create_table
         self.schema_change = schema_change
+        self.copy_access = copy_access
         self.count_by = count_by
         self.on_changed_object = on_changed_object
         self.on_bad_block = on_bad_block
@@ -214,6 +219,7 @@ class AvroS3ImportOperator(BaseOperator):
             columns=self.columns,
             create_table=self.create_table,
             schema_change=self.schema_change,
+            copy_access=self.copy_access,
             count_by=self.count_by,
             on_changed_object=self.on_changed_object,
             reader_schema=self.reader_schema,
