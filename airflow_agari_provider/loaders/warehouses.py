@@ -1,9 +1,9 @@
 """
 Redshift and Snowflake, which fetch an object from S3 themselves: COPY, in the transaction of its row in the ledger.
 
-Written from their documentation (Redshift: "COPY", "COPY from Avro"; Snowflake: "COPY INTO <table>"). No such server was
-at hand: what is tested is the statements. Their primary keys are not enforced: Redshift's ledger is locked instead, and
-Snowflake refuses by itself to load a file twice for 64 days.
+Written from their documentation (Redshift: "COPY", "COPY from Avro"; Snowflake: "COPY INTO <table>"). No such server
+was at hand: what is tested is the statements. Their primary keys are not enforced: Redshift's ledger is locked
+instead, and Snowflake refuses by itself to load a file twice for 64 days.
 """
 
 from __future__ import annotations

@@ -140,3 +140,23 @@ def test_two_importers_create_the_tables_at_once(connect):
     with ThreadPoolExecutor(4) as pool:
         for created in [pool.submit(create) for _ in range(4)]:
             created.result()
+
+
+def test_the_documented_questions_are_answered(connection, request):
+    """... by every database, of an object that was loaded after it failed, and of one that only failed."""
+    dialect = dialect_of(connection)
+    stored = StoredObject("scored", "hour=2016-04-28T05/part-0.avro", "e1", None, 9, datetime(2016, 4, 28, tzinfo=UTC))
+    run = "ep_telemetry_v2/scheduled__2016-04-28T05:00:00+00:00/import_scored_messages/-1"
+    for key in (stored.key, "other.avro"):
+        ledger.record_failure(dialect, connection, "scored", key, "truncated", run)
+    with transaction(dialect, connection):
+        assert ledger.claim(dialect, connection, "scored_messages", stored, run, "fail") == "load"
+        ledger.settle(dialect, connection, "scored_messages", stored, 5, {}, 3, 1)
+    page = (request.config.rootpath / "docs" / "avro_s3_import.md").read_text()
+    questions = page.partition("```sql\n")[2].partition("```")[0].split(";\n")
+    answers = [query(connection, question) for question in questions if question.strip()]
+    assert [len(answer) for answer in answers] == [1, 1, 1, 1]
+    assert (answers[0][0][0], answers[0][0][2]) == (run, 5)
+    assert answers[1] == [(stored.key, 9, 5, 3)]
+    assert answers[2][0][:4] == ("scored", stored.key, 3, 1)
+    assert answers[3][0][0] == "other.avro"
