@@ -19,7 +19,7 @@ from airflow_agari_provider.task_charts.window import Window, minute_of
 FINISHED = frozenset({"success", "failed"})
 BACKFILL = "backfill"  # runs after the fact say nothing of a trend
 DURATION = Measure(lambda seconds: log(max(seconds, 0.01)), median, least=1.0, least_share=0.15)
-TRIES = Measure(float, fmean, least=0.25, least_share=0.15)
+TRIES = Measure(float, fmean, least=0.25, least_share=0.15, counts=True)
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import inf, sqrt
+from itertools import accumulate, pairwise
+from math import inf, log, sqrt
+from operator import mul
 from statistics import fmean, median
 
 FEWEST = 12  # runs on each side of a change
 FEWEST_A_DAY = 8  # runs at an hour of the day, before the usual of that hour is taken out
-CERTAIN = 4.5  # standard deviations; measured: under 1 of 100 series without a change has one
+CERTAIN = 4.2  # standard deviations; measured: under 1 of 100 series without a change passes
 NEIGHBOURS = 12  # runs apart that are compared for their resemblance
 NEAR = 40  # runs around a change that are searched for its place
-MAD = 1.4826  # from the median absolute deviation to the standard deviation of normal noise
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,14 @@ class Measure:
     :param usual: the median, or the mean where most values are the same.
     :param least: smallest difference of the usual that is worth telling, as a value.
     :param least_share: the same as a share of what was usual.
+    :param counts: the values count events, from 1: the higher they are, the wider their noise, on any scale.
     """
 
     scale: Callable[[float], float]
     usual: Callable[[Sequence[float]], float]
     least: float
     least_share: float
+    counts: bool = False
 
 
 def find_shifts(values: Sequence[float], hours: Sequence[int], measure: Measure) -> list[Shift]:
@@ -59,7 +61,7 @@ def find_shifts(values: Sequence[float], hours: Sequence[int], measure: Measure)
     if len(values) < 2 * FEWEST or min(values) == max(values):
         return []
     level = without_daily_pattern([measure.scale(value) for value in values], hours)
-    edges = [0, *sorted(_changes(level, 0, len(level))), len(values)]
+    edges = [0, *_changes(level, values if measure.counts else None, 0, len(level)), len(values)]
     usual = [measure.usual(values[start:end]) for start, end in pairwise(edges)]
     found = []
     for index, before, after in zip(edges[1:-1], usual[:-1], usual[1:], strict=True):
@@ -79,28 +81,29 @@ def without_daily_pattern(level: Sequence[float], hours: Sequence[int]) -> list[
     return [value - usual[hour] for value, hour in zip(level, hours, strict=True)]
 
 
-def _changes(level: Sequence[float], start: int, end: int) -> list[int]:
-    """Binary segmentation."""
-    part = level[start:end]
-    index = _change(part)
+def _changes(level: Sequence[float], counts: Sequence[float] | None, start: int, end: int) -> list[int]:
+    """Binary segmentation; in order."""
+    index = _change(level[start:end], counts and counts[start:end])
     if index is None:
         return []
     here = start + index
-    return [*_changes(level, start, here), here, *_changes(level, here, end)]
+    return [*_changes(level, counts, start, here), here, *_changes(level, counts, here, end)]
 
 
-def _change(part: Sequence[float]) -> int | None:
+def _change(part: Sequence[float], counts: Sequence[float] | None) -> int | None:
     """Where the series changes most, if it does so for certain."""
-    count = len(part)
-    if count < 2 * FEWEST:
+    if len(part) < 2 * FEWEST:
         return None
     index, certainty = _most_different(ranks_of(part))
     if certainty < CERTAIN:
         return None
-    noise = _without_step(part, index)
-    if certainty / sqrt(_resemblance(noise)) < CERTAIN:
+    noise, before, after = _without_step(part, index)
+    if certainty / sqrt(_resemblance([*_level(part[:index]), *_level(part[index:])])) < CERTAIN:
         return None
-    return _placed(part, index, noise)
+    if counts is not None:
+        return _placed_by_counts(counts, index)
+    index = _placed(part, index, noise, before, after)
+    return _placed(part, index, *_without_step(part, index))  # the noise is known better now
 
 
 def ranks_of(values: Sequence[float]) -> list[float]:
@@ -135,40 +138,45 @@ def _most_different(ranks: Sequence[float]) -> tuple[int, float]:
     return best_at, sqrt(best * (count - 1) / spread)
 
 
-def _without_step(part: Sequence[float], index: int) -> list[float]:
-    """The noise on both sides, with what is far out drawn in."""
-    sides = (part[:index], part[index:])
-    noise = []
-    for side in sides:
-        middle = median(side)
-        noise += [value - middle for value in side]
-    width = 3 * MAD * median(map(abs, noise)) or inf
-    return [max(-width, min(width, value)) for value in noise]
+def _without_step(part: Sequence[float], index: int) -> tuple[list[float], float, float]:
+    """The noise on both sides, with what is far out drawn in; and what is usual on each."""
+    sides = part[:index], part[index:]
+    middles = [median(side) for side in sides]
+    noise = [[value - middle for value in side] for side, middle in zip(sides, middles, strict=True)]
+    width = 3 * sqrt(sum(value * value for side in noise for value in side) / len(part)) or inf
+    clipped = [[max(-width, min(width, value)) for value in side] for side in noise]
+    # where most values are the same, such as one try, the median does not show a change and the mean does
+    means = [fmean(side) for side in clipped]
+    rest = [value - mean for side, mean in zip(clipped, means, strict=True) for value in side]
+    return rest, middles[0] + means[0], middles[1] + means[1]
+
+
+def _level(side: Sequence[float]) -> list[float]:
+    """The noise of one side, less one more change: that too would look as if runs resembled each other."""
+    index, certainty = _most_different(ranks_of(side)) if len(side) >= 2 * FEWEST else (0, 0.0)
+    if certainty >= CERTAIN:
+        return _without_step(side, index)[0]
+    middle = fmean(side)
+    return [value - middle for value in side]
 
 
 def _resemblance(noise: Sequence[float]) -> float:
     """By how much neighbours that resemble each other widen the variance of a mean; 1 if they do not."""
-    count = len(noise)
-    mean = fmean(noise)
-    centred = [value - mean for value in noise]
-    power = sum(value * value for value in centred)
-    if not power:
-        return 1.0
+    power = sum(value * value for value in noise)
     factor = 1.0
-    for apart in range(1, min(NEIGHBOURS, count // 4) + 1):
-        alike = sum(map(float.__mul__, centred, centred[apart:])) / power
+    for apart in range(1, min(NEIGHBOURS, len(noise) // 4) + 1):
+        alike = sum(map(mul, noise, noise[apart:])) / power if power else 0.0
         if alike <= 0:
             break
         factor += 2 * alike
     return factor
 
 
-def _placed(part: Sequence[float], index: int, noise: Sequence[float]) -> int:
+def _placed(part: Sequence[float], index: int, noise: Sequence[float], before: float, after: float) -> int:
     """The place near ``index`` where the step explains most, given how much each run resembles the one before."""
     power = sum(value * value for value in noise)
-    alike = sum(map(float.__mul__, noise, noise[1:])) / power if power else 0.0
-    before, after = median(part[:index]), median(part[index:])
-    width = 3 * MAD * median(map(abs, noise)) or inf
+    alike = max(0.0, sum(map(mul, noise, noise[1:])) / power) if power else 0.0
+    width = 4 * sqrt(power / len(noise) * (1 - alike * alike)) or inf
     low, high = max(1, index - NEAR), min(len(part) - 1, index + NEAR)
 
     def surprise(place: int) -> float:
@@ -179,4 +187,18 @@ def _placed(part: Sequence[float], index: int, noise: Sequence[float]) -> int:
             last = rest
         return total
 
-    return min(range(max(FEWEST, low), min(len(part) - FEWEST, high) + 1), key=surprise)
+    return min(_places_near(index, len(part)), key=surprise)
+
+
+def _placed_by_counts(counts: Sequence[float], index: int) -> int:
+    """The same for numbers of tries: where Poisson's law finds the failures likeliest."""
+    before, after = (max(0.01, fmean(side) - 1) for side in (counts[:index], counts[index:]))
+    places = _places_near(index, len(counts))
+    # what a value adds to the surprise if it is taken for one before the change, less if for one after
+    gain = {at: before - after - (counts[at] - 1) * log(before / after) for at in places}
+    sums = list(accumulate((gain[at] for at in places[:-1]), initial=0.0))
+    return places[min(range(len(places)), key=sums.__getitem__)]
+
+
+def _places_near(index: int, count: int) -> range:
+    return range(max(FEWEST, index - NEAR), min(count - FEWEST, index + NEAR) + 1)
