@@ -44,6 +44,26 @@ class AvroSchema:
             else:
                 yield from self._held(_parts(kind))
 
+    @property
+    def boundless(self) -> bool:
+        """Whether it has arrays of items that take no byte: a block of some bytes could claim any number of them."""
+        return any(self._boundless(kind) for kind in [self.definition, *self.named.values()])
+
+    def _boundless(self, kind: Any) -> bool:
+        if isinstance(kind, dict) and kind["type"] == "array" and self._takes_no_byte(kind["items"]):
+            return True
+        return any(self._boundless(part) for part in _parts(kind))
+
+    def _takes_no_byte(self, kind: Any, within: tuple[str, ...] = ()) -> bool:
+        kind = self.resolved(kind)
+        if not isinstance(kind, dict):
+            return bool(kind == "null")
+        if kind["type"] == "fixed":
+            return bool(kind["size"] == 0)
+        if kind["type"] not in ("record", "error") or kind["name"] in within:
+            return False
+        return all(self._takes_no_byte(field["type"], (*within, kind["name"])) for field in kind["fields"])
+
     def resolved(self, kind: Any) -> Any:
         """The definition behind a reference to a named type; anything else as it is."""
         return self.named.get(kind, kind) if isinstance(kind, str) else kind
@@ -70,9 +90,14 @@ def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
     :raises BadAvro: no valid schema.
     """
     try:
-        return _parsed(without_defaults(schema))
+        parsed = _parsed(without_defaults(schema))
+        if parsed.boundless:
+            raise BadAvro(
+                source, 0, "it has arrays of items that take no bytes, of which a byte could claim any number"
+            )
     except _invalid() as error:
         raise BadAvro(source, 0, f"the schema in its header is not valid ({error})") from error
+    return parsed
 
 
 def parse_reader_schema(schema: Any) -> AvroSchema:

@@ -110,6 +110,23 @@ def zigzag(number: int) -> bytes:
     return bytes([*data, number])
 
 
+@pytest.mark.parametrize(
+    "items",
+    [
+        "null",
+        {"type": "fixed", "name": "f", "size": 0},
+        {"type": "record", "name": "r", "fields": [{"name": "n", "type": "null"}]},
+    ],
+    ids=["null", "fixed", "record"],
+)
+def test_arrays_of_items_without_a_byte_are_refused(items):
+    """Nine bytes that claim 2**60 of them would fill the memory."""
+    schema = {"type": "record", "name": "m", "fields": [{"name": "v", "type": {"type": "array", "items": items}}]}
+    data = written(schema, []) + b"\x02" + zigzag(10) + zigzag(2**60) + b"\x00" + SYNC
+    with pytest.raises(BadAvro, match="take no bytes"):
+        batches(data)
+
+
 def test_a_reader_schema_resolves_the_records():
     reader = {
         "type": "record",
