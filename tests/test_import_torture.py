@@ -16,8 +16,8 @@ import pytest
 from tests.import_torture import Database, Torture
 
 SEED = int(os.environ.get("TORTURE_SEED", "5"))
-KILLS = int(os.environ.get("TORTURE_KILLS", "6"))  # over the three databases
-OBJECTS = int(os.environ.get("TORTURE_OBJECTS", "16"))  # of each race
+KILLS = int(os.environ.get("TORTURE_KILLS", "3"))  # over the three databases
+OBJECTS = int(os.environ.get("TORTURE_OBJECTS", "12"))  # of each race
 IMPORTERS = 4
 BIG = int(os.environ.get("TORTURE_BIG", "8000"))  # rows of the largest object of a race
 LONG = "TORTURE_REPORT" in os.environ
@@ -59,10 +59,17 @@ def test_importers_killed_at_random_moments_lose_and_double_nothing(torture):
 
 
 RACES = [
-    pytest.param("sqlite3", "queue", id="SQLite, queue"),
     pytest.param("psycopg", "queue", id="PostgreSQL, queue"),
     pytest.param("MySQLdb", "folder", id="MariaDB, folder"),
-    *([pytest.param("sqlite3", "folder"), pytest.param("psycopg", "folder"), pytest.param("MySQLdb", "queue")] * LONG),
+    *(
+        [
+            pytest.param("sqlite3", "queue"),
+            pytest.param("sqlite3", "folder"),
+            pytest.param("psycopg", "folder"),
+            pytest.param("MySQLdb", "queue"),
+        ]
+        * LONG
+    ),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time as clock
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -158,6 +159,16 @@ def test_every_value_comes_back_from_a_real_server(postgres):
     assert query(postgres, "SELECT * FROM t") == [tuple(expected for _, _, expected in VALUES)]
 
 
+def wait_until_blocked(uri: str, pid: int) -> None:
+    with closing(psycopg2.connect(uri)) as connection:
+        connection.autocommit = True
+        for _ in range(1000):
+            if query(connection, "SELECT cardinality(pg_blocking_pids(%s)) > 0", (pid,)) == [(True,)]:
+                return
+            clock.sleep(0.03)
+    raise AssertionError("nothing waits")
+
+
 def test_an_object_is_claimed_once_on_a_real_server(postgres, cleared_postgres_uri):
     """... also where another importer claims it between the look and the claim, as a snapshot has it."""
     dialect = GenericDialect(psycopg2)
@@ -169,7 +180,7 @@ def test_an_object_is_claimed_once_on_a_real_server(postgres, cleared_postgres_u
         with transaction(dialect, other):
             assert ledger.claim(dialect, other, *claim) == "load"
             late = pool.submit(ledger.claim, dialect, postgres, *claim)
-            assert late.done() is False
+            wait_until_blocked(cleared_postgres_uri, postgres.info.backend_pid)
         with pytest.raises(ledger.ClaimedMeanwhile):
             late.result(30)
     postgres.rollback()
