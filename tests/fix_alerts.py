@@ -1,4 +1,4 @@
-"""A Slack with an API and webhooks, and a VictorOps, that keep what they get and fail as told."""
+"""A Slack with an API and webhooks, a VictorOps and a PagerDuty, that keep what they get and fail as told."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pytest
 TOKEN = "xoxb-hush-token"  # in the connections below; no log and no error may show them
 WEBHOOK = "T0/B0/hush-webhook"
 API_KEY = "hush-api-key"
-SECRETS = (TOKEN, WEBHOOK, API_KEY)
+INTEGRATION_KEY = "hush-integration-key"
+SECRETS = (TOKEN, WEBHOOK, API_KEY, INTEGRATION_KEY)
 
 
 @dataclass
@@ -43,6 +44,7 @@ class AlertServices:
             "slack_hook": json.dumps(
                 {"conn_type": "slackwebhook", "host": f"{self.url}/services", "password": WEBHOOK}
             ),
+            "pagerduty": json.dumps({"conn_type": "pagerduty_events", "password": INTEGRATION_KEY}),
             "victorops": json.dumps(
                 {"conn_type": "victorops", "host": self.url, "password": API_KEY, "extra": {"routing_key": "data-team"}}
             ),
@@ -51,6 +53,10 @@ class AlertServices:
     def slack(self) -> list[dict[str, Any]]:
         """Messages that Slack took."""
         return [body for path, body in list(self.received) if path.endswith("chat.postMessage") or "/services/" in path]
+
+    def pagerduty(self) -> list[dict[str, Any]]:
+        """Events that PagerDuty took."""
+        return [body for path, body in list(self.received) if path == "/v2/enqueue"]
 
     def victorops(self) -> list[dict[str, Any]]:
         """Alerts that VictorOps took."""
@@ -73,6 +79,8 @@ class AlertServices:
             return 200, {}, {"ok": False, "error": failure}
         if path.endswith("chat.postMessage"):
             return 200, {}, {"ok": True, "channel": "C012AB3CD", "ts": f"17.{place:06}"}
+        if path == "/v2/enqueue":
+            return 202, {}, {"status": "success", "dedup_key": body["dedup_key"]}
         if path.endswith("conversations.history"):
             return 200, {}, {"ok": True, "messages": self._history()}
         return 200, {}, "ok" if "/services/" in path else {"result": "success", "entity_id": body.get("entity_id")}
@@ -118,7 +126,7 @@ def alert_services() -> Iterator[AlertServices]:
 
 @pytest.fixture
 def alerts(alert_services: AlertServices, monkeypatch: pytest.MonkeyPatch) -> AlertServices:
-    """The services, behind the connections ``slack_api``, ``slack_hook`` and ``victorops``."""
+    """The services, behind the connections ``slack_api``, ``slack_hook``, ``pagerduty`` and ``victorops``."""
     for conn_id, value in alert_services.connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
     return alert_services

@@ -9,16 +9,19 @@ from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from importlib import import_module
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, CannotLook, Sender
+from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertRefused, CannotLook, Sender
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 
 # Arguments that hold a secret themselves, where a connection id would do: integration_key, api_token, password...
 _SECRET = re.compile(r"password|secret|token|(api|integration|private|access)_?key")
+
+MOST_TRIES = 5  # of another provider's notifier: each of them may have sent something before it failed
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ def sender_of(specification: Mapping[str, Any]) -> Sender:
     if isinstance(notifier, SlaMissNotifier):
         return notifier  # type: ignore[return-value]  # its children are senders
     recovery = specification.get("recovery")
-    return _NotifierSender(notifier, _notifier(recovery) if recovery else None, json.dumps(specification["notifier"]))
+    digest = sha256(json.dumps(specification["notifier"], sort_keys=True).encode()).hexdigest()[:8]
+    return _NotifierSender(notifier, _notifier(recovery) if recovery else None, digest)
 
 
 def follows_up(specification: Mapping[str, Any]) -> bool:
@@ -68,11 +72,12 @@ class _NotifierSender:
     repeats_when_in_doubt = True
     safe_to_repeat = False
 
-    def __init__(self, notifier: BaseNotifier, recovery: BaseNotifier | None, destination: str) -> None:
+    def __init__(self, notifier: BaseNotifier, recovery: BaseNotifier | None, digest: str) -> None:
         self._notifier = notifier
         self._recovery = recovery
-        self.destination = destination
+        self._failures = 0
         self.name = type(notifier).__name__
+        self.destination = f"{self.name} {digest}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
         self._notify(self._notifier, miss)
@@ -93,7 +98,9 @@ class _NotifierSender:
             fresh.render_template_fields(context)
             fresh.notify(context)
         except Exception as error:  # noqa: BLE001 - somebody else's code, whose errors nobody else would handle
-            raise AlertInDoubt(self.name, f"{type(error).__name__}: {str(error)[:200]}") from None
+            self._failures += 1
+            problem = f"{type(error).__name__}: {str(error)[:200]}"
+            raise (AlertInDoubt if self._failures < MOST_TRIES else AlertRefused)(self.name, problem) from None
 
 
 def _specification(notifier: BaseNotifier) -> dict[str, Any]:

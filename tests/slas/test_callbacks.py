@@ -214,6 +214,34 @@ def test_where_a_service_refuses_the_fallback_is_told(watch, states, alerts):
     assert [message["text"] for message in alerts.slack()] == [MISSED]
 
 
+def test_pagerduty_is_told_through_its_own_provider_s_notifier(watch, states, alerts, monkeypatch):
+    import pagerduty
+    from airflow.providers.pagerduty.notifications.pagerduty import PagerdutyNotifier
+
+    monkeypatch.setattr(pagerduty.EventsApiV2Client, "normalize_url", lambda client, path: alerts.url + path)
+
+    def event(action):
+        return PagerdutyNotifier(
+            pagerduty_events_conn_id="pagerduty",
+            action=action,
+            dedup_key="{{ sla_miss.entity_id }}",
+            summary="{{ sla_miss.text }}",
+            severity="critical",
+            source="{{ sla_miss.dag_id }}",
+            links=[{"href": "{{ sla_miss.run_url }}", "text": "{{ sla_miss.run_id }}"}],
+        )
+
+    told = watch(SlaAlert(event("trigger"), recovery=event("resolve")))
+    missed(told)
+    succeeded(told)
+    entity = f"airflow/EP_STAGE/telemetry/{RUN_ID}/load"
+    first, second = alerts.pagerduty()
+    assert (first["event_action"], first["dedup_key"], first["payload"]["summary"]) == ("trigger", entity, MISSED)
+    assert (second["event_action"], second["dedup_key"], second["payload"]["summary"]) == ("resolve", entity, RECOVERED)
+    assert first["routing_key"] == "hush-integration-key"
+    assert first["links"][0]["text"] == RUN_ID
+
+
 def test_without_claims_a_recovery_only_closes_incidents(watch, states, alerts):
     told = watch(SLACK, VICTOROPS, claims="")
     missed(told)
