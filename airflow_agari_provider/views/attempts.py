@@ -262,7 +262,9 @@ def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tu
         return {}
     if DEADLINE is not None:
         time = epoch(sa.func.min(DEADLINE.c.deadline_time), dialect(session))
-        missed = sa.func.max(sa.case((DEADLINE.c.missed, 1), else_=0))
+        # 3.1 only knows what became of the callback
+        late = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
+        missed = sa.func.max(sa.case((late, 1), else_=0))
         query = sa.select(DEADLINE.c.dagrun_id, time, missed).where(DEADLINE.c.dagrun_id.in_([run.id for run in runs]))
         rows = session.execute(query.group_by(DEADLINE.c.dagrun_id))
         return {row[0]: (row[1], bool(row[2])) for row in rows}

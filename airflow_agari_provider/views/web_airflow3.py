@@ -73,7 +73,10 @@ OneDag = Annotated[str, Depends(require_dag)]
 
 def readable_dags(user: User, session: SessionDep) -> set[str]:
     listed = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session))
-    teams = DagModel.get_dag_id_to_team_name_mapping(listed, session=session)
+    if hasattr(DagModel, "get_dag_id_to_team_name_mapping"):
+        teams = DagModel.get_dag_id_to_team_name_mapping(listed, session=session)
+    else:  # before 3.2
+        teams = {dag_id: DagModel.get_team_name(dag_id, session=session) for dag_id in listed}
     return {dag_id for dag_id in listed if may_read(user, dag_id, teams.get(dag_id))}
 
 
