@@ -197,7 +197,7 @@ def _task_ids(session: Any, dag_id: str, run_ids: Sequence[str]) -> list[str]:
     return list(session.execute(sa.select(INSTANCE.c.task_id).where(*where).distinct()).scalars())
 
 
-def started_without_times(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tuple[str, str]]:
+def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tuple[str, str]]:
     """(run, task) of old tries that never started: cleared, or lost in a queue."""
     where = [HISTORY.c.dag_id == dag_id, HISTORY.c.run_id.in_(run_ids), HISTORY.c.start_date.is_(None)]
     if not HISTORY_BY_RUN:

@@ -17,13 +17,13 @@ DAY, HOUR = 86400.0, 3600.0
 def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) -> dict[str, Any]:
     """``GET api/dags/<dag_id>/tries``."""
     chosen = attempts.chosen_runs(dag_id, question.run_types, question.run_states)
-    # as many again, to compare with
-    runs = attempts.newest_runs(session, chosen, question.before, 2 * question.runs)
+    limit = 2 * question.runs if question.compare else question.runs
+    runs = attempts.newest_runs(session, chosen, question.before, limit)
     shown, earlier = runs[: question.runs][::-1], runs[question.runs :]
     facts = attempts.task_facts(session, dag_id)
     rows, tries = _tries(session, dag_id, shown, question, facts, now)
     before = None
-    if question.compare and len(earlier) == question.runs:
+    if len(earlier) == question.runs:
         before = figures_before(_tries(session, dag_id, earlier, question, facts, now)[1], earlier)
     return answer(
         DagTries(
@@ -66,7 +66,7 @@ def _window(
 ) -> Window:
     missing = tries_missing(rows)
     if missing:
-        missing -= attempts.started_without_times(session, dag_id, sorted({run_id for run_id, _ in missing}))
+        missing -= attempts.never_started(session, dag_id, sorted({run_id for run_id, _ in missing}))
     return Window(
         runs,
         attempts.count_runs(session, chosen),
