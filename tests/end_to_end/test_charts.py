@@ -126,7 +126,7 @@ def test_a_person_finds_the_charts_and_gets_to_the_log_of_a_failed_try(page, air
     page.goto(permalink)
     charts = charts_frame(page) if AIRFLOW_3 else page
     drawn(charts)
-    assert charts.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 25, 34)"
+    assert charts.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 29, 45)"
     expect(charts.locator("h1")).to_have_text(f"{DAG_ID} › flaky")  # noqa: RUF001
 
     x, y = charts.evaluate(AT_FAILED_TRY)

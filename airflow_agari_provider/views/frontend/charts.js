@@ -80,9 +80,7 @@ export class Charts {
 
   /** Fit to the width of the page, if that has changed. */
   resize(page) {
-    if (this.places.duration.clientWidth === this.view.width) return;
-    this.upper.resize();
-    this.draw(page);
+    if (this.places.duration.clientWidth !== this.view.width) this.draw(page);
   }
 
   /** Show the crosshair at a run in both charts; null: in none. */

@@ -158,6 +158,7 @@ export class DurationChart {
   draw(view, colours) {
     this.view = view;
     this.colours = colours;
+    if (this.chart.getWidth() !== this.container.clientWidth) this.chart.resize();
     this.chart.setOption(chartOption(view, colours), true);
   }
 
@@ -193,10 +194,6 @@ export class DurationChart {
   /** Paint now what would be painted in the browser's next frame. */
   paint() {
     this.chart.getZr().flush();
-  }
-
-  resize() {
-    this.chart.resize();
   }
 
   close() {

@@ -22,6 +22,7 @@ export function overviewRows({ dags }, taskTime) {
       failed_tries: dags.failed_tries[index],
       lost_seconds: dags.lost_seconds[index],
       active: dags.active[index],
+      counting: taskTime === null,
       retry_rate: time && time.started[at] > 0 ? time.retried[at] / time.started[at] : null,
       total_seconds: time ? time.total_seconds[at] : null,
     };
@@ -31,7 +32,8 @@ export function overviewRows({ dags }, taskTime) {
 /** @param {(name: string) => Node} link to a DAG's page. */
 export function overviewColumns({ days, utc, link }) {
   const whole = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => count(row[key]) });
-  const runs = (key, title, hint) => ({ key, title, hint, value: (row) => sum(row[key]), text: (row) => inWords(row[key]), node: (row) => runsBar(row[key]) });
+  const slow = (key, title, hint, text) => ({ key, title, hint, value: (row) => row[key], text: (row) => (row.counting ? "…" : text(row[key])) });
+  const runs = (key, title, hint) => ({ key, title, hint, left: true, value: (row) => sum(row[key]), text: (row) => inWords(row[key]), node: (row) => runsBar(row[key]) });
   return [
     { key: "name", title: "DAG", name: true, hint: "Sort by name", value: (row) => row.name, node: (row) => element("span", {}, link(row.name), row.paused ? element("small", { class: "badge" }, "paused") : null) },
     { key: "last_run", title: "last run", value: (row) => row.last_run, text: (row) => moment(row.last_run, utc) },
@@ -40,8 +42,8 @@ export function overviewColumns({ days, utc, link }) {
     whole("failures", "failures", "Task instances that ended failed in the window"),
     whole("failed_tries", "failed tries", "Tries that failed in the window, also those that a later one made good"),
     { key: "lost_seconds", title: "lost", hint: "Running time of failed tries in the window", value: (row) => row.lost_seconds, text: (row) => duration(row.lost_seconds) },
-    { key: "retry_rate", title: "retry rate", hint: "Task instances that needed more than one try", value: (row) => row.retry_rate, text: (row) => percent(row.retry_rate) },
-    { key: "total_seconds", title: "total time", hint: "Running time of all tries in the window", value: (row) => row.total_seconds, text: (row) => duration(row.total_seconds) },
+    slow("retry_rate", "retry rate", "Task instances that needed more than one try", percent),
+    slow("total_seconds", "total time", "Running time of all tries in the window", duration),
     whole("active", "active", "Task instances running, queued or deferred now"),
   ];
 }

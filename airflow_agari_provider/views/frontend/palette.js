@@ -34,7 +34,7 @@ export const CELLS = {
 };
 
 const LIGHT = { text: "#182230", muted: "#5b6b7e", line: "#dce2e9", surface: "#ffffff", card: "#f5f7f9", accent: "#0b63b0", late: "#b3003b" };
-const DARK = { text: "#e7edf4", muted: "#9babbd", line: "#2b3746", surface: "#111922", card: "#1a2430", accent: "#7cc0ff", late: "#ff7da3" };
+const DARK = { text: "#e7edf4", muted: "#9babbd", line: "#323c4f", surface: "#161d2d", card: "#1f2738", accent: "#7cc0ff", late: "#ff7da3" };
 
 /** Everything a chart needs for a theme. */
 export function palette(dark) {

@@ -5,6 +5,8 @@ import { element } from "./dom.js";
 import { LAYERS, palette } from "./palette.js";
 import { count, duration, moment, zone } from "./units.js";
 
+const LEFT = { 0: "name", 2: "text" }; // columns of words
+
 /** What the address of a try's log is made of. */
 export function tryOf(payload, index) {
   const { runs, tasks, tries } = payload;
@@ -59,6 +61,6 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
     rows.length === 0
       ? element("p", {}, "No task of this run has started, or none that is shown.")
       : element("div", { class: "scroll" }, element("table", {},
-          element("thead", {}, element("tr", {}, ...titles.map((title) => element("th", { scope: "col" }, title)))),
+          element("thead", {}, element("tr", {}, ...titles.map((title, at) => element("th", { scope: "col", class: LEFT[at] }, title)))),
           element("tbody", {}, ...rows))));
 }

@@ -28,7 +28,7 @@ export function asText(rows, columns) {
 
 /**
  * @param {object[]} columns ``key``, ``title``, ``value(row)`` to sort by, ``text(row)`` to read, ``hint``,
- *   ``node(row)`` instead of the text, ``name`` for the column that names the row.
+ *   ``node(row)`` instead of the text, ``name`` for the column that names the row, ``left`` for one that reads from the left.
  * @param {(key: string, descending: boolean) => void} onSort
  */
 export function table(caption, rows, columns, { sort, descending, onSort, rowClass = () => null }) {
@@ -38,7 +38,7 @@ export function table(caption, rows, columns, { sort, descending, onSort, rowCla
     const arrow = current ? (descending ? " ↓" : " ↑") : "";
     const button = element("button", { type: "button", title: column.hint, on: { click: () => onSort(column.key, next) } }, column.title + arrow);
     const order = current ? (descending ? "descending" : "ascending") : null;
-    return element("th", { scope: "col", "aria-sort": order, "data-column": column.key, class: column.name ? "name" : null }, button);
+    return element("th", { scope: "col", "aria-sort": order, "data-column": column.key, class: column.name ? "name" : column.left ? "text" : null }, button);
   });
   const body = sorted(rows, columns, sort, descending).map((row) =>
     element("tr", { class: rowClass(row) }, ...columns.map((column) =>

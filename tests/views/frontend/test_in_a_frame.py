@@ -65,4 +65,4 @@ def test_the_theme_is_that_of_the_page_around_and_changes_with_it(page, airflow)
     background = "getComputedStyle(document.body).backgroundColor"
     assert frame.evaluate(background) == "rgb(255, 255, 255)"
     page.evaluate("document.documentElement.className = 'dark'")
-    until(frame, f"{background} === 'rgb(17, 25, 34)'")
+    until(frame, f"{background} === 'rgb(22, 29, 45)'")

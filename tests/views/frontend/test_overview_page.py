@@ -43,7 +43,7 @@ def test_the_slower_columns_fill_in_when_their_answer_comes(page, charts):
     charts.answers["api/overview/task_time"] = later
     open_page(page, charts)
     rate = page.locator("tbody tr").first.locator("td").nth(6)
-    assert rate.text_content() == "–"  # noqa: RUF001
+    assert rate.text_content() == "…"
     released.set()
     until(page, "document.querySelector('tbody tr').children[7].textContent.endsWith('%')")
 

@@ -256,7 +256,7 @@ def test_it_follows_the_theme_and_draws_in_its_colours(page, charts):
     assert page.evaluate(background) == "rgb(255, 255, 255)"
     page.emulate_media(color_scheme="dark")
     until(page, "document.documentElement.classList.contains('dark')")
-    assert page.evaluate(background) == "rgb(17, 25, 34)"
+    assert page.evaluate(background) == "rgb(22, 29, 45)"
     page.evaluate("localStorage.setItem('theme', 'light')")
     page.reload()
     assert page.evaluate(background) == "rgb(255, 255, 255)"
