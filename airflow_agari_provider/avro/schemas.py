@@ -84,7 +84,8 @@ def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
     """
     Schema that a file was written with.
 
-    Its defaults are left out: reading does not need them, and some writers put down defaults of a wrong type.
+    Its defaults are left out: reading does not need them, and some writers put down defaults of a wrong type. A decimal
+    without a precision is the bytes that it is made of. (Avro 1.12, "Logical Types": invalid ones are to be ignored.)
 
     :param source: name of the file for errors.
     :raises BadAvro: no valid schema.
@@ -113,7 +114,7 @@ def parse_reader_schema(schema: Any) -> AvroSchema:
 
 
 def without_defaults(schema: Any) -> Any:
-    """The schema without the defaults of its records' fields."""
+    """The schema without the defaults of its records' fields, and without decimals that do not say their precision."""
     if isinstance(schema, list):
         return [without_defaults(branch) for branch in schema]
     if not isinstance(schema, dict):
@@ -121,6 +122,8 @@ def without_defaults(schema: Any) -> Any:
     inner = {key: without_defaults(schema[key]) for key in ("type", "items", "values") if key in schema}
     if isinstance(schema.get("fields"), list):
         inner["fields"] = [_without_default(field) for field in schema["fields"]]
+    if schema.get("logicalType") == "decimal" and "precision" not in schema:
+        schema = {key: value for key, value in schema.items() if key != "logicalType"}
     return schema | inner
 
 

@@ -80,6 +80,16 @@ def test_a_value_comes_back_as_it_was_written(kind, value):
     assert batches(written(schema, [{"v": value}])) == [Batch(1, ([value],))]
 
 
+def test_a_decimal_without_a_precision_is_bytes():
+    """fastavro does not write it, so its header is put together by hand."""
+    schema: Any = {"type": "record", "name": "r", "fields": [{"name": "v", "type": "bytes"}]}
+    body = written(schema, [{"v": b"\x05"}])[len(written(schema, [])) :]
+    schema["fields"][0]["type"] = {"type": "bytes", "logicalType": "decimal"}
+    text = json.dumps(schema).encode()
+    header = b"Obj\x01" + zigzag(1) + zigzag(11) + b"avro.schema" + zigzag(len(text)) + text + b"\x00" + SYNC
+    assert batches(header + body) == [Batch(1, ([b"\x05"],))]
+
+
 def test_a_recursive_record_comes_nested():
     schema = {
         "type": "record",
