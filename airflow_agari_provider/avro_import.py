@@ -9,19 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from airflow_agari_provider.avro.blocks import ContainerFile
-from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
 from airflow_agari_provider.avro.decoders import DecoderChoice
 from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
-from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema, parse_writer_schema
+from airflow_agari_provider.avro.schemas import parse_reader_schema
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
 from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
 from airflow_agari_provider.import_progress import Progress
-from airflow_agari_provider.import_tally import Tally
+from airflow_agari_provider.import_tally import PutRows, Tally
 from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import (
     MissingTable,
@@ -37,8 +34,8 @@ from airflow_agari_provider.loaders.dialects import any_dialect_of
 from airflow_agari_provider.loaders.postgres import arrow_refusal
 from airflow_agari_provider.loaders.table_changes import TableChange, add_columns, table_change
 from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
+from airflow_agari_provider.opened_object import OpenedObject, open_object
 from airflow_agari_provider.quarantine import Quarantine, in_quarantine
-from airflow_agari_provider.salvage import SalvagedFile
 from airflow_agari_provider.sound_rows import SoundRowsLoad
 
 logger = logging.getLogger(__name__)
@@ -239,18 +236,8 @@ class Importer:
             with suppress(self.dialect.driver.Error):  # a broken connection has no locks
                 self.dialect.unlock(self._connection, lock)
 
-    def _open(self, stream: ObjectStream, careful: bool = False) -> _Opened:
-        salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
-        file = salvaged.file if salvaged else ContainerFile(stream, stream.stored.url)
-        writer = parse_writer_schema(file.schema, file.source)
-        columns = columns_of(self._reader or writer, self.job.columns)
-        names = [column.name for column in columns]
-        needed = {*self.job.key_columns, self.job.count_by} - {None}
-        if missing := sorted(str(name) for name in needed if name not in names):
-            raise MissingFields(missing, names)
-        if any(column.name == self.job.count_by and column.kind == "json" for column in columns):
-            raise UnsupportedAvroType(str(self.job.count_by), "it is JSON, by which rows cannot be counted")
-        return _Opened(stream.stored, file, salvaged, writer, Target(self.job.table, columns, self.job.key_columns))
+    def _open(self, stream: ObjectStream, careful: bool = False) -> OpenedObject:
+        return open_object(stream, self.job, self._reader, careful)
 
     def _create_table(self, target: Target) -> None:
         with reading(self._connection):
@@ -260,7 +247,7 @@ class Importer:
         if not there:
             create_table(self.dialect, self._connection, target)
 
-    def _prepare_table(self, opened: _Opened) -> TableChange:
+    def _prepare_table(self, opened: OpenedObject) -> TableChange:
         """Before the transaction: create the table, and see which columns it lacks."""
         self._create_table(opened.target)
         with reading(self._connection):
@@ -271,7 +258,7 @@ class Importer:
             return TableChange(change.target)
         return change
 
-    def _table_change(self, opened: _Opened) -> TableChange:
+    def _table_change(self, opened: OpenedObject) -> TableChange:
         needed = [*self.job.key_columns, *([self.job.count_by] if self.job.count_by else [])]
         return table_change(
             self.dialect, self._connection, opened.target, self.job.schema_change, needed, opened.stored.url
@@ -283,7 +270,7 @@ class Importer:
                 self.dialect, self._connection, self.job.table, stored.bucket, stored.key, stored.etag
             )
 
-    def _load(self, opened: _Opened, change: TableChange) -> ImportedObject:
+    def _load(self, opened: OpenedObject, change: TableChange) -> ImportedObject:
         """In a transaction: claim the object and load it."""
         job, stored, target = self.job, opened.stored, change.target
         claimed = ledger.claim(
@@ -294,49 +281,39 @@ class Importer:
             return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
         add_columns(self.dialect, self._connection, change, stored.url)
         tally = Tally(opened.file, target, job.count_by, self._progress)
+        put = self._put_rows(opened, target, tally)
+        if put.read != put.loaded + put.quarantined_rows:
+            raise RowsLost(stored.url, put.read, put.loaded, put.quarantined_rows)
+        figures = put.loaded, tally.counts, put.quarantined_rows, put.quarantined_blocks
+        ledger.settle(self.dialect, self._connection, job.table, stored, *figures)
+        self._progress.finish(put.loaded, stored.size_bytes)
+        return ImportedObject(
+            stored.url,
+            put.loaded,
+            stored.size_bytes,
+            dict(tally.counts),
+            quarantined_rows=put.quarantined_rows,
+            quarantined_blocks=put.quarantined_blocks,
+        )
+
+    def _put_rows(self, opened: OpenedObject, target: Target, tally: Tally) -> PutRows:
+        job, stored = self.job, opened.stored
         if opened.salvaged:
             quarantine = Quarantine(
                 self._s3, job.quarantine_url or "", job.table, stored, opened.writer, job.max_bad_blocks
             )
             sound = SoundRowsLoad(self.dialect, self._connection, target, quarantine, tally.add)
             loaded = sound.run(opened.salvaged, opened.writer, self._reader)
-            left_out, bad_blocks, read = quarantine.rows, len(quarantine.offsets), sound.read
-        elif isinstance(self.dialect, RedshiftDialect | SnowflakeDialect):
+            return PutRows(sound.read, loaded, quarantine.rows, len(quarantine.offsets))
+        if isinstance(self.dialect, RedshiftDialect | SnowflakeDialect):
             if job.count_by or self._reader:
                 raise NotByCopy("rows are neither counted by a column nor resolved to a reader_schema")
-            left_out, bad_blocks, read = 0, 0, sum(block.records for block in opened.file.blocks())
+            read = sum(block.records for block in opened.file.blocks())
             loaded = self.dialect.copy(self._connection, target, stored, job.copy_access or "")
             require_unchanged(self._s3, stored)
-        else:
-            refusal = arrow_refusal(self.dialect, self._connection, target)
-            decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
-            with closing(decoding) as batches:
-                loaded = self.dialect.load(self._connection, target, tally.counted(batches))
-            left_out, bad_blocks, read = 0, 0, tally.rows
-        if read != loaded + left_out:
-            raise RowsLost(stored.url, read, loaded, left_out)
-        ledger.settle(self.dialect, self._connection, job.table, stored, loaded, tally.counts, left_out, bad_blocks)
-        self._progress.finish(loaded, stored.size_bytes)
-        return ImportedObject(
-            stored.url,
-            loaded,
-            stored.size_bytes,
-            dict(tally.counts),
-            quarantined_rows=left_out,
-            quarantined_blocks=bad_blocks,
-        )
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """
-    An object whose header was read, and where it goes.
-
-    :param salvaged: the same file, for an import that quarantines what is bad.
-    """
-
-    stored: StoredObject
-    file: ContainerFile
-    salvaged: SalvagedFile | None
-    writer: AvroSchema
-    target: Target
+            return PutRows(read, loaded)
+        refusal = arrow_refusal(self.dialect, self._connection, target)
+        decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
+        with closing(decoding) as batches:
+            loaded = self.dialect.load(self._connection, target, tally.counted(batches))
+        return PutRows(tally.rows, loaded)

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.loaders.base import Target
+
+
+class PutRows(NamedTuple):
+    """
+    :param read: rows that the object's blocks say they hold.
+    :param loaded: rows that the database counted.
+    """
+
+    read: int
+    loaded: int
+    quarantined_rows: int = 0
+    quarantined_blocks: int = 0
 
 
 class Tally:
