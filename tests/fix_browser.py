@@ -9,30 +9,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[BrowserContext]:
+    """For a module: Playwright's event loop runs as long as it lives, and other tests begin loops of their own."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = chromium.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
+        context.set_default_timeout(20_000)
+        yield context
+        chromium.close()
 
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
     """A page in which nothing may complain."""
-    context = browser.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(20_000)
-    page = context.new_page()
+    page = browser.new_page()
     complaints: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
@@ -43,5 +44,5 @@ def page(browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(f"{error} at {error.stack}"))
     page.complaints = complaints
     yield page
-    context.close()
+    page.close()
     assert complaints == []

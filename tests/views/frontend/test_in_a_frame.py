@@ -16,7 +16,7 @@ window.addEventListener("popstate", () => window.opened.push(location.pathname +
 
 
 @pytest.fixture(params=["/", "/af/"], ids=["under_browse", "tab_below_a_sub_path"])
-def airflow(request, browser):
+def airflow(request):
     """A server with the page in a frame: under Browse, or as a tab of a DAG in an Airflow below a path."""
     root = request.param
     answers = {"api/dags/scoring/tries": tries_answer(25, active=False)}
