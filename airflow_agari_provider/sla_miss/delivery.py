@@ -143,9 +143,9 @@ class Delivery:
             return self._ended("sent already")
         if claim.state == "busy":
             return BUSY_PAUSE
-        there: bool | None = False
+        there: bool | None = None if claim.state == "takeover" else False
         try:
-            if claim.state == "takeover":
+            if there is None:
                 there = self._is_there(claim)
             if there:
                 return self._ended("found sent")

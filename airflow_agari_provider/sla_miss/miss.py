@@ -66,7 +66,6 @@ class SlaMiss:
     :param blocking: the tasks that it waits for, itself among them.
     :param scope: what shares one incident: a ``task`` of a run, all of a ``run``, or all of a ``dag``.
     :param downgraded: whether it may not page: a run that failed long ago, where the SLA's owner wants that.
-    :param late_runs: runs that are late for the same reason, of which this is one; more than 1 in a digest only.
     """
 
     dag_id: str
@@ -84,7 +83,6 @@ class SlaMiss:
     task_url: str = ""
     scope: Scope = "task"
     downgraded: bool = False
-    late_runs: int = 1
 
     @property
     def text(self) -> str:
@@ -95,8 +93,7 @@ class SlaMiss:
         """The published sentence around a task and a date that are marked up already."""
         subject = f"task {task}" if self.task_id else "the run"
         environment = f"{self.environment} - " if self.environment else ""
-        told = f"{environment}{dag or self.dag_id} {_SUBJECTS[self.event]} {subject} on {date}"
-        return f"{told}, and {self.late_runs - 1} more late" if self.late_runs > 1 else told
+        return f"{environment}{dag or self.dag_id} {_SUBJECTS[self.event]} {subject} on {date}"
 
     @property
     def recovered(self) -> bool:

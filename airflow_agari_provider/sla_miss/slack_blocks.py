@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_agari_provider.sla_miss.miss import SlaMiss, TaskInState
@@ -27,7 +28,8 @@ def slack_message(
     if text is None:
         plain_date, plain_task = (escaped(part, NAME_CHARACTERS) for part in (miss.date, miss.task_id or ""))
         task, date = _link(miss.task_url, plain_task), _link(miss.run_url, plain_date)
-        headline = miss.sentence(task, date, escaped(miss.dag_id, NAME_CHARACTERS))
+        safe = replace(miss, environment=escaped(miss.environment, NAME_CHARACTERS))
+        headline = safe.sentence(task, date, escaped(miss.dag_id, NAME_CHARACTERS))
     else:
         headline = plain
     lines = [" ".join([*mentions, headline]), escaped(miss.details, SECTION_CHARACTERS // 4)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import BaseHook
+from airflow_agari_provider.airflow_compat import AirflowNotFoundException, BaseHook
 from airflow_agari_provider.alert_claims import Claim, ClaimTable
 from airflow_agari_provider.notifications.told_by_context import link
 from airflow_agari_provider.sla_miss.delivery import LONGEST_PAUSE, Delivery
@@ -56,7 +56,8 @@ class Dispatch:
         :param miss: as it stands; ``None`` when there is nothing to tell any more.
         :return: seconds to wait, ``None`` when all are over.
         """
-        for one in list(self._open):
+        due = list(self._open)
+        for one in due:  # and the fallbacks that come to it on the way
             if one.next_at > now:
                 continue
             pause = self._attempt(one.delivery, miss, now)
@@ -73,6 +74,7 @@ class Dispatch:
                 instead = _OnItsWay(delivery, None, now + GIVE_UP_AFTER)
                 self._all.append(instead)
                 self._open.append(instead)
+                due.append(instead)
         return max(0.0, min(one.next_at for one in self._open) - now) if self._open else None
 
     def run(self, miss: SlaMiss, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -88,6 +90,11 @@ class Dispatch:
     def _attempt(delivery: Delivery, miss: SlaMiss | None, now: float) -> float | None:
         try:
             return delivery.attempt(miss, now)
+        except AirflowNotFoundException as error:
+            delivery.refused = True
+            delivery.outcome = "refused"
+            logger.error("Alert %s was not sent: %s", delivery.key, error)
+            return None
         except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's: Airflow never repeats a callback
             delivery.tries += 1
             logger.warning("Alert %s was not sent: %s: %s", delivery.key, type(error).__name__, error)

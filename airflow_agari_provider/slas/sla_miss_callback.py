@@ -63,12 +63,14 @@ class OnSlaMiss:
             return True
         finished = True
         for after in watch.steps:
-            late = now - (due + timedelta(seconds=after)).timestamp()
-            if late < 0:
+            step_due = (due + timedelta(seconds=after)).timestamp()
+            if now < step_due:
                 return False
-            dispatch = dispatch_miss(watch.step(after), run, now)
+            dispatch = dispatch_miss(watch.step(after), run, step_due)
             if not watch.claims:
                 dispatch.run(miss, RETRY_FOR)  # nobody would know at the next check what was sent at this one
-            elif dispatch.attempt(miss, now) is not None and late < GIVE_UP_AFTER:
+            elif (
+                dispatch.attempt(miss, now) is not None and now < step_due + 2 * GIVE_UP_AFTER
+            ):  # fallbacks have one too
                 finished = False
         return finished

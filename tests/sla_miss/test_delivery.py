@@ -28,6 +28,7 @@ class Service:
     failures: list = field(default_factory=list)
     takes_when_in_doubt: bool = False
     shows: bool = True
+    failures_of_find: list = field(default_factory=list)
     repeats_when_in_doubt: bool = True
     name: str = "Service"
     taken: list = field(default_factory=list)
@@ -41,6 +42,8 @@ class Service:
         return "reference"
 
     def find(self, key, since):
+        if self.failures_of_find:
+            raise self.failures_of_find.pop()
         if not self.shows:
             raise CannotLook("it does not show")
         return "found" if any(taken == key for taken, _ in self.taken) else None
@@ -93,6 +96,12 @@ def test_a_doubtful_alert_that_was_taken_is_not_sent_again(claims):
 def test_a_doubtful_alert_that_was_not_taken_is_sent(claims):
     service = Service([IN_DOUBT])
     assert drive(Delivery(service, "key", claims)) == [2]
+    assert service.taken == [("key", "miss")]
+
+
+def test_a_look_that_is_postponed_leaves_the_doubt(claims):
+    service = Service([IN_DOUBT], takes_when_in_doubt=True, failures_of_find=[AlertPostponed("Service", "429", 60)])
+    assert drive(Delivery(service, "key", claims)) == [2, 60]
     assert service.taken == [("key", "miss")]
 
 

@@ -57,13 +57,17 @@ def test_any_number_of_tasks_in_the_way_fits_slack_s_limits(url):
 def test_data_mentions_nobody_and_makes_no_link():
     hostile = "<!channel> <https://evil|click> &amp;"
     message = slack_message(
-        replace(MISS, task_id=hostile, owner=hostile, environment="EP", blocking=(TaskInState(hostile, "running"),)),
+        replace(
+            MISS, task_id=hostile, owner=hostile, environment="<!here>", blocking=(TaskInState(hostile, "running"),)
+        ),
         mentions=["<@U012AB3CD>"],
     )
     sent = json.dumps(message)
     assert "<!" not in sent
     assert "<https://evil" not in sent
-    assert texts(message)[0].startswith("<@U012AB3CD> EP - ep_telemetry_v2 SLA Miss for task <https://airflow")
+    assert texts(message)[0].startswith(
+        "<@U012AB3CD> &lt;!here&gt; - ep_telemetry_v2 SLA Miss for task <https://airflow"
+    )
 
 
 def test_a_text_of_one_s_own_is_shown_as_it_is():

@@ -242,6 +242,17 @@ def test_pagerduty_is_told_through_its_own_provider_s_notifier(watch, states, al
     assert first["links"][0]["text"] == RUN_ID
 
 
+def test_a_connection_that_is_missing_is_one_error(watch, states, alerts, caplog):
+    nowhere = VictorOpsSlaMissNotifier(victorops_conn_id="nowhere")
+    assert missed(watch(SlaAlert(nowhere, fallback=WEBHOOK))) == {
+        "VictorOps nowhere ": "refused",
+        "Slack slack_hook ": "sent",
+    }
+    ours = [record for record in caplog.records if record.name.startswith("airflow_agari_provider")]
+    (error,) = [record.getMessage() for record in ours if record.levelname == "ERROR"]
+    assert "nowhere" in error
+
+
 def test_without_claims_a_recovery_only_closes_incidents(watch, states, alerts):
     told = watch(SLACK, VICTOROPS, claims="")
     missed(told)
@@ -307,6 +318,18 @@ def test_2_shows_a_miss_again_until_the_last_step_is_due(watch, airflow_2, alert
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 0)
     assert airflow_2(told, misses=[recorded(46)]) == 1
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 1)
+
+
+def test_2_tells_the_fallback_in_the_same_check(watch, airflow_2, alerts):
+    alerts.failures = [404]
+    assert airflow_2(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)), misses=[recorded(31)]) == 1
+    assert len(alerts.slack()) == 1
+
+
+def test_2_tells_the_fallback_after_an_hour_of_failing(watch, airflow_2, alerts):
+    alerts.failures = [503, None]
+    assert airflow_2(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)), misses=[recorded(91)]) == 1
+    assert (len(alerts.slack()), len(alerts.victorops())) == (1, 0)
 
 
 def test_2_drops_what_came_in_or_is_nobody_s(watch, airflow_2, alerts, states):
