@@ -171,7 +171,7 @@ class PostgresDialect:
         for batch in batches:
             if batch.rows:
                 pairs = zip(columns, batch.columns, strict=True)
-                fields = [_escaped(self.values(column, values)) for column, values in pairs]
+                fields = [_field(column, self.values(column, values)) for column, values in pairs]
                 yield ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
     def fault(self, error: Exception) -> Fault:
@@ -218,8 +218,16 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 NULL = r"\N"
 
 
-def _escaped(values: Sequence[str | None]) -> list[str]:
+def _field(column: Column, values: Sequence[str | None]) -> list[str]:
     """Fields of COPY's text format."""
+    if column.kind == "bytes":  # hexadecimal digits behind one backslash
+        return [NULL if value is None else "\\" + value for value in values]
+    if column.kind in ("text", "json"):
+        return _escaped(values)
+    return [NULL if value is None else value for value in values]
+
+
+def _escaped(values: Sequence[str | None]) -> list[str]:
     if _SPECIAL.search("".join(filter(None, values))):
         return [NULL if value is None else value.translate(_ESCAPES) for value in values]
     return [NULL if value is None else value for value in values]
