@@ -11,7 +11,6 @@ import pytest
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.objects import ObjectOverwritten, StoredObject
 from airflow_agari_provider.loaders.base import Target
-from airflow_agari_provider.loaders.dialects import any_dialect_of
 from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 
 STORED = StoredObject("scored", "hour=5/it's.avro", "e1", None, 10, datetime(2016, 4, 28, tzinfo=UTC))
@@ -98,9 +97,3 @@ def test_an_object_that_was_overwritten_meanwhile_is_told(s3, bucket):
     s3.put_object(Bucket=bucket, Key="a.avro", Body=b"y")
     with pytest.raises(ObjectOverwritten):
         require_unchanged(s3, stored)
-
-
-def test_a_connection_of_redshifts_driver_is_known():
-    redshift_connector = pytest.importorskip("redshift_connector")
-    connection = object.__new__(redshift_connector.Connection)  # not connected to anything
-    assert type(any_dialect_of(connection)) is RedshiftDialect

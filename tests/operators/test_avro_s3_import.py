@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, AirflowSkipException, BaseHook
 from airflow_agari_provider.loaders.base import query
+from airflow_agari_provider.loaders.dialects import any_dialect_of
+from airflow_agari_provider.loaders.warehouses import RedshiftDialect
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator, NoObjects
 from tests.avro_files import messages
 
@@ -188,3 +191,10 @@ def test_parsing_a_dag_imports_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"fastavro", "boto3", "botocore", "psycopg", "psycopg2", "MySQLdb", "cramjam"} & set(eval(found))
+
+
+def test_a_connection_of_redshifts_driver_is_known():
+    """The driver that comes with the Amazon provider."""
+    redshift_connector = importlib.import_module("redshift_connector")
+    connection = object.__new__(redshift_connector.Connection)  # not connected to anything
+    assert type(any_dialect_of(connection)) is RedshiftDialect
