@@ -58,9 +58,15 @@ export class Charts {
       tooltip: (at) => tooltip(this.view, at[0]?.dataIndex, colours),
     };
     this.upper.draw(this.view, colours);
-    const rows = names.map((_, index) => index).filter((index) => names[index].toLowerCase().includes(state.search.toLowerCase()));
-    this.lower.draw({ map: this.map, names, rows, range: this.view.range, selected: task, left: this.view.left }, colours);
+    this.drawMap({ state, task });
     this.upper.paint();
+  }
+
+  /** The lower chart alone, with the tasks that are searched for. */
+  drawMap({ state, task }) {
+    const names = this.payload.tasks.task_id;
+    const rows = names.map((_, index) => index).filter((index) => names[index].toLowerCase().includes(state.search.toLowerCase()));
+    this.lower.draw({ map: this.map, names, rows, range: this.view.range, selected: task, left: this.view.left }, palette(dark()));
   }
 
   /** Room for the names of the tasks, and in the upper chart for the labels of the axis. */

@@ -63,10 +63,10 @@ function older({ payload }) {
   return { before: payload.window.first, from: null, to: null };
 }
 
-/** As long a window again behind this one: it may overlap this one, but leaves no run out between them. */
+/** Forward by the time that these runs cover. */
 function newer({ payload }) {
-  const { first, last, shown } = payload.window;
-  return { before: last + Math.max(1, ((last - first) * Math.max(1, shown - 1)) / Math.max(1, shown)), from: null, to: null };
+  const { first, last } = payload.window;
+  return { before: last + Math.max(1, last - first), from: null, to: null };
 }
 
 function overviewLink(page) {

@@ -7,7 +7,8 @@ import { noticeBox, searchBox } from "./controls.js";
 import { element } from "./dom.js";
 import { copyTable } from "./exports.js";
 import { figureCards, taskColumns, wallTime } from "./figures.js";
-import { emptyNotice, errorNotice, purgeNotice } from "./notices.js";
+import { notes } from "./notes.js";
+import { emptyNotice, errorNotice } from "./notices.js";
 import { ASKED, triesAddress } from "./permalink.js";
 import { remedy } from "./remedies.js";
 import { describeRun, runPanel, tryOf } from "./run_panel.js";
@@ -17,7 +18,7 @@ import { taskControls } from "./task_controls.js";
 import { count, duration } from "./units.js";
 
 const FIRST_ORDER = { sort: "lost_seconds", descending: true };
-const FIRST_SHIFTS = 3; // sentences that are always in sight
+const OF_ROWS = ["search", "sort", "descending"]; // controls that leave the bars as they are
 const SETTLED = 200; // milliseconds without a zoom step before the address takes it over
 
 export class TaskPage {
@@ -71,8 +72,10 @@ export class TaskPage {
     const before = this.state;
     this.state = state;
     this.controls.sync(this);
-    if (this.address && ASKED.every((key) => String(before[key]) === String(state[key]))) this.#render();
-    else this.load();
+    const changed = Object.keys(state).filter((key) => String(before?.[key]) !== String(state[key]));
+    if (!this.address || changed.some((key) => ASKED.includes(key))) this.load();
+    else if (!this.parts.body.hidden && changed.every((key) => OF_ROWS.includes(key))) this.#drawRows();
+    else this.#render();
   }
 
   /** @param {boolean} again a refresh: what is shown stays until there is something newer. */
@@ -84,7 +87,7 @@ export class TaskPage {
     this.parts.window.classList.toggle("busy", !again);
     try {
       const news = await this.#loadTries(triesAddress(this.state), again);
-      if (news || !again) this.#render();
+      if (news || !again || this.parts.body.hidden) this.#render();
       if (this.state.task !== null && this.task >= 0) await this.#loadFigures(triesAddress(this.state, this.state.task), again);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -164,7 +167,7 @@ export class TaskPage {
     this.#showNotice(empty);
     if (empty) return;
     this.#drawFigures();
-    parts.notes.replaceChildren(...this.#notes());
+    parts.notes.replaceChildren(...notes(payload, this.shifts, (run) => this.charts.zoomAround(run)));
     this.#drawCharts();
     parts.chart.textContent = this.#chartTitle();
     this.#drawTable();
@@ -179,13 +182,9 @@ export class TaskPage {
     return `Time per run, ${tries}${this.task < 0 ? ", all tasks summed" : ""}${missed}`;
   }
 
-  #notes() {
-    const show = (run) => element("button", { type: "button", on: { click: () => this.charts.zoomAround(run) } }, "Show");
-    const shifts = this.shifts.map(({ text, run }) => element("div", { class: "note" }, element("span", {}, text), show(run)));
-    const purge = purgeNotice(this.payload);
-    const [first, others] = [shifts.slice(0, FIRST_SHIFTS), shifts.slice(FIRST_SHIFTS)];
-    const more = others.length ? [element("details", {}, element("summary", {}, `${others.length} more`), ...others)] : [];
-    return [...(purge ? [element("div", { class: "note" }, purge)] : []), ...first, ...more];
+  #drawRows() {
+    this.charts.drawMap(this);
+    this.#drawTable();
   }
 
   #drawCharts() {
