@@ -7,10 +7,11 @@ import os
 import sqlite3
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3, AirflowApi, AirflowHome
+from airflow_agari_provider.local.airflow_home import AIRFLOW, AIRFLOW_3, AirflowApi, AirflowHome
 from airflow_agari_provider.local.demo_setup import free_ports
 from airflow_agari_provider.local.processes import Processes
 from tests.fix_alerts import SECRETS
@@ -85,6 +86,9 @@ class Airflow:
             self.processes.run(name, command, environment)
         for name, command in self.home.services().items():
             self.processes.start(name, command, environment)
+        if AIRFLOW_3:  # which runs a deadline's callback in each of its triggerers
+            other = {**environment, "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_ports(None)[0])}
+            self.processes.start("triggerer-2", self.home.services()["triggerer"], other)
         self.wait(lambda: self.api.healthy() and self.api.knows("telemetry"), 90)
         self.api.unpause("telemetry")
 
@@ -114,26 +118,34 @@ def test_a_late_task_is_told_once_and_again_when_it_comes_in(airflow, alert_serv
     (airflow.folder / "dags" / "release").touch()
     airflow.wait(lambda: len(alert_services.received) >= 8, 60)
 
-    bodies = [body for _, body in alert_services.received]
-    run_id = bodies[0]["metadata"]["event_payload"]["key"].split("|")[2]
+    pages = [(path.rpartition("/")[2], body) for path, body in alert_services.received if "message_type" in body]
+    run_id = pages[0][1]["run_id"]
     date = run_id.removeprefix("scheduled__")[:19]
     missed = f"EP_STAGE - telemetry SLA Miss for task slow on {date}"
     recovered = f"EP_STAGE - telemetry SLA Miss recovered for task slow on {date}"
 
     slack = [body for _, body in alert_services.received if "blocks" in body]
     assert [body["text"] for body in slack] == [missed, missed, recovered, recovered]
-    assert slack[2]["thread_ts"] == "17.000001"
-    pages = [(path.rpartition("/")[2], body) for path, body in alert_services.received if "message_type" in body]
-    assert [(routing_key, body["message_type"], body["state_message"]) for routing_key, body in pages] == [
+    assert [body.get("thread_ts", "") != "" for body in slack].count(True) == 1  # the webhook has no threads
+    # On a machine that is busy the second step may be told before the first
+    told = sorted((routing_key, body["message_type"], body["state_message"]) for routing_key, body in pages)
+    assert told == [
+        ("data-team", "RECOVERY", recovered),
         ("data-team", "WARNING", missed),
         ("managers", "CRITICAL", missed),
-        ("data-team", "RECOVERY", recovered),
         ("managers", "RECOVERY", recovered),
     ]
     assert {body["entity_id"] for _, body in pages} == {f"airflow/EP_STAGE/telemetry/{run_id}/slow"}
     assert pages[0][1]["owner"] == "ada"
     assert pages[0][1]["blocking_tasks"].startswith("slow (running")
+    assert f"/runs/{quote(run_id, safe='')}" in pages[0][1]["vo_annotate.u.Run"] or not AIRFLOW_3
     assert not secrets_shown(airflow)
+
+    # Airflow 3 alone fails here, for every DAG with a deadline
+    airflow.processes.run(
+        "dags-test", [*AIRFLOW, "dags", "test", "telemetry", "2016-02-01"], airflow.home.environment()
+    )
+    assert len(alert_services.received) == 8
 
 
 def secrets_shown(airflow: Airflow) -> list[str]:
