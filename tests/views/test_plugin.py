@@ -7,8 +7,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
 from airflow_agari_provider.plugin import AgariPlugin
 
@@ -46,12 +44,16 @@ def test_airflow_accepts_the_plugin():
         assert "Agari charts" in names
 
 
-@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no pages of plugins inside its own")
-def test_the_page_is_in_the_browse_menu_and_on_dags_and_tasks():
-    views = {(view["destination"], view["href"]) for view in AgariPlugin.external_views}
-    assert views == {
-        ("nav", "agari/charts"),
-        ("dag", "agari/charts?dag_id={DAG_ID}"),
-        ("task", "agari/charts?dag_id={DAG_ID}&task_id={TASK_ID}"),
-    }
-    assert len({view["url_route"] for view in AgariPlugin.external_views}) == len(AgariPlugin.external_views)
+def test_the_page_is_in_the_browse_menu_and_on_airflow_3_also_on_dags_and_tasks():
+    if AIRFLOW_3:
+        views = [(view["destination"], view.get("category"), view["href"]) for view in AgariPlugin.external_views]
+        assert views == [
+            ("nav", "browse", "agari/charts"),
+            ("dag", None, "agari/charts?dag_id={DAG_ID}"),
+            ("task", None, "agari/charts?dag_id={DAG_ID}&task_id={TASK_ID}"),
+        ]
+        assert len({view["url_route"] for view in AgariPlugin.external_views}) == 3
+    else:
+        assert [(view["category"], view["name"]) for view in AgariPlugin().appbuilder_views] == [
+            ("Browse", "Agari charts")
+        ]
