@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -58,6 +59,20 @@ def test_when_the_lease_is_over_one_takes_over(tables):
     first.mark_sent(KEY, "too late")  # its owner has lost it
     first.release(KEY)
     assert third.claim(KEY, 1122.0) == Claim("busy", 1000.0)
+
+
+def test_of_many_who_would_take_over_one_does(tables):
+    tables("dead").claim(KEY, 1000.0)
+    rivals = [tables(f"rival {number}") for number in range(6)]
+    start = threading.Barrier(len(rivals))
+
+    def take_over(rival):
+        rival.sent(KEY)  # connects, and finds the table
+        start.wait()
+        return rival.claim(KEY, 2000.0).state
+
+    with ThreadPoolExecutor(len(rivals)) as pool:
+        assert sorted(pool.map(take_over, rivals)) == ["busy"] * 5 + ["takeover"]
 
 
 def test_a_doubtful_alert_is_taken_over_at_once_also_by_its_owner(tables):
