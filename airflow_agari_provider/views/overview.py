@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from math import inf
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,8 +34,10 @@ def overview(session: Any, permitted: Collection[str], since: float) -> dict[str
     :param since: only runs due then or later are in the window.
     """
     dags = [(dag_id, paused) for dag_id, paused in _dags(session) if dag_id in permitted]
-    ever, last_run, first_run = _runs(session, None)
-    window, _, _ = _runs(session, since)
+    ids = [dag_id for dag_id, _ in dags]
+    ever = _runs_ever(session)
+    window, last_run = _runs_of_window(session, since)
+    last_run |= _newest_runs(session, {dag_id for dag_id, _ in ever} & set(ids) - set(last_run))
     failed_tries: dict[str, int] = defaultdict(int)
     failures: dict[str, int] = defaultdict(int)
     lost: dict[str, float] = defaultdict(float)
@@ -48,16 +49,15 @@ def overview(session: Any, permitted: Collection[str], since: float) -> dict[str
         failed_tries[dag_id] += tries
         lost[dag_id] += seconds or 0.0
     active = dict(map(tuple, _active(session)))
-    ids = [dag_id for dag_id, _ in dags]
     return {
         "since": since,
-        "first_run": min((first_run[dag_id] for dag_id in ids if dag_id in first_run), default=None),
+        "first_run": _first_run(session, ids),
         "dags": {
             "dag_id": ids,
             "paused": [bool(paused) for _, paused in dags],
             "last_run": [last_run.get(dag_id) for dag_id in ids],
-            "ever": {state: [ever[dag_id, state] for dag_id in ids] for state in RUN_STATES},
-            "window": {state: [window[dag_id, state] for dag_id in ids] for state in RUN_STATES},
+            "ever": {state: [ever.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
+            "window": {state: [window.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
             "failed_tries": [failed_tries[dag_id] for dag_id in ids],
             "lost_seconds": [round(lost[dag_id], 3) for dag_id in ids],
             "failures": [failures[dag_id] for dag_id in ids],
@@ -92,22 +92,40 @@ def _dags(session: Any) -> list[Any]:
     return list(session.execute(sa.select(DAG.c.dag_id, DAG.c.is_paused).where(known).order_by(DAG.c.dag_id)))
 
 
-def _runs(session: Any, since: float | None) -> tuple[dict[Any, int], dict[str, float], dict[str, float]]:
-    """(DAG, state): number of runs; DAG: its newest run; DAG: its oldest run."""
+def _runs_ever(session: Any) -> dict[tuple[str, str], int]:
+    """(DAG, state): number of runs; counted in the index of both, which has no dates."""
+    query = sa.select(RUN.c.dag_id, RUN.c.state, sa.func.count()).group_by(RUN.c.dag_id, RUN.c.state)
+    return {(dag_id, state): count for dag_id, state, count in session.execute(query)}
+
+
+def _runs_of_window(session: Any, since: float) -> tuple[dict[tuple[str, str], int], dict[str, float]]:
+    """(DAG, state): number of runs; DAG: when its newest run was due."""
     database = dialect(session)
-    newest, oldest = (epoch(end(RUN_AFTER), database) for end in (sa.func.max, sa.func.min))
     keys = [unindexed(column, database) for column in (RUN.c.dag_id, RUN.c.state)]
-    query = sa.select(RUN.c.dag_id, RUN.c.state, sa.func.count(), newest, oldest).group_by(*keys)
-    if since is not None:
-        query = query.where(due_since(since))
-    counts: dict[Any, int] = defaultdict(int)
-    last: dict[str, float] = {}
-    first: dict[str, float] = {}
-    for dag_id, state, count, new, old in session.execute(query):
-        counts[dag_id, state] += count
-        last[dag_id] = max(last.get(dag_id, 0.0), round(new, 3))
-        first[dag_id] = min(first.get(dag_id, inf), round(old, 3))
-    return counts, last, first
+    query = sa.select(RUN.c.dag_id, RUN.c.state, sa.func.count(), epoch(sa.func.max(RUN_AFTER), database))
+    counts: dict[tuple[str, str], int] = {}
+    newest: dict[str, float] = {}
+    for dag_id, state, count, last in session.execute(query.where(due_since(since)).group_by(*keys)):
+        counts[dag_id, state] = count
+        newest[dag_id] = max(newest.get(dag_id, 0.0), round(last, 3))
+    return counts, newest
+
+
+def _newest_runs(session: Any, dag_ids: Collection[str]) -> dict[str, float]:
+    """DAG: when its newest run was due."""
+    if not dag_ids:
+        return {}
+    newest = epoch(sa.func.max(RUN_AFTER), dialect(session))
+    query = sa.select(RUN.c.dag_id, newest).where(RUN.c.dag_id.in_(sorted(dag_ids))).group_by(RUN.c.dag_id)
+    return {dag_id: round(last, 3) for dag_id, last in session.execute(query)}
+
+
+def _first_run(session: Any, dag_ids: Collection[str]) -> float | None:
+    """When the first run of any of the DAGs was due: by the index of the dates, which the first rows of answer."""
+    database = dialect(session)
+    query = sa.select(epoch(RUN_AFTER, database)).where(unindexed(RUN.c.dag_id, database).in_(dag_ids))
+    first = session.execute(query.order_by(RUN_AFTER).limit(1)).scalar()
+    return None if first is None else round(first, 3)
 
 
 def _of_window(table: Any, database: str, since: float) -> Any:
