@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import gc
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from operator import itemgetter
@@ -66,8 +68,9 @@ class BlockDecoder:
         :param payload: of the block, decompressed.
         :raises BadAvro: they do not fit the schema or the block's count.
         """
-        records = self._records(file, block, payload)
-        return Batch(len(records), _columns(records, self._fields))
+        with _without_collections():
+            records = self._records(file, block, payload)
+            return Batch(len(records), _columns(records, self._fields))
 
     def _records(self, file: ContainerFile, block: Block, payload: bytes) -> list[Any]:
         from fastavro.read import SchemaResolutionError
@@ -87,6 +90,21 @@ class BlockDecoder:
                 block.offset, f"the block here says it holds {block.records} records, but its bytes say otherwise"
             )
         return records
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """
+    A block makes thousands of objects and no garbage, of which Python would search all again and again, and Airflow's
+    with them: a tenth of the time and more.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _reader_of(schema: AvroSchema) -> Callable[..., Any]:

