@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import log
 from statistics import fmean, median
 from typing import Any
@@ -129,20 +128,22 @@ def _tries(tries: Sequence[Try], runs: Sequence[RunRow], tasks: Sequence[str]) -
     task_index = {task: index for index, task in enumerate(tasks)}
     outcome_index = {outcome: index for index, outcome in enumerate(OUTCOMES)}
     ordered = sorted(tries, key=lambda one: (run_index[one.run_id], task_index[one.task_id], one.try_number))
+    columns: dict[str, list[Any]] = {name: [] for name in Try._fields}
+    columns.update(zip(Try._fields, map(list, zip(*ordered, strict=True)), strict=False))  # nothing, of no tries
     return {
-        "run": [run_index[one.run_id] for one in ordered],
-        "task": [task_index[one.task_id] for one in ordered],
-        "try_number": [one.try_number for one in ordered],
-        "outcome": [outcome_index[one.outcome] for one in ordered],
-        "start": [_time(one.start) for one in ordered],
-        "end": [_time(one.end) for one in ordered],
-        "run_seconds": [_time(one.run) for one in ordered],
-        "idle_seconds": [_time(one.idle) for one in ordered],
-        "queued_seconds": [_time(one.queued) for one in ordered],
-        "deferred_seconds": [_time(one.deferred) for one in ordered],
-        "instances": [one.instances for one in ordered],
-        "map_index": [one.map_index for one in ordered],
-        "last": [one.last for one in ordered],
+        "run": [run_index[run_id] for run_id in columns["run_id"]],
+        "task": [task_index[task_id] for task_id in columns["task_id"]],
+        "try_number": columns["try_number"],
+        "outcome": [outcome_index[outcome] for outcome in columns["outcome"]],
+        "start": _times(columns["start"]),
+        "end": _times(columns["end"]),
+        "run_seconds": _times(columns["run"]),
+        "idle_seconds": _times(columns["idle"]),
+        "queued_seconds": _times(columns["queued"]),
+        "deferred_seconds": _times(columns["deferred"]),
+        "instances": columns["instances"],
+        "map_index": columns["map_index"],
+        "last": columns["last"],
     }
 
 
@@ -183,7 +184,7 @@ def _shifts(index: int, task_id: str, tries: Sequence[Try], runs: Sequence[RunRo
         if one.outcome == "success":
             seconds[one.run_id] += one.run
     succeeded = [(at, run) for at, run in enumerate(runs) if run.run_id in seconds and run.run_type != BACKFILL]
-    hours = [datetime.fromtimestamp(run.run_after, UTC).hour for _, run in succeeded]
+    hours = [int(run.run_after // 3600 % 24) for _, run in succeeded]
     series = (
         ("duration", DURATION, [seconds[run.run_id] for _, run in succeeded]),
         ("tries", TRIES, [1.0 + failures[run.run_id] for _, run in succeeded]),
@@ -222,3 +223,8 @@ def change_in_words(kind: str, shift: Shift) -> str:
 def _time(seconds: float | None) -> float | None:
     """To the millisecond."""
     return None if seconds is None else round(seconds, 3)
+
+
+def _times(seconds: Iterable[float | None]) -> list[float | None]:
+    """The same of very many, none of them negative: rounding each exactly takes as long as reading them."""
+    return [value and int(value * 1000 + 0.5) / 1000 for value in seconds]

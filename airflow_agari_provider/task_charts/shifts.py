@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from math import inf, log, sqrt
 from operator import mul
 from statistics import fmean, median
@@ -108,17 +108,13 @@ def _change(part: Sequence[float], counts: Sequence[float] | None) -> int | None
 
 def ranks_of(values: Sequence[float]) -> list[float]:
     """From 1; equal values share the mean of their ranks."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
-    at = 0
-    while at < len(order):
-        end = at
-        while end + 1 < len(order) and values[order[end + 1]] == values[order[at]]:
-            end += 1
-        for place in order[at : end + 1]:
-            ranks[place] = (at + end) / 2 + 1
-        at = end + 1
-    return ranks
+    rank_of: dict[float, float] = {}
+    below = 0
+    for value, same in groupby(sorted(values)):
+        count = sum(1 for _ in same)
+        rank_of[value] = below + (count + 1) / 2
+        below += count
+    return [rank_of[value] for value in values]
 
 
 def _most_different(ranks: Sequence[float]) -> tuple[int, float]:
@@ -128,14 +124,11 @@ def _most_different(ranks: Sequence[float]) -> tuple[int, float]:
     spread = sum((rank - middle) ** 2 for rank in ranks) / count
     if not spread:
         return 0, 0.0
-    best, best_at, total = 0.0, 0, 0.0
-    for index in range(1, count):
-        total += ranks[index - 1] - middle
-        if FEWEST <= index <= count - FEWEST:
-            square = total * total / (index * (count - index))
-            if square > best:
-                best, best_at = square, index
-    return best_at, sqrt(best * (count - 1) / spread)
+    places = range(FEWEST, count - FEWEST + 1)
+    totals = list(accumulate(rank - middle for rank in ranks))
+    squares = [totals[index - 1] ** 2 / (index * (count - index)) for index in places]
+    best = max(squares)
+    return places[squares.index(best)], sqrt(best * (count - 1) / spread)
 
 
 def _without_step(part: Sequence[float], index: int) -> tuple[list[float], float, float]:

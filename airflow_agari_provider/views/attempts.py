@@ -118,7 +118,8 @@ def tries(
             named = _task_ids(session, dag_id, run_ids)
         statement = _tries(dialect(session), old, bool(named), by_index, longest)
         chosen = {**values, "task_ids": named} if named else values
-        rows += map(TryRow._make, session.execute(statement, chosen).all())
+        found = session.execute(statement, chosen).all()
+        rows += [_one_index(old, now, *row) for row in found] if by_index else map(TryRow._make, found)
     return rows
 
 
@@ -136,48 +137,59 @@ def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bo
     if not old:
         where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history()]
     if by_index:
-        return sa.select(*_measures(table, old, database)).where(*where)
+        return sa.select(*_key(table), *_measures(table, database)).where(*where)
     query = sa.select(*_sums(table, old, database, longest)).where(*where)
-    keys = [table.c.run_id, table.c.task_id, table.c.try_number, table.c.state]
-    return query.group_by(*(unindexed(key, database) for key in keys))
+    return query.group_by(*(unindexed(key, database) for key in _key(table)))
 
 
-def _measures(table: Any, old: bool, database: str) -> list[Any]:
-    """Columns of a ``TryRow``, of one index."""
-    started, ended = epoch(table.c.start_date, database), epoch(table.c.end_date, database)
+def _key(table: Any) -> list[Any]:
+    return [table.c.run_id, table.c.task_id, table.c.try_number, table.c.state]
+
+
+def _measures(table: Any, database: str) -> list[Any]:
+    """Of one index: itself, when it was scheduled, started and ended, ``max_tries``, ``requeued``, ``operator``."""
     return [
-        table.c.run_id,
-        table.c.task_id,
-        table.c.try_number,
-        table.c.state,
-        sa.literal_column("1" if old else "0"),
         table.c.map_index,
-        sa.literal_column("1"),
         epoch(sa.func.coalesce(*_queueing(table), table.c.start_date), database),
-        started,
-        sa.func.coalesce(ended, sa.bindparam("now", type_=sa.Float)),
-        started,
-        ended,
-        sa.null(),
+        epoch(table.c.start_date, database),
+        epoch(table.c.end_date, database),
         table.c.max_tries,
         sa.case(*((column > table.c.start_date, 1) for column in _queueing(table)), else_=0),
         table.c.operator,
     ]
 
 
+def _one_index(
+    old: bool,
+    now: float,
+    run_id: str,
+    task_id: str,
+    try_number: int,
+    state: str | None,
+    map_index: int,
+    scheduled: float,
+    started: float,
+    ended: float | None,
+    *more: Any,
+) -> TryRow:
+    until, what = now if ended is None else ended, (run_id, task_id, try_number, state, old, map_index, 1)
+    return TryRow(*what, scheduled, started, until, started, ended, None, *more)
+
+
 def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
-    """The same of indexes that are in one state."""
-    one = _measures(table, old, database)
-    until, start = one[9], one[8]
+    """A ``TryRow`` of all indexes that are in one state."""
+    map_index, scheduled, started, ended, *more = _measures(table, database)
+    until = sa.func.coalesce(ended, sa.bindparam("now", type_=sa.Float))
     return [
-        *one[:5],
-        sa.func.max(table.c.map_index),
+        *_key(table),
+        sa.literal_column("1" if old else "0"),
+        sa.func.max(map_index),
         sa.func.count(),
-        *(sa.func.sum(column) for column in one[7:10]),
+        *(sa.func.sum(column) for column in (scheduled, started, until)),
         epoch(sa.func.min(table.c.start_date), database),
         epoch(sa.func.max(table.c.end_date), database),
-        sa.func.max(until - start) if longest else sa.null(),
-        *(sa.func.max(column) for column in one[13:]),
+        sa.func.max(until - started) if longest else sa.null(),
+        *(sa.func.max(column) for column in more),
     ]
 
 
