@@ -135,9 +135,28 @@ def _without_default(field: Any) -> Any:
     }
 
 
+def _short(schema: Any) -> Any:
+    """The schema with names for ``{"type": name}``: Avro's C library writes every type so, null in unions too."""
+    if isinstance(schema, list):
+        return [_short(branch) for branch in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if set(schema) == {"type"}:
+        return _short(schema["type"])
+    inner = {key: _short(schema[key]) for key in ("type", "items", "values") if key in schema}
+    if isinstance(schema.get("fields"), list):
+        inner["fields"] = [_short_field(field) for field in schema["fields"]]
+    return schema | inner
+
+
+def _short_field(field: Any) -> Any:
+    return field | {"type": _short(field["type"])} if isinstance(field, dict) and "type" in field else field
+
+
 def _parsed(schema: Any) -> AvroSchema:
     import fastavro
 
+    schema = _short(schema)
     named: dict[str, Any] = {}
     return AvroSchema(schema, fastavro.parse_schema(schema, named), named)
 
