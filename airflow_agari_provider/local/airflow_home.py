@@ -23,6 +23,7 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError
 
 AIRFLOW_3 = not version("apache-airflow").startswith("2.")
+WATCHES_MANUAL_RUNS = AIRFLOW_3  # for their SLAs; 2.11 knows those of scheduled runs only
 AIRFLOW = (sys.executable, "-m", "airflow")
 USER = "admin"
 TIMEOUT = 30  # seconds for one request

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import airflow_agari_provider
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3
+from airflow_agari_provider.local.airflow_home import WATCHES_MANUAL_RUNS
 from airflow_agari_provider.local.breakage import BREAKAGES
 from airflow_agari_provider.local.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
 from airflow_agari_provider.local.target_database import EMBEDDED, TargetDatabase
@@ -68,7 +68,7 @@ def parse(arguments: Sequence[str]) -> Options:
     options = Options(**vars(parser.parse_args(arguments)))
     if options.messages is not None and options.messages < len(PUBLISHED_DAY):
         parser.error(f"--messages {options.messages}: at least one for each of the {len(PUBLISHED_DAY)} organisations")
-    if options.breakage and BREAKAGES[options.breakage].not_on_2 and not AIRFLOW_3:
+    if options.breakage and BREAKAGES[options.breakage].not_on_2 and not WATCHES_MANUAL_RUNS:
         parser.error(f"--break {options.breakage} needs Airflow 3: {BREAKAGES[options.breakage].not_on_2}")
     return options
 
@@ -81,7 +81,7 @@ def airflow_settings() -> dict[str, str]:
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
         "MESSAGE_SCORING_VICTOROPS": VICTOROPS,
         # After the run of 2016, Airflow 2.11 would take every hour since then for one that misses its SLAs
-        **({} if AIRFLOW_3 else {"AIRFLOW__CORE__CHECK_SLAS": "False"}),
+        **({} if WATCHES_MANUAL_RUNS else {"AIRFLOW__CORE__CHECK_SLAS": "False"}),
     }
 
 
