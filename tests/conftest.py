@@ -23,7 +23,6 @@ collect_ignore = (
         "triggers",
         "hooks",
         "notifications",
-        "slas",
         "views",
         "contracts",
         "end_to_end",
@@ -49,14 +48,7 @@ os.environ.update(
     }
 )
 
-pytest_plugins = [
-    "tests.fix_aws",
-    "tests.fix_browser",
-    "tests.fix_databases",
-    "tests.fix_emr",
-    "tests.fix_slack",
-    "tests.fix_alerts",
-]
+pytest_plugins = ["tests.fix_aws", "tests.fix_databases", "tests.fix_emr", "tests.fix_slack"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
