@@ -63,7 +63,7 @@ class DiscrepancyCheckOperator(BaseOperator):
     :param notes: key -> text for the last column.
     :param title: what the report is about.
     :param environment: such as ``EP_STAGE``; stands before the title.
-    :param window: what was counted, for the report's header; the run's logical date when not given.
+    :param window: what was counted, for the report's header and the alert; the run's logical date if not given.
     :param facts: further figures for the report's header, name -> value.
     :param key_name: heading of the first column.
     :param unit: what is counted; follows the stages' names in the headings.

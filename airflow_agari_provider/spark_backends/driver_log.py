@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 LAST_COPY_SLACK = 5  # seconds: S3 tells whole ones only, and clocks differ
@@ -116,16 +117,9 @@ def _lines(file: gzip.GzipFile) -> Iterator[str]:
 
 
 def _folded(lines: Iterable[str]) -> Iterator[str]:
-    frames = 0
-    for line in lines:
-        if _JAVA_FRAME.match(line):
-            frames += 1
-            if frames <= FRAMES_SHOWN:
+    for frames, together in groupby(lines, key=lambda line: bool(_JAVA_FRAME.match(line))):
+        for number, line in enumerate(together, start=1):
+            if not frames or number <= FRAMES_SHOWN:
                 yield line
-            continue
-        if frames > FRAMES_SHOWN:
-            yield f"\t... {frames - FRAMES_SHOWN} more"
-        frames = 0
-        yield line
-    if frames > FRAMES_SHOWN:
-        yield f"\t... {frames - FRAMES_SHOWN} more"
+        if frames and number > FRAMES_SHOWN:
+            yield f"\t... {number - FRAMES_SHOWN} more"
