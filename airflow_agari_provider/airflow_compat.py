@@ -7,14 +7,18 @@ Names come from the common.compat provider where it has them: it finds each at i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import (
     DAG,
     AirflowException,
     AirflowFailException,
+    AirflowNotFoundException,
     AirflowPlugin,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -33,6 +37,7 @@ from airflow.providers.common.compat.sdk import (
     Variable,
     XCom,
     conf,
+    mask_secret,
     task,
     timezone,
 )
@@ -40,6 +45,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 AIRFLOW_3 = not airflow_version.startswith("2.")
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")  # 3.3; before, a trigger is cancelled and has to find out why
+NOTIFIERS_TAKE_CONTEXT = "context" in inspect.signature(BaseNotifier.__init__).parameters  # 3.1
 
 Result = TypeVar("Result")
 
@@ -51,9 +57,11 @@ else:
 __all__ = [
     "AIRFLOW_3",
     "DAG",
+    "NOTIFIERS_TAKE_CONTEXT",
     "TRIGGERS_HAVE_ON_KILL",
     "AirflowException",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowPlugin",
     "AirflowSensorTimeout",
     "AirflowSkipException",
@@ -74,12 +82,18 @@ __all__ = [
     "TriggerRule",
     "Variable",
     "XCom",
+    "base_url",
     "conf",
+    "deadline_alert",
     "default_deferrable",
     "in_thread",
     "is_deferred",
+    "late_run",
+    "mask_secret",
+    "read_run",
     "task",
     "timezone",
+    "web_url",
 ]
 
 
@@ -122,3 +136,91 @@ def is_deferred(task_instance: Any) -> bool:
     with create_session() as session:
         this_one = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
         return bool(session.query(TaskInstance.state).filter_by(**this_one).scalar() == "deferred")
+
+
+def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: dict[str, Any]) -> Any:
+    """
+    Airflow 3's deadline of a run, whose callback runs in the triggerer.
+
+    :param reference: ``queued_at`` or ``logical_date``; the interval counts from there.
+    :param callback: dotted path of a coroutine function in an installed package.
+    """
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference  # all there since 3.1
+
+    references = {
+        "queued_at": DeadlineReference.DAGRUN_QUEUED_AT,
+        "logical_date": DeadlineReference.DAGRUN_LOGICAL_DATE,
+    }
+    return DeadlineAlert(references[reference], interval, AsyncCallback(callback, kwargs=kwargs))
+
+
+def read_run(dag_id: str, run_id: str) -> tuple[str, list[dict[str, Any]]]:
+    """
+    State of a run, and of each of its task instances; blocks. On Airflow 3 for tasks and triggers only.
+
+    Airflow 3 tells ``key`` and ``state``, 2.11 ``task_id``, ``map_index``, ``state``, ``try_number`` and ``since``.
+    """
+    if AIRFLOW_3:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
+        run_state = RuntimeTaskInstance.get_dagrun_state(dag_id, run_id)
+        return str(run_state), [{"key": key, "state": state} for key, state in states.items()]
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        run = session.query(DagRun).filter_by(dag_id=dag_id, run_id=run_id).one()
+        tasks = [
+            {
+                "task_id": ti.task_id,
+                "map_index": ti.map_index,
+                "state": str(ti.state) if ti.state else None,
+                "try_number": ti.try_number,
+                "since": ti.start_date,
+            }
+            for ti in run.get_task_instances(session=session)
+        ]
+        return str(run.state), tasks
+
+
+def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
+    """
+    On Airflow 2.11: the run that a recorded SLA miss is about, as ``run_id``, ``logical_date`` and ``run_type``.
+
+    2.11 records a miss under the logical date of the run after the late one, because it checks when that one is due.
+
+    :param recorded: ``execution_date`` of the ``SlaMiss``.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        earlier = session.query(DagRun).filter(DagRun.dag_id == dag.dag_id, DagRun.execution_date < recorded)
+        automatic = earlier.filter(DagRun.run_type.in_(("scheduled", "backfill")))
+        run = automatic.order_by(DagRun.execution_date.desc()).first()
+        if run is None:
+            return None
+        following = dag.next_dagrun_info(dag.get_run_data_interval(run), restricted=False)
+        if following is None or following.logical_date != recorded:
+            return None  # there was no run of that date, for instance because the DAG was paused
+        return {"run_id": run.run_id, "logical_date": run.execution_date, "run_type": str(run.run_type)}
+
+
+def base_url() -> tuple[str, str]:
+    """Address of the web pages, without a slash at its end, and the name of the option it comes from."""
+    section = "api" if AIRFLOW_3 else "webserver"
+    return conf.get(section, "base_url", fallback="http://localhost:8080").rstrip("/"), f"[{section}] base_url"
+
+
+def web_url(dag_id: str, run_id: str, task_id: str | None = None, map_index: int = -1, try_number: int = 0) -> str:
+    """Address of the page of a run, or of a task instance in it."""
+    base, _ = base_url()
+    run = quote(run_id, safe="")
+    if AIRFLOW_3:
+        task = f"/tasks/{task_id}" if task_id else ""
+        mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+        return f"{base}/dags/{dag_id}/runs/{run}{task}{mapped}" + (f"?try_number={try_number}" if try_number else "")
+    task = f"&task_id={task_id}&tab=logs" if task_id else ""
+    mapped = f"&map_index={map_index}" if map_index >= 0 else ""
+    return f"{base}/dags/{dag_id}/grid?dag_run_id={run}{task}{mapped}"

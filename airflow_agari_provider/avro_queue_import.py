@@ -15,7 +15,9 @@ from typing import Any
 from airflow_agari_provider.avro.objects import ObjectOverwritten, hidden
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.import_errors import ObjectBusy
 from airflow_agari_provider.import_job import ImportedObject, reason
+from airflow_agari_provider.quarantine import in_quarantine
 from airflow_agari_provider.queue_depth import DepthUnknown, read_depth
 from airflow_agari_provider.s3_notifications import MalformedNotification, ObjectReference, object_references
 from airflow_agari_provider.sqs_lease import Lease
@@ -57,6 +59,7 @@ class QueueImport:
     :param wait_time_seconds: how long a receive waits for messages, 0 to 20.
     :param max_messages: end after so many; None has no such end.
     :param max_seconds: begin no message after so many; None has no such end.
+    :param max_objects: begin no message once so many objects are loaded; None has no such end.
     """
 
     sqs: Any
@@ -65,6 +68,7 @@ class QueueImport:
     wait_time_seconds: int = 20
     max_messages: int | None = None
     max_seconds: float | None = None
+    max_objects: int | None = None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     imported: list[ImportedObject] = field(default_factory=list)
@@ -92,20 +96,28 @@ class QueueImport:
         began, taken, empty = self.clock(), 0, 0
         while empty < EMPTY_POLLS:
             left = RECEIVE if self.max_messages is None else min(RECEIVE, self.max_messages - taken)
-            if left <= 0 or self._late(began):
-                logger.warning("Ended by max_messages or max_seconds; the queue may hold more")
+            if left <= 0 or self._capped(began):
+                logger.warning("Ended by max_messages, max_seconds or max_objects; the queue may hold more")
                 return
             messages = lease.receive(left, self.wait_time_seconds)
-            for message in messages:
-                if not self._late(began):  # else the lease gives it back at the end
-                    self._take(lease, message)
+            todo, busy = [(message, False) for message in messages], []
+            while todo and not self._capped(began):  # else the lease gives the rest back at the end
+                (message, wait), *todo = todo
+                try:
+                    self._take(lease, message, wait)
                     taken += 1
+                except ObjectBusy:  # another importer has the same object, from a message that came twice
+                    busy.append((message, True))
+                if not todo:
+                    todo, busy = busy, []
             empty = empty + 1 if not messages and self._drained() else 0
             if not messages and not empty and not self.wait_time_seconds:
                 self.sleep(IDLE)  # others hold the rest; a receive that does not wait would only be repeated
 
-    def _late(self, began: float) -> bool:
-        return self.max_seconds is not None and self.clock() - began >= self.max_seconds
+    def _capped(self, began: float) -> bool:
+        late = self.max_seconds is not None and self.clock() - began >= self.max_seconds
+        loaded = sum(not one.skipped for one in self.imported)
+        return late or (self.max_objects is not None and loaded >= self.max_objects)
 
     def _drained(self) -> bool:
         try:
@@ -114,16 +126,16 @@ class QueueImport:
             logger.warning("%s", error)
             return False
 
-    def _take(self, lease: Lease, message: Mapping[str, Any]) -> None:
+    def _take(self, lease: Lease, message: Mapping[str, Any], wait: bool) -> None:
         message_id = message["MessageId"]
         try:
-            references = [one for one in object_references(message["Body"]) if not _passed_over(one)]
+            references = [one for one in object_references(message["Body"]) if not self._passed_over(one)]
         except MalformedNotification as error:
             self._fail(message_id, str(error))
             self._importer.record_failure("", message_id, error)
             self._refuse(lease, message_id)
             return
-        outcomes = [self._import(message_id, reference) for reference in references]
+        outcomes = [self._import(message_id, reference, wait) for reference in references]
         if "refused" in outcomes:
             self._refuse(lease, message_id)
         elif "passing" in outcomes:
@@ -132,13 +144,15 @@ class QueueImport:
             lease.delete(message_id)
             self.failed.pop(message_id, None)
 
-    def _import(self, message_id: str, reference: ObjectReference) -> str:
+    def _import(self, message_id: str, reference: ObjectReference, wait: bool) -> str:
         """``done``, ``refused`` (for good) or ``passing`` (trying again later may help)."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         importer = self._importer
         try:
-            imported = importer.import_object(reference.bucket, reference.key, reference.version_id, reference.etag)
+            imported = importer.import_object(
+                reference.bucket, reference.key, reference.version_id, reference.etag, reference.size or 0, wait
+            )
         except UnimportableObject as error:
             self._fail(message_id, reason(reference.url, error))
             return "refused"
@@ -173,11 +187,12 @@ class QueueImport:
             raise MessageStuck(self.queue_url, message_id, self.failed[message_id])
         self._refused.add(message_id)
 
-
-def _passed_over(reference: ObjectReference) -> bool:
-    """Whether an object is one of those that Spark and Hadoop write beside their output, such as ``_SUCCESS``."""
-    name = reference.key.rpartition("/")[2]
-    passed_over = hidden(name) and not name.endswith(".avro")
-    if passed_over:
-        logger.info("%s is no data, passed over", reference.url)
-    return passed_over
+    def _passed_over(self, reference: ObjectReference) -> bool:
+        """Whether an object is one that Hadoop writes beside its output, such as ``_SUCCESS``, or one of our own."""
+        name = reference.key.rpartition("/")[2]
+        passed_over = (hidden(name) and not name.endswith(".avro")) or in_quarantine(
+            self._importer.job.quarantine_url, reference.bucket, reference.key
+        )
+        if passed_over:
+            logger.info("%s is no data to import, passed over", reference.url)
+        return passed_over

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from airflow_agari_provider.avro.decoders import Decoder
+from airflow_agari_provider.avro.objects import split_url
 from airflow_agari_provider.loaders.ledger import OnChangedObject
+from airflow_agari_provider.loaders.table_changes import SchemaChange
+
+logger = logging.getLogger(__name__)
 
 Mode = Literal["append", "replace", "upsert"]
+OnBadBlock = Literal["fail", "quarantine"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,14 @@ class ImportJob:
     :param on_changed_object: what new content under a key that was loaded means. ``replace`` takes ``upsert``: without
         a key nothing tells which rows the old content was.
     :param reader_schema: Avro schema to resolve the records to.
+    :param decoder: ``auto`` takes Arrow where it can be used, else fastavro; ``arrow`` insists on it.
+    :param schema_change: what fields without a column in the table mean: an error; they are not loaded; or the table
+        gets a nullable column for each.
+    :param copy_access: how Redshift and Snowflake, which fetch objects themselves, may: an IAM role, or a stage.
+    :param on_bad_block: what damaged blocks and rows that the database refuses mean: nothing of their object is loaded,
+        or they are put below ``quarantine_url`` and the rest is loaded.
+    :param quarantine_url: S3 folder, not a whole bucket.
+    :param max_bad_blocks: of one object that may be bad or hold bad rows; None allows any number.
     :raises ValueError: arguments that do not go together.
     """
 
@@ -40,9 +55,18 @@ class ImportJob:
     count_by: str | None = None
     on_changed_object: OnChangedObject = "fail"
     reader_schema: Any = None
+    decoder: Decoder = "auto"
+    schema_change: SchemaChange = "fail"
+    copy_access: str | None = None
+    on_bad_block: OnBadBlock = "fail"
+    quarantine_url: str | None = None
+    max_bad_blocks: int | None = 100
 
     def __post_init__(self) -> None:
         require_matching(self.mode, self.replace_where, self.key_columns, self.on_changed_object)
+        require_one_of("decoder", self.decoder, get_args(Decoder))
+        require_one_of("schema_change", self.schema_change, get_args(SchemaChange))
+        require_quarantine(self.on_bad_block, self.quarantine_url)
 
 
 def require_matching(mode: str, replace_where: object, key_columns: object, on_changed_object: str) -> None:
@@ -62,6 +86,15 @@ def require_matching(mode: str, replace_where: object, key_columns: object, on_c
         )
 
 
+def require_quarantine(on_bad_block: str, quarantine_url: object) -> None:
+    """:raises ValueError: arguments that do not go together."""
+    require_one_of("on_bad_block", on_bad_block, get_args(OnBadBlock))
+    if (on_bad_block == "quarantine") != bool(quarantine_url):
+        raise ValueError('on_bad_block="quarantine" and quarantine_url go together: the S3 folder for what is bad')
+    if isinstance(quarantine_url, str) and "{{" not in quarantine_url and not split_url(quarantine_url)[1].strip("/"):
+        raise ValueError(f"quarantine_url={quarantine_url!r} is a whole bucket; expected a folder of its own")
+
+
 def require_one_of(name: str, value: str, choices: Sequence[str]) -> None:
     """:raises ValueError: the argument has another value."""
     if value not in choices:
@@ -76,6 +109,9 @@ class ImportedObject:
     :param rows: loaded by this import.
     :param counts: rows by the values of ``count_by``, as text.
     :param skipped: nothing was loaded: it is in the table already, or ``on_changed_object`` says to pass over it.
+    :param changed: of a skipped one: its content in the table is another one.
+    :param quarantined_rows: that were left out, as far as their blocks tell.
+    :param quarantined_blocks: that were left out, whole or some of their rows.
     """
 
     url: str
@@ -83,6 +119,9 @@ class ImportedObject:
     size_bytes: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     skipped: bool = False
+    changed: bool = False
+    quarantined_rows: int = 0
+    quarantined_blocks: int = 0
 
 
 def reason(url: str, error: Exception) -> str:
@@ -95,21 +134,41 @@ def summary(imported: Iterable[ImportedObject], failed_messages: int = 0) -> dic
     """
     The figures of an import, as JSON takes them.
 
-    ``objects`` and all figures are of what was loaded now; ``skipped_objects`` counts what was there already.
+    ``objects`` and all figures are of what was loaded now; ``skipped_objects`` counts what was there already or has
+    changed since, ``changed_objects`` the latter. ``complete`` is false where anything was left out.
     """
-    loaded, skipped, counts = [], 0, Counter[str]()
-    for one in imported:
-        if one.skipped:
-            skipped += 1
-        else:
-            loaded.append(one)
-            counts.update(one.counts)
+    all_of_them = list(imported)
+    loaded, counts = [one for one in all_of_them if not one.skipped], Counter[str]()
+    for one in loaded:
+        counts.update(one.counts)
+    changed = sum(one.changed for one in all_of_them)
+    quarantined_blocks = sum(one.quarantined_blocks for one in loaded)
     return {
         "objects": len(loaded),
-        "skipped_objects": skipped,
+        "skipped_objects": len(all_of_them) - len(loaded),
+        "changed_objects": changed,
         "failed_messages": failed_messages,
         "rows": sum(one.rows for one in loaded),
-        "quarantined_rows": 0,
+        "quarantined_rows": sum(one.quarantined_rows for one in loaded),
+        "quarantined_blocks": quarantined_blocks,
         "bytes": sum(one.size_bytes for one in loaded),
         "counts": dict(counts),
+        "complete": not (changed or failed_messages or quarantined_blocks),
     }
+
+
+def log_outcome(table: str, figures: Mapping[str, Any]) -> None:
+    """The last word on an import: a warning where anything was left out, so that nobody takes it for a full one."""
+    if figures["complete"]:
+        logger.info("All there was is in %s: %s", table, figures)
+        return
+    logger.warning(
+        "INCOMPLETE, not all there was is in %s: %s rows quarantined, of %s blocks; %s changed objects skipped; "
+        "%s messages failed; see above, and tables agari_import_ledger and agari_import_failures: %s",
+        table,
+        figures["quarantined_rows"],
+        figures["quarantined_blocks"],
+        figures["changed_objects"],
+        figures["failed_messages"],
+        figures,
+    )

@@ -1,11 +1,66 @@
-"""The plugin Airflow loads in every one of its processes: it must stay light."""
+"""
+The plugin Airflow loads in every one of its processes, each worker's too: it must stay light.
+
+So the web parts are named here and imported by the web server alone, when it first needs them.
+"""
 
 from __future__ import annotations
 
-from airflow_agari_provider.airflow_compat import AirflowPlugin
+from importlib import import_module
+from typing import Any
+
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
+
+PAGE = "agari/charts"  # relative: Airflow's pages have a base address, which may be a path
+
+
+class LazyApp:
+    """An ASGI app that is imported at its first request. :param module: has ``create_app()``."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._app is None:
+            self._app = import_module(self._module).create_app()
+        await self._app(scope, receive, send)
 
 
 class AgariPlugin(AirflowPlugin):
-    """Registers what this package adds to Airflow's web pages."""
+    """Registers what this package adds to Airflow's web pages: nothing of Flask on Airflow 3, nothing else on 2."""
 
     name = "agari"
+
+    if AIRFLOW_3:
+        fastapi_apps = [
+            {"app": LazyApp("airflow_agari_provider.views.web_airflow3"), "url_prefix": "/agari", "name": "agari"}
+        ]
+        external_views = [
+            {
+                "name": "Agari charts",
+                "href": PAGE,
+                "destination": "nav",
+                "category": "browse",
+                "url_route": "agari-charts",
+            },
+            {
+                "name": "Tries",
+                "href": f"{PAGE}?dag_id={{DAG_ID}}",
+                "destination": "dag",
+                "url_route": "agari-dag-tries",
+            },
+            {
+                "name": "Tries",
+                "href": f"{PAGE}?dag_id={{DAG_ID}}&task_id={{TASK_ID}}",
+                "destination": "task",
+                "url_route": "agari-task-tries",
+            },
+        ]
+    else:
+
+        @property
+        def appbuilder_views(self) -> list[dict[str, Any]]:
+            from airflow_agari_provider.views.web_airflow2 import view
+
+            return [{"name": "Agari charts", "category": "Browse", "view": view}]

@@ -23,6 +23,47 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "hooks": [
+            {"integration-name": "Agari", "python-modules": ["airflow_agari_provider.hooks.victorops"]},
+        ],
+        # The form of Airflow 3; that of 2.11 is in the hook.
+        "connection-types": [
+            {
+                "connection-type": "victorops",
+                "hook-class-name": "airflow_agari_provider.hooks.victorops.VictorOpsHook",
+                "hook-name": "VictorOps (Splunk On-Call)",
+                "conn-fields": {
+                    "routing_key": {
+                        "label": "Routing key",
+                        "description": "Who gets the alerts, such as data-team.",
+                        "schema": {"type": ["string", "null"]},
+                    }
+                },
+                "ui-field-behaviour": {
+                    "hidden-fields": ["login", "schema", "port", "extra"],
+                    "relabeling": {"password": "API key", "host": "Endpoint"},
+                    "placeholders": {"host": "https://alert.victorops.com", "routing_key": "data-team"},
+                },
+            }
+        ],
+        "notifications": [
+            "airflow_agari_provider.notifications.slack_sla_miss.SlackSlaMissNotifier",
+            "airflow_agari_provider.notifications.victorops_sla_miss.VictorOpsSlaMissNotifier",
+        ],
+        "config": {
+            "agari": {
+                "description": "Alerts of the Agari provider.",
+                "options": {
+                    "environment": {
+                        "description": "What stands before every alert, and in the ids of incidents: EP_STAGE.",
+                        "version_added": "0.2.0",
+                        "type": "string",
+                        "example": "EP_STAGE",
+                        "default": "",
+                    }
+                },
+            }
+        },
         "sensors": [
             {"integration-name": "Agari", "python-modules": ["airflow_agari_provider.sensors.sqs_drain"]},
         ],

@@ -25,13 +25,18 @@ each organisation.
 Any task may fail, be killed or be cleared with its downstream tasks: the table comes out the same. The window is
 the run's own hour, or what the parameters `window_start` and `window_hours` say.
 
-Connections: `aws_default`, `scoring_db` (PostgreSQL, MySQL or SQLite), `smtp_default`, `slack_default`.
+Messages that are not scored within 45 minutes, and a report that is not there after 75, are told in Slack, and again
+when they come in.
+
+Connections: `aws_default`, `scoring_db` (PostgreSQL, MySQL or SQLite), `smtp_default`, `slack_default`; a connection to
+VictorOps gets what pages people too, if the environment variable `MESSAGE_SCORING_VICTOROPS` names one.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,15 +56,23 @@ from airflow_agari_provider.airflow_compat import (
     TriggerRule,
     task,
 )
+from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
+from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import DiscrepancyCheckOperator, Stage
 from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
+from airflow_agari_provider.slas import set_slas
 
 log = logging.getLogger(__name__)
 
 AWS, DATABASE, SLACK = "aws_default", "scoring_db", "slack_default"
+# SLAs are part of the DAG, so a deployment's own values come from the environment of its processes, not from parameters
+VICTOROPS = os.environ.get("MESSAGE_SCORING_VICTOROPS")  # connection id; without one nobody is paged
+SCORED_WITHIN = timedelta(seconds=float(os.environ.get("MESSAGE_SCORING_SCORED_WITHIN", "2700")))
+REPORTED_WITHIN = timedelta(minutes=75)
+ENVIRONMENT = "EP_STAGE"
 TABLE = "scored_messages"
 SPARK = Path(__file__).parent / "spark"
 IMPORTERS = 2
@@ -276,7 +289,7 @@ with DAG(
         "queue_wait_seconds": Param(20, type="integer", minimum=0, maximum=20, description="SQS long poll, seconds"),
         "quiet_period": Param(120, type="integer", minimum=1, description="Seconds of zero counts that mean drained"),
         "cluster_name": Param("message-scoring", type="string", description="EMR cluster to join or create"),
-        "environment": Param("EP_STAGE", type="string", description="Name of this deployment in reports and alerts"),
+        "environment": Param(ENVIRONMENT, type="string", description="Name of this deployment in reports and alerts"),
         "mail_to": Param("data-platform@example.com", type="string", description="Who gets the report"),
     },
 ) as dag:
@@ -397,6 +410,7 @@ with DAG(
             queue_url="{{ params.dead_letter_queue_url }}",
             sql_conn_id=DATABASE,  # its ledger knows why the importers failed
             slack_conn_id=SLACK,
+            victorops_conn_id=VICTOROPS,
             completed=COMPLETED,
             aws_conn_id=AWS,
         )
@@ -423,6 +437,7 @@ with DAG(
             on_discrepancy="alert",
             email_to="{{ params.mail_to }}",
             slack_conn_id=SLACK,
+            victorops_conn_id=VICTOROPS,
         )
         report_dead_letters >> send_report
 
@@ -431,3 +446,14 @@ with DAG(
     messages >> Label("new messages") >> importers
     messages >> Label("none") >> send_report
     wait_for_queue_to_drain >> report_dead_letters
+
+set_slas(
+    dag,
+    {"score.score_messages": SCORED_WITHIN, "report.send_report": REPORTED_WITHIN},
+    alerts=[
+        SlackSlaMissNotifier(slack_conn_id=SLACK),
+        *([VictorOpsSlaMissNotifier(victorops_conn_id=VICTOROPS)] if VICTOROPS else []),
+    ],
+    claims=f"sql:{DATABASE}",
+    environment=ENVIRONMENT,
+)

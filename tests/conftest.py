@@ -23,6 +23,7 @@ collect_ignore = (
         "triggers",
         "hooks",
         "notifications",
+        "slas",
         "views",
         "contracts",
         "end_to_end",
@@ -48,7 +49,14 @@ os.environ.update(
     }
 )
 
-pytest_plugins = ["tests.fix_aws", "tests.fix_databases", "tests.fix_emr", "tests.fix_slack"]
+pytest_plugins = [
+    "tests.fix_aws",
+    "tests.fix_browser",
+    "tests.fix_databases",
+    "tests.fix_emr",
+    "tests.fix_slack",
+    "tests.fix_alerts",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 
 from airflow_agari_provider import avro_import, avro_queue_import, sqs_lease
-from airflow_agari_provider.avro import records
+from airflow_agari_provider.avro import blocks
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders import ledger
 
@@ -24,7 +24,7 @@ from airflow_agari_provider.loaders import ledger
 POINTS: dict[str, tuple[Any, str, str, int]] = {
     "before the claim": (ledger, "claim", "before", 1),
     "after the claim": (ledger, "claim", "after", 1),
-    "in the middle of the rows": (records, "_records", "before", 8),
+    "in the middle of the rows": (blocks.ContainerFile, "decompressed", "before", 8),
     "after the rows": (ledger, "settle", "before", 1),
     "before the commit": (ledger, "settle", "after", 1),
     "after the commit": (avro_import.Importer, "import_object", "after", 1),

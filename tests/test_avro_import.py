@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import pickle
 import threading
 from collections.abc import Callable
@@ -12,9 +11,10 @@ import pytest
 
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType
 from airflow_agari_provider.avro.objects import FoundObject, MissingObject, objects_at
-from airflow_agari_provider.avro_import import Importer, ObjectsFailed, Progress, RowsLost, RowsRefused
+from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
-from airflow_agari_provider.import_job import ImportedObject, ImportJob, summary
+from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
+from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, query
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
 from tests.avro_files import avro_file, message, messages
@@ -108,6 +108,21 @@ def test_importers_at_once_load_every_object_once(importer, put, rows, mode):
     with ThreadPoolExecutor(3) as pool:
         assert sum(pool.map(load, importers)) == 6
     assert rows("SELECT COUNT(*) FROM scored") == [700 if mode else 1200]
+
+
+@pytest.mark.parametrize("connect", ["psycopg", "psycopg2", "mysqlclient"], indirect=True)
+def test_importers_of_the_same_list_do_not_wait_for_each_other(importer, put, s3):
+    """... but take the objects that nobody is at work on, and come back for the others."""
+    for number in range(3):
+        put(f"{number}.avro", messages(10, first=number * 10))
+    first, second = importer(), importer()
+    found = objects_at(s3, "s3://agari/")
+    with first._transaction_alone("s3://agari/0.avro", wait=False):
+        with pytest.raises(ObjectBusy, match=r"s3://agari/0\.avro"):
+            second.import_object("agari", "0.avro", wait=False)
+        imported = second.import_objects(found)
+    assert [one.url[-6:] for one in imported] == ["1.avro", "2.avro", "0.avro"]
+    assert first.import_object("agari", "0.avro", wait=False).skipped
 
 
 def test_a_damaged_object_leaves_nothing_and_its_reason(importer, put, rows, connect):
@@ -311,32 +326,13 @@ def postgres_trigger(connect: Callable[[], Any]) -> None:
         {"key_columns": ("id",)},
         {"on_changed_object": "append"},
         {"on_changed_object": "replace"},
+        {"on_bad_block": "skip"},
+        {"on_bad_block": "quarantine"},
+        {"quarantine_url": "s3://agari/quarantine"},
+        {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/"},
     ],
     ids=str,
 )
 def test_arguments_that_do_not_go_together_are_refused(job):
-    with pytest.raises(ValueError, match=r"go together|is none of|takes mode"):
+    with pytest.raises(ValueError, match=r"go together|is none of|takes mode|folder"):
         ImportJob("t", "run", **job)
-
-
-def test_a_summary_counts_what_was_loaded_now():
-    one, two = ImportedObject("a", 3, 10, {"1": 2, "2": 1}), ImportedObject("b", 1, 5, {"2": 1})
-    assert summary([one, ImportedObject("c", skipped=True), two], failed_messages=4) == {
-        "objects": 2,
-        "skipped_objects": 1,
-        "failed_messages": 4,
-        "rows": 4,
-        "quarantined_rows": 0,
-        "bytes": 15,
-        "counts": {"1": 2, "2": 2},
-    }
-
-
-def test_progress_is_logged_every_few_seconds(caplog):
-    caplog.set_level(logging.INFO)
-    now = [100.0]
-    progress = Progress(interval=5, clock=lambda: now[0])
-    for seconds in (1, 4, 9, 11):
-        now[0] = 100.0 + seconds
-        progress.add(90)
-    assert caplog.messages == ["270 rows, 30 rows/s"]

@@ -127,6 +127,15 @@ def test_what_spark_writes_beside_its_data_is_passed_over(share, sqs, queue_url)
     assert read_depth(sqs, queue_url).total == 0
 
 
+def test_what_is_quarantined_is_not_imported_when_it_is_announced(share, notify, sqs, s3, queue_url, count):
+    notify(a=messages(5)[:-1])
+    notify(**{"bad/rows-1": b"quarantined"})
+    job = ImportJob("scored", "run", create_table=True, on_bad_block="quarantine", quarantine_url="s3://agari/bad")
+    figures = run(share(job))
+    assert (figures["objects"], figures["quarantined_rows"], figures["failed_messages"]) == (1, 5, 0)
+    assert read_depth(sqs, queue_url).total == 0
+
+
 def test_two_importers_share_a_queue(notify, sqs, s3, queue_url, connect):
     for number in range(24):
         notify(**{f"part-{number}": messages(20, first=number * 10)})  # each holds half of the next one's keys
@@ -144,6 +153,19 @@ def test_two_importers_share_a_queue(notify, sqs, s3, queue_url, connect):
     assert min(one["objects"], two["objects"]) > 0
     with closing(connect()) as connection:
         assert query(connection, "SELECT COUNT(*) FROM scored") == [(250,)]
+
+
+@pytest.mark.parametrize("connect", ["psycopg", "mysqlclient"], indirect=True)
+def test_a_message_that_came_twice_does_not_keep_the_others_waiting(notify, sqs, s3, queue_url, connect):
+    """... while another importer loads the object that it names."""
+    notify(a=messages(5))
+    notify(b=messages(5, first=5))
+    busy = Importer(connect(), s3, JOB)
+    shared = QueueImport(sqs, queue_url, lambda: Importer(connect(), s3, JOB), wait_time_seconds=0)
+    with busy._transaction_alone("s3://agari/a.avro", wait=False):
+        assert run(shared)["objects"] == 2
+    assert [one.url for one in shared.imported] == ["s3://agari/b.avro", "s3://agari/a.avro"]
+    busy.close()
 
 
 def test_bad_messages_go_to_the_dead_letter_queue_and_the_others_go_on(
@@ -200,8 +222,17 @@ def test_caps_end_the_import_early(share, notify, sqs, queue_url, count):
     ticks = iter(range(100))
     assert run(share(max_seconds=4, clock=lambda: next(ticks)))["objects"] == 2
     assert read_depth(sqs, queue_url).visible == 1, "what was received and not begun is given back"
-    assert run(share())["objects"] == 1
+    assert run(share(max_objects=1))["objects"] == 1
+    assert run(share())["objects"] == 0
     assert count() == 50
+
+
+def test_a_cap_on_objects_leaves_the_other_messages_in_the_queue(share, notify, sqs, queue_url):
+    for number in range(5):
+        notify(**{f"part-{number}": messages(10, first=number * 10)})
+    assert run(share(max_objects=3))["objects"] == 3
+    depth = read_depth(sqs, queue_url)
+    assert (depth.visible, depth.in_flight) == (2, 0)
 
 
 def test_a_missing_table_ends_the_import_and_gives_the_messages_back(share, notify, sqs, queue_url, dead_letter_url):
@@ -249,10 +280,13 @@ def test_a_broken_connection_to_the_database_is_made_anew(
     assert run(one) == {
         "objects": 2,
         "skipped_objects": 0,
+        "changed_objects": 0,
         "failed_messages": 0,
         "rows": 10,
         "quarantined_rows": 0,
+        "quarantined_blocks": 0,
         "bytes": sum(imported.size_bytes for imported in one.imported),
         "counts": {"1": 10},
+        "complete": True,
     }
     assert len(opened) == 2

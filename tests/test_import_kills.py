@@ -35,8 +35,10 @@ def queue_of_one_object(s3: Any, sqs: Any, bucket: str, queue_url: str) -> str:
 
 
 CASES = [
-    *[("sqlite3", "append", point) for point in POINTS],
     *[("psycopg", "append", point) for point in POINTS],
+    ("sqlite3", "append", "in the middle of the rows"),
+    ("sqlite3", "append", "before the commit"),
+    ("sqlite3", "append", "before the message is deleted"),
     ("sqlite3", "upsert", "in the middle of the rows"),
     ("psycopg", "upsert", "before the commit"),
     ("psycopg2", "append", "in the middle of the rows"),

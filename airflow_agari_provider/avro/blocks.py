@@ -66,7 +66,7 @@ class ContainerFile:
             if self._exactly(len(MAGIC)) != MAGIC:
                 raise self.bad(0, "this is no Avro object container file")
             metadata = dict(self._metadata())
-            self._sync = self._exactly(SYNC_BYTES)
+            self.sync_marker = self._exactly(SYNC_BYTES)
         except EOFError:
             raise self.bad(self.position, "the file ends inside its header") from None
         try:
@@ -100,7 +100,7 @@ class ContainerFile:
                 marker = self._exactly(SYNC_BYTES)
             except EOFError:
                 raise self._cut_off(start) from None
-            if marker != self._sync:
+            if marker != self.sync_marker:
                 raise self.bad(
                     start, "the block here does not end with the file's sync marker: damaged, or bytes of another file"
                 )
@@ -151,6 +151,17 @@ class ContainerFile:
             if byte[0] < 0x80:
                 return (value >> 1) ^ -(value & 1)
         raise self.bad(self.position, "a number of more than ten bytes: damaged")
+
+
+def zigzag(number: int) -> bytes:
+    """A number that is not negative as Avro writes it."""
+    number <<= 1
+    data = bytearray()
+    while number > 0x7F:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    data.append(number)
+    return bytes(data)
 
 
 def count_records(stream: Stream, source: str = "the Avro file") -> int:

@@ -32,7 +32,12 @@ def _null(payload: bytes) -> bytes:
 
 def _deflate(payload: bytes) -> bytes:
     # Raw: Avro leaves zlib's header and checksum out; some writers (fastavro) leave up to 4 bytes of the checksum in.
-    return _streamed(zlib.decompressobj(-15), payload, zlib.error, tail_bytes=4)
+    decompressor = zlib.decompressobj(-15)
+    data = _streamed(decompressor, payload, zlib.error, tail_bytes=4)
+    tail = decompressor.unused_data
+    if tail != zlib.adler32(data).to_bytes(4, "big")[: len(tail)]:
+        raise DamagedPayload("its payload does not match its checksum")
+    return data
 
 
 def _bzip2(payload: bytes) -> bytes:

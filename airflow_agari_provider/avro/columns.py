@@ -86,7 +86,8 @@ class Column:
     :param name: in the table.
     :param field: in the Avro record; None where the file's values are no records.
     :param length: bytes of a fixed, characters of the longest symbol of an enum; None without a bound.
-    :param precision: digits of a decimal, of which ``scale`` stand behind the point.
+    :param precision: digits of a decimal, of which ``scale`` stand behind the point; of a time, the digits behind the
+        second, where 0 is unknown.
     """
 
     name: str
@@ -140,10 +141,26 @@ def _column(name: str, field: str | None, schema: AvroSchema, kind: Any) -> Colu
             return Column(name, field, "json", "null" in kind)
         inner = _column(name, field, schema, branches[0] if branches else "null")
         return inner if "null" not in kind else Column(**vars(inner) | {"nullable": True})
+    meant = kind_of(kind)
     if isinstance(kind, str):
-        return Column(name, field, _PRIMITIVES[kind], kind == "null")
-    logical = _LOGICAL.get((kind["type"], kind.get("logicalType", "")))
-    if logical == "decimal":
-        return Column(name, field, logical, False, None, kind["precision"], kind.get("scale", 0))
+        return Column(name, field, meant, kind == "null")
+    if meant == "decimal":
+        return Column(name, field, meant, False, None, kind["precision"], kind.get("scale", 0))
+    if meant in ("time", "instant", "local_time"):
+        return Column(name, field, meant, False, precision=3 if kind["logicalType"].endswith("-millis") else 6)
     length = kind.get("size") or max(map(len, kind.get("symbols", [])), default=None)
-    return Column(name, field, logical or _PRIMITIVES[kind["type"]], False, length)
+    return Column(name, field, meant, False, length)
+
+
+def kind_of(kind: Any) -> Kind:
+    """
+    What a column of an Avro type is.
+
+    :param kind: a type that is no union, nor a reference to one by name.
+    """
+    return _PRIMITIVES[kind] if isinstance(kind, str) else logical_kind(kind) or _PRIMITIVES[kind["type"]]
+
+
+def logical_kind(kind: Any) -> Kind | None:
+    """What its logical type makes of a type; None if it has none, or one without a meaning here."""
+    return None if isinstance(kind, str) else _LOGICAL.get((kind["type"], kind.get("logicalType", "")))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from airflow_agari_provider.avro import blocks
+from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
+READY_CHUNKS = 8
 TRIES = 5  # connections in a row that bring no byte; the waits between them add up to 7.5 seconds
 FIRST_WAIT = 0.5  # seconds, doubled each time
 
@@ -95,7 +98,8 @@ class ObjectStream:
         answer = self._get()
         self._body = answer["Body"]
         self._buffer = bytearray()
-        self._received = 0
+        self._received = self._taken = 0
+        self._closed = False
         self.stored = StoredObject(
             bucket,
             key,
@@ -112,13 +116,26 @@ class ObjectStream:
         :raises ObjectOverwritten: the connection broke, and the object has other content by now.
         :raises botocore.exceptions.BotoCoreError: the connection broke too often.
         """
-        while len(self._buffer) < size and self._received < self.stored.size_bytes:
-            self._receive()
+        while len(self._buffer) < size and (chunk := next(self._chunks, b"")):
+            self._buffer += chunk
+            self._taken += len(chunk)
+        if len(self._buffer) < size and self._taken < self.stored.size_bytes:
+            raise ValueError(f"{self.stored.url} was closed while it was read")
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
-    def _receive(self) -> None:
+    @cached_property
+    def _chunks(self) -> Generator[bytes] | ReadAhead[bytes]:
+        """The next ones are received while the caller is at work; not of a small object, which comes in one."""
+        chunks = self._received_chunks()
+        return chunks if self.stored.size_bytes <= CHUNK_BYTES else ReadAhead(chunks, READY_CHUNKS)
+
+    def _received_chunks(self) -> Generator[bytes]:
+        while self._received < self.stored.size_bytes:
+            yield self._receive()
+
+    def _receive(self) -> bytes:
         from botocore.exceptions import BotoCoreError, IncompleteReadError
 
         missing = self.stored.size_bytes - self._received
@@ -128,19 +145,19 @@ class ObjectStream:
                     self._reopen()
                 if chunk := self._body.read(min(CHUNK_BYTES, missing)):
                     self._received += len(chunk)
-                    self._buffer += chunk
-                    return
+                    return bytes(chunk)
                 raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self.stored.size_bytes)
             except (BotoCoreError, OSError) as error:
-                if attempt == TRIES - 1:
+                if attempt == TRIES - 1 or self._closed:
                     raise
                 logger.warning("%s: connection broke at byte %s: %s", self.stored.url, self._received, error)
                 self._sleep(FIRST_WAIT * 2**attempt)
+        raise AssertionError("the last try returns or raises")
 
     def _reopen(self) -> None:
         from botocore.exceptions import ClientError
 
-        self.close()
+        self._body.close()
         try:
             self._body = self._get(Range=f"bytes={self._received}-", IfMatch=f'"{self.stored.etag}"')["Body"]
         except ClientError as error:
@@ -159,7 +176,10 @@ class ObjectStream:
             raise
 
     def close(self) -> None:
+        self._closed = True
         self._body.close()
+        if "_chunks" in vars(self):
+            self._chunks.close()
 
     def __enter__(self) -> ObjectStream:
         return self
@@ -183,11 +203,12 @@ def count_records(s3: Any, bucket: str, key: str) -> int:
 
 
 class FoundObject(NamedTuple):
-    """An object of a listing; the ETag is that of the moment, without quotes."""
+    """An object of a listing; the ETag, without quotes, and the size are those of the moment."""
 
     bucket: str
     key: str
     etag: str
+    size_bytes: int = 0
 
 
 def objects_at(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
@@ -218,7 +239,7 @@ def _at(s3: Any, url: str) -> Iterator[FoundObject]:
 
 
 def _found(bucket: str, entry: dict[str, Any]) -> FoundObject:
-    return FoundObject(bucket, entry["Key"], entry["ETag"].strip('"'))
+    return FoundObject(bucket, entry["Key"], entry["ETag"].strip('"'), entry["Size"])
 
 
 def split_url(url: str) -> tuple[str, str]:

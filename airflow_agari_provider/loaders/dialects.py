@@ -8,9 +8,11 @@ from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.loaders.base import Dialect
+from airflow_agari_provider.loaders.generic import generic_dialect
 from airflow_agari_provider.loaders.mysql import MySqlDialect
 from airflow_agari_provider.loaders.postgres import PostgresDialect
 from airflow_agari_provider.loaders.sqlite import SqliteDialect
+from airflow_agari_provider.loaders.warehouses import RedshiftDialect, SnowflakeDialect
 
 _DIALECTS: Mapping[str, Callable[[Any], Dialect]] = {
     "psycopg": PostgresDialect,
@@ -19,6 +21,10 @@ _DIALECTS: Mapping[str, Callable[[Any], Dialect]] = {
     "MySQLdb": MySqlDialect,
     "pymysql": MySqlDialect,
     "mysql.connector": MySqlDialect,
+}
+_WAREHOUSES: Mapping[str, Callable[[Any], Dialect]] = {
+    "redshift_connector": RedshiftDialect,
+    "snowflake.connector": SnowflakeDialect,
 }
 
 
@@ -36,7 +42,8 @@ class UnknownDatabase(AgariError):
     def __str__(self) -> str:
         return (
             f"Cannot load through a {self.connection_class}. "
-            f"Use a connection to PostgreSQL, MySQL, MariaDB or SQLite; drivers known: {', '.join(_DIALECTS)}."
+            "Use a connection to PostgreSQL, MySQL, MariaDB or SQLite, or for an import to any database with a DB-API "
+            f"driver; drivers known: {', '.join(_DIALECTS)}."
         )
 
 
@@ -46,8 +53,27 @@ def dialect_of(connection: Any) -> Dialect:
 
     :raises UnknownDatabase: no dialect for its driver.
     """
+    return _of(connection, _DIALECTS)
+
+
+def any_dialect_of(connection: Any, placeholder: str | None = None) -> Dialect:
+    """
+    The same for imports: also Redshift and Snowflake, and standard SQL for a driver that has no dialect of its own.
+
+    :param placeholder: of a value in SQL, as the connection's hook has it; None takes what the driver says.
+    :raises UnknownDatabase: no connection of a DB-API driver.
+    """
+    try:
+        return _of(connection, {**_DIALECTS, **_WAREHOUSES})
+    except UnknownDatabase:
+        if dialect := generic_dialect(connection, placeholder):
+            return dialect
+        raise
+
+
+def _of(connection: Any, dialects: Mapping[str, Callable[[Any], Dialect]]) -> Dialect:
     for ancestor in type(connection).__mro__:
-        for driver, dialect in _DIALECTS.items():
+        for driver, dialect in dialects.items():
             if f"{ancestor.__module__}.".startswith(f"{driver}."):
                 return dialect(import_module(driver))
     raise UnknownDatabase(f"{type(connection).__module__}.{type(connection).__qualname__}")

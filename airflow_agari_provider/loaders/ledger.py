@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.objects import StoredObject
-from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.loaders.base import (
+    PLAIN_INSERT,
     Dialect,
     Target,
     create_table,
@@ -28,7 +29,8 @@ from airflow_agari_provider.loaders.base import (
     reading,
     transaction,
 )
-from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.loaders.dialects import any_dialect_of
+from airflow_agari_provider.loaders.generic import GenericDialect, require_transactions
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,11 @@ LEDGER = "agari_import_ledger"
 FAILURES = "agari_import_failures"
 REASON_LENGTH = 4000  # characters
 
+PROBE = "agari-transaction-probe"
+
 OnChangedObject = Literal["fail", "replace", "skip"]
+# Load it; it is in the table; or it has changed since, and is passed over as told.
+Claim = Literal["load", "there", "changed"]
 
 # ``id`` is a hash, because a key of S3 (1024 bytes) is too long for a key of a table, and many collations would take
 # two of them for the same. ``modified_at`` is text in one format, to compare by.
@@ -52,6 +58,8 @@ _LEDGER_TABLE = Target(
         Column("size_bytes", None, "long"),
         Column("modified_at", None, "text"),
         Column("loaded_rows", None, "long"),
+        Column("quarantined_rows", None, "long"),
+        Column("quarantined_blocks", None, "long"),
         Column("counts", None, "json"),
         Column("run", None, "text"),
         Column("loaded_at", None, "instant"),
@@ -90,6 +98,21 @@ class ObjectChanged(UnimportableObject):
         )
 
 
+class ClaimedMeanwhile(AgariError):
+    """
+    Another importer claimed the same object at the same moment; the transaction has to begin again.
+
+    :param cause: what the database says.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"Another importer claimed the same object at the same moment: {self.cause}"
+
+
 def create_tables(dialect: Dialect, connection: Any) -> None:
     """Create ledger and failures table where they are not there; each in a transaction of its own."""
     for target in (_LEDGER_TABLE, _FAILURES_TABLE):
@@ -97,6 +120,8 @@ def create_tables(dialect: Dialect, connection: Any) -> None:
             there = dialect.table_exists(connection, target.table)
         if not there:
             create_table(dialect, connection, target)
+    if isinstance(dialect, GenericDialect):
+        require_transactions(dialect, connection, LEDGER, {"id": PROBE, "table_name": PROBE, "bucket": PROBE})
 
 
 def is_loaded(dialect: Dialect, connection: Any, table: str, bucket: str, key: str, etag: str) -> bool:
@@ -112,7 +137,7 @@ def claim(
     run: str,
     on_changed_object: OnChangedObject,
     again: bool = False,
-) -> bool:
+) -> Claim:
     """
     In the transaction that loads an object, before its rows: whether to load them.
 
@@ -134,42 +159,77 @@ def claim(
         "modified_at": stored.modified_at.astimezone(UTC).isoformat(timespec="seconds"),
         "run": run,
     }
-    verb, behind = dialect.insert_if_absent
-    if execute(connection, f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}", list(row.values())):
-        return True
+    if _inserted(dialect, connection, row):
+        return "load"
     ((etag, modified_at, loaded_at),) = query(
         connection, _select(dialect, "etag", "modified_at", "loaded_at") + dialect.for_update, (row["id"],)
     )
-    if not again and not _replaces(stored, etag, modified_at, loaded_at, table, on_changed_object):
-        return False
+    if not again and (answer := _compared(stored, etag, modified_at, loaded_at, table, on_changed_object)) != "load":
+        return answer
     changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in row)
     sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
     execute(connection, sql, [*row.values(), row["id"]])
+    return "load"
+
+
+def _inserted(dialect: Dialect, connection: Any, row: Mapping[str, Any]) -> bool:
+    """Whether the row is new; another importer that is inserting the same is waited for."""
+    verb, behind = dialect.insert_if_absent
+    sql = f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}"
+    if dialect.insert_if_absent != PLAIN_INSERT:
+        return bool(execute(connection, sql, list(row.values())))
+    if isinstance(dialect, GenericDialect) and dialect.ledger_lock:
+        execute(connection, dialect.ledger_lock)
+    if query(connection, _select(dialect, "id"), (row["id"],)):
+        return False
+    try:
+        execute(connection, sql, list(row.values()))
+    except dialect.driver.IntegrityError as error:
+        raise ClaimedMeanwhile(str(error)) from error
     return True
 
 
-def _replaces(
+def _compared(
     stored: StoredObject, etag: str, modified_at: str, loaded_at: Any, table: str, on_changed_object: OnChangedObject
-) -> bool:
+) -> Claim:
     if etag == stored.etag:
         logger.info("%s is in %s since %s", stored.url, table, loaded_at)
-        return False
+        return "there"
     if on_changed_object == "fail":
         raise ObjectChanged(stored.url, table, str(loaded_at))
     if on_changed_object == "skip":
         logger.warning("%s has changed since it was loaded at %s; its new content is skipped", stored.url, loaded_at)
-        return False
+        return "changed"
     if stored.modified_at.astimezone(UTC).isoformat(timespec="seconds") < modified_at:  # SQS keeps no order
         logger.info("%s: a newer version than this one was loaded at %s", stored.url, loaded_at)
-        return False
-    return True
+        return "there"
+    return "load"
 
 
 def settle(
-    dialect: Dialect, connection: Any, table: str, stored: StoredObject, rows: int, counts: Mapping[str, int]
+    dialect: Dialect,
+    connection: Any,
+    table: str,
+    stored: StoredObject,
+    rows: int,
+    counts: Mapping[str, int],
+    quarantined_rows: int = 0,
+    quarantined_blocks: int = 0,
 ) -> None:
-    """In the same transaction, after the rows: how many they were, in all and by ``count_by``."""
-    values = {"loaded_rows": rows, "counts": json.dumps(counts), "loaded_at": _now(dialect)}
+    """
+    In the same transaction, after the rows: how many they were.
+
+    :param rows: in the table; ``counts`` are these by the values of ``count_by``.
+    :param quarantined_rows: and ``quarantined_blocks``: what was left out; the blocks also count where only some of
+        their rows were.
+    """
+    values = {
+        "loaded_rows": rows,
+        "quarantined_rows": quarantined_rows,
+        "quarantined_blocks": quarantined_blocks,
+        "counts": json.dumps(counts),
+        "loaded_at": _now(dialect),
+    }
     changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in values)
     sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
     execute(connection, sql, [*values.values(), _id(table, stored.bucket, stored.key)])
@@ -196,7 +256,7 @@ def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
     :param bucket: empty for a message that names no object.
     :param key: of the object, or the id of such a message.
     """
-    dialect = dialect_of(connection)
+    dialect = any_dialect_of(connection)
     if not dialect.table_exists(connection, FAILURES):
         return None
     # The last condition is for databases that take "a" and "A" for the same text.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from math import isfinite
 from typing import Any
 
@@ -22,12 +23,14 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
     quoted_table,
 )
+from airflow_agari_provider.loaders.losses import require_lossless
 
 NAME_CHARACTERS = 64
 MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL
 KEY_LENGTH = 255  # characters; with four bytes each well below InnoDB's 3072 bytes for a key
 STAGING = "agari_staging"
 POSITION = "agari_position"
+DUPLICATE_COLUMN = 1060  # error number
 
 _TYPES: Mapping[Kind, str] = {
     "null": "LONGTEXT", "boolean": "BOOLEAN", "integer": "INT", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE",
@@ -75,6 +78,8 @@ class MySqlDialect:
     placeholder = "%s"
     insert_if_absent = ("INSERT IGNORE", "")
     for_update = " FOR UPDATE"
+    case_matters = False
+    ddl_commits = True
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -97,6 +102,12 @@ class MySqlDialect:
 
     def lock_for_create(self, connection: Any) -> None:
         """Nothing: the server has a lock of its own for this."""
+
+    def try_lock(self, connection: Any, name: str) -> bool:
+        return query(connection, "SELECT GET_LOCK(%s, 0)", (_lock_name(name),)) == [(1,)]
+
+    def unlock(self, connection: Any, name: str) -> None:
+        query(connection, "SELECT RELEASE_LOCK(%s)", (_lock_name(name),))
 
     def quote(self, name: str) -> str:
         return "`" + name.replace("`", "``") + "`"
@@ -122,6 +133,22 @@ class MySqlDialect:
         if column.kind == "json":
             raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
         return _KEY_TYPES.get(column.kind, _TYPES[column.kind])
+
+    def require_lossless(self, connection: Any, target: Target) -> None:
+        sql = (
+            "SELECT column_name, column_type FROM information_schema.columns "
+            "WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
+        )
+        rows = query(connection, sql, _schema_and_name(target.table))
+        declared = {str(name): (kind.decode() if isinstance(kind, bytes) else str(kind)) for name, kind in rows}
+        require_lossless(target, declared, microseconds=0, affinities=False)
+
+    def add_column(self, connection: Any, table: str, definition: str) -> None:
+        try:
+            execute(connection, f"ALTER TABLE {table} ADD COLUMN {definition}")
+        except self.driver.Error as error:
+            if error.args[0] != DUPLICATE_COLUMN:
+                raise
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         convert = _CONVERSIONS.get(column.kind)
@@ -177,6 +204,10 @@ class MySqlDialect:
         if number in _CONFLICTS:
             return "conflict"
         return "passing" if number in _PASSING or isinstance(error, self.driver.InterfaceError) else "target"
+
+
+def _lock_name(name: str) -> str:
+    return f"agari:{sha256(name.encode()).hexdigest()[:48]}"  # 64 characters are the limit
 
 
 def _schema_and_name(table: str) -> tuple[str | None, str]:

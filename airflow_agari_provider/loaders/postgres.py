@@ -2,7 +2,7 @@
 PostgreSQL, through psycopg 3 or psycopg2: COPY, straight into the table or by way of a temporary one.
 
 COPY in its text format, because the server then converts to the types that an existing table has, where the binary
-format takes the very same types only; and because both drivers take it alike.
+format takes the very same types only. Where it does, what comes as Arrow arrays goes in the binary format.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from hashlib import sha256
+from itertools import chain, islice
 from typing import Any
 
+from airflow_agari_provider.avro.arrow_records import ArrowBatch
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import (
+    Dialect,
     Fault,
     Target,
     as_json,
@@ -25,6 +29,8 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
     quoted_table,
 )
+from airflow_agari_provider.loaders.losses import require_lossless
+from airflow_agari_provider.loaders.postgres_binary import binary_copy, column_types, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +55,8 @@ class PostgresDialect:
     placeholder = "%s"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
     for_update = " FOR UPDATE"
+    case_matters = True
+    ddl_commits = False
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -63,6 +71,13 @@ class PostgresDialect:
     def lock_for_create(self, connection: Any) -> None:
         """CREATE TABLE IF NOT EXISTS alone fails where two run at once."""
         query(connection, "SELECT pg_advisory_xact_lock(%s)", (CREATE_LOCK,))
+
+    def try_lock(self, connection: Any, name: str) -> bool:
+        number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
+        return query(connection, "SELECT pg_try_advisory_xact_lock(%s)", (number,)) == [(True,)]
+
+    def unlock(self, connection: Any, name: str) -> None:
+        """Nothing: the lock ends with the transaction."""
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
@@ -83,6 +98,17 @@ class PostgresDialect:
             )
         return f"numeric({column.precision}, {column.scale})"
 
+    def require_lossless(self, connection: Any, target: Target) -> None:
+        sql = (
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+            "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
+        )
+        declared = dict(row[:2] for row in query(connection, sql, (quoted_table(self, target.table),)))
+        require_lossless(target, declared, microseconds=6, affinities=False)
+
+    def add_column(self, connection: Any, table: str, definition: str) -> None:
+        execute(connection, f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {definition}")
+
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         """As PostgreSQL's own text form."""
         return _CONVERSIONS.get(column.kind, _texts)(column, values)
@@ -98,6 +124,7 @@ class PostgresDialect:
         )
         rows = self._copy(connection, STAGING, target.columns, batches)
         kept = execute(connection, self._merge_sql(target))
+        execute(connection, f"DROP TABLE {STAGING}")  # a transaction may load more than once
         if kept != rows:
             logger.info(
                 "%s of %s rows have the key of a later one in the same object, which replaced them", rows - kept, rows
@@ -121,9 +148,16 @@ class PostgresDialect:
         )
 
     def _copy(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
-        names = quoted_list(self, [column.name for column in columns])
-        sql = f"COPY {table} ({names}) FROM STDIN (FORMAT text, ENCODING 'UTF8')"
-        chunks = self._copy_text(columns, batches)
+        batches = iter(batches)
+        first = list(islice(batches, 1))
+        batches = chain(first, batches)
+        if first and isinstance(first[0], ArrowBatch):
+            form = "(FORMAT binary)"
+            chunks = binary_copy(column_types(connection, table), columns, batches)
+        else:
+            form = "(FORMAT text, ENCODING 'UTF8')"
+            chunks = self._copy_text(columns, batches)
+        sql = f"COPY {table} ({quoted_list(self, [column.name for column in columns])}) FROM STDIN {form}"
         with closing(connection.cursor()) as cursor:
             if self.driver.__name__ == "psycopg":
                 with cursor.copy(sql) as copy:
@@ -137,7 +171,7 @@ class PostgresDialect:
         for batch in batches:
             if batch.rows:
                 pairs = zip(columns, batch.columns, strict=True)
-                fields = [_escaped(self.values(column, values)) for column, values in pairs]
+                fields = [_field(column, self.values(column, values)) for column, values in pairs]
                 yield ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
     def fault(self, error: Exception) -> Fault:
@@ -148,11 +182,18 @@ class PostgresDialect:
         return "passing" if isinstance(error, self.driver.OperationalError | self.driver.InterfaceError) else "target"
 
 
+def arrow_refusal(dialect: Dialect, connection: Any, target: Target) -> str | None:
+    """Why the target does not take Arrow arrays, as a clause; None if it does."""
+    if not isinstance(dialect, PostgresDialect):
+        return "only PostgreSQL takes Arrow's values without turning each into an object first"
+    return refusal(column_types(connection, quoted_table(dialect, target.table)), target.columns)
+
+
 class _Chunks:
     """Chunks of bytes as the file that psycopg2 reads from."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
+        self._chunks = filter(None, chunks)  # an empty one would be the end
         self._error: BaseException | None = None
 
     def read(self, size: int) -> bytes:
@@ -177,8 +218,16 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 NULL = r"\N"
 
 
-def _escaped(values: Sequence[str | None]) -> list[str]:
+def _field(column: Column, values: Sequence[str | None]) -> list[str]:
     """Fields of COPY's text format."""
+    if column.kind == "bytes":  # hexadecimal digits behind one backslash
+        return [NULL if value is None else "\\" + value for value in values]
+    if column.kind in ("text", "json"):
+        return _escaped(values)
+    return [NULL if value is None else value for value in values]
+
+
+def _escaped(values: Sequence[str | None]) -> list[str]:
     if _SPECIAL.search("".join(filter(None, values))):
         return [NULL if value is None else value.translate(_ESCAPES) for value in values]
     return [NULL if value is None else value for value in values]

@@ -15,12 +15,14 @@ from airflow_agari_provider.loaders.base import (
     Target,
     UnstorableValue,
     as_json,
+    execute,
     insert_batches,
     insert_sql,
     query,
     quoted,
     quoted_list,
 )
+from airflow_agari_provider.loaders.losses import require_lossless
 
 TURN_TIMEOUT = 600  # seconds until another writer's transaction is taken for stuck
 # Milliseconds that SQLite waits by itself. For its turn a writer waits in short pieces, so that Python can handle
@@ -41,6 +43,8 @@ class SqliteDialect:
     placeholder = "?"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
     for_update = ""
+    case_matters = False
+    ddl_commits = False
 
     def __init__(self, driver: Any = sqlite3) -> None:
         self.driver = driver
@@ -65,6 +69,12 @@ class SqliteDialect:
     def lock_for_create(self, connection: sqlite3.Connection) -> None:
         """Nothing: BEGIN IMMEDIATE excludes every other writer."""
 
+    def try_lock(self, connection: sqlite3.Connection, name: str) -> bool:
+        return True
+
+    def unlock(self, connection: sqlite3.Connection, name: str) -> None:
+        """Nothing: BEGIN IMMEDIATE excludes every other writer."""
+
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
 
@@ -78,6 +88,19 @@ class SqliteDialect:
         if column.kind == "json" and in_key:
             raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
         return _TYPES.get(column.kind, "TEXT")
+
+    def require_lossless(self, connection: sqlite3.Connection, target: Target) -> None:
+        schema, _, name = target.table.rpartition(".")
+        found = query(connection, f"PRAGMA {self.quote(schema or 'main')}.table_info({self.quote(name)})")
+        declared = {str(row[1]): str(row[2]).lower() for row in found}
+        require_lossless(target, declared, microseconds=6, affinities=True)
+
+    def add_column(self, connection: sqlite3.Connection, table: str, definition: str) -> None:
+        try:
+            execute(connection, f"ALTER TABLE {table} ADD COLUMN {definition}")
+        except sqlite3.OperationalError as error:
+            if "duplicate column name" not in str(error):
+                raise
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         convert = _CONVERSIONS.get(column.kind)

@@ -23,6 +23,7 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError
 
 AIRFLOW_3 = not version("apache-airflow").startswith("2.")
+WATCHES_MANUAL_RUNS = AIRFLOW_3  # for their SLAs; 2.11 knows those of scheduled runs only
 AIRFLOW = (sys.executable, "-m", "airflow")
 USER = "admin"
 TIMEOUT = 30  # seconds for one request
@@ -52,6 +53,7 @@ class AirflowHome:
     :param dags: folder of DAG files.
     :param connections: connection id: JSON or URI, as in ``AIRFLOW_CONN_*``.
     :param settings: further ``AIRFLOW__SECTION__KEY`` variables.
+    :param path: below which the web pages are, such as ``/airflow``, as behind a proxy; Airflow 3 only.
     """
 
     folder: Path
@@ -59,13 +61,14 @@ class AirflowHome:
     dags: Path
     connections: Mapping[str, str]
     settings: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
     # hexadecimal: a command line would take a password that begins with a dash for an option
     password: str = field(default_factory=lambda: secrets.token_hex(8))
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.ports[0]}"
+        return f"http://127.0.0.1:{self.ports[0]}{self.path}"
 
     def environment(self) -> dict[str, str]:
         """Environment variables that every process of this Airflow gets."""

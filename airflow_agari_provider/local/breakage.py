@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,9 @@ import psutil
 from airflow_agari_provider.local.endpoints import Received
 from airflow_agari_provider.local.pipeline import Pipeline, client
 from airflow_agari_provider.local.processes import Processes
+
+SCORED_WITHIN = 30  # seconds from the beginning of the run, which are over long before a scoring slowed by
+SLOWED_BY = 60  # seconds, in which everybody has the time to notice; beyond 120, Spark would give itself up
 
 
 @dataclass
@@ -36,6 +40,11 @@ class Evidence:
     def slack(self, words: str) -> bool:
         return any(message.channel == "slack" and words in message.text for message in self.received)
 
+    def paged(self, words: str) -> list[str]:
+        """What VictorOps was told with these words in it: the types, if they are of one incident."""
+        bodies = [each.body for each in self.received if each.channel == "victorops" and words in each.text]
+        return [body["message_type"] for body in bodies] if len({body["entity_id"] for body in bodies}) == 1 else []
+
 
 @dataclass
 class Breakage:
@@ -44,11 +53,15 @@ class Breakage:
 
     :param harm: does the harm, in a thread beside the pipeline, and returns what it did, in words.
     :param expected: says in words what must be noticed: whether it was.
+    :param settings: further environment variables of Airflow.
+    :param not_on_2: why Airflow 2.11 would notice nothing; empty where it does.
     """
 
     story: str
     harm: Callable[[str, Pipeline, Processes, threading.Event], str]
     expected: Callable[[Evidence], dict[str, bool]]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    not_on_2: str = ""
     done: str = field(default="", init=False)
 
 
@@ -74,13 +87,32 @@ def poison_queue(endpoint_url: str, pipeline: Pipeline, processes: Processes, st
 
 def crash_spark(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
     """Kill the scoring job's Spark while it works."""
+    driver = _wait_for_scoring_driver(processes, stop)
+    if driver is None:
+        return "found no Spark driver to kill"
+    time.sleep(3)  # into its work
+    driver.kill()
+    return f"killed the Spark driver of score_messages.py (process {driver.pid})"
+
+
+def slow_scoring(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
+    """Let the scoring job's Spark stand still for a while."""
+    driver = _wait_for_scoring_driver(processes, stop)
+    if driver is None:
+        return "found no Spark driver to slow down"
+    with suppress(psutil.NoSuchProcess):  # the demo was interrupted
+        driver.suspend()
+        stop.wait(SLOWED_BY)
+        driver.resume()
+    return f"let the Spark driver of score_messages.py (process {driver.pid}) stand still for {SLOWED_BY} s"
+
+
+def _wait_for_scoring_driver(processes: Processes, stop: threading.Event) -> psutil.Process | None:
     while not stop.wait(0.2):
         for process in processes.descendants():
             if _is_scoring_driver(process):
-                time.sleep(3)  # into its work
-                process.kill()
-                return f"killed the Spark driver of score_messages.py (process {process.pid})"
-    return "found no Spark driver to kill"
+                return process
+    return None
 
 
 def _is_scoring_driver(process: psutil.Process) -> bool:
@@ -92,6 +124,11 @@ def _is_scoring_driver(process: psutil.Process) -> bool:
     return any("SparkSubmit" in word for word in words) and any(name.startswith("score_messages") for name in scripts)
 
 
+def _disturbs(message: Received) -> bool:
+    """Whether somebody is called; that an incident may be closed calls nobody."""
+    return message.channel == "slack" or (message.channel == "victorops" and message.body["message_type"] != "RECOVERY")
+
+
 BREAKAGES: dict[str, Breakage] = {
     "lost-rows": Breakage(
         "a consumer acknowledges a message before it has stored it",
@@ -99,6 +136,7 @@ BREAKAGES: dict[str, Breakage] = {
         lambda evidence: {
             "the report says High Discrepancies": evidence.verdict == "high discrepancies",
             "Slack got the alert": evidence.slack("with High Discrepancies"),
+            "VictorOps opened an incident": evidence.paged("with High Discrepancies") == ["CRITICAL"],
         },
     ),
     "poison-message": Breakage(
@@ -107,6 +145,7 @@ BREAKAGES: dict[str, Breakage] = {
         lambda evidence: {
             "the message ended in the dead-letter queue": evidence.dead_letters == 1,
             "Slack got it with its exception": evidence.slack("with 1 DLQs"),
+            "VictorOps opened an incident": evidence.paged("with 1 DLQs") == ["CRITICAL"],
             "every good row arrived": evidence.table_as_expected,
         },
     ),
@@ -116,8 +155,20 @@ BREAKAGES: dict[str, Breakage] = {
         lambda evidence: {
             "the scoring was tried again": evidence.tries.get("score.score_messages", 0) > 1,
             "the table came out as without the crash": evidence.table_as_expected,
-            "nobody was paged for it": not any(message.channel != "mail" for message in evidence.received),
+            "nobody was paged for it": not any(_disturbs(message) for message in evidence.received),
         },
+    ),
+    "slow-scoring": Breakage(
+        f"the scoring stands still, and is to be done {SCORED_WITHIN} s after the run was queued",
+        slow_scoring,
+        lambda evidence: {
+            "Slack was told that the scoring is late": evidence.slack("SLA Miss for task score.score_messages"),
+            "Slack was told that it came in": evidence.slack("SLA Miss recovered for task score.score_messages"),
+            "one incident was opened, and closed": evidence.paged("score.score_messages") == ["CRITICAL", "RECOVERY"],
+            "the table came out as without the delay": evidence.table_as_expected,
+        },
+        settings={"MESSAGE_SCORING_SCORED_WITHIN": str(SCORED_WITHIN)},
+        not_on_2="Airflow 2.11 checks SLAs of scheduled runs only, and the demo's run is started by hand.",
     ),
 }
 

@@ -23,6 +23,7 @@ from airflow_agari_provider.local.breakage import BREAKAGES, start_breakage
 from airflow_agari_provider.local.demo_report import Outcome, print_outcome
 from airflow_agari_provider.local.demo_setup import (
     FOLDER,
+    VICTOROPS,
     Options,
     airflow_settings,
     example_dags,
@@ -105,7 +106,8 @@ class Demo:
         progress.line(f"database {self.database.name}")
         self.sinks = stack.enter_context(open_endpoints(self.folder / "alerts"))
         self.aws = self._start_aws()
-        environment = {**airflow_settings(), **(settings or {})}
+        broken = BREAKAGES[options.breakage].settings if options.breakage else {}
+        environment = {**airflow_settings(), **broken, **(settings or {})}
         self.home = AirflowHome(self.folder / "airflow", ports, example_dags(), self._connections(), environment)
         self.api = AirflowApi(self.home)
 
@@ -120,8 +122,11 @@ class Demo:
         if self.options.breakage:
             self._break()
         good = print_outcome(self.options, self.watch(), self.progress.plain)
+        charts = f"{self.home.url}/agari/charts?dag_id={DAG_ID}"
         if self.options.serve:
-            self._serve()
+            self._serve(charts)
+        else:
+            self.progress.plain(f"\nThe charts of every try: {charts} (with --serve, which keeps Airflow up).")
         return 0 if good else 1
 
     def _start_aws(self) -> str:
@@ -138,11 +143,13 @@ class Demo:
         extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}
         mail = {"host": "127.0.0.1", "port": self.sinks.mail_port, "extra": extra}
         slack = {"conn_type": "slackwebhook", "host": f"{self.sinks.http}/slack", "password": "T000/B000/demo"}
+        pager = {"conn_type": "victorops", "host": f"{self.sinks.http}/victorops", "password": "demo"}
         return {
             "aws_default": airflow_connection(self.aws),
             "scoring_db": self.database.airflow_connection,
             "slack_default": json.dumps(slack),
             "smtp_default": json.dumps({"conn_type": "smtp", **mail}),
+            VICTOROPS: json.dumps({**pager, "extra": {"routing_key": "data-platform"}}),
         }
 
     def _make_day(self) -> Pipeline:
@@ -255,9 +262,9 @@ class Demo:
             seconds=ended,
         )
 
-    def _serve(self) -> None:
+    def _serve(self, charts: str) -> None:
         login = f"user {USER}, password {self.home.password}"
-        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}). Ctrl-C ends it.")
+        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}), its charts at {charts}. Ctrl-C ends it.")
         while True:
             self.processes.check()
             time.sleep(1)

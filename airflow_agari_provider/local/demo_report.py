@@ -88,10 +88,12 @@ def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
 
 
 def _first_lines(message: Received) -> list[str]:
-    """The text's first line, and of Slack's blocks what comes next: the exception, or the first finding."""
-    blocks = message.body.get("blocks") or [] if isinstance(message.body, dict) else []
-    texts = [message.text, *(block.get("text", {}).get("text", "") for block in blocks[1:])]
-    lines = [line for text in texts for line in text.strip("`").splitlines() if line.strip()]
+    """The text's first line, and what comes next: the exception, the first finding, how late it is."""
+    body = message.body if isinstance(message.body, dict) else {}
+    blocks = "\n".join(block.get("text", {}).get("text", "") for block in body.get("blocks") or [])
+    _, _, behind_the_headline = blocks.partition("\n")
+    texts = [f"{body.get('message_type', '')} {message.text}".strip(), behind_the_headline, body.get("details", "")]
+    lines = [line.strip("`") for text in texts for line in text.splitlines() if line.strip("` ")]
     return list(dict.fromkeys(lines))
 
 

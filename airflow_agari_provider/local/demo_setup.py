@@ -16,11 +16,13 @@ from pathlib import Path
 
 import airflow_agari_provider
 from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.local.airflow_home import WATCHES_MANUAL_RUNS
 from airflow_agari_provider.local.breakage import BREAKAGES
 from airflow_agari_provider.local.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
 from airflow_agari_provider.local.target_database import EMBEDDED, TargetDatabase
 
 FOLDER = Path(".demo")
+VICTOROPS = "victorops_default"  # connection id
 KEPT_RUNS = 3  # folders of earlier demos to keep
 
 
@@ -66,15 +68,20 @@ def parse(arguments: Sequence[str]) -> Options:
     options = Options(**vars(parser.parse_args(arguments)))
     if options.messages is not None and options.messages < len(PUBLISHED_DAY):
         parser.error(f"--messages {options.messages}: at least one for each of the {len(PUBLISHED_DAY)} organisations")
+    if options.breakage and BREAKAGES[options.breakage].not_on_2 and not WATCHES_MANUAL_RUNS:
+        parser.error(f"--break {options.breakage} needs Airflow 3: {BREAKAGES[options.breakage].not_on_2}")
     return options
 
 
 def airflow_settings() -> dict[str, str]:
-    """What a demo wants otherwise than a deployment: quick retries, and no run by schedule beside its own."""
+    """What a demo wants otherwise than a deployment: quick retries, pages, and no run by schedule beside its own."""
     return {
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
         "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+        "MESSAGE_SCORING_VICTOROPS": VICTOROPS,
+        # After the run of 2016, Airflow 2.11 would take every hour since then for one that misses its SLAs
+        **({} if WATCHES_MANUAL_RUNS else {"AIRFLOW__CORE__CHECK_SLAS": "False"}),
     }
 
 

@@ -8,17 +8,34 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
 from airflow_agari_provider.avro.objects import objects_at
-from airflow_agari_provider.avro_import import Importer, Progress
+from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import QueueImport
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
-from airflow_agari_provider.import_job import ImportJob, Mode, require_matching, require_one_of, summary
+from airflow_agari_provider.import_job import (
+    ImportedObject,
+    ImportJob,
+    Mode,
+    OnBadBlock,
+    log_outcome,
+    require_matching,
+    require_one_of,
+    require_quarantine,
+    summary,
+)
+from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.loaders.base import MissingTable
 from airflow_agari_provider.loaders.dialects import UnknownDatabase
+from airflow_agari_provider.loaders.generic import NoTransactions
 from airflow_agari_provider.loaders.ledger import OnChangedObject
 from airflow_agari_provider.loaders.mysql import NoUniqueKey
+from airflow_agari_provider.loaders.table_changes import SchemaChange
+from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from airflow_agari_provider.airflow_compat import Context
 
 IfNoObjects = Literal["fail", "skip", "ok"]
@@ -50,11 +67,13 @@ class AvroS3ImportOperator(BaseOperator):
     a second importer neither repeats nor loses a row. Objects that cannot be loaded are written down in
     ``agari_import_failures``.
 
-    Returns ``{"objects", "skipped_objects", "failed_messages", "rows", "quarantined_rows", "bytes", "counts"}``: what
-    was loaded now, ``skipped_objects`` being those that were in the table before.
+    Returns what was loaded now: ``{"objects", "skipped_objects", "changed_objects", "failed_messages", "rows",
+    "quarantined_rows", "quarantined_blocks", "bytes", "counts", "complete"}``. ``skipped_objects`` were in the table
+    before, ``changed_objects`` of them with other content; ``complete`` is false where anything was left out.
 
     :param table: as ``table`` or ``schema.table``, upper and lower case as in the database.
-    :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite.
+    :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite; or to any other database whose hook is a
+        ``DbApiHook``, with the limits in the documentation.
     :param s3_url: an object, a folder (everything below it), or a list of them. Give this or ``queue_url``.
     :param queue_url: SQS queue of S3's notifications, shared with any number of other importers. A message is deleted
         after the commit of all its objects; one that cannot be imported goes to the queue's dead-letter queue. Ends
@@ -67,14 +86,25 @@ class AvroS3ImportOperator(BaseOperator):
     :param columns: fields to load, or ``{field: column}``; None loads all under their own names. Columns of the table
         that are not loaded take their defaults.
     :param create_table: create the table, by the schema of the first object, if it is not there.
+    :param schema_change: what fields without a column in the table mean: ``fail``; ``ignore``: they are not loaded;
+        ``add_columns``: the table gets a nullable column for each.
+    :param copy_access: for Redshift, which fetches the objects from S3 itself, the ARN of an IAM role that may, or
+        ``default``; for Snowflake the name of an external stage whose URL is the bucket.
     :param count_by: column by whose values the rows are counted in ``counts``.
     :param on_changed_object: what new content under a key that was loaded means: ``fail``; ``skip`` it; ``replace``,
         with ``upsert``: load it, though rows whose key it no longer has stay.
+    :param on_bad_block: what damaged blocks and rows that the database refuses mean. ``fail``: nothing of their object
+        is loaded; ``quarantine``: they are put below ``quarantine_url``, and the rest is loaded.
+    :param quarantine_url: S3 folder; nothing in it is ever imported.
+    :param max_bad_blocks: of one object that may be bad or hold bad rows; more fail it. None allows any number.
     :param if_no_objects: what an ``s3_url`` without objects means.
     :param reader_schema: Avro schema to resolve the records to, as dict.
+    :param decoder: ``arrow`` takes the extra ``[arrow]`` and PostgreSQL, and is several times as fast; ``auto`` uses it
+        where it can be used and logs why not; both load the same rows.
     :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
     :param max_messages: end after so many messages.
     :param max_seconds: begin no message after so many seconds.
+    :param max_objects: begin no message once so many objects are loaded.
     :param aws_conn_id: Airflow connection of AWS.
     :param region_name: region of bucket and queue, if the connection does not say it.
     """
@@ -87,11 +117,15 @@ class AvroS3ImportOperator(BaseOperator):
         "replace_where",
         "key_columns",
         "columns",
+        "copy_access",
         "count_by",
         "reader_schema",
+        "quarantine_url",
+        "max_bad_blocks",
         "wait_time_seconds",
         "max_messages",
         "max_seconds",
+        "max_objects",
         "aws_conn_id",
         "region_name",
     )
@@ -110,13 +144,20 @@ class AvroS3ImportOperator(BaseOperator):
         key_columns: Sequence[str] = (),
         columns: Mapping[str, str] | Sequence[str] | None = None,
         create_table: bool = False,
+        schema_change: SchemaChange = "fail",
+        copy_access: str | None = None,
         count_by: str | None = None,
         on_changed_object: OnChangedObject = "fail",
+        on_bad_block: OnBadBlock = "fail",
+        quarantine_url: str | None = None,
+        max_bad_blocks: int | str | None = 100,
         if_no_objects: IfNoObjects = "fail",
         reader_schema: Mapping[str, Any] | None = None,
+        decoder: Decoder = "auto",
         wait_time_seconds: int | str = 20,
         max_messages: int | str | None = None,
         max_seconds: float | str | None = None,
+        max_objects: int | str | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         **kwargs: Any,
@@ -131,33 +172,43 @@ class AvroS3ImportOperator(BaseOperator):
         self.key_columns = key_columns
         self.columns = columns
         self.create_table = create_table
+        self.schema_change = schema_change
+        self.copy_access = copy_access
         self.count_by = count_by
         self.on_changed_object = on_changed_object
+        self.on_bad_block = on_bad_block
+        self.quarantine_url = quarantine_url
+        self.max_bad_blocks = max_bad_blocks
         self.if_no_objects = if_no_objects
         self.reader_schema = reader_schema
+        self.decoder = decoder
         self.wait_time_seconds = wait_time_seconds
         self.max_messages = max_messages
         self.max_seconds = max_seconds
+        self.max_objects = max_objects
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
+        self._folders: list[str] = []
+        self._figures: dict[str, Any] = {}
         if (s3_url is None) == (queue_url is None):
             raise ValueError("give s3_url or queue_url, one of them")
         if queue_url is not None and mode == "replace":
             raise ValueError('mode="replace" takes s3_url: the messages of a queue do not say when a window is whole')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
+        require_one_of("decoder", decoder, get_args(Decoder))
+        require_one_of("schema_change", schema_change, get_args(SchemaChange))
         require_matching(mode, replace_where, key_columns, on_changed_object)
+        require_quarantine(on_bad_block, quarantine_url)
 
     def execute(self, context: Context) -> dict[str, Any]:
         ti = context["ti"]
         job = self._job(f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}")
-        with no_retry(UnimportableObject, MissingTable, NoUniqueKey, UnknownDatabase):
-            figures = self._import_queue(job) if self.queue_url is not None else self._import_urls(job)
-        log = self.log.warning if figures["failed_messages"] else self.log.info
-        log(
-            "%(objects)s objects with %(rows)s rows loaded, %(skipped_objects)s were there before, "
-            "%(failed_messages)s messages failed",
-            figures,
-        )
+        incurable = (UnimportableObject, MissingTable, NoUniqueKey, UnknownDatabase, NoTransactions, ArrowUnusable)
+        with no_retry(*incurable):
+            imported, failed = self._import_queue(job) if self.queue_url is not None else (self._import_urls(job), 0)
+        self._figures = figures = summary(imported, failed)
+        self._folders = folders_of(one.url for one in imported if not one.skipped)
+        log_outcome(self.table, figures)
         return figures
 
     def _job(self, run: str) -> ImportJob:
@@ -169,40 +220,58 @@ class AvroS3ImportOperator(BaseOperator):
             key_columns=tuple(self.key_columns),
             columns=self.columns,
             create_table=self.create_table,
+            schema_change=self.schema_change,
+            copy_access=self.copy_access,
             count_by=self.count_by,
             on_changed_object=self.on_changed_object,
             reader_schema=self.reader_schema,
+            decoder=self.decoder,
+            on_bad_block=self.on_bad_block,
+            quarantine_url=self.quarantine_url,
+            max_bad_blocks=None if self.max_bad_blocks is None else int(self.max_bad_blocks),
         )
 
-    def _import_urls(self, job: ImportJob) -> dict[str, Any]:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+        """Called by the OpenLineage provider after :meth:`execute`, where it is installed."""
+        if not self._folders:
+            return None
+        return import_lineage(self._folders, self.table, self.sql_conn_id, self._figures)
+
+    def _import_urls(self, job: ImportJob) -> list[ImportedObject]:
         s3 = self._s3()
         found = objects_at(s3, self.s3_url or ())
         if not found and self.if_no_objects == "fail":
             raise NoObjects(str(self.s3_url))
         if not found and self.if_no_objects == "skip":
             raise AirflowSkipException(f"There is no object at {self.s3_url}")
-        with closing(Importer(self._connection(), s3, job)) as importer:
-            return summary(importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found))
+        progress = Progress()
+        with closing(self._importer(s3, job, progress)) as importer:
+            imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)
+        self.log.info("%s", progress.line())
+        return imported
 
-    def _import_queue(self, job: ImportJob) -> dict[str, Any]:
+    def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int]:
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
         s3, progress = self._s3(), Progress()
         share = QueueImport(
             SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn,
             self.queue_url or "",
-            lambda: Importer(self._connection(), s3, job, progress),
+            lambda: self._importer(s3, job, progress),
             int(self.wait_time_seconds),
             int(self.max_messages) if self.max_messages else None,
             float(self.max_seconds) if self.max_seconds else None,
+            int(self.max_objects) if self.max_objects else None,
         )
         share.run()
-        return summary(share.imported, len(share.failed))
+        self.log.info("%s", progress.line())
+        return share.imported, len(share.failed)
 
     def _s3(self) -> Any:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         return S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
 
-    def _connection(self) -> Any:
-        return BaseHook.get_connection(self.sql_conn_id).get_hook().get_conn()
+    def _importer(self, s3: Any, job: ImportJob, progress: Progress) -> Importer:
+        hook = BaseHook.get_connection(self.sql_conn_id).get_hook()
+        return Importer(hook.get_conn(), s3, job, progress, getattr(hook, "placeholder", None))

@@ -22,6 +22,8 @@ from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
 from airflow_agari_provider.discrepancy.report_text import text_report
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.discrepancy.verdict import HighDiscrepancies, ReportNotDelivered
+from airflow_agari_provider.notifications.victorops_incident import task_name, tell_victorops
+from airflow_agari_provider.sla_miss.delivery import AlertNotSent
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
@@ -51,7 +53,7 @@ class Stage(dict[str, Any]):
 
 class DiscrepancyCheckOperator(BaseOperator):
     """
-    Compare per-key counts of several stages; report by mail, alert in Slack, fail.
+    Compare per-key counts of several stages; report by mail, alert in Slack, page, fail.
 
     With stages named ``Collector``, ``Agg``, ``DB`` and perhaps ``NRT DB``, the comparisons default to the report that
     Agari published; with any others, each stage is compared with the next.
@@ -79,14 +81,15 @@ class DiscrepancyCheckOperator(BaseOperator):
     :param slack_conn_id: connection (``slack`` or ``slackwebhook``) that gets the alert, only on a discrepancy
         (with a history: only on news).
     :param slack_channel: channel of the alert; only with an API token.
+    :param victorops_conn_id: connection in which a discrepancy (with a history: only news) opens an incident; it is
+        closed when the task is tried again, or was cleared, and finds none. ``None`` or empty: no incident.
     :param deferrable: wait for the recheck in the triggerer rather than in a worker's slot.
 
     Returns ``{"verdict": "ok" | "high discrepancies", "keys", "discrepant", "columns", "rows", "totals", "findings",
     "text"}``; with more than 1,000 keys ``rows`` holds the 50 worst. It is pushed also when the task fails.
 
-    A mail or Slack server that is down never hides the verdict. Without a discrepancy the task then succeeds with an
-    error in its log; with one, a message that did not arrive fails the task (for a retry, where ``on_discrepancy`` is
-    ``"alert"``).
+    A service that is down never hides the verdict. Without a discrepancy the task then succeeds with an error in its
+    log; with one, a message that did not arrive fails the task (for a retry, where ``on_discrepancy`` is ``"alert"``).
     """
 
     template_fields: Sequence[str] = (
@@ -102,6 +105,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         "smtp_conn_id",
         "slack_conn_id",
         "slack_channel",
+        "victorops_conn_id",
     )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"stages": "json"}  # noqa: RUF012 (Airflow's own form)
@@ -128,6 +132,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         smtp_conn_id: str = "smtp_default",
         slack_conn_id: str | None = None,
         slack_channel: str | None = None,
+        victorops_conn_id: str | None = None,
         deferrable: bool = default_deferrable(),
         **kwargs: Any,
     ) -> None:
@@ -153,6 +158,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.smtp_conn_id = smtp_conn_id
         self.slack_conn_id = slack_conn_id
         self.slack_channel = slack_channel
+        self.victorops_conn_id = victorops_conn_id
         self.deferrable = deferrable
         check_names([stage["name"] for stage in stages], comparisons or ())
 
@@ -222,7 +228,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         result = report.result(text)
         if report.findings and self.do_xcom_push:
             context["ti"].xcom_push(key="return_value", value=result)  # there whatever happens from here on
-        undelivered = self._deliver(report, text)
+        undelivered = self._deliver(context, report, text)
         if report.findings and (self.on_discrepancy == "fail" or undelivered):
             if self.on_discrepancy == "alert":
                 raise ReportNotDelivered(report.run, undelivered)
@@ -232,15 +238,13 @@ class DiscrepancyCheckOperator(BaseOperator):
 
     def _exchange_findings(self, context: Context, report: DiscrepancyReport) -> EarlierRun | None:
         ti = context["ti"]
-        map_index = getattr(ti, "map_index", -1)
-        task_id = ti.task_id if map_index is None or map_index < 0 else f"{ti.task_id}[{map_index}]"
         hook = BaseHook.get_connection(self.history_conn_id).get_hook()
         with closing(hook.get_conn()) as connection:
             return exchange_findings(
-                connection, hook.placeholder, ti.dag_id, task_id, _moment_of_run(context), report.findings
+                connection, hook.placeholder, ti.dag_id, task_name(ti), _moment_of_run(context), report.findings
             )
 
-    def _deliver(self, report: DiscrepancyReport, text: str) -> list[str]:
+    def _deliver(self, context: Context, report: DiscrepancyReport, text: str) -> list[str]:
         """Send what is due; the channels that failed, each with an error in the log."""
         from slack_sdk.errors import SlackClientError
 
@@ -249,12 +253,14 @@ class DiscrepancyCheckOperator(BaseOperator):
             channels["mail"] = lambda: self._send_mail(report, text)
         if self.slack_conn_id and report.is_news:
             channels["Slack"] = lambda: self._post_to_slack(report)
+        if self.victorops_conn_id and (report.is_news or not report.findings):
+            channels["VictorOps"] = lambda: self._tell_victorops(context, report)
         undelivered = []
         for channel, send in channels.items():
             try:
                 send()
             # no server, no permission, no such connection; SMTP errors are OSErrors
-            except (OSError, http.client.HTTPException, AirflowException, SlackClientError) as error:
+            except (OSError, http.client.HTTPException, AirflowException, SlackClientError, AlertNotSent) as error:
                 self.log.error("The report could not be sent by %s: %s: %s", channel, type(error).__name__, error)
                 undelivered.append(channel)
         return undelivered
@@ -281,6 +287,17 @@ class DiscrepancyCheckOperator(BaseOperator):
 
         assert self.slack_conn_id is not None
         post_to_slack(self.slack_conn_id, slack_alert(report), channel=self.slack_channel)
+
+    def _tell_victorops(self, context: Context, report: DiscrepancyReport) -> None:
+        tell_victorops(
+            str(self.victorops_conn_id),
+            context["ti"],
+            found=bool(report.findings),
+            window=report.window,
+            message=report.subject,
+            details="\n".join([report.summary, *report.finding_lines]),
+            environment=self.environment,
+        )
 
 
 def _moment_of_run(context: Context) -> str:

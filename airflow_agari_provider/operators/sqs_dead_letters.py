@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from airflow_agari_provider.airflow_compat import BaseHook, BaseOperator, Context
+from airflow_agari_provider.airflow_compat import AirflowException, BaseHook, BaseOperator, Context
 from airflow_agari_provider.notifications.slack_message import post_to_slack
+from airflow_agari_provider.notifications.victorops_incident import tell_victorops
+from airflow_agari_provider.sla_miss.delivery import AlertNotSent
 
 if TYPE_CHECKING:
     from airflow_agari_provider.dead_letters import DeadLetter
@@ -22,7 +24,7 @@ XCOM_EXCERPT = 4000  # characters of each text in the result; a message may have
 
 class SqsDeadLetterReportOperator(BaseOperator):
     """
-    Counts the messages of a dead-letter queue, shows one of them, and tells Slack when there are any.
+    Counts the messages of a dead-letter queue, shows one of them, and tells Slack and VictorOps when there are any.
 
     The queue keeps its messages, and none is hidden: one message is read with visibility timeout 0, which adds one to
     its receive count. A dead-letter queue with a redrive policy of its own is only counted.
@@ -36,6 +38,8 @@ class SqsDeadLetterReportOperator(BaseOperator):
     :param source_queue_url: instead: URL of the queue whose redrive policy leads to it.
     :param slack_conn_id: connection of type ``slackwebhook`` or ``slack``; None to tell nobody.
     :param slack_channel: channel; needed with an API token, ignored with a webhook.
+    :param victorops_conn_id: connection in which dead letters open an incident of the window; it is closed when the
+        task is tried again, or was cleared, and finds none. None or empty: no incident.
     :param message_prefix: put before ``<dag_id> on <host> completed <completed> with <n> DLQs : Sample Exception``.
     :param completed: the date in the message; the beginning of the run's window by default.
     :param host: the host in the message; the worker's by default.
@@ -49,6 +53,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
         "source_queue_url",
         "slack_conn_id",
         "slack_channel",
+        "victorops_conn_id",
         "message_prefix",
         "completed",
         "host",
@@ -65,6 +70,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
         source_queue_url: str | None = None,
         slack_conn_id: str | None = None,
         slack_channel: str | None = None,
+        victorops_conn_id: str | None = None,
         message_prefix: str = "",
         completed: str = WINDOW,
         host: str | None = None,
@@ -79,6 +85,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
         self.source_queue_url = source_queue_url
         self.slack_conn_id = slack_conn_id
         self.slack_channel = slack_channel
+        self.victorops_conn_id = victorops_conn_id
         self.message_prefix = message_prefix
         self.completed = completed
         self.host = host
@@ -87,7 +94,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
         self.region_name = region_name
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Count, look at one, ask the ledger, post."""
+        """Count, look at one, ask the ledger, tell."""
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
         from airflow_agari_provider.dead_letters import dead_letter_queue, excerpt, peek
@@ -106,8 +113,11 @@ class SqsDeadLetterReportOperator(BaseOperator):
             "objects": [reference.url for reference in letter.objects] if letter else [],
         }
         self.log.info("%s dead letter(s) in %s%s", count, url, f", one of them: {letter}" if letter else "")
+        title = self._title(context, count)
+        if self.victorops_conn_id:
+            self._tell_victorops(context, title, report)
         if count and self.slack_conn_id:
-            self._post(context, report)
+            self._post(title, report)
         return report
 
     def _exception(self, letter: DeadLetter) -> str | None:
@@ -120,15 +130,29 @@ class SqsDeadLetterReportOperator(BaseOperator):
         with closing(BaseHook.get_connection(self.sql_conn_id).get_hook().get_conn()) as connection:
             return next(filter(None, (failure_reason(connection, bucket, key) for bucket, key in places)), None)
 
-    def _post(self, context: Context, report: dict[str, Any]) -> None:
-        from airflow_agari_provider.dead_letters import slack_report
-
+    def _title(self, context: Context, count: int) -> str:
         ti = context["ti"]
         host = self.host or getattr(ti, "hostname", None) or socket.getfqdn()
-        title = (
-            f"{self.message_prefix}{ti.dag_id} on {host} completed {self.completed} "
-            f"with {report['count']} DLQs : Sample Exception"
-        )
+        completed = f"{ti.dag_id} on {host} completed {self.completed}"
+        return f"{self.message_prefix}{completed} with {count} DLQs{' : Sample Exception' if count else ''}"
+
+    def _tell_victorops(self, context: Context, title: str, report: dict[str, Any]) -> None:
+        try:
+            tell_victorops(
+                str(self.victorops_conn_id),
+                context["ti"],
+                found=report["count"] > 0,
+                window=self.completed,
+                message=title,
+                details=report["exception"] or "",
+            )
+        # The report stands whoever could be told: Slack hears of it all the same, and the tasks behind go on
+        except (AlertNotSent, AirflowException) as error:
+            self.log.error("VictorOps could not be told: %s: %s", type(error).__name__, error)
+
+    def _post(self, title: str, report: dict[str, Any]) -> None:
+        from airflow_agari_provider.dead_letters import slack_report
+
         text, blocks = slack_report(title, report["exception"], report["sample"])
         post_to_slack(str(self.slack_conn_id), text, blocks=blocks, channel=self.slack_channel)
 

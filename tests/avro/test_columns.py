@@ -106,7 +106,7 @@ def test_a_type_that_holds_itself_is_known(kind, recursive):
 
 
 def test_a_type_used_twice_is_not_recursive():
-    empty = {"type": "record", "name": "n", "fields": []}
+    empty = {"type": "record", "name": "n", "fields": [{"name": "v", "type": "int"}]}
     schema = record({"name": "a", "type": empty}, {"name": "b", "type": {"type": "array", "items": "n"}})
     assert parse_writer_schema(schema, "").recursive is False
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
 from datetime import UTC, date, datetime, time
@@ -80,6 +81,16 @@ def test_a_value_comes_back_as_it_was_written(kind, value):
     assert batches(written(schema, [{"v": value}])) == [Batch(1, ([value],))]
 
 
+def test_a_decimal_without_a_precision_is_bytes():
+    """fastavro does not write it, so its header is put together by hand."""
+    schema: Any = {"type": "record", "name": "r", "fields": [{"name": "v", "type": "bytes"}]}
+    body = written(schema, [{"v": b"\x05"}])[len(written(schema, [])) :]
+    schema["fields"][0]["type"] = {"type": "bytes", "logicalType": "decimal"}
+    text = json.dumps(schema).encode()
+    header = b"Obj\x01" + zigzag(1) + zigzag(11) + b"avro.schema" + zigzag(len(text)) + text + b"\x00" + SYNC
+    assert batches(header + body) == [Batch(1, ([b"\x05"],))]
+
+
 def test_a_recursive_record_comes_nested():
     schema = {
         "type": "record",
@@ -108,6 +119,23 @@ def zigzag(number: int) -> bytes:
         data.append(number & 0x7F | 0x80)
         number >>= 7
     return bytes([*data, number])
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "null",
+        {"type": "fixed", "name": "f", "size": 0},
+        {"type": "record", "name": "r", "fields": [{"name": "n", "type": "null"}]},
+    ],
+    ids=["null", "fixed", "record"],
+)
+def test_arrays_of_items_without_a_byte_are_refused(items):
+    """Nine bytes that claim 2**60 of them would fill the memory."""
+    schema = {"type": "record", "name": "m", "fields": [{"name": "v", "type": {"type": "array", "items": items}}]}
+    data = written(schema, []) + b"\x02" + zigzag(10) + zigzag(2**60) + b"\x00" + SYNC
+    with pytest.raises(BadAvro, match="take no bytes"):
+        batches(data)
 
 
 def test_a_reader_schema_resolves_the_records():
@@ -167,6 +195,20 @@ def test_a_block_that_does_not_hold_what_it_says_is_told(data, problem):
 
 def test_an_empty_block_is_an_empty_batch():
     assert batches(with_block(b"\x00", b"")) == [Batch(0, ((), ()))]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_afterwards_as_before_also_after_an_error(enabled):
+    was = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        batches(with_block(b"\x04", TWO))
+        assert gc.isenabled() is enabled
+        with pytest.raises(BadAvro):
+            batches(with_block(b"\x04", TWO[:-1]))
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_a_schema_is_parsed_as_the_header_has_it():

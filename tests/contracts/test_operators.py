@@ -16,7 +16,7 @@ MODULES = [
     module
     for kind in ("operators", "sensors", "triggers", "notifications", "hooks")
     for entry in INFO.get(kind, [])
-    for module in (entry["python-modules"] if isinstance(entry, dict) else [entry])
+    for module in (entry["python-modules"] if isinstance(entry, dict) else [entry.rpartition(".")[0]])
 ]
 
 

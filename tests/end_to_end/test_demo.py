@@ -13,6 +13,8 @@ import time
 import psutil
 import pytest
 
+from airflow_agari_provider.local.airflow_home import AIRFLOW_3
+
 DEMO = [sys.executable, "-m", "airflow_agari_provider.local", "demo"]
 
 
@@ -51,6 +53,7 @@ def test_a_scaled_day_runs_through_every_process(tmp_path):
     assert re.search(r"ok +the report equals the expected table in every cell", done.stdout)
     assert re.search(r"ok +the queues are empty", done.stdout)
     assert re.search(r"mail +message_scoring on \S+ completed 2016-04-28 00:00:00 successfully", done.stdout)
+    assert re.search(r"charts of every try: http://127\.0\.0\.1:\d+/agari/charts\?dag_id=message_scoring ", done.stdout)
     assert not working_in(tmp_path)
 
 
@@ -88,6 +91,14 @@ def test_bad_input_is_explained_and_nothing_starts(tmp_path, arguments, changes,
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob(".demo/*/logs/*.log"))
     assert not working_in(tmp_path)
+
+
+@pytest.mark.skipif(AIRFLOW_3, reason="Airflow 3 watches runs that are started by hand")
+def test_a_breakage_that_airflow_2_would_not_notice_is_refused(tmp_path):
+    done = demo(tmp_path, "--break", "slow-scoring", timeout=60)
+    assert done.returncode == 2
+    assert "slow-scoring needs Airflow 3: Airflow 2.11 checks SLAs of scheduled runs only" in done.stderr
+    assert not list(tmp_path.glob(".demo/*"))
 
 
 def test_a_password_is_not_shown(tmp_path):

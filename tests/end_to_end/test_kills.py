@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -40,10 +41,15 @@ class Killer:
                 self.killed[victim] = process.pid
 
     def find_importer(self, running):
-        """An importer that has taken messages."""
+        """An importer, as soon as messages are taken: a look now and then would miss the second that lasts."""
         busy = [task for name, task in running.items() if "import_scored_messages" in name]
-        taken = read_depth(client("sqs", self.demo.aws), self.queue_url()).in_flight
-        return self.task_process(busy[0]) if busy and taken else None
+        process = self.task_process(busy[0]) if busy else None
+        patience = time.monotonic() + 30
+        while process and process.is_running() and time.monotonic() < patience:
+            if read_depth(client("sqs", self.demo.aws), self.queue_url()).in_flight:
+                return process
+            time.sleep(0.05)
+        return None
 
     def find_scoring(self, running):
         """The scoring task's process, while Spark runs."""

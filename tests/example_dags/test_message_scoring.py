@@ -36,14 +36,18 @@ def test_importing_shows_no_warning_of_its_own(path):
     assert not [line for line in ours if "Warning" in line]
 
 
-@pytest.fixture(scope="module")
-def module(path):
+def loaded(path):
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("message_scoring", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def module(path):
+    return loaded(path)
 
 
 def test_every_step_has_its_number_in_its_doc(module):
@@ -84,3 +88,32 @@ def test_without_parameters_the_window_is_the_run_s_own_hour(module):
 def test_history_is_the_days_before_the_window(module):
     window = module.window_of(None, {"window_start": "2016-04-28T05:00:00Z", "window_hours": 1})
     assert module.archive_urls(window, "b", 2) == "s3://b/archive/dt=2016-04-26/,s3://b/archive/dt=2016-04-27/"
+
+
+def told(dag):
+    """Task with an SLA -> its seconds, and who is told."""
+    watches = [callback.watch for task in dag.tasks for callback in task.on_success_callback or []]
+    return {
+        watch.task_id: (watch.sla, [alert["notifier"]["path"].rpartition(":")[2] for alert in watch.alerts])
+        for watch in watches
+    }
+
+
+def test_a_deployment_without_victorops_has_slas_that_tell_slack(module):
+    assert told(module.dag) == {
+        "score.score_messages": (2700, ["SlackSlaMissNotifier"]),
+        "report.send_report": (4500, ["SlackSlaMissNotifier"]),
+    }
+    assert {
+        module.dag.get_task(f"report.{name}").victorops_conn_id for name in ("send_report", "report_dead_letters")
+    } == {None}
+
+
+def test_the_environment_names_the_connection_of_victorops_and_the_time_for_the_scoring(path, monkeypatch):
+    monkeypatch.setenv("MESSAGE_SCORING_VICTOROPS", "on_call")
+    monkeypatch.setenv("MESSAGE_SCORING_SCORED_WITHIN", "30")
+    dag = loaded(path).dag
+    both = ["SlackSlaMissNotifier", "VictorOpsSlaMissNotifier"]
+    assert told(dag) == {"score.score_messages": (30, both), "report.send_report": (4500, both)}
+    assert dag.get_task("report.send_report").victorops_conn_id == "on_call"
+    assert dag.get_task("report.report_dead_letters").victorops_conn_id == "on_call"

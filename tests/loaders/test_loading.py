@@ -15,7 +15,15 @@ import pytest
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import Target, UnstorableValue, create_table, query, table_columns, transaction
+from airflow_agari_provider.loaders.base import (
+    Target,
+    UnstorableValue,
+    as_json,
+    create_table,
+    query,
+    table_columns,
+    transaction,
+)
 from airflow_agari_provider.loaders.dialects import UnknownDatabase, dialect_of
 from airflow_agari_provider.loaders.mysql import NoUniqueKey
 
@@ -103,6 +111,25 @@ def test_every_value_comes_back_without_loss(connection):
     expected = [results[position] if results else value for _, value, results in VALUES]
     assert list(map(as_bytes_and_uuid, found, expected)) == expected
     assert query(connection, "SELECT * FROM t WHERE a_long IS NULL") == [(None,) * len(VALUES)]
+
+
+MARK = "agari-2016-04-28-next-value"  # stands between values while they are encoded
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([], []),
+        ([None, None], [None, None]),
+        ([None, {"a": 1}, None, [1.5]], [None, '{"a":1}', None, "[1.5]"]),
+        ([[1, MARK, 2], 3], [f'[1,"{MARK}",2]', "3"]),
+        ([MARK, MARK], [f'"{MARK}"', f'"{MARK}"']),
+        ([1, MARK, 2], ["1", f'"{MARK}"', "2"]),
+    ],
+    ids=["none", "nulls", "between nulls", "a mark inside", "marks alone", "a mark between"],
+)
+def test_each_value_becomes_a_json_text_of_its_own(values, texts):
+    assert as_json(Column("v", None, "json"), values) == texts
 
 
 def test_a_float_keeps_its_32_bits(connection):

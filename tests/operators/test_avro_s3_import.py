@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, AirflowSkipException, BaseHook
 from airflow_agari_provider.loaders.base import query
+from airflow_agari_provider.loaders.dialects import any_dialect_of
+from airflow_agari_provider.loaders.warehouses import RedshiftDialect
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator, NoObjects
 from tests.avro_files import messages
 
@@ -103,6 +106,38 @@ def test_an_object_that_no_retry_can_import_fails_the_task_for_good(sqlite_targe
         operator(s3_url="s3://agari/bad.avro").execute(CONTEXT)
 
 
+NAMESPACES = {"sqlite": "sqlite:///", "postgres": "postgres://", "mysql": "mysql://"}
+
+
+def test_openlineage_is_told_what_was_read_and_written(sql_conn_id, s3, bucket, request):
+    """... by the provider's own extractor."""
+    base = pytest.importorskip("airflow.providers.openlineage.extractors.base")
+    for key in ("h5/1.avro", "h5/2.avro", "3.avro"):
+        s3.put_object(Bucket=bucket, Key=key, Body=messages(10, first=int(key[-6]) * 10))
+    task = operator(s3_url="s3://agari/")
+    figures = task.execute(CONTEXT)
+    lineage = base.DefaultExtractor(task).extract_on_complete(task_instance=None)
+    assert [(one.namespace, one.name) for one in lineage.inputs] == [("s3://agari", "/"), ("s3://agari", "h5")]
+    (table,) = lineage.outputs
+    assert table.namespace.startswith(NAMESPACES[request.node.callspec.params["sql_conn_id"]])
+    assert table.name.endswith("scored")
+    statistics = table.outputFacets["outputStatistics"]
+    assert (statistics.rowCount, statistics.size) == (30, figures["bytes"])
+    task.execute(CONTEXT)  # nothing new
+    assert base.DefaultExtractor(task).extract_on_complete(task_instance=None) is None
+
+
+def test_an_import_that_leaves_something_out_cannot_be_mistaken_for_a_full_one(sqlite_target, s3, bucket, caplog):
+    s3.put_object(Bucket=bucket, Key="bad.avro", Body=messages(10)[:-1])
+    task = operator(
+        s3_url="s3://agari/bad.avro", on_bad_block="quarantine", quarantine_url="s3://agari/bad", max_bad_blocks="5"
+    )
+    figures = task.execute(CONTEXT)
+    assert (figures["rows"], figures["quarantined_rows"], figures["complete"]) == (0, 10, False)
+    assert "INCOMPLETE" in caplog.text
+    assert "s3://agari/bad/scored/agari/bad.avro/" in caplog.text
+
+
 def test_a_missing_table_fails_the_task_for_good(sqlite_target, s3, bucket):
     s3.put_object(Bucket=bucket, Key="a.avro", Body=messages(1))
     with pytest.raises(AirflowFailException, match="create_table"):
@@ -156,3 +191,10 @@ def test_parsing_a_dag_imports_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"fastavro", "boto3", "botocore", "psycopg", "psycopg2", "MySQLdb", "cramjam"} & set(eval(found))
+
+
+def test_a_connection_of_redshifts_driver_is_known():
+    """The driver that comes with the Amazon provider."""
+    redshift_connector = importlib.import_module("redshift_connector")
+    connection = object.__new__(redshift_connector.Connection)  # not connected to anything
+    assert type(any_dialect_of(connection)) is RedshiftDialect

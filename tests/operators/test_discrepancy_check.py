@@ -46,6 +46,7 @@ def context():
         task_id="check",
         run_id="run",
         map_index=-1,
+        try_number=1,
         hostname="etl-00.ep-old.prod.agari.com",
         log_url="http://airflow/log",
         outputs={},
@@ -229,6 +230,67 @@ def test_a_report_of_nothing_lost_that_cannot_be_mailed_leaves_the_task_a_succes
     )
     assert operator.execute(context)["verdict"] == "ok"
     assert mails == []
+
+
+def paging(stored=1, **arguments):
+    stages = [Stage("Agg", counts={"5": 10}), Stage("DB", counts={"5": stored})]
+    defaults = {"environment": "EP_STAGE", "on_discrepancy": "alert", "victorops_conn_id": "victorops"}
+    return check(stages=stages, **{**defaults, **arguments})
+
+
+def test_a_discrepancy_opens_an_incident_and_a_later_try_without_one_closes_it(context, alerts):
+    paging().execute(context)
+    context["ti"].try_number = 2
+    paging(stored=10).execute(context)
+    opened, closed = alerts.victorops()
+    assert opened == {
+        "message_type": "CRITICAL",
+        "entity_id": "airflow/EP_STAGE/ep_telemetry_v2/2016-02-03 00:00:00/check",
+        "entity_display_name": RUN + " with High Discrepancies",
+        "state_message": RUN + " with High Discrepancies",
+        "monitoring_tool": "Airflow",
+        "details": "1 of 1 keys differ by more than allowed.\n"
+        "5: lost 9 between Agg and DB (90.0 %); allowed 0 and 0.0 %",
+        "dag_id": "ep_telemetry_v2",
+        "run_id": "run",
+        "task_id": "check",
+        "vo_annotate.u.Log": "http://airflow/log",
+    }
+    assert (closed["message_type"], closed["entity_id"]) == ("RECOVERY", opened["entity_id"])
+    assert closed["state_message"] == RUN + " successfully"
+
+
+def test_an_incident_is_one_of_a_window_and_of_a_mapped_task_s_index(context, alerts):
+    context["ti"].map_index = 3
+    paging(window="2016-04-28", environment=None).execute(context)
+    assert [alert["entity_id"] for alert in alerts.victorops()] == [
+        "airflow/default/ep_telemetry_v2/2016-04-28/check[3]"
+    ]
+
+
+@pytest.mark.parametrize("conn_id", [None, "", "victorops"], ids=repr)
+def test_a_first_try_that_finds_nothing_tells_victorops_nothing(context, alerts, conn_id):
+    paging(stored=10, victorops_conn_id=conn_id).execute(context)
+    assert alerts.received == []
+
+
+@pytest.mark.parametrize(
+    "failure", [404, (429, {"Retry-After": "3600"}), "no connection"], ids=["refused", "postponed", "no connection"]
+)
+@pytest.mark.parametrize(("stored", "error"), [(1, ReportNotDelivered), (10, None)], ids=["lost", "nothing lost"])
+def test_a_page_that_cannot_be_sent_hides_no_verdict(context, alerts, failure, stored, error, slack_posts):
+    alerts.failures = [failure]
+    context["ti"].try_number = 2
+    conn_id = "unknown" if failure == "no connection" else "victorops"
+    operator = paging(stored, victorops_conn_id=conn_id, slack_conn_id="slack")
+    if error:
+        with pytest.raises(error, match="could not be sent by VictorOps: the errors"):
+            operator.execute(context)
+        assert context["ti"].pushed["return_value"]["verdict"] == "high discrepancies"
+        assert len(slack_posts) == 1
+    else:
+        assert operator.execute(context)["verdict"] == "ok"
+    assert alerts.received == []
 
 
 def test_counts_come_out_of_a_database_with_its_own_number_types(context, database):

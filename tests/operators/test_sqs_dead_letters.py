@@ -30,7 +30,9 @@ NOTIFICATION = json.dumps(
 
 @pytest.fixture
 def context():
-    ti = SimpleNamespace(dag_id="ep_telemetry_v2", task_id="report", run_id="run", map_index=-1, hostname=HOST)
+    ti = SimpleNamespace(
+        dag_id="ep_telemetry_v2", task_id="report", run_id="run", map_index=-1, try_number=1, hostname=HOST
+    )
     return {"ti": ti}
 
 
@@ -99,6 +101,40 @@ def test_prefix_and_host_may_be_given(sqs, queue_url, context, slack_posts):
 def test_slack_is_silent_without_dead_letters(queue_url, context, slack_posts):
     result = report(queue_url, slack_conn_id="slack").execute(context)
     assert (result["count"], result["sample"], slack_posts) == (0, None, [])
+
+
+def test_dead_letters_open_an_incident_and_a_later_try_without_any_closes_it(sqs, queue_url, context, alerts):
+    operator = report(queue_url, victorops_conn_id="victorops", message_prefix="EP_STAGE - ")
+    operator.execute(context)
+    assert alerts.received == []
+    send(sqs, queue_url, "scored", ErrorMessage="ValueError: no such column")
+    operator.execute(context)
+    sqs.purge_queue(QueueUrl=queue_url)
+    context["ti"].try_number = 2
+    operator.execute(context)
+    opened, closed = alerts.victorops()
+    completed = f"EP_STAGE - ep_telemetry_v2 on {HOST} completed 2016-02-26 03:00:00"
+    entity_id = "airflow/default/ep_telemetry_v2/2016-02-26 03:00:00/report"
+    assert (opened["message_type"], opened["entity_id"]) == ("CRITICAL", entity_id)
+    assert (opened["state_message"], opened["details"]) == (
+        f"{completed} with 1 DLQs : Sample Exception",
+        "ValueError: no such column",
+    )
+    assert (closed["message_type"], closed["entity_id"]) == ("RECOVERY", entity_id)
+    assert closed["state_message"] == f"{completed} with 0 DLQs"
+
+
+@pytest.mark.parametrize(
+    "failure", [404, (429, {"Retry-After": "3600"}), "no connection"], ids=["refused", "postponed", "no connection"]
+)
+def test_a_page_that_cannot_be_sent_keeps_neither_slack_nor_the_report_back(
+    sqs, queue_url, context, alerts, slack_posts, failure
+):
+    alerts.failures = [failure]
+    send(sqs, queue_url, "scored")
+    conn_id = "unknown" if failure == "no connection" else "victorops"
+    result = report(queue_url, slack_conn_id="slack", victorops_conn_id=conn_id).execute(context)
+    assert (result["count"], len(slack_posts), alerts.received) == (1, 1, [])
 
 
 def test_the_queue_keeps_its_messages_visible(sqs, queue_url, context):

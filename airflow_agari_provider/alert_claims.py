@@ -1,0 +1,162 @@
+"""
+Who sends an alert: a row in a SQL table, inserted under a unique key by the first one that wants to.
+
+Airflow runs a deadline's callback in every triggerer, and may find one miss in two schedulers; only one of them may
+send. A claim has a lease, so that somebody else takes over when its owner dies between the claim and the sending.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.loaders.base import Dialect
+
+TABLE = "agari_alert_claims"
+# Seconds until an owner is taken for dead: much longer than a request may take, and than hosts' clocks may differ.
+LEASE = 120.0
+
+State = Literal["mine", "takeover", "busy", "sent"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """
+    Answer to a claim.
+
+    :param state: ``mine``: send it; ``takeover``: its owner died or does not know whether it was sent, so find out;
+        ``busy``: somebody else is about to send it; ``sent``.
+    :param first_at: when it was claimed for the first time; seconds since the epoch.
+    :param reference: to what was sent.
+    """
+
+    state: State
+    first_at: float = 0
+    reference: str = ""
+
+
+class ClaimTable:
+    """
+    Claims of one process, in a table that it creates where it is missing.
+
+    :param connect: opens a DB-API connection to PostgreSQL, MySQL, MariaDB or SQLite.
+    :param owner: tells this process from every other; made up by default.
+    :param lease: seconds until an owner that has not said that it sent is taken for dead.
+    """
+
+    def __init__(self, connect: Callable[[], Any], owner: str = "", lease: float = LEASE) -> None:
+        self._connect = connect
+        self._owner = owner or f"{socket.gethostname()[:100]}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._lease = lease
+        self._there = False
+
+    def claim(self, key: str, now: float) -> Claim:
+        """
+        Claim the sending of an alert.
+
+        :param key: names the alert; of any length.
+        :param now: seconds since the epoch.
+        """
+        row = (_id(key), key[:1000], self._owner, "sending", now, now, "")
+        with self._open() as table:
+            verb, behind = table.dialect.insert_if_absent
+            places = ", ".join([table.dialect.placeholder] * len(row))
+            # A transaction of its own: one that went on to UPDATE could deadlock with another one like it in MySQL.
+            if table.change(f"{verb} INTO {TABLE} VALUES ({places}) {behind}", row):
+                return Claim("mine", now)
+            found = table.rows("SELECT state, owner, claimed_at, first_at, reference", "WHERE id = ?", (row[0],))
+            if not found:
+                return Claim("busy")  # released in between
+            ((state, owner, claimed_at, first_at, reference),) = found
+            if state == "sent":
+                return Claim("sent", first_at, reference)
+            if state == "sending" and now - claimed_at < self._lease:
+                return Claim("busy", first_at)
+            same = "WHERE id = ? AND owner = ? AND state = ? AND claimed_at = ?"  # nobody else was quicker
+            taken = table.change(
+                f"UPDATE {TABLE} SET owner = ?, state = 'sending', claimed_at = ? {same}",  # noqa: S608 - a constant
+                (self._owner, now, row[0], owner, state, claimed_at),
+            )
+            return Claim("takeover" if taken else "busy", first_at)
+
+    def mark_sent(self, key: str, reference: str) -> None:
+        """Note that the alert was sent; for good. :param reference: to what was sent, up to 255 characters."""
+        self._settle(f"UPDATE {TABLE} SET state = 'sent', reference = ?", (reference[:255],), key)  # noqa: S608
+
+    def mark_doubtful(self, key: str) -> None:
+        """Note that nobody knows whether it was sent: whoever claims it next takes it over at once."""
+        self._settle(f"UPDATE {TABLE} SET state = 'doubtful'", (), key)  # noqa: S608
+
+    def release(self, key: str) -> None:
+        """Forget the claim: it certainly was not sent."""
+        self._settle(f"DELETE FROM {TABLE}", (), key)  # noqa: S608
+
+    def sent(self, key: str) -> Claim | None:
+        """What was sent under a key; ``None`` if nothing was."""
+        with self._open() as table:
+            found = table.rows("SELECT first_at, reference", "WHERE id = ? AND state = 'sent'", (_id(key),))
+        return Claim("sent", *found[0]) if found else None
+
+    def _settle(self, sql: str, values: tuple[Any, ...], key: str) -> None:
+        with self._open() as table:
+            table.change(f"{sql} WHERE id = ? AND owner = ? AND state <> 'sent'", (*values, _id(key), self._owner))
+
+    @contextmanager
+    def _open(self) -> Iterator[_Table]:
+        from airflow_agari_provider.loaders.dialects import dialect_of
+
+        with closing(self._connect()) as connection:
+            dialect = dialect_of(connection)
+            dialect.prepare(connection)
+            table = _Table(dialect, connection)
+            if not self._there:
+                table.create()
+                self._there = True
+            yield table
+
+
+@dataclass
+class _Table:
+    dialect: Dialect
+    connection: Any
+
+    def create(self) -> None:
+        from airflow_agari_provider.avro.columns import Column
+        from airflow_agari_provider.loaders.base import Target, create_table, reading
+
+        with reading(self.connection):
+            there = self.dialect.table_exists(self.connection, TABLE)
+        if there:
+            return
+        texts, numbers = ("id", "alert", "owner", "state"), ("claimed_at", "first_at")
+        columns = [*(Column(name, None, "text") for name in texts), *(Column(name, None, "double") for name in numbers)]
+        target = Target(TABLE, (*columns, Column("reference", None, "text")), ("id",))
+        create_table(self.dialect, self.connection, target)
+
+    def change(self, sql: str, values: tuple[Any, ...]) -> int:
+        """Rows that a statement changed, in a transaction of its own."""
+        from airflow_agari_provider.loaders.base import execute, transaction
+
+        with transaction(self.dialect, self.connection):
+            return execute(self.connection, self._with_placeholders(sql), values)
+
+    def rows(self, select: str, where: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        from airflow_agari_provider.loaders.base import query, reading
+
+        with reading(self.connection):
+            return query(self.connection, self._with_placeholders(f"{select} FROM {TABLE} {where}"), values)
+
+    def _with_placeholders(self, sql: str) -> str:
+        return sql.replace("?", self.dialect.placeholder)
+
+
+def _id(key: str) -> str:
+    """A hash, because databases limit the length of keys, and many take "a" and "A" for the same."""
+    return sha256(key.encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""
+Avro schemas for the Arrow decoder, which is datafusion's: quick, and happy with far less than Avro allows.
+
+It is given schemas of our own making: the same bytes under plain names, with every logical type left to us that it
+would turn into something else than fastavro does.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_agari_provider.avro.columns import logical_kind
+from airflow_agari_provider.avro.schemas import AvroSchema
+
+MAX_DECIMAL_DIGITS = 38  # of Arrow's decimal128
+MAX_DECIMAL_BYTES = 16
+
+
+class NotForArrow(ValueError):
+    """Something that only fastavro decodes as it is; its text says what, as a clause."""
+
+
+def plain_schema(schema: AvroSchema, kind: Any, numbers: Iterator[int] | None = None) -> Any:
+    """
+    Schema of the same bytes: named ``f0``, ``f1`` and so on, enums as numbers, times as numbers.
+
+    :param kind: of the values, as the schema has it.
+    :raises NotForArrow: a type that Arrow has no like of.
+    """
+    if schema.recursive:
+        raise NotForArrow("its records hold records of their own type")
+    return _plain(schema, kind, numbers or itertools.count())
+
+
+def _plain(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> Any:
+    kind = schema.resolved(kind)
+    if isinstance(kind, list):
+        if len(kind) != 2 or "null" not in kind:
+            raise NotForArrow(f"it has a union of {len(kind)} types")
+        return [branch if branch == "null" else _plain(schema, branch, numbers) for branch in kind]
+    name = kind if isinstance(kind, str) else kind["type"]
+    if name in ("record", "error"):
+        return _plain_record(schema, kind, numbers)
+    if name == "array":
+        return {"type": "array", "items": _plain(schema, kind["items"], numbers)}
+    if name == "map":
+        return {"type": "map", "values": _plain(schema, kind["values"], numbers)}
+    if name == "enum":
+        return "int"
+    plain = {"type": "fixed", "name": f"n{next(numbers)}", "size": kind["size"]} if name == "fixed" else {"type": name}
+    return plain | _kept_logical_type(kind)
+
+
+def _plain_record(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> Any:
+    if not kind["fields"]:
+        raise NotForArrow("it has a record without fields")
+    fields = [
+        {"name": f"f{position}", "type": _plain(schema, field["type"], numbers)}
+        for position, field in enumerate(kind["fields"])
+    ]
+    return {"type": "record", "name": f"n{next(numbers)}", "fields": fields}
+
+
+def _kept_logical_type(kind: Any) -> dict[str, Any]:
+    logical = logical_kind(kind)
+    if logical == "uuid":
+        return {"logicalType": "uuid"}
+    if logical != "decimal":
+        return {}
+    precision, size = kind["precision"], kind.get("size", 0)
+    if precision > MAX_DECIMAL_DIGITS or size > MAX_DECIMAL_BYTES:
+        raise NotForArrow(f"it has a decimal of {precision} digits")
+    return {"logicalType": "decimal", "precision": precision, "scale": kind.get("scale", 0)}

@@ -1,0 +1,169 @@
+"""VictorOps, today Splunk On-Call: its REST endpoint integration."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+from urllib.parse import quote
+
+from airflow_agari_provider.airflow_compat import BaseHook, mask_secret
+from airflow_agari_provider.sla_miss.delivery import AlertPostponed, AlertRefused
+from airflow_agari_provider.sla_miss.victorops_payload import MONITORING_TOOL, checked_message_type
+
+HOST = "https://alert.victorops.com"
+PATH = "integrations/generic/20131114/alert"  # REST endpoint integration; help.splunk.com, "REST Endpoint"
+FIRST_PAUSE = 1.0  # seconds before the second try; each further pause is twice the one before
+
+
+class VictorOpsHook(BaseHook):
+    """
+    Sends alerts to VictorOps, today Splunk On-Call, through the REST endpoint integration.
+
+    The connection (type ``victorops``): the API key as password, the routing key as ``routing_key`` in the extra, and,
+    only where it is not VictorOps' own, the endpoint as host. The key is part of every URL; no log or error shows it.
+
+    :param victorops_conn_id: Airflow connection.
+    :param routing_key: in place of the connection's.
+    :param timeout: seconds for one request.
+    :param retry_for: seconds in all to try again on 429, 5xx and a network that is down; 0 tries once.
+    """
+
+    conn_name_attr = "victorops_conn_id"
+    default_conn_name = "victorops_default"
+    conn_type = "victorops"
+    hook_name = "VictorOps (Splunk On-Call)"
+
+    def __init__(
+        self,
+        victorops_conn_id: str = default_conn_name,
+        *,
+        routing_key: str | None = None,
+        timeout: float = 10,
+        retry_for: float = 60,
+    ) -> None:
+        super().__init__()
+        self.victorops_conn_id = victorops_conn_id
+        self.routing_key = routing_key
+        self.timeout = timeout
+        self.retry_for = retry_for
+
+    def send(self, message_type: str, entity_id: str, *, state_message: str = "", **fields: Any) -> str:
+        """
+        Send one alert; returns the entity id.
+
+        :param message_type: ``CRITICAL`` opens an incident and pages, ``WARNING`` may, ``INFO`` only shows in the
+            timeline, ``ACKNOWLEDGEMENT``, ``RECOVERY`` closes.
+        :param entity_id: identity of the incident, the same from its opening to its recovery.
+        :param fields: ``entity_display_name``, ``state_start_time`` (epoch seconds), and any others.
+        :raises AlertRefused: wrong key or routing key, or a body that it does not take.
+        :raises AlertPostponed: not taken within ``retry_for``.
+        """
+        body = {
+            "monitoring_tool": MONITORING_TOOL,
+            "state_message": state_message,
+            **fields,
+            "message_type": checked_message_type(message_type),
+            "entity_id": entity_id,
+        }
+        return self.post(body)
+
+    def post(self, body: dict[str, Any]) -> str:
+        """Send a body as it is; otherwise like :meth:`send`."""
+        url = self._url()
+        give_up, pause = time.monotonic() + self.retry_for, FIRST_PAUSE
+        while True:
+            try:
+                self._request(url, body)
+            except AlertPostponed as error:
+                wait = max(pause, error.retry_after)
+                if time.monotonic() + wait > give_up:
+                    raise
+                self.log.warning("Trying again in %.0f s. %s", wait, error)
+                time.sleep(wait)
+                pause *= 2
+            else:
+                self.log.info("VictorOps took %s for %s", body["message_type"], body.get("entity_id"))
+                return str(body.get("entity_id") or "")
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Send INFO, which opens no incident; it shows in the timeline."""
+        self.retry_for = 0
+        try:
+            self.send("INFO", "airflow/connection-test", state_message="Test of an Airflow connection")
+        except (AlertRefused, AlertPostponed, ValueError) as error:
+            return False, str(error)
+        return True, "VictorOps took an INFO message; it opens no incident, and shows in the timeline."
+
+    def _url(self) -> str:
+        connection = self.get_connection(self.victorops_conn_id)
+        key = (connection.password or "").strip()
+        routing_key = self.routing_key or connection.extra_dejson.get("routing_key")
+        if not key or not routing_key:
+            missing = "routing key (routing_key in the extra)" if key else "API key (password)"
+            raise AlertRefused(
+                "VictorOps", f"connection {self.victorops_conn_id} has no {missing}. Add it to the connection."
+            )
+        mask_secret(key)
+        mask_secret(quote(key, safe=""))
+        host = connection.host or HOST
+        if "://" not in host:
+            port = f":{connection.port}" if connection.port else ""
+            host = f"{connection.schema or 'https'}://{host}{port}"
+        return f"{host.rstrip('/')}/{PATH}/{quote(key, safe='')}/{quote(str(routing_key), safe='')}"
+
+    def _request(self, url: str, body: dict[str, Any]) -> None:
+        """One request. Errors name the connection instead of the URL, and have no cause, which would show it."""
+        import requests
+
+        logging.getLogger("urllib3.connectionpool").addFilter(_names_no_key)
+        where = f"connection {self.victorops_conn_id}"
+        try:
+            # A redirect would hand the key to somebody else
+            answer = requests.post(url, json=body, timeout=self.timeout, allow_redirects=False)
+        except requests.RequestException as error:
+            # Repeating is safe whether or not it arrived: the entity id makes it the same incident.
+            problem = "no answer in time" if isinstance(error, requests.Timeout) else "it cannot be reached"
+            raise AlertPostponed("VictorOps", f"{problem} ({type(error).__name__}, {where})") from None
+        status = answer.status_code
+        if status == 429 or status >= 500:
+            raise AlertPostponed(
+                "VictorOps", f"it answered {status} ({where})", _seconds(answer.headers.get("Retry-After"))
+            )
+        if status >= 300 or _result(answer) not in ("success", None):
+            hint = " Check the routing key and the API key." if status in (401, 403, 404) else ""
+            raise AlertRefused("VictorOps", f"it answered {status} ({where}).{hint}")
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The field beyond Airflow's own, on Airflow 2.11; that of Airflow 3 is in the provider info."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {"routing_key": StringField("Routing key", widget=BS3TextFieldWidget())}
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """The form on Airflow 2.11."""
+        return {
+            "hidden_fields": ["login", "schema", "port", "extra"],
+            "relabeling": {"password": "API key", "host": "Endpoint"},
+            "placeholders": {"host": HOST, "routing_key": "data-team"},
+        }
+
+
+def _seconds(retry_after: str | None) -> float:
+    """Seconds of a Retry-After header; its other form, a date, is left to the backoff."""
+    return float(retry_after) if retry_after and retry_after.isdecimal() else 0
+
+
+def _result(answer: Any) -> Any:
+    try:
+        return answer.json().get("result")
+    except (ValueError, AttributeError):  # no JSON, or no object
+        return None
+
+
+def _names_no_key(record: logging.LogRecord) -> bool:
+    """urllib3 logs the path of every request on level DEBUG, and VictorOps' path holds the key."""
+    return PATH not in record.getMessage()

@@ -1,0 +1,214 @@
+"""
+Any other database, by batched INSERT in standard SQL.
+
+What is not standard is not done: no upsert, no bytes in tables that are created here, and no lock without waiting. The
+database has to have transactions, which is tried out; savepoints only to quarantine rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from math import isfinite
+from typing import Any
+
+from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.loaders.base import (
+    PLAIN_INSERT,
+    Fault,
+    Target,
+    UnstorableValue,
+    as_json,
+    execute,
+    insert_batches,
+    insert_sql,
+    query,
+    quoted_table,
+    transaction,
+)
+
+TEXT_LENGTH, KEY_LENGTH = 4000, 255  # characters; databases without an unbounded type begin to end there
+MAX_PRECISION = 38  # digits; where most databases' NUMERIC ends
+PLACEHOLDERS = {"qmark": "?", "format": "%s", "pyformat": "%s"}  # by PEP 249's paramstyle
+
+_TYPES: Mapping[Kind, str] = {
+    "null": f"VARCHAR({TEXT_LENGTH})", "boolean": "BOOLEAN", "integer": "INTEGER", "long": "BIGINT", "float": "REAL",
+    "double": "DOUBLE PRECISION", "text": f"VARCHAR({TEXT_LENGTH})", "uuid": "VARCHAR(36)", "date": "DATE",
+    "time": "TIME", "instant": "TIMESTAMP", "local_time": "TIMESTAMP", "json": f"VARCHAR({TEXT_LENGTH})",
+}  # fmt: skip
+
+
+class NoTransactions(AgariError):
+    """
+    A connection that commits each statement by itself.
+
+    :param connection_class: full name of its class.
+    """
+
+    def __init__(self, connection_class: str) -> None:
+        super().__init__(connection_class)
+        self.connection_class = connection_class
+
+    def __str__(self) -> str:
+        return (
+            f"{self.connection_class} keeps what was rolled back, so an import could load an object half or twice. "
+            "Turn autocommit off in the connection, or use a database with transactions."
+        )
+
+
+class NoUpsert(UnimportableObject):
+    """
+    An upsert into a database whose way of doing it is not known here.
+
+    :param table: the table.
+    """
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.table = table
+
+    def __str__(self) -> str:
+        return f'Cannot upsert into {self.table}: this database is loaded by plain INSERT. Use "append" or "replace".'
+
+
+class GenericDialect:
+    """
+    Times are stored in UTC, without a zone; JSON and UUIDs are text.
+
+    :param driver: a DB-API module.
+    :param placeholder: of a value in SQL; None takes that of the driver.
+    """
+
+    insert_if_absent = PLAIN_INSERT
+    for_update = ""
+    case_matters = True
+    ddl_commits = True  # nobody knows
+    ledger_lock: str | None = None
+    """Statement that keeps other importers out of the ledger, where its key does not."""
+
+    def __init__(self, driver: Any, placeholder: str | None = None) -> None:
+        self.driver = driver
+        self.placeholder: str = placeholder or PLACEHOLDERS[driver.paramstyle]
+
+    def prepare(self, connection: Any) -> None:
+        if callable(autocommit := getattr(connection, "autocommit", None)):
+            autocommit(False)
+        elif autocommit is True:
+            connection.autocommit = False
+        connection.rollback()
+
+    def begin(self, connection: Any) -> None:
+        """Where the driver does not begin by itself, it has a method for it."""
+        if callable(begin := getattr(connection, "begin", None)):
+            begin()
+
+    def lock_for_create(self, connection: Any) -> None:
+        """Nothing: the standard has no such lock."""
+
+    def try_lock(self, connection: Any, name: str) -> bool:
+        return True
+
+    def unlock(self, connection: Any, name: str) -> None:
+        """Nothing: there is no lock."""
+
+    def quote(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def table_exists(self, connection: Any, table: str) -> bool:
+        try:
+            query(connection, f"SELECT * FROM {quoted_table(self, table)} WHERE 1 = 0")  # noqa: S608 - quoted
+        except self.driver.Error:
+            connection.rollback()
+            return False
+        return True
+
+    def column_type(self, column: Column, in_key: bool) -> str:
+        if column.kind == "bytes":
+            raise UnsupportedAvroType(column.name, "standard SQL has no type for bytes of any length")
+        if column.kind == "decimal":
+            if column.precision > MAX_PRECISION:
+                raise UnsupportedAvroType(column.name, f"a decimal of {column.precision} digits, more than 38")
+            return f"NUMERIC({column.precision}, {column.scale})"
+        return f"VARCHAR({KEY_LENGTH})" if in_key and column.kind == "text" else _TYPES[column.kind]
+
+    def require_lossless(self, connection: Any, target: Target) -> None:
+        """Nothing: how a type is spelled differs too much."""
+
+    def add_column(self, connection: Any, table: str, definition: str) -> None:
+        execute(connection, f"ALTER TABLE {table} ADD {definition}")
+        connection.commit()
+
+    def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
+        convert = _CONVERSIONS.get(column.kind)
+        return convert(column, values) if convert else values
+
+    def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
+        if target.key_columns:
+            raise NoUpsert(target.table)
+        sql = insert_sql(self, target.table, [column.name for column in target.columns])
+        return insert_batches(self, connection, sql, target.columns, batches)
+
+    def fault(self, error: Exception) -> Fault:
+        if isinstance(error, self.driver.IntegrityError | self.driver.DataError):
+            return "rows"
+        return "passing" if isinstance(error, self.driver.OperationalError | self.driver.InterfaceError) else "target"
+
+
+def generic_dialect(connection: Any, placeholder: str | None) -> GenericDialect | None:
+    """Dialect of a connection whose driver is a DB-API module of a known parameter style; None of another."""
+    for ancestor in type(connection).__mro__:
+        name = ancestor.__module__
+        while name and name != "builtins":
+            module = import_module(name)
+            if hasattr(module, "Error") and (placeholder or getattr(module, "paramstyle", None) in PLACEHOLDERS):
+                return GenericDialect(module, placeholder)
+            name = name.rpartition(".")[0]
+    return None
+
+
+def require_transactions(dialect: GenericDialect, connection: Any, table: str, row: Mapping[str, Any]) -> None:
+    """
+    Try out that a rolled back row is gone.
+
+    :param table: that a row may be put into for a moment.
+    :raises NoTransactions: it stays.
+    """
+
+    class _RollBack(Exception):
+        pass
+
+    (key, value), *_ = row.items()
+    where = f"FROM {quoted_table(dialect, table)} WHERE {dialect.quote(key)} = {dialect.placeholder}"
+    try:
+        with transaction(dialect, connection):
+            execute(connection, insert_sql(dialect, table, list(row)), list(row.values()))
+            raise _RollBack
+    except _RollBack:
+        pass
+    stayed = query(connection, f"SELECT 1 {where}", [value])
+    connection.rollback()
+    if stayed:
+        with transaction(dialect, connection):
+            execute(connection, f"DELETE {where}", [value])
+        raise NoTransactions(f"{type(connection).__module__}.{type(connection).__qualname__}")
+
+
+def _numbers(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    if not all(map(isfinite, filter(None, values))):
+        raise UnstorableValue(column.name, "not every database can hold NaN or infinity")
+    return values
+
+
+def _texts(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else str(value) for value in values]
+
+
+def _instants(column: Column, values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else value.replace(tzinfo=None) for value in values]
+
+
+_CONVERSIONS: Mapping[Kind, Callable[[Column, Sequence[Any]], Sequence[Any]]] = {
+    "float": _numbers, "double": _numbers, "uuid": _texts, "instant": _instants, "json": as_json,
+}  # fmt: skip

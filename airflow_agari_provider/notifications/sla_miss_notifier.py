@@ -1,0 +1,87 @@
+"""What the notifiers of SLA misses share."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from airflow_agari_provider.airflow_compat import NOTIFIERS_TAKE_CONTEXT, BaseNotifier, conf, in_thread
+from airflow_agari_provider.notifications.told_by_context import misses_of
+from airflow_agari_provider.sla_miss.delivery import Delivery
+from airflow_agari_provider.sla_miss.miss import Scope, SlaMiss
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.airflow_compat import Context
+
+logger = logging.getLogger(__name__)
+
+SCOPES = ("task", "run", "dag")
+# Seconds in all to try to send. Airflow 2.11 ends the process that runs an sla_miss_callback after 50 s.
+RETRY_FOR = 30.0
+
+
+class SlaMissNotifier(BaseNotifier):
+    """
+    Turns what Airflow tells a callback into misses, and sends each; one that cannot be sent is an error in the log.
+
+    Children are the senders of :mod:`airflow_agari_provider.sla_miss.delivery`.
+
+    :param text: template of the text; the published sentence by default. ``sla_miss`` is the
+        :class:`~airflow_agari_provider.sla_miss.miss.SlaMiss`.
+    :param environment: such as ``EP_STAGE``; ``[agari] environment`` of Airflow's configuration by default.
+    :param incident: what shares one incident: a ``task`` of a run, a ``run``, or a ``dag``.
+    """
+
+    name: str
+    repeats_when_in_doubt = True
+    template_fields: Sequence[str] = ("text",)
+
+    def __init__(
+        self, *, text: str | None = None, environment: str | None = None, incident: Scope = "task", **kwargs: Any
+    ) -> None:
+        if NOTIFIERS_TAKE_CONTEXT:
+            super().__init__(**kwargs)
+        else:
+            super().__init__()
+        if incident not in SCOPES:
+            raise ValueError(f"incident is one of {', '.join(SCOPES)}, not {incident!r}.")
+        self.text = text
+        self.environment = environment
+        self.incident = incident
+        self.__name__ = type(self).__name__  # by which Airflow 2.11 names an sla_miss_callback
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Nothing yet, where Airflow asks: templates are rendered for each miss, of which Airflow knows nothing."""
+
+    def rendered(self, miss: SlaMiss) -> SlaMissNotifier:
+        """A copy of this notifier with its templates rendered for a miss."""
+        notifier = copy(self)
+        context: Any = {"sla_miss": miss, "dag": None}
+        BaseNotifier.render_template_fields(notifier, context)
+        return notifier
+
+    def notify(self, context: Context) -> None:
+        """Send what the callback is told; blocks for up to 30 seconds."""
+        for miss in misses_of(context, environment_or_default(self.environment), self.incident):
+            delivery = self._delivery(miss)
+            give_up = time.monotonic() + RETRY_FOR
+            while (pause := delivery.attempt(miss, time.time())) is not None:
+                if time.monotonic() + pause > give_up:
+                    logger.error("Alert %s was not sent within %.0f s; given up", delivery.key, RETRY_FOR)
+                    break
+                time.sleep(pause)
+
+    async def async_notify(self, context: Context) -> None:
+        """As :meth:`notify`, in a thread."""
+        await in_thread(self.notify, context)
+
+    def _delivery(self, miss: SlaMiss) -> Delivery:
+        return Delivery(self, miss.entity_id)  # type: ignore[arg-type]  # the children are senders
+
+
+def environment_or_default(environment: str | None) -> str:
+    """The environment given, or ``[agari] environment``."""
+    return conf.get("agari", "environment", fallback="") if environment is None else environment

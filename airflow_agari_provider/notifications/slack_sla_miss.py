@@ -1,0 +1,176 @@
+"""SLA misses to Slack."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import re
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.error import URLError
+
+from airflow_agari_provider.airflow_compat import BaseHook
+from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
+from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook
+from airflow_agari_provider.sla_miss.slack_blocks import slack_message
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.sla_miss.miss import SlaMiss
+
+TIMEOUT = 10  # seconds for one request
+LOOKED_THROUGH = 200  # messages; Slack gives some apps no more than 15 at a time, and says that there are more
+# Answers of a server that may have posted all the same; API reference, "chat.postMessage", errors
+DOUBTFUL = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{7,}")
+# Slack's client logs addresses on level DEBUG, and a webhook's address is its secret.
+_quiet = logging.getLogger(f"{__name__}.client")
+_quiet.setLevel(logging.WARNING)
+
+
+class SlackSlaMissNotifier(SlaMissNotifier):
+    """
+    Posts an SLA miss to Slack, and a follow-up in its thread when the late task comes in.
+
+    As ``sla_miss_callback`` of Airflow 2.11, in ``AsyncCallback`` of Airflow 3, as any ``on_*_callback``, and in
+    ``set_slas(alerts=[...])``.
+
+    :param slack_conn_id: connection of type ``slack`` (API token: threads, and doubtful sends can be looked up) or
+        ``slackwebhook``.
+    :param channel: with an API token; best by its id (``C012AB3CD``), which looking up needs. A webhook has its own.
+    :param mentions: whom a miss mentions: ``<!channel>``, ``<@U012AB3CD>``, ``<!subteam^S012>``.
+    :param broadcast_recovery: show a follow-up in the channel too, and not in the thread alone.
+    :param when_in_doubt: where nobody knows whether Slack took a message and Slack does not tell either: ``send`` it
+        again, marked as such, or ``skip`` it.
+    """
+
+    name = "Slack"
+    safe_to_repeat = False
+    template_fields: Sequence[str] = ("text", "channel", "mentions")
+
+    def __init__(
+        self,
+        *,
+        slack_conn_id: str = "slack_default",
+        channel: str | None = None,
+        mentions: Sequence[str] = (),
+        broadcast_recovery: bool = False,
+        when_in_doubt: Literal["send", "skip"] = "send",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if when_in_doubt not in ("send", "skip"):
+            raise ValueError(f"when_in_doubt is 'send' or 'skip', not {when_in_doubt!r}.")
+        self.slack_conn_id = slack_conn_id
+        self.channel = channel
+        self.mentions = mentions
+        self.broadcast_recovery = broadcast_recovery
+        self.when_in_doubt = when_in_doubt
+
+    @property
+    def repeats_when_in_doubt(self) -> bool:  # type: ignore[override]
+        return self.when_in_doubt == "send"
+
+    @property
+    def destination(self) -> str:
+        return f"Slack {self.slack_conn_id} {self.channel or ''}"
+
+    def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
+        """One message; its channel and time stamp, empty with a webhook."""
+        own: Any = self.rendered(miss)
+        mentions = own.mentions if miss.event in ("miss", "failure") else ()
+        message = slack_message(miss, own.text, mentions, in_doubt)
+        return self._post(message, own.channel, key)
+
+    def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
+        """A message in the thread of the first one; with a webhook, one beside it."""
+        own: Any = self.rendered(miss)
+        message = slack_message(miss, own.text)
+        channel, _, thread = reference.partition(":")
+        if thread:
+            message |= {"thread_ts": thread, "reply_broadcast": self.broadcast_recovery}
+        return self._post(message, channel or own.channel, key)
+
+    def find(self, key: str, since: float) -> str | None:
+        """Look through the channel for a message with this key in its metadata."""
+        if self._is_webhook():
+            raise CannotLook("an incoming webhook cannot be read")
+        channel = self._channel_id(self.channel)
+        query = {"channel": channel, "oldest": f"{since - 60:.6f}", "limit": LOOKED_THROUGH}
+        try:
+            answer = self._call("conversations.history", params={**query, "include_all_metadata": True})
+        except (AlertRefused, AlertInDoubt) as error:  # no permission, or no answer
+            raise CannotLook(str(error)) from error
+        for message in answer.get("messages", []):
+            if ((message.get("metadata") or {}).get("event_payload") or {}).get("key") == key:
+                return f"{channel}:{message['ts']}"
+        if answer.get("has_more"):
+            raise CannotLook("the channel has too many newer messages to look through")
+        return None
+
+    def _is_webhook(self) -> bool:
+        return bool(BaseHook.get_connection(self.slack_conn_id).conn_type == "slackwebhook")
+
+    def _post(self, message: dict[str, Any], channel: str | None, key: str) -> str:
+        if self._is_webhook():
+            self._send_to_webhook({name: message[name] for name in ("text", "blocks")})
+            return ""
+        metadata = {"event_type": "airflow_sla_miss", "event_payload": {"key": key}}
+        body = {**message, "channel": channel, "metadata": metadata, "unfurl_links": False}
+        answer = self._call("chat.postMessage", json=body)
+        return f"{answer['channel']}:{answer['ts']}"
+
+    def _send_to_webhook(self, body: dict[str, Any]) -> None:
+        from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+
+        # The clients' own retries would send again what may have arrived.
+        hook = SlackWebhookHook(
+            slack_webhook_conn_id=self.slack_conn_id, timeout=TIMEOUT, retry_handlers=[], logger=_quiet
+        )
+        answer = _tried(lambda: hook.client.send_dict(body))
+        _check(answer.status_code, answer.headers, answer.body)
+
+    def _call(self, method: str, **request: Any) -> Any:
+        from airflow.providers.slack.hooks.slack import SlackHook
+        from slack_sdk.errors import SlackApiError
+
+        hook = SlackHook(slack_conn_id=self.slack_conn_id, timeout=TIMEOUT, retry_handlers=[], logger=_quiet)
+        try:
+            return _tried(lambda: hook.call(method, **request)).data
+        except SlackApiError as error:
+            answer = error.response
+            _check(answer.status_code, answer.headers, str(answer.get("error")))
+            raise AssertionError from error  # an answer that is fine is no error
+
+    def _channel_id(self, channel: str | None) -> str:
+        if channel and CHANNEL_ID.fullmatch(channel):
+            return channel
+        raise CannotLook(f"channel {channel!r} is given by its name, and Slack looks up ids only")
+
+
+def _tried(request: Callable[[], Any]) -> Any:
+    """What a request answers; a network's errors as ours, without a cause that would show an address."""
+    try:
+        return request()
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        said = f"{type(reason).__name__}"
+        if isinstance(reason, ConnectionRefusedError | socket.gaierror):  # not even a connection
+            raise AlertPostponed("Slack", f"it cannot be reached ({said})") from None
+        raise AlertInDoubt("Slack", f"no answer ({said})") from None
+
+
+def _check(status: int, headers: Any, said: str) -> None:
+    """:raises AlertNotSent: what an answer means, unless it is that the message was taken."""
+    if status == 429 or said in ("ratelimited", "rate_limited"):
+        raise AlertPostponed("Slack", "too many messages", _retry_after(headers))
+    if status >= 500 or said in DOUBTFUL or (status < 300 and "non-JSON" in said):
+        raise AlertInDoubt("Slack", f"it answered {status}")
+    if status >= 300 or said != "ok":
+        raise AlertRefused("Slack", f"it answered {status}: {said[:200]}")
+
+
+def _retry_after(headers: Any) -> float:
+    value = next((value for name, value in dict(headers).items() if name.lower() == "retry-after"), "0")
+    text = str(value[0] if isinstance(value, list) else value)
+    return float(text) if text.isdecimal() else 0

@@ -1,0 +1,146 @@
+"""What Airflow tells a callback, whichever kind it is, as misses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_agari_provider.airflow_compat import base_url, late_run, read_run, web_url
+from airflow_agari_provider.sla_miss.miss import Event, Scope, SlaMiss, TaskInState, date_text
+from airflow_agari_provider.sla_miss.states import blocking_tasks, standing_of, tasks_in_states
+
+logger = logging.getLogger(__name__)
+
+_EVENTS: Mapping[str, Event] = {
+    "failed": "failure",
+    "up_for_retry": "retry",
+    "success": "success",
+    "running": "start",
+}
+_warned_of: set[str] = set()
+
+
+def misses_of(context: Mapping[str, Any], environment: str, scope: Scope) -> Iterator[SlaMiss]:
+    """
+    What a callback's context tells.
+
+    :param context: of an ``sla_miss_callback`` of Airflow 2.11, of a deadline of Airflow 3, of a callback of a task, or
+        of one of a DAG.
+    """
+    if "slas" in context:
+        yield from _of_slas(context, environment, scope)
+    elif "deadline" in context:
+        yield _of_deadline(context, environment, scope)
+    else:
+        yield _of_callback(context, environment, scope)
+
+
+def link(dag_id: str, run_id: str, task: TaskInState | None = None) -> str:
+    """Address of a run's or a task instance's page; empty, with one warning, where the configuration knows none."""
+    base, option = base_url()
+    if base.partition("://")[2].split(":")[0].split("/")[0] == "localhost":
+        if base not in _warned_of:
+            _warned_of.add(base)
+            logger.warning("Alerts are sent without links, which would lead to %s: set %s", base, option)
+        return ""
+    if task is None:
+        return web_url(dag_id, run_id)
+    return web_url(dag_id, run_id, task.task_id, task.map_index, task.try_number or 0)
+
+
+def tasks_of_run(
+    dag_id: str, run_id: str, mapped: Sequence[str] = (), others: Sequence[str] = ()
+) -> tuple[str, list[TaskInState]]:
+    """
+    State of a run, and its task instances; blocks.
+
+    :param mapped: ids of its mapped tasks, which Airflow 3 does not tell.
+    :param others: as in :func:`~airflow_agari_provider.sla_miss.states.tasks_in_states`.
+    """
+    run_state, rows = read_run(dag_id, run_id)
+    if rows and "key" in rows[0]:
+        return run_state, tasks_in_states({row["key"]: row["state"] for row in rows}, mapped, others)
+    return run_state, [TaskInState(**row) for row in rows]
+
+
+def _of_slas(context: Mapping[str, Any], environment: str, scope: Scope) -> Iterator[SlaMiss]:
+    dag = context["dag"]
+    for recorded in context["slas"]:
+        run = late_run(dag, recorded.execution_date)
+        if run is None:
+            continue
+        run_state, tasks = tasks_of_run(dag.dag_id, run["run_id"])
+        task = dag.get_task(recorded.task_id)
+        own = next((found for found in tasks if found.task_id == task.task_id), TaskInState(task.task_id, None))
+        yield SlaMiss(
+            dag_id=dag.dag_id,
+            run_id=run["run_id"],
+            task_id=task.task_id,
+            date=date_text(run["logical_date"]),
+            standing=standing_of(tasks, run_state, task.task_id),
+            environment=environment,
+            due=recorded.execution_date + task.sla if task.sla else None,
+            at=datetime.now(UTC),
+            owner=task.owner,
+            blocking=blocking_tasks(tasks, {task.task_id, *task.get_flat_relative_ids(upstream=True)}),
+            run_url=link(dag.dag_id, run["run_id"]),
+            task_url=link(dag.dag_id, run["run_id"], own),
+            scope=scope,
+        )
+
+
+def _of_deadline(context: Mapping[str, Any], environment: str, scope: Scope) -> SlaMiss:
+    run = context["dag_run"]
+    dag_id, run_id = run["dag_id"], run["dag_run_id"]
+    run_state, tasks = tasks_of_run(dag_id, run_id)
+    return SlaMiss(
+        dag_id=dag_id,
+        run_id=run_id,
+        task_id=None,
+        date=date_text(moment(run["logical_date"] or run["run_after"])),
+        standing=standing_of(tasks, run_state, None),
+        environment=environment,
+        due=moment(context["deadline"]["deadline_time"]),
+        at=datetime.now(UTC),
+        blocking=blocking_tasks(tasks, None),
+        run_url=link(dag_id, run_id),
+        scope=scope,
+    )
+
+
+def _of_callback(context: Mapping[str, Any], environment: str, scope: Scope) -> SlaMiss:
+    ti, run = context.get("ti"), context.get("dag_run")
+    dag_id = ti.dag_id if ti else context["dag"].dag_id
+    run_id = str(ti.run_id if ti else context["run_id"])
+    date = (run.logical_date or getattr(run, "run_after", None)) if run else None
+    told: dict[str, Any] = {
+        "dag_id": dag_id,
+        "run_id": run_id,
+        "date": date_text(date) if date else run_id,
+        "environment": environment,
+        "at": datetime.now(UTC),
+        "run_url": link(dag_id, run_id),
+        "scope": scope,
+    }
+    reason = context.get("reason")  # only callbacks of a DAG have it
+    if reason is not None or ti is None:
+        event: Event = "success" if reason == "success" else "failure"
+        return SlaMiss(task_id=None, event=event, standing="late" if event == "success" else "failed", **told)
+    map_index = getattr(ti, "map_index", -1)
+    own = TaskInState(ti.task_id, str(ti.state), -1 if map_index is None else map_index, ti.try_number)
+    event = _EVENTS.get(str(ti.state), "failure")
+    return SlaMiss(
+        task_id=own.task_id,
+        event=event,
+        standing="failed" if event == "failure" else "late",
+        owner=getattr(ti.task, "owner", ""),
+        task_url=link(dag_id, run_id, own),
+        **told,
+    )
+
+
+def moment(value: Any) -> datetime:
+    """A time as Airflow gives it: a ``datetime``, or text in ISO 8601."""
+    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))

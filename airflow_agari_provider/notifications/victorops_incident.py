@@ -1,0 +1,52 @@
+"""An incident of VictorOps for what a task found in a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_agari_provider.hooks.victorops import VictorOpsHook
+from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
+from airflow_agari_provider.sla_miss.victorops_payload import FIELD_CHARACTERS, STATE_MESSAGE_CHARACTERS, cut
+
+
+def tell_victorops(
+    conn_id: str,
+    ti: Any,
+    *,
+    found: bool,
+    window: str,
+    message: str,
+    details: str = "",
+    environment: str | None = None,
+) -> None:
+    """
+    Open the incident of a task and a window; or close it, where an earlier try of the task may have opened it.
+
+    Nothing is sent where nothing was found at the first try. The incident is the same whoever finds it again: another
+    try, a cleared task, another run over the same window. Blocks for about a minute while VictorOps is down.
+
+    :param ti: task instance.
+    :param found: whether there is something to page for.
+    :param message: state message.
+    :param environment: part of the incident's id; ``[agari] environment`` of Airflow's configuration by default.
+    :raises AlertNotSent: VictorOps refused it, or did not take it in time.
+    :raises AirflowException: there is no such connection.
+    """
+    if not found and ti.try_number == 1:
+        return
+    entity = [environment_or_default(environment) or "default", ti.dag_id, window, task_name(ti)]
+    facts = {"details": details, "dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id}
+    facts["vo_annotate.u.Log"] = getattr(ti, "log_url", None) or ""
+    VictorOpsHook(conn_id).send(
+        "CRITICAL" if found else "RECOVERY",
+        "/".join(["airflow", *entity]),
+        state_message=cut(message, STATE_MESSAGE_CHARACTERS),
+        entity_display_name=cut(message, FIELD_CHARACTERS),
+        **{name: cut(value, FIELD_CHARACTERS) for name, value in facts.items() if value},
+    )
+
+
+def task_name(ti: Any) -> str:
+    """Id of a task; with its index where it is mapped."""
+    map_index = getattr(ti, "map_index", -1)
+    return str(ti.task_id) if map_index is None or map_index < 0 else f"{ti.task_id}[{map_index}]"

@@ -1,0 +1,52 @@
+"""What an import read and wrote, for OpenLineage: folders of S3, and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_agari_provider.airflow_compat import BaseHook
+from airflow_agari_provider.avro.objects import split_url
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+
+def folders_of(urls: Iterable[str]) -> list[str]:
+    """The folders that objects are in, each once: an object each would be thousands of datasets."""
+    return sorted({url.rpartition("/")[0] for url in urls})
+
+
+def import_lineage(folders: Iterable[str], table: str, sql_conn_id: str, figures: Mapping[str, Any]) -> OperatorLineage:
+    """
+    Datasets by OpenLineage's naming rules, and what was written.
+
+    :param folders: S3 URLs.
+    :param figures: result of the import.
+    """
+    from airflow.providers.common.compat.openlineage.facet import (
+        Dataset,
+        OutputDataset,
+        OutputStatisticsOutputDatasetFacet,
+    )
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    read = [split_url(f"{folder}/") for folder in folders]
+    namespace, name = _table_name(table, sql_conn_id)
+    statistics = OutputStatisticsOutputDatasetFacet(rowCount=figures["rows"], size=figures["bytes"])
+    return OperatorLineage(
+        inputs=[Dataset(namespace=f"s3://{bucket}", name=key.rstrip("/") or "/") for bucket, key in read],
+        outputs=[OutputDataset(namespace=namespace, name=name, outputFacets={"outputStatistics": statistics})],
+    )
+
+
+def _table_name(table: str, sql_conn_id: str) -> tuple[str, str]:
+    """(namespace, name) of the table; of a database that OpenLineage does not know, by its connection."""
+    connection = BaseHook.get_connection(sql_conn_id)
+    hook = connection.get_hook()
+    database = hook.get_openlineage_database_info(connection)
+    if database is None:
+        return f"{connection.conn_type}://{connection.host or ''}", table
+    schema = None if "." in table else hook.get_openlineage_default_schema()
+    parts = [database.database or connection.schema, schema, table]
+    return f"{database.scheme}://{database.authority}", ".".join(part for part in parts if part)

@@ -1,0 +1,215 @@
+"""
+One alert on its way to one service: who sends it, whether it arrived, when to try again.
+
+It decides; whoever drives it sleeps.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from airflow_agari_provider.alert_claims import Claim, ClaimTable
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+
+logger = logging.getLogger(__name__)
+
+BUSY_PAUSE = 2.0  # seconds until somebody else's claim is looked at again
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between tries; each is twice the one before
+
+
+class AlertNotSent(AgariError):
+    """
+    An alert that a service did not take.
+
+    :param service: such as ``Slack``.
+    :param problem: what happened, as a clause without secrets.
+    """
+
+    def __init__(self, service: str, problem: str) -> None:
+        super().__init__(service, problem)
+        self.service, self.problem = service, problem
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.problem}"
+
+
+class AlertRefused(AlertNotSent):
+    """The service will not take it, however often it is sent."""
+
+
+class AlertPostponed(AlertNotSent):
+    """
+    It was not taken, and may be sent again.
+
+    :param retry_after: seconds that the service asks to wait.
+    """
+
+    def __init__(self, service: str, problem: str, retry_after: float = 0) -> None:
+        super().__init__(service, problem)
+        self.args = (service, problem, retry_after)
+        self.retry_after = retry_after
+
+
+class AlertInDoubt(AlertNotSent):
+    """It may have been taken: sending it again might double it."""
+
+
+class CannotLook(AgariError):
+    """The service does not show what it has taken, so whether an alert is there cannot be known."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Sender(Protocol):
+    """
+    What delivers alerts to one service.
+
+    :param name: of the service, for logs.
+    :param destination: tells apart what goes to different people.
+    :param safe_to_repeat: whether the service itself takes a repeated alert for the same.
+    :param repeats_when_in_doubt: whether a double is better than a loss, where neither can be ruled out.
+    """
+
+    name: str
+    safe_to_repeat: bool
+    repeats_when_in_doubt: bool
+
+    @property
+    def destination(self) -> str: ...
+
+    def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
+        """
+        Send once; a reference to what was sent, for a follow-up.
+
+        :raises AlertNotSent: one of its three kinds.
+        """
+
+    def find(self, key: str, since: float) -> str | None:
+        """
+        Reference of an alert that was sent with this key; ``None`` when it certainly was not.
+
+        :param since: time before which it cannot have been sent.
+        :raises CannotLook: there is no way to know.
+        :raises AlertPostponed: not now.
+        """
+
+    def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
+        """
+        Tell that what was sent has come in; a reference.
+
+        :param reference: that :meth:`send` returned; empty where it is not known.
+        :raises AlertNotSent: one of its three kinds.
+        """
+
+
+@dataclass
+class Delivery:
+    """
+    One alert of one miss.
+
+    :param claims: where those who could send it agree who does; ``None`` when they cannot.
+    :param reference: of the alert that this one follows; ``None`` for an alert that opens.
+    :param tries: how often the service has not taken it.
+    :param outcome: how it ended, in words; empty while it is on its way.
+    """
+
+    sender: Sender
+    key: str
+    claims: ClaimTable | None = None
+    reference: str | None = None
+    tries: int = 0
+    outcome: str = ""
+    refused: bool = False
+    _doubtful_since: float = 0
+
+    def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
+        """
+        Bring it one step further; blocks for one request at most.
+
+        :param miss: as it stands now; ``None`` when there is nothing to tell any more.
+        :param now: seconds since the epoch.
+        :return: seconds to wait before the next step, ``None`` when it is over.
+        """
+        claim = self.claims.claim(self.key, now) if self.claims else self._without_claims(now)
+        if claim.state == "sent":
+            return self._ended("sent already")
+        if claim.state == "busy":
+            return BUSY_PAUSE
+        there: bool | None = None if claim.state == "takeover" else False
+        try:
+            if there is None:
+                there = self._is_there(claim)
+            if there:
+                return self._ended("found sent")
+            if miss is None:
+                self._release()
+                return self._ended("nothing to tell any more")
+            if there is None and not self.sender.repeats_when_in_doubt:
+                self._keep("")
+                return self._ended("may have been sent; not repeated")
+            self._send(miss, in_doubt=there is None)
+        except AlertRefused as error:
+            self._release()
+            self.refused = True
+            logger.error("Alert %s was refused. %s", self.key, error)
+            return self._ended("refused")
+        except AlertPostponed as error:
+            self._doubt(claim) if there is None else self._release()
+            return self._try_again(error, error.retry_after)
+        except AlertInDoubt as error:
+            self._doubt(claim)
+            return self._try_again(error, 0)
+        return self._ended("sent")
+
+    def _send(self, miss: SlaMiss, in_doubt: bool) -> None:
+        if self.reference is None:
+            self._keep(self.sender.send(miss, self.key, in_doubt))
+        else:
+            self._keep(self.sender.follow_up(miss, self.key, self.reference))
+
+    def _is_there(self, claim: Claim) -> bool | None:
+        """Whether a doubtful alert has arrived; ``None`` when nobody can tell."""
+        try:
+            reference = self.sender.find(self.key, claim.first_at)
+        except CannotLook as error:
+            logger.warning("Whether alert %s was sent is unknown: %s", self.key, error)
+            return None
+        if reference is not None:
+            self._keep(reference)
+        return reference is not None
+
+    def _without_claims(self, now: float) -> Claim:
+        return Claim("takeover", self._doubtful_since) if self._doubtful_since else Claim("mine", now)
+
+    def _keep(self, reference: str) -> None:
+        if self.claims:
+            self.claims.mark_sent(self.key, reference)
+
+    def _release(self) -> None:
+        self._doubtful_since = 0
+        if self.claims:
+            self.claims.release(self.key)
+
+    def _doubt(self, claim: Claim) -> None:
+        self._doubtful_since = claim.first_at
+        if self.claims:
+            self.claims.mark_doubtful(self.key)
+
+    def _try_again(self, error: AlertNotSent, retry_after: float) -> float:
+        pause: float = max(min(FIRST_PAUSE * 2**self.tries, LONGEST_PAUSE), retry_after)
+        self.tries += 1
+        logger.warning("Alert %s was not sent, trying again in %.0f s. %s", self.key, pause, error)
+        return pause
+
+    def _ended(self, outcome: str) -> float | None:
+        self.outcome = outcome
+        logger.info("Alert %s to %s: %s", self.key, self.sender.name, outcome)
+        return None

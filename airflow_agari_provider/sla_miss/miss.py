@@ -1,0 +1,157 @@
+"""What is told about a task or run and its SLA: the values, and the sentences made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+Event = Literal["miss", "recovery", "failure", "retry", "success", "start"]
+Standing = Literal["late", "failed", "failed and therefore late"]
+Scope = Literal["task", "run", "dag"]
+
+_SUBJECTS: Mapping[Event, str] = {
+    "miss": "SLA Miss for",  # as Agari published it
+    "recovery": "SLA Miss recovered for",
+    "failure": "Failure of",
+    "retry": "Retry of",
+    "success": "Success of",
+    "start": "Start of",
+}
+
+
+@dataclass(frozen=True)
+class TaskInState:
+    """
+    A task instance as it stands.
+
+    :param state: Airflow's word; ``None`` for a task that has not been scheduled yet.
+    :param map_index: -1 for a task that is not mapped.
+    :param try_number: ``None`` where Airflow does not tell: Airflow 3 tells a deadline's callback states only.
+    :param since: start of its current try, where known.
+    """
+
+    task_id: str
+    state: str | None
+    map_index: int = -1
+    try_number: int | None = None
+    since: datetime | None = None
+    url: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+    @property
+    def standing(self) -> str:
+        """Such as ``running, try 2``."""
+        state = (self.state or "not scheduled").replace("_", " ")
+        return f"{state}, try {self.try_number}" if self.try_number else state
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.standing})"
+
+
+@dataclass(frozen=True)
+class SlaMiss:
+    """
+    A task or a run that has missed its SLA, or what else is told of it.
+
+    :param task_id: ``None`` when it is about the whole run.
+    :param date: the run's date as people are told it, such as ``2016-02-26T18:00:00`` (UTC).
+    :param environment: stands before the text, such as ``EP_STAGE``, and in the entity id.
+    :param due: when it should have been done.
+    :param at: when it was found late, or came in.
+    :param blocking: the tasks that it waits for, itself among them.
+    :param scope: what shares one incident: a ``task`` of a run, all of a ``run``, or all of a ``dag``.
+    :param downgraded: whether it may not page: a run that failed long ago, where the SLA's owner wants that.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str | None
+    date: str
+    event: Event = "miss"
+    standing: Standing = "late"
+    environment: str = ""
+    due: datetime | None = None
+    at: datetime | None = None
+    owner: str = ""
+    blocking: tuple[TaskInState, ...] = ()
+    run_url: str = ""
+    task_url: str = ""
+    scope: Scope = "task"
+    downgraded: bool = False
+
+    @property
+    def text(self) -> str:
+        """The published sentence: ``EP_STAGE - <dag> SLA Miss for task <task> on <date>``."""
+        return self.sentence(self.task_id or "", self.date)
+
+    def sentence(self, task: str, date: str, dag: str | None = None) -> str:
+        """The published sentence around a task and a date that are marked up already."""
+        subject = f"task {task}" if self.task_id else "the run"
+        environment = f"{self.environment} - " if self.environment else ""
+        return f"{environment}{dag or self.dag_id} {_SUBJECTS[self.event]} {subject} on {date}"
+
+    @property
+    def recovered(self) -> bool:
+        return self.event == "recovery"
+
+    @property
+    def late_by(self) -> timedelta | None:
+        return self.at - self.due if self.at and self.due else None
+
+    @property
+    def details(self) -> str:
+        """How late it is, by which time it was due, and who owns it; empty where nothing is known."""
+        late = self.late_by
+        facts = []
+        if self.event == "recovery":
+            facts.append(f"Finished {duration_text(late)} late" if late else "Finished late")
+        elif self.event == "miss":
+            by = f" by {duration_text(late)}" if late and self.standing == "late" else ""
+            facts.append(self.standing.capitalize() + by)
+        if self.due and self.event == "miss":
+            facts.append(f"due {self.due.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        if self.owner:
+            facts.append(f"owner {self.owner}")
+        return ", ".join(facts)
+
+    @property
+    def display_name(self) -> str:
+        """Title of the incident, such as ``ep_telemetry_v2.load late by 17 min (scheduled__2016-02-26...)``."""
+        name = f"{self.dag_id}.{self.task_id}" if self.task_id else self.dag_id
+        late = self.late_by
+        standing = f"{self.standing} by {duration_text(late)}" if late and self.standing == "late" else self.standing
+        told = standing if self.event == "miss" else self.event
+        return f"{name} {told} ({self.run_id if self.scope != 'dag' else 'SLA'})"
+
+    @property
+    def entity_id(self) -> str:
+        """Identity of the incident from its opening to its end: the same from every scheduler, triggerer and try."""
+        parts = ["airflow", self.environment or "default", self.dag_id]
+        if self.scope != "dag":
+            parts.append(self.run_id)
+        if self.scope == "task":
+            parts.append(self.task_id or "run")
+        return "/".join(parts)
+
+
+def duration_text(duration: timedelta) -> str:
+    """Such as ``45 s``, ``17 min``, ``2 h 5 min``, ``3 d 4 h``."""
+    seconds = max(0, int(duration.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    if hours < 24:
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"
+
+
+def date_text(moment: datetime) -> str:
+    """A run's date as Agari published it: ISO 8601 to the second, UTC, without a zone."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

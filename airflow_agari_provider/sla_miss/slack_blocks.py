@@ -1,0 +1,82 @@
+"""A miss as a Slack message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from airflow_agari_provider.sla_miss.miss import SlaMiss, TaskInState
+
+SECTION_CHARACTERS = 3000  # Slack refuses more in the text of one section; API reference, "Section block"
+TEXT_CHARACTERS = 4000  # of the text beside the blocks; API reference, "chat.postMessage"
+BLOCKING_SHOWN = 15  # readable on a telephone; the run's page has the rest
+NAME_CHARACTERS = 150  # of anything that data decides
+
+
+def slack_message(
+    miss: SlaMiss, text: str | None = None, mentions: Sequence[str] = (), in_doubt: bool = False
+) -> dict[str, Any]:
+    """
+    ``text`` and ``blocks`` of a message; the text is what notifications show.
+
+    :param text: plain text in place of the published sentence; every character of it is shown as it is.
+    :param mentions: whom to mention, in Slack's own form: ``<!channel>``, ``<@U012AB3CD>``, ``<!subteam^S012>``.
+    :param in_doubt: it may have been sent before; the message says so.
+    """
+    plain = escaped(text if text is not None else miss.text, TEXT_CHARACTERS)
+    if text is None:
+        plain_date, plain_task = (escaped(part, NAME_CHARACTERS) for part in (miss.date, miss.task_id or ""))
+        task, date = _link(miss.task_url, plain_task), _link(miss.run_url, plain_date)
+        safe = replace(miss, environment=escaped(miss.environment, NAME_CHARACTERS))
+        headline = safe.sentence(task, date, escaped(miss.dag_id, NAME_CHARACTERS))
+    else:
+        headline = plain
+    lines = [" ".join([*mentions, headline]), escaped(miss.details, SECTION_CHARACTERS // 4)]
+    blocks = [_section("\n".join(filter(None, lines)))]
+    if miss.blocking and miss.event == "miss":
+        blocks.append(_section(_blocking(miss.blocking)))
+    if in_doubt:
+        blocks.append(_section("_Slack did not say whether it had taken this message, so it may be here twice._"))
+    return {"text": plain, "blocks": blocks}
+
+
+def escaped(text: str, limit: int = SECTION_CHARACTERS) -> str:
+    """
+    Text that makes no link and mentions nobody, cut to a number of characters as sent.
+
+    https://docs.slack.dev/messaging/formatting-message-text#escaping
+    """
+    replaced = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+    parts: list[str] = []
+    length = 0
+    for character in text:
+        part = replaced.get(character, character)
+        length += len(part)
+        if length > limit - 1:
+            return "".join(parts) + "…"
+        parts.append(part)
+    return "".join(parts)
+
+
+def _blocking(tasks: Sequence[TaskInState]) -> str:
+    shown = [f"• {_link(task.url, escaped(task.name, NAME_CHARACTERS))} ({task.standing})" for task in tasks]
+    lines, length = ["Waiting for:"], len("Waiting for:")
+    for line in shown[:BLOCKING_SHOWN]:
+        length += len(line) + 1
+        if length > SECTION_CHARACTERS - 50:  # room for the last line
+            break
+        lines.append(line)
+    if left := len(tasks) - (len(lines) - 1):
+        lines.append(f"… and {left} more")
+    return "\n".join(lines)
+
+
+def _link(url: str, label: str) -> str:
+    """A link, where the address is known and short enough to leave room for the text."""
+    address = url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E")
+    return f"<{address}|{label}>" if url and len(address) < SECTION_CHARACTERS // 3 else label
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_CHARACTERS]}}

@@ -1,0 +1,84 @@
+"""Who is late, why, and who is in the way: rules over the states of a run's tasks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from airflow_agari_provider.sla_miss.miss import Standing, TaskInState
+
+DONE = frozenset({"success", "skipped", "removed"})
+FAILED = frozenset({"failed", "upstream_failed"})
+# What runs comes first, what waits for nothing but its turn next; the last ones have not begun.
+_ORDER = (
+    "running", "deferred", "restarting", "up_for_retry", "up_for_reschedule", "awaiting_input", "queued", "scheduled",
+)  # fmt: skip
+
+
+def tasks_in_states(
+    states: Mapping[str, str | None], mapped: Collection[str], others: Collection[str] = ()
+) -> list[TaskInState]:
+    """
+    Task instances out of Airflow 3's answer, which joins a mapped task's id and its index by ``_``.
+
+    :param mapped: ids of the mapped tasks.
+    :param others: ids of tasks that look like an index of a mapped one, and are none.
+    """
+    found = []
+    for key, state in states.items():
+        task_id, _, index = key.rpartition("_")
+        if key not in others and task_id in mapped and re.fullmatch(r"\d+", index):
+            found.append(TaskInState(task_id, state, int(index)))
+        else:
+            found.append(TaskInState(key, state))
+    return found
+
+
+def is_late(tasks: Iterable[TaskInState], run_state: str, task_id: str | None) -> bool:
+    """Whether a task (every index of it), or the whole run when there is no task id, is still not done."""
+    if task_id is None:
+        return run_state != "success"
+    own = [task for task in tasks if task.task_id == task_id]
+    return not own or any(task.state not in DONE for task in own)
+
+
+def standing_of(tasks: Iterable[TaskInState], run_state: str, task_id: str | None) -> Standing:
+    """Whether it is only late, has failed, or cannot come any more because something before it failed."""
+    if task_id is None:
+        return "failed" if run_state == "failed" else "late"
+    own = {task.state for task in tasks if task.task_id == task_id}
+    if "failed" in own:
+        return "failed"
+    return "failed and therefore late" if "upstream_failed" in own or run_state == "failed" else "late"
+
+
+def somebody_else_speaks(
+    tasks: Sequence[TaskInState], run_state: str, task_id: str | None, watched: Collection[str | None]
+) -> bool:
+    """
+    Whether one failure would be told twice: this task only follows from it, and what failed has an SLA of its own.
+
+    :param watched: the tasks with an SLA; ``None`` among them stands for the run.
+    """
+    if standing_of(tasks, run_state, task_id) != "failed and therefore late":
+        return False
+    failed = {task.task_id for task in tasks if task.state == "failed"}
+    return bool(failed & set(watched)) or None in watched
+
+
+def blocking_tasks(tasks: Iterable[TaskInState], upstream: Collection[str] | None) -> tuple[TaskInState, ...]:
+    """
+    The tasks that are in the way: those at work, else those that failed, else those that have not begun.
+
+    :param upstream: ids of the tasks that the late one depends on, and its own; ``None`` for all of the run.
+    """
+    there = [task for task in tasks if (upstream is None or task.task_id in upstream) and task.state not in DONE]
+    at_work = [task for task in there if task.state in _ORDER]
+    failed = [task for task in there if task.state in FAILED]
+    return tuple(sorted(at_work or failed or there, key=_urgency))
+
+
+def _urgency(task: TaskInState) -> tuple[int, int, float, str, int]:
+    place = _ORDER.index(task.state) if task.state in _ORDER else len(_ORDER)
+    began = task.since.timestamp() if task.since else float("inf")
+    return place, 0 if task.state == "failed" else 1, began, task.task_id, task.map_index  # the longest first

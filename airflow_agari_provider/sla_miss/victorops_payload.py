@@ -1,0 +1,73 @@
+"""A miss as an alert of VictorOps (today Splunk On-Call)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+
+MESSAGE_TYPES = ("CRITICAL", "WARNING", "INFO", "ACKNOWLEDGEMENT", "RECOVERY")
+STATE_MESSAGE_CHARACTERS = 20_480  # more is refused; Alertmanager's integration
+FIELD_CHARACTERS = 2_000
+BLOCKING_NAMED = 50
+MARKER = "… (cut)"
+MONITORING_TOOL = "Airflow"
+
+
+def message_type_of(miss: SlaMiss, of_a_miss: str) -> str:
+    """
+    What to send: only a miss opens what was asked for, a retry or a start is a line in the timeline.
+
+    :param of_a_miss: message type of a miss, and of a task that has failed.
+    """
+    if miss.event in ("miss", "failure"):
+        return "WARNING" if miss.downgraded and of_a_miss == "CRITICAL" else of_a_miss
+    return "RECOVERY" if miss.event in ("recovery", "success") else "INFO"
+
+
+def checked_message_type(message_type: str) -> str:
+    """
+    In upper case, as VictorOps wants it.
+
+    :raises ValueError: no such type. (The service itself takes an unknown type for CRITICAL.)
+    """
+    if message_type.upper() not in MESSAGE_TYPES:
+        raise ValueError(f"message_type is one of {', '.join(MESSAGE_TYPES)}, not {message_type!r}.")
+    return message_type.upper()
+
+
+def victorops_alert(
+    miss: SlaMiss, message_type: str, text: str | None = None, fields: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """
+    Body of the request.
+
+    :param text: state message in place of the published sentence.
+    :param fields: further fields; they win over those made here.
+    """
+    facts = {
+        "details": miss.details,
+        "dag_id": miss.dag_id,
+        "run_id": miss.run_id,
+        "task_id": miss.task_id or "",
+        "owner": miss.owner,
+        "blocking_tasks": ", ".join(map(str, miss.blocking[:BLOCKING_NAMED])) if miss.event == "miss" else "",
+        "vo_annotate.u.Task": miss.task_url,
+        "vo_annotate.u.Run": miss.run_url,
+    }
+    return {
+        "message_type": message_type,
+        "entity_id": miss.entity_id,
+        "entity_display_name": cut(miss.display_name, FIELD_CHARACTERS),
+        "state_message": cut(miss.text if text is None else text, STATE_MESSAGE_CHARACTERS),
+        **({"state_start_time": int(miss.due.timestamp())} if miss.due and miss.event == "miss" else {}),
+        "monitoring_tool": MONITORING_TOOL,
+        **{name: cut(value, FIELD_CHARACTERS) for name, value in facts.items() if value},
+        **(fields or {}),
+    }
+
+
+def cut(text: str, characters: int) -> str:
+    """Text that fits, with a marker where something is left out."""
+    return text if len(text) <= characters else text[: characters - len(MARKER)] + MARKER

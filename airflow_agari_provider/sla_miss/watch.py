@@ -1,0 +1,147 @@
+"""What is known of an SLA when the DAG is parsed, and what becomes of it in a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from airflow_agari_provider.sla_miss.miss import Scope, SlaMiss, TaskInState, date_text
+from airflow_agari_provider.sla_miss.states import (
+    DONE,
+    blocking_tasks,
+    is_late,
+    somebody_else_speaks,
+    standing_of,
+)
+
+WhenFailed = Literal["page", "downgrade", "skip"]
+Link = Callable[[str, str, TaskInState | None], str]  # dag id, run id, task instance
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    A run of a DAG.
+
+    :param date: its logical date, or the time after which it ran.
+    :param run_type: Airflow's word: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``...
+    """
+
+    dag_id: str
+    run_id: str
+    date: datetime
+    run_type: str = "scheduled"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """
+    One SLA: it travels as JSON to the processes that alert. It holds ids of connections, and no secret.
+
+    :param task_id: ``None`` for the run.
+    :param sla: seconds.
+    :param alerts: specifications of the alerts; each has ``after``: seconds after the SLA.
+    :param claims: ``sql:<conn_id>``, or empty.
+    :param silent_for: types of runs that are not watched.
+    :param mapped: ids of the DAG's mapped tasks.
+    :param lookalikes: ids of tasks that look like an index of a mapped one.
+    :param upstream: ids of the tasks that the task waits for, and its own; ``None`` for the run.
+    :param watched: every task of the DAG with an SLA; ``None`` stands for the run.
+    :param carriers: on Airflow 2.11: the tasks whose SLA Airflow checks in its place.
+    """
+
+    task_id: str | None
+    sla: float
+    alerts: Sequence[dict[str, Any]]
+    claims: str = ""
+    environment: str = ""
+    incident: Scope = "task"
+    when_failed: WhenFailed = "page"
+    silent_for: Sequence[str] = field(default_factory=list)
+    owner: str = ""
+    mapped: Sequence[str] = field(default_factory=list)
+    lookalikes: Sequence[str] = field(default_factory=list)
+    upstream: Collection[str] | None = None
+    watched: Sequence[str | None] = field(default_factory=list)
+    carriers: Sequence[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Watch:
+        return cls(**json.loads(text))
+
+    @property
+    def steps(self) -> list[float]:
+        """Seconds after the SLA at which somebody is to be told."""
+        return sorted({alert["after"] for alert in self.alerts})
+
+    def step(self, after: float) -> Watch:
+        """This SLA with the alerts of one step only."""
+        return replace(self, alerts=[alert for alert in self.alerts if alert["after"] == after])
+
+
+def miss_of(
+    watch: Watch,
+    run: Run,
+    run_state: str,
+    tasks: Sequence[TaskInState],
+    due: datetime,
+    at: datetime,
+    link: Link,
+) -> SlaMiss | None:
+    """
+    The miss, as it stands; ``None`` when it is done, or nobody wants to hear of it.
+
+    :param due: when the SLA was over.
+    :param at: now.
+    """
+    standing = standing_of(tasks, run_state, watch.task_id)
+    if (
+        not is_late(tasks, run_state, watch.task_id)
+        or somebody_else_speaks(tasks, run_state, watch.task_id, watch.watched)
+        or (standing != "late" and watch.when_failed == "skip")
+    ):
+        return None
+    blocking = blocking_tasks(tasks, watch.upstream)
+    return replace(
+        _told(watch, run, due, at, link, tasks),
+        standing=standing,
+        blocking=tuple(replace(task, url=link(run.dag_id, run.run_id, task)) for task in blocking),
+        downgraded=standing != "late" and watch.when_failed == "downgrade",
+    )
+
+
+def recovery_of(watch: Watch, run: Run, due: datetime | None, at: datetime, link: Link) -> SlaMiss:
+    """That what was late has come in."""
+    return replace(_told(watch, run, due, at, link, ()), event="recovery")
+
+
+def due_after(watch: Watch, start: datetime) -> datetime:
+    return start + timedelta(seconds=watch.sla)
+
+
+def _told(
+    watch: Watch, run: Run, due: datetime | None, at: datetime, link: Link, tasks: Sequence[TaskInState]
+) -> SlaMiss:
+    task_url = ""
+    if watch.task_id is not None:
+        open_ones = (task for task in tasks if task.task_id == watch.task_id and task.state not in DONE)
+        task_url = link(run.dag_id, run.run_id, next(open_ones, TaskInState(watch.task_id, None)))
+    return SlaMiss(
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        task_id=watch.task_id,
+        date=date_text(run.date),
+        environment=watch.environment,
+        due=due,
+        at=at,
+        owner=watch.owner,
+        run_url=link(run.dag_id, run.run_id, None),
+        task_url=task_url,
+        scope=watch.incident,
+    )

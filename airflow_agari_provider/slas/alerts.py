@@ -1,0 +1,158 @@
+"""Alerts as they are written in a DAG file, as JSON in between, and as senders where they are sent."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from importlib import import_module
+from typing import Any
+
+from airflow_agari_provider.airflow_compat import BaseNotifier
+from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
+from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertRefused, CannotLook, Sender
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+
+# Arguments that hold a secret themselves, where a connection id would do: integration_key, api_token, password...
+_SECRET = re.compile(r"password|secret|token|(api|integration|private|access)_?key")
+
+MOST_TRIES = 5  # of another provider's notifier: each of them may have sent something before it failed
+
+
+@dataclass(frozen=True)
+class SlaAlert:
+    """
+    An alert, and when it is sent; a notifier alone is an alert at the SLA.
+
+    :param notifier: one of this package's, or any other Airflow notifier whose arguments are JSON and kept as
+        attributes of the same names. ``sla_miss`` is in its templates' context.
+    :param after: time after the SLA, for a step of an escalation.
+    :param recovery: notifier that is called when the late task has come in; this package's need none.
+    :param fallback: notifier in its place where it is refused, or cannot be sent for an hour.
+    """
+
+    notifier: BaseNotifier
+    after: timedelta = timedelta(0)
+    recovery: BaseNotifier | None = None
+    fallback: BaseNotifier | None = None
+
+    def specification(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return {
+            "after": self.after.total_seconds(),
+            "notifier": _specification(self.notifier),
+            "recovery": _specification(self.recovery) if self.recovery else None,
+            "fallback": _specification(self.fallback) if self.fallback else None,
+        }
+
+
+def sender_of(specification: Mapping[str, Any]) -> Sender:
+    """What sends an alert, out of its specification."""
+    notifier = _notifier(specification["notifier"])
+    if isinstance(notifier, SlaMissNotifier):
+        return notifier  # type: ignore[return-value]  # its children are senders
+    recovery = specification.get("recovery")
+    digest = sha256(json.dumps(specification["notifier"], sort_keys=True).encode()).hexdigest()[:8]
+    return _NotifierSender(notifier, _notifier(recovery) if recovery else None, digest)
+
+
+def follows_up(specification: Mapping[str, Any]) -> bool:
+    """Whether the alert tells that what was late has come in."""
+    return bool(specification.get("recovery")) or isinstance(_notifier(specification["notifier"]), SlaMissNotifier)
+
+
+class _NotifierSender:
+    """Any notifier of Airflow, which may raise anything and cannot be asked what became of it."""
+
+    repeats_when_in_doubt = True
+    safe_to_repeat = False
+
+    def __init__(self, notifier: BaseNotifier, recovery: BaseNotifier | None, digest: str) -> None:
+        self._notifier = notifier
+        self._recovery = recovery
+        self._failures = 0
+        self.name = type(notifier).__name__
+        self.destination = f"{self.name} {digest}"
+
+    def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
+        self._notify(self._notifier, miss)
+        return ""
+
+    def find(self, key: str, since: float) -> str | None:
+        raise CannotLook(f"{self.name} cannot be asked")
+
+    def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
+        if self._recovery:
+            self._notify(self._recovery, miss)
+        return ""
+
+    def _notify(self, notifier: BaseNotifier, miss: SlaMiss) -> None:
+        fresh = copy(notifier)  # rendering overwrites the templates
+        context: Any = {"sla_miss": miss, "dag": None}
+        try:
+            fresh.render_template_fields(context)
+            fresh.notify(context)
+        except Exception as error:  # noqa: BLE001 - somebody else's code, whose errors nobody else would handle
+            self._failures += 1
+            problem = f"{type(error).__name__}: {str(error)[:200]}"
+            raise (AlertInDoubt if self._failures < MOST_TRIES else AlertRefused)(self.name, problem) from None
+
+
+def _specification(notifier: BaseNotifier) -> dict[str, Any]:
+    """
+    A notifier as its class and the arguments that made it.
+
+    :raises ValueError: it cannot be made again from JSON, or holds a secret.
+    """
+    cls = type(notifier)
+    if "<locals>" in cls.__qualname__ or cls.__module__.startswith("unusual_prefix_"):
+        raise ValueError(
+            f"{cls.__name__} must be in an installed package: other processes cannot import it from a DAG."
+        )
+    arguments = {}
+    for parameter in _parameters(cls):
+        if not hasattr(notifier, parameter.name):
+            raise ValueError(f"{cls.__name__} does not keep its argument {parameter.name!r}, so it cannot be an alert.")
+        value = getattr(notifier, parameter.name)
+        if value is None or value == parameter.default:
+            continue
+        if _SECRET.search(parameter.name):
+            raise ValueError(
+                f"{cls.__name__}({parameter.name}=...) would be stored in Airflow's database; use a connection instead."
+            )
+        arguments[parameter.name] = value
+    try:
+        json.dumps(arguments)
+    except TypeError as error:
+        raise ValueError(f"Arguments of {cls.__name__} must be JSON, and are not: {error}.") from error
+    return {"path": f"{cls.__module__}:{cls.__qualname__}", "arguments": arguments}
+
+
+def _parameters(cls: type) -> Iterator[inspect.Parameter]:
+    """Parameters of a class's constructor, with those of its base classes that it passes on."""
+    for ancestor in cls.__mro__:
+        if ancestor is BaseNotifier:
+            return
+        if "__init__" not in vars(ancestor):
+            continue
+        parameters = list(inspect.signature(vars(ancestor)["__init__"]).parameters.values())[1:]
+        yield from (parameter for parameter in parameters if parameter.kind not in _COLLECTING)
+        if not any(parameter.kind is _KEYWORDS for parameter in parameters):
+            return
+
+
+def _notifier(specification: Mapping[str, Any]) -> BaseNotifier:
+    module, _, name = specification["path"].partition(":")
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found(**specification["arguments"])
+
+
+_KEYWORDS = inspect.Parameter.VAR_KEYWORD
+_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, _KEYWORDS)

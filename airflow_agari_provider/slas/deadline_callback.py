@@ -1,0 +1,82 @@
+"""What Airflow 3 runs in the triggerer when a deadline is over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_agari_provider.airflow_compat import in_thread
+from airflow_agari_provider.notifications.told_by_context import link, moment, tasks_of_run
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.sla_miss.watch import Run, Watch, miss_of
+from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, UNEXPECTED_PAUSE, dispatch_miss, tell_recovery
+
+logger = logging.getLogger(__name__)
+
+KEPT_JOBS = 5000  # of finished deadlines
+
+# Two triggerers take a callback from each other again and again: Airflow cancels it here, starts it there, and back.
+# So the work is a task of its own, which is not cancelled; and a callback that starts again gets its result at once.
+_jobs: dict[str, asyncio.Task[str]] = {}
+
+
+async def on_deadline(watch: str, context: Mapping[str, Any]) -> str:
+    """
+    Alert, if the task is late indeed: Airflow's deadlines are the run's, and know nothing of tasks.
+
+    :param watch: a ``Watch`` as JSON, with the alerts of one step.
+    :param context: ``dag_run`` and ``deadline``, as Airflow gives them.
+    :return: how each alert ended, as JSON.
+    """
+    deadline = str(context["deadline"]["id"])
+    if deadline not in _jobs:
+        for finished in [key for key, job in _jobs.items() if job.done()][: max(0, len(_jobs) - KEPT_JOBS)]:
+            del _jobs[finished]
+        _jobs[deadline] = asyncio.ensure_future(_alert(Watch.from_json(watch), context))
+    return await asyncio.shield(_jobs[deadline])
+
+
+async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
+    facts = context["dag_run"]
+    date = moment(facts["logical_date"] or facts["run_after"])
+    run = Run(facts["dag_id"], facts["dag_run_id"], date, facts["run_type"])
+    if run.run_type in watch.silent_for:
+        return json.dumps(f"not watched: {run.run_type}")
+    due = moment(context["deadline"]["deadline_time"]) - timedelta(seconds=watch.steps[0])
+    dispatch = dispatch_miss(watch, run, time.time())
+    told = False
+    while True:
+        miss = await _observed(watch, run, due)
+        told = told or miss is not None
+        if not told:
+            return json.dumps("in time")
+        pause = await in_thread(dispatch.attempt, miss, time.time())
+        if pause is None:
+            break
+        await asyncio.sleep(pause)
+    if await _observed(watch, run, due) is None:
+        await in_thread(tell_recovery, watch, run, datetime.now(UTC))  # it came in while it was told
+    return json.dumps(dispatch.outcomes)
+
+
+async def _observed(watch: Watch, run: Run, due: datetime) -> SlaMiss | None:
+    """The miss as it stands; while nobody answers, it waits: Airflow never repeats a callback that failed."""
+    give_up = time.monotonic() + GIVE_UP_AFTER
+    while True:
+        try:
+            return await in_thread(_observe, watch, run, due)
+        except Exception as error:  # whatever the supervisor and the API server answer in their distress
+            if time.monotonic() > give_up:
+                raise
+            logger.warning("The tasks of %s are unknown: %s: %s", run.run_id, type(error).__name__, error)
+        await asyncio.sleep(UNEXPECTED_PAUSE)
+
+
+def _observe(watch: Watch, run: Run, due: datetime) -> SlaMiss | None:
+    run_state, tasks = tasks_of_run(run.dag_id, run.run_id, watch.mapped, watch.lookalikes)
+    return miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link)

@@ -1,0 +1,173 @@
+"""SLAs of a DAG, for both Airflows."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Literal
+
+from airflow_agari_provider.airflow_compat import BaseNotifier, deadline_alert
+from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES, environment_or_default
+from airflow_agari_provider.sla_miss.miss import Scope
+from airflow_agari_provider.sla_miss.watch import Watch, WhenFailed
+from airflow_agari_provider.slas.alerts import SlaAlert
+from airflow_agari_provider.slas.deadline_callback import on_deadline
+from airflow_agari_provider.slas.recovery_callback import OnSuccess
+from airflow_agari_provider.slas.sla_miss_callback import OnSlaMiss
+
+logger = logging.getLogger(__name__)
+
+DAG_RUN = "__dag_run__"  # stands for the run where a task's id could; no task's id begins so by chance
+
+
+def set_slas(
+    dag: Any,
+    slas: Mapping[str, timedelta],
+    *,
+    alerts: Sequence[BaseNotifier | SlaAlert],
+    claims: str | None = None,
+    reference: Literal["queued_at", "logical_date"] = "queued_at",
+    environment: str | None = None,
+    incident: Scope = "task",
+    when_failed: WhenFailed = "page",
+    manual: bool = True,
+    backfill: bool = False,
+) -> None:
+    """
+    Give tasks, and the run, an SLA; to be called when the DAG has all its tasks.
+
+    A task that is not done when its SLA is over is told once, and once more when it comes in.
+
+    :param dag: the DAG object; with ``@dag``, what the decorated function returned.
+    :param slas: task id, or ``DAG_RUN``: time in which it is to be done.
+    :param alerts: who is told: notifiers, or ``SlaAlert``s for escalations, fallbacks and recoveries of others.
+    :param claims: ``sql:<conn_id>``: a PostgreSQL, MySQL, MariaDB or SQLite in which processes agree who sends, each
+        alert once. ``None``: a VictorOps incident stays one, other alerts may come twice, and recoveries of Slack not.
+    :param reference: on Airflow 3, where the time counts from; on 2.11 it counts from the end of the data interval.
+    :param environment: stands before every text, and in incidents' ids; ``[agari] environment`` by default.
+    :param incident: what shares one incident of VictorOps: a ``task`` of a run, a ``run``, or a ``dag``.
+    :param when_failed: when it cannot come in, because it or something before it failed: ``page`` as for any miss,
+        ``downgrade`` CRITICAL to WARNING, or ``skip``.
+    :param manual: watch runs that a person started (Airflow 3; 2.11 never does).
+    :param backfill: watch runs of a backfill.
+    :raises ValueError: an unknown task, or an argument that is none of the above.
+    """
+    _check(dag, slas, claims, reference, incident, when_failed)
+    each = [alert if isinstance(alert, SlaAlert) else SlaAlert(alert) for alert in alerts]
+    if not claims:
+        if any(alert.after for alert in each):
+            raise ValueError(f"{dag.dag_id}: an alert with after= needs claims=, which remember what was told.")
+        logger.info("%s: set_slas without claims: alerts of Slack may come twice", dag.dag_id)
+    ids = list(dag.task_ids)
+    mapped = [task.task_id for task in dag.tasks if _is_mapped(task)]
+    common = Watch(
+        task_id=None,
+        sla=0,
+        alerts=[alert.specification() for alert in each],
+        claims=claims or "",
+        environment=environment_or_default(environment),
+        incident=incident,
+        when_failed=when_failed,
+        silent_for=[*([] if manual else ["manual"]), *([] if backfill else ["backfill"])],
+        mapped=mapped,
+        lookalikes=[name for name in ids if re.sub(r"_\d+$", "", name) in mapped and name not in mapped],
+        watched=[None if name == DAG_RUN else name for name in slas],
+    )
+    watches = [_watch(dag, common, name, sla) for name, sla in slas.items()]
+    if hasattr(dag, "deadline"):
+        _set_deadlines(dag, watches, reference)
+    else:
+        _set_sla_misses(dag, watches)
+    for watch in watches:
+        _append_on_success(dag if watch.task_id is None else dag.get_task(watch.task_id), OnSuccess(watch))
+    if DAG_RUN in slas:
+        dag.has_on_success_callback = True  # computed when the DAG was made
+
+
+def _check(
+    dag: Any, slas: Mapping[str, timedelta], claims: str | None, reference: str, incident: str, when_failed: str
+) -> None:
+    unknown = sorted(set(slas) - set(dag.task_ids) - {DAG_RUN})
+    if unknown:
+        raise ValueError(f"{dag.dag_id} has no task {', '.join(unknown)}; set SLAs when all tasks are there.")
+    if claims is not None and not re.fullmatch(r"sql:\S+", claims):
+        raise ValueError(f"claims is 'sql:<conn_id>' or None, not {claims!r}.")
+    for name, value, choices in (
+        ("reference", reference, ("queued_at", "logical_date")),
+        ("incident", incident, SCOPES),
+        ("when_failed", when_failed, ("page", "downgrade", "skip")),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}.")
+
+
+def _watch(dag: Any, common: Watch, name: str, sla: timedelta) -> Watch:
+    if name == DAG_RUN:
+        return replace(common, sla=sla.total_seconds(), owner=dag.owner, carriers=_carriers(dag, dag.leaves))
+    task = dag.get_task(name)
+    upstream = sorted({name, *task.get_flat_relative_ids(upstream=True)})
+    following = [task, *(dag.get_task(other) for other in sorted(task.get_flat_relative_ids(upstream=False)))]
+    return replace(
+        common,
+        task_id=name,
+        sla=sla.total_seconds(),
+        owner=task.owner,
+        upstream=upstream,
+        carriers=_carriers(dag, following)[:1],
+    )
+
+
+def _carriers(dag: Any, tasks: Sequence[Any]) -> list[str]:
+    """Tasks whose SLA Airflow 2.11 checks in the place of others: it checks none of a mapped task."""
+    return [task.task_id for task in tasks if not _is_mapped(task)]
+
+
+def _is_mapped(task: Any) -> bool:
+    return hasattr(task, "partial_kwargs") or any(task.iter_mapped_task_groups())
+
+
+def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
+    if sys.argv[1:3] == ["dags", "test"]:
+        # It has no scheduler, and fails for every DAG with a deadline: apache/airflow#73428
+        logger.warning("%s: `airflow dags test` watches no SLAs", dag.dag_id)
+        return
+    present = dag.deadline or []
+    dag.deadline = [
+        *(present if isinstance(present, list | tuple) else [present]),
+        *(
+            deadline_alert(
+                reference,
+                timedelta(seconds=watch.sla + after),
+                f"{on_deadline.__module__}.{on_deadline.__qualname__}",
+                {"watch": watch.step(after).to_json()},
+            )
+            for watch in watches
+            for after in watch.steps
+        ),
+    ]
+
+
+def _set_sla_misses(dag: Any, watches: Sequence[Watch]) -> None:
+    if dag.sla_miss_callback:
+        raise ValueError(f"{dag.dag_id} has an sla_miss_callback; give what it does to set_slas as an alert.")
+    for watch in watches:
+        if not watch.carriers:
+            raise ValueError(
+                f"{dag.dag_id}: Airflow 2.11 checks no SLA of a mapped task, and none that is not mapped comes after "
+                f"{watch.task_id or 'the run'}. Add an EmptyOperator behind it."
+            )
+        for carrier in watch.carriers:
+            task, sla = dag.get_task(carrier), timedelta(seconds=watch.sla)
+            if task.sla and task.sla != sla and not watch.claims:
+                raise ValueError(f"{dag.dag_id}: two SLAs that end with {carrier} need claims= on Airflow 2.11.")
+            task.sla = min(task.sla or sla, sla)
+    dag.sla_miss_callback = OnSlaMiss(watches)
+
+
+def _append_on_success(place: Any, callback: OnSuccess) -> None:
+    present = place.on_success_callback or []
+    place.on_success_callback = [*(present if isinstance(present, list | tuple) else [present]), callback]

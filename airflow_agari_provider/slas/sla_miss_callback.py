@@ -1,0 +1,76 @@
+"""What Airflow 2.11 calls when it has recorded SLA misses."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_agari_provider.airflow_compat import late_run
+from airflow_agari_provider.notifications.sla_miss_notifier import RETRY_FOR
+from airflow_agari_provider.notifications.told_by_context import link, tasks_of_run
+from airflow_agari_provider.sla_miss.watch import Run, Watch, due_after, miss_of
+from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss
+
+logger = logging.getLogger(__name__)
+
+
+class OnSlaMiss:
+    """
+    An ``sla_miss_callback``.
+
+    A recorded miss that is not finished with (a service is down, a later step of the escalation is not due) is taken
+    out of the list of misses: Airflow marks those in the list as notified, and shows the others again at its next
+    check. It checks every few seconds while the DAG has a run.
+
+    :param watches: the DAG's SLAs.
+    """
+
+    __name__ = "agari_sla_miss_callback"  # by which Airflow names it
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self.watches = watches
+
+    def __call__(self, dag: Any, task_list: str, blocking_task_list: str, slas: list[Any], blocking_tis: Any) -> None:
+        for recorded in list(slas):
+            try:
+                finished = self._is_finished(dag, recorded, time.time())
+            except Exception:  # an error that escaped would end Airflow's check of every SLA in the file
+                logger.exception("SLA miss of %s.%s could not be told", dag.dag_id, recorded.task_id)
+                finished = time.time() > recorded.timestamp.timestamp() + GIVE_UP_AFTER
+            if not finished:
+                slas.remove(recorded)
+
+    def _is_finished(self, dag: Any, recorded: Any, now: float) -> bool:
+        facts = late_run(dag, recorded.execution_date)
+        watches = [watch for watch in self.watches if recorded.task_id in watch.carriers]
+        if facts is None or not watches:
+            return True
+        run = Run(dag.dag_id, facts["run_id"], facts["logical_date"], facts["run_type"])
+        told = [self._tell(watch, run, recorded.execution_date, now) for watch in watches]
+        return all(told)
+
+    def _tell(self, watch: Watch, run: Run, start: datetime, now: float) -> bool:
+        """Tell the steps of one SLA that are due; whether there is nothing left to do."""
+        if run.run_type in watch.silent_for:
+            return True
+        due = due_after(watch, start)
+        run_state, tasks = tasks_of_run(run.dag_id, run.run_id)
+        miss = miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link)
+        if miss is None:
+            return True
+        finished = True
+        for after in watch.steps:
+            step_due = (due + timedelta(seconds=after)).timestamp()
+            if now < step_due:
+                return False
+            dispatch = dispatch_miss(watch.step(after), run, step_due)
+            if not watch.claims:
+                dispatch.run(miss, RETRY_FOR)  # nobody would know at the next check what was sent at this one
+            elif (
+                dispatch.attempt(miss, now) is not None and now < step_due + 2 * GIVE_UP_AFTER
+            ):  # fallbacks have one too
+                finished = False
+        return finished

@@ -1,0 +1,230 @@
+"""The charts' JSON: parallel arrays, with runs and tasks as indexes. Its form is in docs/charts_api.md."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from statistics import fmean, median
+from typing import Any
+
+from airflow_agari_provider.task_charts.figures import Figures, Tally, figures_of, tally_of, trend_of
+from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts
+from airflow_agari_provider.task_charts.shifts import Measure, Shift, find_shifts
+from airflow_agari_provider.task_charts.tries import OUTCOMES, Try
+from airflow_agari_provider.task_charts.window import Window, minute_of
+
+FINISHED = frozenset({"success", "failed"})
+BACKFILL = "backfill"  # runs after the fact say nothing of a trend
+DURATION = Measure(lambda seconds: log(max(seconds, 0.01)), median, least=1.0, least_share=0.15)
+TRIES = Measure(float, fmean, least=0.25, least_share=0.15, counts=True)
+
+
+@dataclass(frozen=True)
+class DagTries:
+    """
+    What an answer is made of.
+
+    :param deadlines: number of a run: its deadline, and whether it missed one.
+    :param before: figures of as many runs before the window.
+    """
+
+    dag_id: str
+    window: Window
+    tries: Sequence[Try]
+    mapped: frozenset[str]
+    operators: Mapping[str, str | None]
+    facts: Mapping[str, TaskFacts]
+    deadlines: Mapping[int, tuple[float | None, bool]]
+    before: Figures | None
+
+
+def answer(found: DagTries) -> dict[str, Any]:
+    """Everything but the time of the answer."""
+    runs = found.window.runs
+    by_task = _by_task(found.tries)
+    tasks = _usual_order(by_task, runs)
+    tallies = [tally_of(by_task[task]) for task in tasks]
+    finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
+    return {
+        "dag_id": found.dag_id,
+        "window": _window(found.window),
+        "runs": _runs(runs, found.deadlines),
+        "tasks": {
+            "task_id": tasks,
+            "operator": [found.operators.get(task) for task in tasks],
+            "mapped": [task in found.mapped for task in tasks],
+            "sla": [fact.sla if (fact := found.facts.get(task)) else None for task in tasks],
+        },
+        "outcomes": OUTCOMES,
+        "tries": _tries(found.tries, runs, tasks),
+        "figures": {
+            **_figures(figures_of(tallies, finished)),
+            "before": _figures(found.before) if found.before else None,
+        },
+        "task_figures": [_task_figures(index, tally, runs, finished) for index, tally in enumerate(tallies)],
+        "shifts": [shift for index, task in enumerate(tasks) for shift in _shifts(index, task, by_task[task], runs)],
+    }
+
+
+def figures_before(tries: Iterable[Try], runs: Iterable[RunRow]) -> Figures:
+    """Figures alone, of other runs."""
+    finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
+    return figures_of([tally_of(of_task) for of_task in _by_task(tries).values()], finished)
+
+
+def _by_task(tries: Iterable[Try]) -> dict[str, list[Try]]:
+    by_task = defaultdict(list)
+    for one in tries:
+        by_task[one.task_id].append(one)
+    return by_task
+
+
+def _usual_order(by_task: Mapping[str, Sequence[Try]], runs: Sequence[RunRow]) -> list[str]:
+    """Ids of the tasks, as they usually start: by the median of their first start after the run's."""
+    began = {run.run_id: run.start or run.run_after for run in runs}
+
+    def offset(task_id: str) -> tuple[float, str]:
+        first: dict[str, float] = {}
+        for one in by_task[task_id]:
+            first[one.run_id] = min(first.get(one.run_id, one.start), one.start)
+        return median(start - began[run_id] for run_id, start in first.items()), task_id
+
+    return sorted(by_task, key=offset)
+
+
+def _window(window: Window) -> dict[str, Any]:
+    runs = window.runs
+    return {
+        "shown": len(runs),
+        "total": window.total,
+        "first": _time(runs[0].run_after) if runs else None,
+        "last": _time(runs[-1].run_after) if runs else None,
+        "older": window.older > 0,
+        "newer": window.newer > 0,
+        "purged_before": _time(window.purged_before),
+        "text": window.text,
+    }
+
+
+def _runs(runs: Sequence[RunRow], deadlines: Mapping[int, tuple[float | None, bool]]) -> dict[str, list[Any]]:
+    due = [deadlines.get(run.id, (None, False)) for run in runs]
+    return {
+        "run_id": [run.run_id for run in runs],
+        "run_after": [_time(run.run_after) for run in runs],
+        "logical_date": [_time(run.logical_date) for run in runs],
+        "run_type": [run.run_type for run in runs],
+        "state": [run.state for run in runs],
+        "start": [_time(run.start) for run in runs],
+        "end": [_time(run.end) for run in runs],
+        "deadline": [_time(deadline) for deadline, _ in due],
+        "deadline_missed": [missed for _, missed in due],
+    }
+
+
+def _tries(tries: Sequence[Try], runs: Sequence[RunRow], tasks: Sequence[str]) -> dict[str, list[Any]]:
+    run_index = {run.run_id: index for index, run in enumerate(runs)}
+    task_index = {task: index for index, task in enumerate(tasks)}
+    outcome_index = {outcome: index for index, outcome in enumerate(OUTCOMES)}
+    ordered = sorted(tries, key=lambda one: (run_index[one.run_id], task_index[one.task_id], one.try_number))
+    columns: dict[str, list[Any]] = {name: [] for name in Try._fields}
+    columns.update(zip(Try._fields, map(list, zip(*ordered, strict=True)), strict=False))  # nothing, of no tries
+    return {
+        "run": [run_index[run_id] for run_id in columns["run_id"]],
+        "task": [task_index[task_id] for task_id in columns["task_id"]],
+        "try_number": columns["try_number"],
+        "outcome": [outcome_index[outcome] for outcome in columns["outcome"]],
+        "start": _times(columns["start"]),
+        "end": _times(columns["end"]),
+        "run_seconds": _times(columns["run"]),
+        "idle_seconds": _times(columns["idle"]),
+        "queued_seconds": _times(columns["queued"]),
+        "deferred_seconds": _times(columns["deferred"]),
+        "instances": columns["instances"],
+        "map_index": columns["map_index"],
+        "last": columns["last"],
+    }
+
+
+def _figures(figures: Figures) -> dict[str, float | None]:
+    return {
+        "total_seconds": _time(figures.total),
+        "lost_seconds": _time(figures.lost),
+        "idle_seconds": _time(figures.idle),
+        "queued_seconds": _time(figures.queued),
+        "deferred_seconds": _time(figures.deferred),
+        "retry_rate": None if figures.retry_rate is None else round(figures.retry_rate, 4),
+        "median_seconds": _time(figures.usual),
+        "p95_seconds": _time(figures.p95),
+    }
+
+
+def _task_figures(index: int, tally: Tally, runs: Sequence[RunRow], finished: frozenset[str]) -> dict[str, Any]:
+    usual_runs = [run.run_id for run in runs if run.run_type != BACKFILL and run.run_id in finished]
+    sums = _figures(figures_of([tally], finished))
+    del sums["retry_rate"]
+    trend = trend_of(tally, usual_runs)
+    return {
+        "task": index,
+        "tries": tally.tries,
+        "runs": len(tally.seconds),
+        "retried_runs": len(tally.retried),
+        "p50_seconds": sums.pop("median_seconds"),
+        **sums,
+        "trend_percent": None if trend is None else round(trend, 1),
+    }
+
+
+def _shifts(index: int, task_id: str, tries: Sequence[Try], runs: Sequence[RunRow]) -> list[dict[str, Any]]:
+    seconds: dict[str, float] = defaultdict(float)
+    failures: dict[str, int] = defaultdict(int)
+    for one in tries:
+        failures[one.run_id] += one.failed
+        if one.outcome == "success":
+            seconds[one.run_id] += one.run
+    succeeded = [(at, run) for at, run in enumerate(runs) if run.run_id in seconds and run.run_type != BACKFILL]
+    hours = [int(run.run_after // 3600 % 24) for _, run in succeeded]
+    series = (
+        ("duration", DURATION, [seconds[run.run_id] for _, run in succeeded]),
+        ("tries", TRIES, [1.0 + failures[run.run_id] for _, run in succeeded]),
+    )
+    return [
+        _shift(index, task_id, kind, succeeded[shift.index], shift)
+        for kind, measure, values in series
+        for shift in find_shifts(values, hours, measure)
+    ]
+
+
+def _shift(index: int, task_id: str, kind: str, at: tuple[int, RunRow], shift: Shift) -> dict[str, Any]:
+    place, run = at
+    return {
+        "task": index,
+        "kind": kind,
+        "run": place,
+        "before": _time(shift.before),
+        "after": _time(shift.after),
+        "text": f"{task_id} changed around {minute_of(run.run_after)}: {change_in_words(kind, shift)}",
+    }
+
+
+def change_in_words(kind: str, shift: Shift) -> str:
+    """Such as ``median 4.1 to 7.0 min``."""
+    if kind == "tries":
+        return f"mean {shift.before:.1f} to {shift.after:.1f} tries"
+    unit, size = next(
+        (unit, size)
+        for unit, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+        if max(shift.before, shift.after) >= 2 * size or size == 1.0
+    )
+    return f"median {shift.before / size:.1f} to {shift.after / size:.1f} {unit}"
+
+
+def _time(seconds: float | None) -> float | None:
+    """To the millisecond."""
+    return None if seconds is None else round(seconds, 3)
+
+
+def _times(seconds: Iterable[float | None]) -> list[float | None]:
+    """The same of very many, none of them negative: rounding each exactly takes as long as reading them."""
+    return [value and int(value * 1000 + 0.5) / 1000 for value in seconds]

@@ -1,0 +1,106 @@
+"""HTTP answers that are the same on both web servers: JSON with its ETag, the page, the files of the front end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from airflow_agari_provider import __version__
+
+FRONTEND = Path(__file__).parent / "frontend"
+PLACEHOLDER = "__CONFIGURATION__"
+CONTENT_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
+}
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+REFRESH_SECONDS = 30
+ANYONE_S_PROTECTION = {
+    "Cache-Control": "private, no-cache",
+    "Content-Security-Policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+TOO_SLOW = (
+    "The database did not answer in time: it gave up after {seconds} seconds. Ask for fewer runs, fewer days or a "
+    "single task; if that is slow too, have a look at the load of Airflow's metadata database."
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """:param etag: empty for what is not to be asked for again."""
+
+    status: int
+    content_type: str
+    body: bytes
+    etag: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_answer(found: Mapping[str, Any], now: float, if_none_match: str | None) -> Answer:
+    """
+    What was found, and when; 304 if it is what the reader has already.
+
+    :param if_none_match: the header of that name.
+    """
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False)
+    body = f'{{"now":{round(now, 3)},{text[1:]}'.encode()
+    return _unless_known(JSON, body, text.encode(), if_none_match)
+
+
+def error_answer(status: int, sentence: str) -> Answer:
+    return Answer(status, JSON, json.dumps({"detail": sentence}).encode(), headers=ANYONE_S_PROTECTION)
+
+
+def page_answer(airflow: int, root: str, if_none_match: str | None) -> Answer:
+    """The page. :param airflow: 2 or 3. :param root: path of Airflow's first page."""
+    page = (FRONTEND / "index.html").read_text().replace(PLACEHOLDER, configuration(airflow, root)).encode()
+    return _unless_known(HTML, page, page, if_none_match)
+
+
+def configuration(airflow: int, root: str) -> str:
+    """JSON for within a script element of the page."""
+    old = airflow == 2
+    settings = {
+        "airflow": airflow,
+        "version": __version__,
+        "log_url": "dags/{dag_id}/grid?dag_run_id={run_id}&task_id={task_id}&tab=logs{mapped}"
+        if old
+        else "dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}?try_number={try_number}",
+        "mapped_log_url": "&map_index={map_index}" if old else "/mapped/{map_index}",
+        "root": root,
+        "dag_url": "dags/{dag_id}/grid" if old else "dags/{dag_id}",
+        "refresh_seconds": REFRESH_SECONDS,
+    }
+    return json.dumps(settings).replace("<", "\\u003c")
+
+
+def file_answer(name: str, if_none_match: str | None) -> Answer:
+    """A file of the front end; 404 for anything else, wherever it is."""
+    folder = FRONTEND.resolve()
+    path = (folder / name).resolve()
+    content_type = CONTENT_TYPES.get(path.suffix)
+    if content_type is None or not path.is_relative_to(folder) or "node_modules" in path.parts or not path.is_file():
+        return error_answer(404, "There is no such file; reload the page, its files change with a new version.")
+    body = path.read_bytes()
+    return _unless_known(content_type, body, body, if_none_match)
+
+
+def _unless_known(content_type: str, body: bytes, stands_for: bytes, if_none_match: str | None) -> Answer:
+    etag = f'W/"{blake2b(stands_for, digest_size=12).hexdigest()}"'
+    known = {word.strip().removeprefix("W/") for word in (if_none_match or "").split(",")}
+    if etag.removeprefix("W/") in known:
+        return Answer(304, content_type, b"", etag, ANYONE_S_PROTECTION)
+    return Answer(200, content_type, body, etag, ANYONE_S_PROTECTION)

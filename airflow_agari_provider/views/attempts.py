@@ -1,0 +1,311 @@
+"""
+The tries of a DAG's tasks, as SQL: no maths, no permission.
+
+The runs are chosen first, by a LIMIT, and what belongs to them is then looked up by index: a DAG with ten thousand runs
+costs what one with a hundred costs. Mapped indexes are summed in the database.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_agari_provider.task_charts.rows import PauseRow, RunRow, TaskFacts, TryRow
+from airflow_agari_provider.views.metadata import (
+    DAG,
+    DEADLINE,
+    HISTORY,
+    HISTORY_BY_RUN,
+    INSTANCE,
+    LOG,
+    LOGICAL_DATE,
+    RESCHEDULE,
+    RUN,
+    RUN_AFTER,
+    SERIALIZED,
+    SLA_MISS,
+    VERSION,
+    dialect,
+    due_before,
+    due_since,
+    epoch,
+    unindexed,
+)
+
+# In the others (none, scheduled, queued, restarting, up_for_retry) a task instance shows the times of the try before.
+TIMES_ARE_ITS_OWN = (
+    "success",
+    "failed",
+    "skipped",
+    "running",
+    "deferred",
+    "up_for_reschedule",
+    "awaiting_input",
+    "removed",
+)
+PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
+RUNNING = "running"
+
+
+def dag_exists(session: Any, dag_id: str) -> bool:
+    return session.execute(sa.select(DAG.c.dag_id).where(DAG.c.dag_id == dag_id)).first() is not None
+
+
+def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) -> Any:
+    """Condition for the runs a reader asked for."""
+    conditions = [RUN.c.dag_id == dag_id]
+    if types:
+        conditions.append(RUN.c.run_type.in_(types))
+    if states:
+        conditions.append(RUN.c.state.in_(states))
+    return sa.and_(*conditions)
+
+
+def newest_runs(session: Any, chosen: Any, before: float | None, limit: int) -> list[RunRow]:
+    """The newest runs that were due before a point in time, newest first."""
+    database = dialect(session)
+    columns = [
+        RUN.c.id,
+        RUN.c.run_id,
+        RUN.c.run_type,
+        RUN.c.state,
+        *(epoch(column, database) for column in (RUN_AFTER, LOGICAL_DATE, RUN.c.start_date, RUN.c.end_date)),
+    ]
+    # by id as well: pages stay stable, and PostgreSQL off a backward scan of all DAGs' runs by date
+    query = sa.select(*columns).where(chosen).order_by(RUN_AFTER.desc(), RUN.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(due_before(before))
+    return [RunRow(*row) for row in session.execute(query)]
+
+
+def count_runs(session: Any, chosen: Any, since: float | None = None) -> int:
+    """Number of runs; only of those due at a point in time or later."""
+    query = sa.select(sa.func.count()).select_from(RUN).where(chosen)
+    if since is not None:
+        query = query.where(due_since(since))
+    return int(session.execute(query).scalar_one())
+
+
+def tries(
+    session: Any,
+    dag_id: str,
+    run_ids: Sequence[str],
+    task_ids: Sequence[str],
+    now: float,
+    *,
+    by_index: bool = False,
+    longest: bool = False,
+) -> list[TryRow]:
+    """
+    Every try that started in these runs, of these tasks (all, if none is named).
+
+    :param by_index: a row for every mapped index, instead of one for all that are in the same state: half the time
+        where nothing is mapped, and many times as much where a task is.
+    :param longest: with the duration of the longest index.
+    """
+    if not run_ids:
+        return []
+    values = {"dag_id": dag_id, "run_ids": run_ids, "now": now}
+    rows: list[TryRow] = []
+    for old in (True, False):
+        named = task_ids
+        if old and not HISTORY_BY_RUN and not named:
+            named = _task_ids(session, dag_id, run_ids)
+        statement = _tries(dialect(session), old, bool(named), by_index, longest)
+        chosen = {**values, "task_ids": named} if named else values
+        found = session.execute(statement, chosen).all()
+        rows += [_one_index(old, now, *row) for row in found] if by_index else map(TryRow._make, found)
+    return rows
+
+
+@cache
+def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bool) -> Any:
+    """Either half of ``tries``; made once, as SQLAlchemy takes longer to put it together than SQLite to answer it."""
+    table = HISTORY if old else INSTANCE
+    where = [
+        table.c.dag_id == sa.bindparam("dag_id"),
+        table.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
+        table.c.start_date.is_not(None),
+    ]
+    if of_tasks:
+        where.append(table.c.task_id.in_(sa.bindparam("task_ids", expanding=True)))
+    if not old:
+        where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history()]
+    if by_index:
+        return sa.select(*_key(table), *_measures(table, database)).where(*where)
+    query = sa.select(*_sums(table, old, database, longest)).where(*where)
+    return query.group_by(*(unindexed(key, database) for key in _key(table)))
+
+
+def _key(table: Any) -> list[Any]:
+    return [table.c.run_id, table.c.task_id, table.c.try_number, table.c.state]
+
+
+def _measures(table: Any, database: str) -> list[Any]:
+    """Of one index: itself, when it was scheduled, started and ended, ``max_tries``, ``requeued``, ``operator``."""
+    return [
+        table.c.map_index,
+        epoch(sa.func.coalesce(*_queueing(table), table.c.start_date), database),
+        epoch(table.c.start_date, database),
+        epoch(table.c.end_date, database),
+        table.c.max_tries,
+        sa.case(*((column > table.c.start_date, 1) for column in _queueing(table)), else_=0),
+        table.c.operator,
+    ]
+
+
+def _one_index(
+    old: bool,
+    now: float,
+    run_id: str,
+    task_id: str,
+    try_number: int,
+    state: str | None,
+    map_index: int,
+    scheduled: float,
+    started: float,
+    ended: float | None,
+    *more: Any,
+) -> TryRow:
+    until, what = now if ended is None else ended, (run_id, task_id, try_number, state, old, map_index, 1)
+    return TryRow(*what, scheduled, started, until, started, ended, None, *more)
+
+
+def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
+    """A ``TryRow`` of all indexes that are in one state."""
+    map_index, scheduled, started, ended, *more = _measures(table, database)
+    until = sa.func.coalesce(ended, sa.bindparam("now", type_=sa.Float))
+    return [
+        *_key(table),
+        sa.literal_column("1" if old else "0"),
+        sa.func.max(map_index),
+        sa.func.count(),
+        *(sa.func.sum(column) for column in (scheduled, started, until)),
+        epoch(sa.func.min(table.c.start_date), database),
+        epoch(sa.func.max(table.c.end_date), database),
+        sa.func.max(until - started) if longest else sa.null(),
+        *(sa.func.max(column) for column in more),
+    ]
+
+
+def _queueing(table: Any) -> list[Any]:
+    """Columns with when a try was to start, the earliest first; 2.11 has but one."""
+    return [table.c[name] for name in ("scheduled_dttm", "queued_dttm") if name in table.c]
+
+
+def _in_history() -> Any:
+    """Whether a task instance's try is in the history already: waiting for its retry, cleared, or marked by hand."""
+    key = ("dag_id", "task_id", "run_id", "map_index", "try_number")
+    return sa.exists().where(sa.and_(*(HISTORY.c[name] == INSTANCE.c[name] for name in key))).correlate(INSTANCE)
+
+
+def _task_ids(session: Any, dag_id: str, run_ids: Sequence[str]) -> list[str]:
+    where = (INSTANCE.c.dag_id == dag_id, INSTANCE.c.run_id.in_(run_ids))
+    return list(session.execute(sa.select(INSTANCE.c.task_id).where(*where).distinct()).scalars())
+
+
+def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """(run, task) of old tries that never started: cleared, or lost in a queue."""
+    where = [HISTORY.c.dag_id == dag_id, HISTORY.c.run_id.in_(run_ids), HISTORY.c.start_date.is_(None)]
+    if not HISTORY_BY_RUN:
+        where.append(HISTORY.c.task_id.in_(_task_ids(session, dag_id, run_ids)))
+    return set(map(tuple, session.execute(sa.select(HISTORY.c.run_id, HISTORY.c.task_id).where(*where).distinct())))
+
+
+def pauses(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> list[PauseRow]:
+    """
+    When tries left a worker to wait, and came back to one.
+
+    From the events in Airflow's log. 2.11 logs only the coming back; there the leaving is known of sensors that are
+    rescheduled, from their own table, and not of deferred tasks.
+    """
+    database = dialect(session)
+    happened = epoch(LOG.c.dttm, database)
+    key = [LOG.c.run_id, LOG.c.task_id, LOG.c.map_index, LOG.c.try_number]
+    began, left = LOG.c.event == RUNNING, LOG.c.event.in_(PAUSES)
+    query = (
+        sa.select(
+            *key,
+            sa.func.sum(sa.case((began, 1), else_=0)),
+            sa.func.sum(sa.case((began, happened), else_=0.0)),
+            sa.func.min(sa.case((began, happened))),
+            sa.func.sum(sa.case((left, 1), else_=0)),
+            sa.func.sum(sa.case((left, happened), else_=0.0)),
+        )
+        .where(
+            LOG.c.dag_id == dag_id,
+            LOG.c.task_id.in_(task_ids),
+            LOG.c.run_id.in_(run_ids),
+            LOG.c.event.in_((RUNNING, *PAUSES)),
+        )
+        .group_by(*(unindexed(column, database) for column in key))
+    )
+    found = {row[:4]: PauseRow(*row) for row in session.execute(query) if row[6] is not None}
+    for *place, count, total in _reschedules(session, dag_id, run_ids, task_ids):
+        if row := found.get(tuple(place)):
+            found[tuple(place)] = row._replace(pauses=row.pauses + count, paused_sum=row.paused_sum + total)
+    return list(found.values())
+
+
+def _reschedules(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> Iterable[Any]:
+    """(run, task, index, try, count, sum of when) of looks that ended; since 3.0 they are in the log."""
+    if "dag_id" not in RESCHEDULE.c:
+        return []
+    key = [RESCHEDULE.c[name] for name in ("run_id", "task_id", "map_index", "try_number")]
+    query = sa.select(*key, sa.func.count(), sa.func.sum(epoch(RESCHEDULE.c.end_date, dialect(session)))).where(
+        RESCHEDULE.c.dag_id == dag_id, RESCHEDULE.c.run_id.in_(run_ids), RESCHEDULE.c.task_id.in_(task_ids)
+    )
+    return list(session.execute(query.group_by(*key)))
+
+
+def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tuple[float | None, bool]]:
+    """
+    Run number: its earliest deadline and whether one was missed.
+
+    Airflow 3 deletes the deadlines that a run met. Airflow 2 has no deadline of a run; missed is then whether one of
+    its tasks missed its SLA.
+    """
+    if not runs:
+        return {}
+    if DEADLINE is not None:
+        time = epoch(sa.func.min(DEADLINE.c.deadline_time), dialect(session))
+        # 3.1 only knows what became of the callback
+        late = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
+        missed = sa.func.max(sa.case((late, 1), else_=0))
+        query = sa.select(DEADLINE.c.dagrun_id, time, missed).where(DEADLINE.c.dagrun_id.in_([run.id for run in runs]))
+        rows = session.execute(query.group_by(DEADLINE.c.dagrun_id))
+        return {row[0]: (row[1], bool(row[2])) for row in rows}
+    if SLA_MISS is None:
+        return {}
+    dates = (SLA_MISS.c.dag_id == RUN.c.dag_id, SLA_MISS.c.execution_date == LOGICAL_DATE)
+    query = sa.select(RUN.c.id).where(RUN.c.dag_id == dag_id, RUN.c.run_id.in_([run.run_id for run in runs]), *dates)
+    return dict.fromkeys(session.execute(query.distinct()).scalars(), (None, True))
+
+
+def task_facts(session: Any, dag_id: str) -> dict[str, TaskFacts]:
+    """What the newest version of the DAG's file says of its tasks."""
+    query = sa.select(SERIALIZED.c.data, SERIALIZED.c.data_compressed)
+    if VERSION is None:
+        query = query.where(SERIALIZED.c.dag_id == dag_id)
+    else:
+        newest = sa.select(VERSION.c.id).where(VERSION.c.dag_id == dag_id).order_by(VERSION.c.version_number.desc())
+        query = query.where(SERIALIZED.c.dag_version_id == newest.limit(1).scalar_subquery())
+    row = session.execute(query).first()
+    if row is None:
+        return {}
+    data = json.loads(zlib.decompress(row[1])) if row[0] is None else row[0]
+    tasks = (json.loads(data) if isinstance(data, str) else data)["dag"]["tasks"]
+    return dict(_task_fact(task.get("__var", task)) for task in tasks)
+
+
+def _task_fact(task: Any) -> tuple[str, TaskFacts]:
+    sla = task.get("sla")
+    sla = sla.get("__var") if isinstance(sla, dict) else sla
+    reschedules = task.get("reschedule") is True or task.get("partial_kwargs", {}).get("mode") == "reschedule"
+    mapped = bool(task.get("_is_mapped"))
+    return str(task["task_id"]), TaskFacts(sla if isinstance(sla, int | float) else None, reschedules, mapped)

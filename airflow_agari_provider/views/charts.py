@@ -1,0 +1,90 @@
+"""The answers of the charts' API, from the metadata database: what both web servers call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_agari_provider.task_charts.answer import DagTries, answer, figures_before
+from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts, TryRow
+from airflow_agari_provider.task_charts.tries import WAITING_STATES, Try, tries_of
+from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
+from airflow_agari_provider.views import attempts, overview
+from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
+
+DAY, HOUR = 86400.0, 3600.0
+
+
+def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) -> dict[str, Any]:
+    """``GET api/dags/<dag_id>/tries``."""
+    chosen = attempts.chosen_runs(dag_id, question.run_types, question.run_states)
+    limit = 2 * question.runs if question.compare else question.runs
+    runs = attempts.newest_runs(session, chosen, question.before, limit)
+    shown, earlier = runs[: question.runs][::-1], runs[question.runs :]
+    facts = attempts.task_facts(session, dag_id)
+    rows, tries = _tries(session, dag_id, shown, question, facts, now)
+    before = None
+    if len(earlier) == question.runs:
+        before = figures_before(_tries(session, dag_id, earlier, question, facts, now)[1], earlier)
+    return answer(
+        DagTries(
+            dag_id,
+            _window(session, dag_id, chosen, shown, question, rows),
+            tries,
+            frozenset(row.task_id for row in rows if row.map_index >= 0),
+            {row.task_id: row.operator for row in rows},
+            facts,
+            attempts.deadlines(session, dag_id, shown),
+            before,
+        )
+    )
+
+
+def _tries(
+    session: Any, dag_id: str, runs: list[RunRow], question: TriesQuestion, facts: dict[str, TaskFacts], now: float
+) -> tuple[list[TryRow], list[Try]]:
+    """Rows as the database has them, and what became of each try."""
+    run_ids = [run.run_id for run in runs]
+    longest = question.mapped == "longest"
+    by_index = bool(facts) and not any(fact.mapped for fact in facts.values())
+    rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, by_index=by_index, longest=longest)
+    known = {row.task_id for row in rows}
+    paused = {row.task_id for row in rows if row.requeued or row.state in WAITING_STATES}
+    paused |= {task_id for task_id in known if task_id in facts and facts[task_id].reschedules}
+    if not paused:
+        return rows, tries_of(rows, now, longest=longest, single=known if by_index else ())
+    mapped = sorted({row.task_id for row in rows if row.task_id in paused and row.map_index >= 0})
+    if mapped and not by_index:
+        rows = [row for row in rows if row.task_id not in mapped]
+        rows += attempts.tries(session, dag_id, run_ids, mapped, now, by_index=True)
+    pauses = {row[:4]: row for row in attempts.pauses(session, dag_id, run_ids, sorted(paused))}
+    single = known if by_index else mapped
+    return rows, tries_of(rows, now, longest=longest, single=single, paused=paused, pauses=pauses)
+
+
+def _window(
+    session: Any, dag_id: str, chosen: Any, runs: list[RunRow], question: TriesQuestion, rows: list[TryRow]
+) -> Window:
+    missing = tries_missing(rows)
+    if missing:
+        missing -= attempts.never_started(session, dag_id, sorted({run_id for run_id, _ in missing}))
+    return Window(
+        runs,
+        attempts.count_runs(session, chosen),
+        attempts.count_runs(session, chosen, question.before) if question.before is not None else 0,
+        purged_before(rows, missing, {run.run_id: run.run_after for run in runs}),
+    )
+
+
+def all_dags(session: Any, permitted: set[str], question: OverviewQuestion, now: float) -> dict[str, Any]:
+    """``GET api/overview``."""
+    return {"days": question.days, **overview.overview(session, permitted, _since(question, now))}
+
+
+def all_task_time(session: Any, permitted: set[str], question: OverviewQuestion, now: float) -> dict[str, Any]:
+    """``GET api/overview/task_time``."""
+    return {"days": question.days, **overview.task_time(session, permitted, _since(question, now), now)}
+
+
+def _since(question: OverviewQuestion, now: float) -> float:
+    """To the full hour: so that an answer stays the same, and is not sent again, where nothing happens."""
+    return (now - question.days * DAY) // HOUR * HOUR

@@ -1,0 +1,35 @@
+/** Questions to the server. An answer that has not changed costs one line each way. */
+
+const tags = new Map(); // address: ETag of the newest answer
+
+/** The server refused, or could not be reached (status 0). The message is the server's own sentence where it sent one. */
+export class ApiError extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/**
+ * @param {boolean} again the answer before this one is still shown: null if it has not changed since.
+ * @returns {Promise<object|null>}
+ * @throws {ApiError}
+ */
+export async function ask(address, { again = false, signal = undefined } = {}) {
+  const headers = { Accept: "application/json" };
+  if (again && tags.has(address)) headers["If-None-Match"] = tags.get(address);
+  let answer;
+  try {
+    answer = await fetch(address, { headers, credentials: "same-origin", signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "");
+  }
+  if (answer.status === 304) return null;
+  const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
+  if (answer.ok && !isJson) throw new ApiError(401, ""); // the log-in page, after a redirection
+  const body = isJson ? await answer.json() : null;
+  if (!answer.ok) throw new ApiError(answer.status, typeof body?.detail === "string" ? body.detail : "");
+  if (answer.headers.has("ETag")) tags.set(address, answer.headers.get("ETag"));
+  return body;
+}

@@ -1,0 +1,129 @@
+/** The two charts of a DAG as one: same runs, same zoom, same crosshair. */
+
+import { dark } from "./airflow.js";
+import { DurationChart } from "./duration_chart.js";
+import { palette } from "./palette.js";
+import { picture } from "./picture.js";
+import { describeRun } from "./run_panel.js";
+import { lateRuns, layers, rangeAround, rangeOf, rollingMedian, shownTries, totals, triesMap } from "./series.js";
+import { tooltip } from "./tooltip.js";
+import { TriesMap } from "./tries_map.js";
+
+export class Charts {
+  /**
+   * @param {object} places ``duration`` and ``map``: the elements to draw in.
+   * @param {object} events ``pick(run, layer)``, ``cell(run, task)``, ``task(task)``, ``zoom(part)``: first and last
+   *   shown run in epoch seconds, or nulls.
+   */
+  constructor(places, events) {
+    this.places = places;
+    this.events = events;
+    this.upper = new DurationChart(places.duration, {
+      pick: events.pick,
+      zoom: (range) => this.#zoomed(range),
+      point: (run) => this.lower.pointAt(run),
+      shift: (run) => this.zoomAround(run),
+    });
+    this.lower = new TriesMap(places.map, {
+      pick: events.cell,
+      task: events.task,
+      point: (run) => this.point(run),
+      describe: (run, task) => this.#describeCell(run, task),
+    });
+  }
+
+  /** @param {object} page ``payload``, ``state``, ``task`` (index or -1), ``shifts`` of the task. */
+  draw({ payload, state, task, shifts }) {
+    if (payload !== this.payload) this.map = triesMap(payload);
+    this.payload = payload;
+    this.state = state;
+    const colours = palette(dark());
+    const stack = layers(payload, shownTries(payload, task, state.last), state);
+    const height = totals(stack, payload.runs.run_id.length);
+    const names = payload.tasks.task_id;
+    this.view = {
+      payload,
+      stack,
+      totals: height,
+      median: rollingMedian(payload.runs, height),
+      range: rangeOf(payload.runs, state.from, state.to),
+      late: lateRuns(payload, task),
+      sla: task >= 0 ? payload.tasks.sla[task] : null,
+      shifts,
+      labelOf: (shift) => (task >= 0 ? "shift" : names[shift.task]),
+      log: state.log,
+      local: state.local,
+      width: this.places.duration.clientWidth,
+      left: this.#leftMargin(names),
+      tooltip: (at) => tooltip(this.view, at[0]?.dataIndex, colours),
+    };
+    this.upper.draw(this.view, colours);
+    this.drawMap({ state, task });
+    this.upper.paint();
+  }
+
+  /** The lower chart alone, with the tasks that are searched for. */
+  drawMap({ state, task }) {
+    const names = this.payload.tasks.task_id;
+    const rows = names.map((_, index) => index).filter((index) => names[index].toLowerCase().includes(state.search.toLowerCase()));
+    this.lower.draw({ map: this.map, names, rows, range: this.view.range, selected: task, left: this.view.left }, palette(dark()));
+  }
+
+  /** Room for the names of the tasks, and in the upper chart for the labels of the axis. */
+  #leftMargin(names) {
+    const context = document.createElement("canvas").getContext("2d");
+    context.font = "13px system-ui, sans-serif";
+    const widest = Math.max(...names.map((name) => context.measureText(name).width));
+    return Math.round(Math.max(70, Math.min(widest + 24, 240, this.places.duration.clientWidth * 0.28)));
+  }
+
+  #describeCell(run, task) {
+    const cell = task * this.map.runs + run;
+    const tries = this.map.count[cell];
+    const text = tries === 0 ? "not started" : `${tries} ${tries === 1 ? "try" : "tries"}${this.map.failed[cell] ? ", the newest failed" : ""}`;
+    return `${this.payload.tasks.task_id[task]}: ${text}\n${describeRun(this.payload, run, this.state.local)}`;
+  }
+
+  /** Fit to the width of the page, if that has changed. */
+  resize(page) {
+    if (this.places.duration.clientWidth !== this.view.width) this.draw(page);
+  }
+
+  /** Show the crosshair at a run in both charts; null: in none. */
+  point(run) {
+    this.lower.pointAt(run);
+    this.upper.pointAt(run);
+  }
+
+  /** The run that many after the one pointed at, within what is shown. */
+  runAfter(run, by) {
+    const [first, last] = this.view.range;
+    if (run === null) return by > 0 ? first : last;
+    return Math.min(last, Math.max(first, run + by));
+  }
+
+  /** The zoom is told as moments, not indexes: runs that come in later do not shift it. */
+  #zoomed([first, last]) {
+    const { run_after: at } = this.payload.runs;
+    this.lower.paint([first, last]);
+    const whole = first === 0 && last === at.length - 1;
+    this.events.zoom(whole ? { from: null, to: null } : { from: at[first], to: at[last] });
+  }
+
+  zoomAround(run) {
+    this.upper.zoomTo(rangeAround(run, this.payload.runs.run_id.length));
+  }
+
+  zoomOut() {
+    this.upper.zoomTo([0, this.payload.runs.run_id.length - 1]);
+  }
+
+  /** @returns {HTMLCanvasElement} both charts below their title. */
+  picture(title, subtitle) {
+    return picture(title, subtitle, [this.upper.canvas(), this.lower.canvas()], palette(dark()));
+  }
+
+  close() {
+    this.upper.close();
+  }
+}

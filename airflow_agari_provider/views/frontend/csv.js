@@ -1,0 +1,44 @@
+/** What is shown, as a file for a spreadsheet. Pure: no document, no state. */
+
+import { WAITS } from "./series.js";
+
+/** A spreadsheet takes a text that begins with one of these for a formula. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** Rows of values as RFC 4180 text; null is empty, and no text is taken for a formula. */
+export function csv(rows) {
+  return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+}
+
+function cell(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return String(value);
+  const text = FORMULA.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A head and a row for each try that is shown; waiting only where its control is on. Moments are ISO 8601 in UTC. */
+export function triesRows(payload, shown, waits) {
+  const { runs, tasks, tries, outcomes } = payload;
+  const waiting = WAITS.filter(([control]) => waits[control]).map(([, column]) => column);
+  const head = [
+    "run_id", "run_after", "run_type", "run_state", "task_id", "map_index", "instances", "try_number", "outcome",
+    "start", "end", "run_seconds", ...waiting,
+  ];
+  return [
+    head,
+    ...shown.map((index) => {
+      const run = tries.run[index];
+      return [
+        runs.run_id[run], iso(runs.run_after[run]), runs.run_type[run], runs.state[run],
+        tasks.task_id[tries.task[index]], tries.map_index[index], tries.instances[index], tries.try_number[index],
+        outcomes[tries.outcome[index]], iso(tries.start[index]), iso(tries.end[index]), tries.run_seconds[index],
+        ...waiting.map((column) => tries[column][index]),
+      ];
+    }),
+  ];
+}
+
+function iso(epoch) {
+  return epoch === null || epoch === undefined ? null : new Date(epoch * 1000).toISOString();
+}

@@ -1,0 +1,39 @@
+/** Elements made in one expression. Texts only ever become text nodes, so no name can become markup. */
+
+/**
+ * @param {object} properties ``on``: listeners by event; ``style``: CSS properties; anything else is an attribute
+ *   (true: present, false or null: left out).
+ * @param {...(Node|string|null)} children
+ */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "on") Object.entries(value).forEach(([event, listener]) => made.addEventListener(event, listener));
+    else if (name === "style") Object.entries(value).forEach(([key, text]) => made.style.setProperty(key, text));
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+/** Put a file into the reader's downloads. */
+export function download(name, blob) {
+  const address = URL.createObjectURL(blob);
+  element("a", { href: address, download: name.replace(/[^\w.-]+/g, "_") }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** Put a text on the clipboard, also where the page came over plain HTTP and browsers offer no clipboard. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = element("textarea", { class: "offscreen" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}

@@ -1,0 +1,59 @@
+/** Key figures, each with its change against the window before, and the table of tasks behind them. */
+
+import { element } from "./dom.js";
+import { change, changeBetween, count, duration, percent } from "./units.js";
+
+const waiting = (figures) => figures.idle_seconds + figures.queued_seconds + figures.deferred_seconds;
+const lostShare = (figures) => (figures.total_seconds > 0 ? figures.lost_seconds / figures.total_seconds : null);
+
+/** Title, value of the figures, text, explanation. More is worse in all of them. */
+const CARDS = [
+  ["Total time", (figures) => figures.total_seconds, duration, "Running time of all tries, failed ones too"],
+  ["Lost in failed tries", (figures) => figures.lost_seconds, duration, "Running time of tries that failed"],
+  ["Waiting", waiting, duration, "Between tries, queued, and deferred"],
+  ["Retry rate", (figures) => figures.retry_rate, percent, "Task instances that needed more than one try"],
+  ["Median per run", (figures) => figures.median_seconds, duration, "Half of the runs took less, over all their tries"],
+  ["p95 per run", (figures) => figures.p95_seconds, duration, "95 of 100 runs took less, over all their tries"],
+];
+
+/** @param {object|null} figures null: not answered yet. */
+export function figureCards(figures) {
+  return CARDS.map(([title, value, text, hint]) => {
+    const now = figures ? value(figures) : null;
+    const before = figures?.before ? value(figures.before) : null;
+    const difference = changeBetween(before, now);
+    const share = title.startsWith("Lost") && figures ? ` · ${percent(lostShare(figures))}` : "";
+    const against = difference === null ? "" : `${change(difference)}, was ${text(before)}`;
+    const direction = difference === null || Math.abs(difference) < 0.5 ? "" : difference > 0 ? "worse" : "better";
+    return element("div", { class: "card", title: hint },
+      element("dt", {}, title),
+      element("dd", {}, figures ? text(now) + share : "…", element("small", { class: direction }, against)));
+  });
+}
+
+/** Sentence on where wall time went: its parts add up to the time from the first schedule to the last end. */
+export function wallTime(figures) {
+  const kept = figures.total_seconds - figures.lost_seconds;
+  return `Wall time: ${duration(kept)} ran + ${duration(figures.lost_seconds)} lost + ${duration(figures.idle_seconds)} between tries + `
+    + `${duration(figures.queued_seconds)} queued + ${duration(figures.deferred_seconds)} deferred = ${duration(figures.total_seconds + waiting(figures))}`;
+}
+
+/** Columns of the table of tasks. @param {(row: object) => Node} link the task's name, to choose it. */
+export function taskColumns(link) {
+  const seconds = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => duration(row[key]) });
+  const whole = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => count(row[key]) });
+  return [
+    { key: "name", title: "task", name: true, hint: "Sort by name", value: (row) => row.name, node: link },
+    whole("tries", "tries", "Tries that started"),
+    whole("runs", "runs", "Runs in which it started"),
+    whole("retried_runs", "retried", "Runs in which it needed more than one try"),
+    seconds("total_seconds", "total", "Running time of all tries"),
+    seconds("lost_seconds", "lost", "Running time of tries that failed"),
+    seconds("idle_seconds", "between tries", "From the end of a try until the next was scheduled"),
+    seconds("queued_seconds", "queued", "From being scheduled until the start"),
+    seconds("deferred_seconds", "deferred", "In the triggerer, or between two looks of a rescheduled sensor"),
+    seconds("p50_seconds", "p50", "Median per run, over all tries"),
+    seconds("p95_seconds", "p95", "95 of 100 runs took less, over all tries"),
+    { key: "trend_percent", title: "trend", hint: "Change within the window", value: (row) => row.trend_percent, text: (row) => change(row.trend_percent) },
+  ];
+}

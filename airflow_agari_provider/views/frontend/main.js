@@ -1,0 +1,91 @@
+/** Begins the page: reads where it is, shows the page of a DAG or that of all DAGs, and keeps the address up to date. */
+
+import { dark, firstQuery, mirror, onThemeChange } from "./airflow.js";
+import { element } from "./dom.js";
+import { showHelp } from "./help.js";
+import { OverviewPage } from "./overview_page.js";
+import { format, parse } from "./permalink.js";
+import { TaskPage } from "./task_page.js";
+
+const configuration = JSON.parse(document.getElementById("configuration").textContent);
+const root = document.getElementById("page");
+const spoken = document.getElementById("spoken");
+let state = parse(firstQuery());
+let page = null;
+
+const frame = {
+  configuration,
+
+  /** Change some controls. It is a step for the Back button, unless it replaces the one before. */
+  go(change, { replace = false } = {}) {
+    state = { ...state, ...change };
+    write(replace);
+    show();
+  },
+
+  /** Write a change that is shown already into the address. */
+  note(change) {
+    state = { ...state, ...change };
+    write(true);
+  },
+
+  query: (change) => format({ ...state, ...change }),
+
+  link(change, text) {
+    const go = (event) => {
+      if (event.ctrlKey || event.metaKey) return; // a tab of its own, where the browser allows one
+      event.preventDefault();
+      frame.go(change);
+    };
+    return element("a", { href: `?${frame.query(change)}`, on: { click: go } }, text);
+  },
+
+  say(text) {
+    spoken.textContent = text;
+  },
+};
+
+function write(replace) {
+  const address = `${window.location.pathname}?${format(state)}`;
+  if (replace) window.history.replaceState(null, "", address);
+  else window.history.pushState(null, "", address);
+  mirror();
+}
+
+function show() {
+  if (page === null || page.dag !== (state.dag ?? undefined)) {
+    page?.close();
+    page = state.dag === null ? new OverviewPage(root, frame) : new TaskPage(root, frame, state.dag);
+  }
+  page.update(state);
+}
+
+function followTheme() {
+  document.documentElement.classList.toggle("dark", dark());
+  page?.recolour();
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const typing = event.target.closest("input[type=search], select, textarea");
+  if (typing) {
+    if (event.key === "Escape") typing.blur();
+    return;
+  }
+  const pressing = event.key === "Enter" && event.target.closest("a, button, input");
+  if (event.key === "/") document.querySelector("input[type=search]")?.focus();
+  else if (event.key === "?") showHelp();
+  else if (pressing || !page.key(event.key)) return;
+  event.preventDefault();
+}
+
+window.addEventListener("popstate", () => {
+  state = parse(window.location.search);
+  mirror();
+  show();
+});
+document.addEventListener("keydown", onKey);
+onThemeChange(followTheme);
+followTheme();
+write(true);
+show();

@@ -1,0 +1,55 @@
+/** What to say when there is nothing to draw, and what to do about it. Pure: no document, no state. */
+
+import { filtered } from "./permalink.js";
+import { moment, zone } from "./units.js";
+
+const ADVICE = {
+  0: ["Airflow did not answer", "Check the network, or whether the web server is up; then try again."],
+  400: ["The server did not understand the request", "An address typed by hand may hold a wrong value: reset the page."],
+  401: ["You are logged out", "Log in to Airflow again, then come back to this page."],
+  403: ["You may not see this", "Ask for permission to read this DAG, its runs and its task instances."],
+  404: ["There is no such DAG", "It may have been renamed or deleted: look for it among all DAGs."],
+  422: ["The server cannot answer this", "An address typed by hand may hold a wrong value: reset the page."],
+  503: ["This took the database too long", "Ask for fewer runs, or try again when it is less busy."],
+};
+
+/** Title, sentence and action of an error the server answered with. */
+export function errorNotice(status, detail) {
+  const [title, advice] = ADVICE[status] ?? [`The server failed (${status})`, "Its own log says why; then try again."];
+  const action = { 400: "reset", 401: "log in", 403: "all DAGs", 404: "all DAGs", 422: "reset", 503: "fewer" }[status] ?? "again";
+  return { title, text: detail || advice, action };
+}
+
+/** Why there is nothing to draw; null: there is something. */
+export function emptyNotice(payload, state) {
+  const { window, runs, tasks, tries } = payload;
+  if (window.shown === 0 && filtered(state))
+    return { title: "No run matches the filters", text: "The DAG may have others.", action: "reset" };
+  if (window.shown === 0)
+    return { title: "No runs yet", text: "Unpause or trigger the DAG: its tries appear here as soon as a task starts.", action: "open DAG" };
+  if (state.task !== null && !tasks.task_id.includes(state.task))
+    return {
+      title: `No task ${state.task} in these runs`,
+      text: "It may have been renamed or removed, or has not started in any of them.",
+      action: "all tasks",
+    };
+  if (tries.run.length === 0 && window.purged_before !== null && runs.run_after.at(-1) < window.purged_before)
+    return { title: "These tries were purged", text: purged(window.purged_before), action: "newest" };
+  if (tries.run.length === 0)
+    return {
+      title: "No task has started in these runs",
+      text: "They may be waiting for a slot, or all of their tasks were skipped.",
+      action: filtered(state) ? "reset" : "open DAG",
+    };
+  return null;
+}
+
+/** Sentence for a window that reaches back into times whose tries were removed; null where it does not. */
+export function purgeNotice(payload) {
+  const { purged_before: before, first } = payload.window;
+  return before !== null && first !== null && first < before ? purged(before) : null;
+}
+
+function purged(before) {
+  return `Tries before ${moment(before, true)} ${zone(true)} were removed by “airflow db clean”: what is left of them is too little.`;
+}

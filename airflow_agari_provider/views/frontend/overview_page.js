@@ -1,0 +1,133 @@
+/** The page over all DAGs that the reader may see. */
+
+import { ask, ApiError } from "./api.js";
+import { action, choice, noticeBox, searchBox } from "./controls.js";
+import { element } from "./dom.js";
+import { copyLink, copyTable } from "./exports.js";
+import { showHelp } from "./help.js";
+import { errorNotice } from "./notices.js";
+import { overviewColumns, overviewRows } from "./overview_rows.js";
+import { ASKED, DAY_COUNTS, DEFAULTS } from "./permalink.js";
+import { remedy } from "./remedies.js";
+import { table } from "./table.js";
+import { count, moment } from "./units.js";
+
+const FIRST_ORDER = { sort: "lost_seconds", descending: true };
+
+export class OverviewPage {
+  /** @param {object} frame as for TaskPage. */
+  constructor(root, frame) {
+    this.frame = frame;
+    this.go = frame.go;
+    this.parts = { window: element("p", { class: "muted window", role: "status" }), notice: element("div", {}), body: element("div", { class: "scroll" }) };
+    const days = choice({ name: "days", label: "Window", options: () => DAY_COUNTS.map((value) => [String(value), value === 1 ? "1 day" : `${value} days`]), value: ({ state }) => String(state.days), pick: (value) => this.go({ days: Number(value) }) });
+    const zone = choice({ name: "time", label: "Time", options: () => [["utc", "UTC"], ["local", "browser"]], value: ({ state }) => (state.local ? "local" : "utc"), pick: (value) => this.go({ local: value === "local" }) });
+    const search = searchBox({ label: "Search DAGs  /", value: ({ state }) => state.search, set: (text) => this.go({ search: text }, { replace: true }) });
+    const copyButton = action({ name: "copy-table", label: "Copy table", press: () => copyTable(this) });
+    const link = action({ name: "link", label: "Copy link", press: () => copyLink(this) });
+    const help = action({ name: "help", label: "?", title: "Keys", press: showHelp });
+    this.controls = [days, zone, search, copyButton, link, help];
+    root.replaceChildren(
+      element("header", { class: "top" }, element("div", {}, element("h1", {}, "All DAGs"), this.parts.window), element("nav", {}, copyButton.node, link.node, help.node)),
+      element("div", { class: "bar" }, element("div", { class: "row" }, days.node, zone.node, search.node)),
+      this.parts.notice, this.parts.body);
+    document.title = "All DAGs · tries";
+  }
+
+  update(state) {
+    const before = this.state;
+    this.state = state;
+    this.controls.forEach((control) => control.sync(this));
+    if (this.overview && ASKED.every((key) => String(before[key]) === String(state[key]))) this.#render();
+    else this.load();
+  }
+
+  async load(again = false) {
+    clearTimeout(this.timer);
+    this.abort?.abort();
+    this.abort = new AbortController();
+    const { signal } = this.abort;
+    const { days } = this.state;
+    try {
+      if (!again) this.parts.window.textContent = "Reading the runs …";
+      const overview = await ask(`api/overview?days=${days}`, { again, signal });
+      if (overview !== null) this.overview = overview;
+      if (!again) this.taskTime = null;
+      this.#render();
+      const taskTime = await ask(`api/overview/task_time?days=${days}`, { again: again && this.taskTime !== null, signal });
+      if (taskTime !== null) this.taskTime = taskTime;
+      this.#render();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof ApiError)) throw error;
+      this.#fail(error);
+    }
+    this.#refreshLater();
+  }
+
+  #refreshLater() {
+    if (!this.overview?.dags.active.some((active) => active > 0)) return;
+    const later = () => (document.hidden ? this.#refreshLater() : this.load(true));
+    this.timer = setTimeout(later, this.frame.configuration.refresh_seconds * 1000);
+  }
+
+  #fail({ status, message }) {
+    const notice = errorNotice(status, message);
+    this.overview = null;
+    this.parts.window.textContent = "";
+    this.parts.body.replaceChildren();
+    this.parts.notice.replaceChildren(noticeBox(notice, ...remedy(notice.action, this)));
+  }
+
+  get rows() {
+    const wanted = this.state.search.toLowerCase();
+    return overviewRows(this.overview, this.taskTime).filter(({ name }) => name.toLowerCase().includes(wanted));
+  }
+
+  get columns() {
+    return overviewColumns({
+      days: this.state.days,
+      utc: !this.state.local,
+      link: (name) => this.frame.link({ ...DEFAULTS, local: this.state.local, dag: name }, name),
+    });
+  }
+
+  get order() {
+    return this.state.sort ? this.state : FIRST_ORDER;
+  }
+
+  #render() {
+    const { overview, rows } = this;
+    const total = overview.dags.dag_id.length;
+    this.parts.window.textContent = total === 0 ? "" : this.#windowText(rows.length, total);
+    this.parts.notice.replaceChildren(...this.#emptyNotice(rows.length, total));
+    const onSort = (sort, descending) => this.go({ sort, descending }, { replace: true });
+    this.parts.body.replaceChildren(...(rows.length ? [table(this.parts.window.textContent, rows, this.columns, { ...this.order, onSort })] : []));
+  }
+
+  #windowText(shown, total) {
+    const { first_run: first, since } = this.overview;
+    const dags = shown === total ? `${count(total)} DAGs` : `${count(shown)} of ${count(total)} DAGs`;
+    const utc = !this.state.local;
+    return `${dags}; window since ${moment(since, utc)}, “ever” since ${first === null ? "the first run" : moment(first, utc)} (${utc ? "UTC" : "browser time"})`;
+  }
+
+  #emptyNotice(shown, total) {
+    if (total === 0)
+      return [noticeBox({ title: "No DAG to show", text: "There is none that you may read, or none has been parsed yet." })];
+    if (shown === 0)
+      return [noticeBox({ title: `No DAG is called like “${this.state.search}”`, text: `There are ${count(total)} others.` }, "Clear the search", () => this.go({ search: "" }, { replace: true }))];
+    return [];
+  }
+
+  key() {
+    return false;
+  }
+
+  recolour() {} // its colours are those of the style sheet
+
+  close() {
+    clearTimeout(this.timer);
+    this.abort?.abort();
+  }
+}

@@ -1,0 +1,68 @@
+/** Rows and columns of the table of all DAGs. */
+
+import { element } from "./dom.js";
+import { count, duration, moment, percent } from "./units.js";
+
+const STATES = ["success", "failed", "running", "queued"];
+
+/** One row per DAG, from the server's columns; what the slower answer tells is null until it is there. Pure. */
+export function overviewRows({ dags }, taskTime) {
+  const slow = new Map((taskTime?.dags.dag_id ?? []).map((name, index) => [name, index]));
+  return dags.dag_id.map((name, index) => {
+    const at = slow.get(name);
+    const time = at === undefined ? null : taskTime.dags;
+    const states = (counts) => Object.fromEntries(STATES.map((state) => [state, counts[state][index]]));
+    return {
+      name,
+      paused: dags.paused[index],
+      last_run: dags.last_run[index],
+      ever: states(dags.ever),
+      window: states(dags.window),
+      failures: dags.failures[index],
+      failed_tries: dags.failed_tries[index],
+      lost_seconds: dags.lost_seconds[index],
+      active: dags.active[index],
+      counting: taskTime === null,
+      retry_rate: time && time.started[at] > 0 ? time.retried[at] / time.started[at] : null,
+      total_seconds: time ? time.total_seconds[at] : null,
+    };
+  });
+}
+
+/** @param {(name: string) => Node} link to a DAG's page. */
+export function overviewColumns({ days, utc, link }) {
+  const whole = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => count(row[key]) });
+  const slow = (key, title, hint, text) => ({ key, title, hint, value: (row) => row[key], text: (row) => (row.counting ? "…" : text(row[key])) });
+  const runs = (key, title, hint) => ({ key, title, hint, left: true, value: (row) => sum(row[key]), text: (row) => inWords(row[key]), node: (row) => runsBar(row[key]) });
+  return [
+    { key: "name", title: "DAG", name: true, hint: "Sort by name", value: (row) => row.name, node: (row) => element("span", {}, link(row.name), row.paused ? element("small", { class: "badge" }, "paused") : null) },
+    { key: "last_run", title: "last run", value: (row) => row.last_run, text: (row) => moment(row.last_run, utc) },
+    runs("ever", "runs ever", "Runs by state since the beginning"),
+    runs("window", `runs in ${days === 1 ? "1 day" : `${days} days`}`, "Runs by state in the window"),
+    whole("failures", "failures", "Task instances that ended failed in the window"),
+    whole("failed_tries", "failed tries", "Tries that failed in the window, also those that a later one made good"),
+    { key: "lost_seconds", title: "lost", hint: "Running time of failed tries in the window", value: (row) => row.lost_seconds, text: (row) => duration(row.lost_seconds) },
+    slow("retry_rate", "retry rate", "Task instances that needed more than one try", percent),
+    slow("total_seconds", "total time", "Running time of all tries in the window", duration),
+    whole("active", "active", "Task instances running, queued or deferred now"),
+  ];
+}
+
+function sum(counts) {
+  return STATES.reduce((total, state) => total + counts[state], 0);
+}
+
+function inWords(counts) {
+  const parts = STATES.filter((state) => counts[state] > 0).map((state) => `${count(counts[state])} ${state}`);
+  return parts.join(", ") || "none";
+}
+
+/** A bar and its numbers; what the colours mean is said in words to whoever does not see them. */
+function runsBar(counts) {
+  const found = STATES.filter((state) => counts[state] > 0);
+  const parts = found.map((state) => element("i", { class: `state ${state}`, style: { "flex-grow": counts[state] } }));
+  const numbers = found.map((state) => element("span", { class: `number ${state}` }, count(counts[state])));
+  return element("div", { class: "runs", title: inWords(counts) },
+    element("div", { class: "runs-bar", role: "img", "aria-label": inWords(counts) }, ...parts),
+    element("div", { class: "runs-numbers", "aria-hidden": "true" }, ...(numbers.length ? numbers : ["–"])));
+}

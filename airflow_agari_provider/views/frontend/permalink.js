@@ -1,0 +1,106 @@
+/** Every control of the page as a query string, and back. Pure: no document, no state. */
+
+export const RUN_COUNTS = [25, 100, 365, 1000];
+export const DAY_COUNTS = [1, 7, 30, 90, 365];
+export const RUN_STATES = ["success", "failed", "running", "queued"];
+
+/** What a control is when the query string does not name it. */
+export const DEFAULTS = Object.freeze({
+  dag: null,
+  task: null,
+  runs: 100,
+  before: null, // epoch seconds: only runs older than this
+  runTypes: [],
+  runStates: [],
+  mapped: "sum",
+  idle: false,
+  queued: false,
+  deferred: false,
+  last: false,
+  log: false,
+  from: null, // epoch seconds of the first run in the zoomed part, and of the last
+  to: null,
+  run: null, // whose tries are listed
+  local: false,
+  sort: null, // column; null: what the page finds most useful
+  descending: true,
+  search: "",
+  days: 30,
+});
+
+const FLAGS = ["idle", "queued", "deferred", "last", "log"];
+
+/** Parameters that change what the server is asked for; the others only change how it is shown. */
+export const ASKED = ["dag", "task", "runs", "before", "runTypes", "runStates", "mapped", "days"];
+
+/** Read a query string. What it does not name, or names wrongly, is as in {@link DEFAULTS}. */
+export function parse(query) {
+  const given = new URLSearchParams(query);
+  const sort = given.get("sort");
+  return {
+    ...DEFAULTS,
+    dag: given.get("dag_id") || null,
+    task: given.get("task_id") || null,
+    runs: oneOf(RUN_COUNTS, Number(given.get("runs")), DEFAULTS.runs),
+    before: epoch(given.get("before")),
+    runTypes: given.getAll("run_type").filter(Boolean),
+    runStates: given.getAll("run_state").filter((state) => RUN_STATES.includes(state)),
+    mapped: given.get("mapped") === "longest" ? "longest" : "sum",
+    ...Object.fromEntries(FLAGS.map((flag) => [flag, given.get(flag) === "1"])),
+    from: epoch(given.get("from")),
+    to: epoch(given.get("to")),
+    run: given.get("run") || null,
+    local: given.get("time") === "local",
+    sort: sort ? sort.replace(/^-/, "") : null,
+    descending: sort ? sort.startsWith("-") : true,
+    search: given.get("search") ?? "",
+    days: oneOf(DAY_COUNTS, Number(given.get("days")), DEFAULTS.days),
+  };
+}
+
+/** Write the query string, without its question mark; defaults are left out, so links stay short. */
+export function format(state) {
+  const query = new URLSearchParams();
+  const add = (name, value) => value !== null && value !== "" && query.append(name, value);
+  add("dag_id", state.dag);
+  add("task_id", state.task);
+  if (state.runs !== DEFAULTS.runs) add("runs", state.runs);
+  add("before", state.before);
+  state.runTypes.forEach((value) => add("run_type", value));
+  state.runStates.forEach((value) => add("run_state", value));
+  if (state.mapped !== DEFAULTS.mapped) add("mapped", state.mapped);
+  FLAGS.filter((flag) => state[flag]).forEach((flag) => add(flag, "1"));
+  add("from", state.from);
+  add("to", state.to);
+  add("run", state.run);
+  if (state.local) add("time", "local");
+  if (state.sort) add("sort", `${state.descending ? "-" : ""}${state.sort}`);
+  add("search", state.search);
+  if (state.days !== DEFAULTS.days) add("days", state.days);
+  return query.toString();
+}
+
+/** Address of the tries of a DAG, relative to the page. ``task`` asks for the figures of that task alone. */
+export function triesAddress(state, task = null) {
+  const query = new URLSearchParams({ runs: state.runs });
+  if (state.before !== null) query.append("before", state.before);
+  if (task !== null) query.append("task_id", task);
+  state.runTypes.forEach((value) => query.append("run_type", value));
+  state.runStates.forEach((value) => query.append("run_state", value));
+  if (state.mapped !== DEFAULTS.mapped) query.append("mapped", state.mapped);
+  return `api/dags/${encodeURIComponent(state.dag)}/tries?${query}`;
+}
+
+/** Whether a filter hides runs of the DAG. */
+export function filtered(state) {
+  return state.runTypes.length > 0 || state.runStates.length > 0 || state.before !== null;
+}
+
+function oneOf(choices, value, otherwise) {
+  return choices.includes(value) ? value : otherwise;
+}
+
+function epoch(text) {
+  const value = Number(text);
+  return text && Number.isFinite(value) ? value : null;
+}

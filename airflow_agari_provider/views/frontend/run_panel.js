@@ -1,0 +1,66 @@
+/** The tries of one run as a list with links: for a bar that stands for several of them, and for the keyboard. */
+
+import { airflowLink, logAddress } from "./airflow.js";
+import { element } from "./dom.js";
+import { LAYERS, palette } from "./palette.js";
+import { count, duration, moment, zone } from "./units.js";
+
+const LEFT = { 0: "name", 2: "text" }; // columns of words
+
+/** What the address of a try's log is made of. */
+export function tryOf(payload, index) {
+  const { runs, tasks, tries } = payload;
+  return {
+    dagId: payload.dag_id,
+    runId: runs.run_id[tries.run[index]],
+    taskId: tasks.task_id[tries.task[index]],
+    tryNumber: tries.try_number[index],
+    mapIndex: tries.map_index[index],
+  };
+}
+
+/** A run in words. */
+export function describeRun(payload, run, local) {
+  const { runs } = payload;
+  const logical = runs.logical_date[run];
+  const parts = [moment(runs.run_after[run], !local), runs.run_type[run].replace("_", "-"), runs.state[run]];
+  if (logical === null) parts.push("no logical date");
+  if (runs.deadline_missed[run]) parts.push("missed its deadline");
+  return parts.join(" · ");
+}
+
+/**
+ * @param {number[]} shown indexes of the run's tries.
+ * @param {number} marked task whose tries stand out; -1: none.
+ */
+export function runPanel({ payload, run, shown, marked, local, dark, configuration, onClose }) {
+  const { runs, tries, tasks } = payload;
+  const ordered = [...shown].sort((one, other) => (tries.start[one] ?? 0) - (tries.start[other] ?? 0));
+  const colours = palette(dark);
+  const rows = ordered.map((index) => {
+    const outcome = payload.outcomes[tries.outcome[index]];
+    const several = tries.instances[index] > 1 ? ` × ${count(tries.instances[index])}` : "";
+    const one = tries.map_index[index] >= 0 ? ` [${tries.map_index[index]}]` : "";
+    const name = `${tasks.task_id[tries.task[index]]}${one}${several}`;
+    return element("tr", { class: tries.task[index] === marked ? "marked" : null },
+      element("th", { scope: "row", class: "name" }, name),
+      element("td", {}, count(tries.try_number[index])),
+      element("td", { class: "text" }, element("i", { class: "swatch", style: { background: colours.layer(outcome).colour } }), LAYERS[outcome][0]),
+      element("td", {}, moment(tries.start[index], !local)),
+      element("td", {}, duration(tries.run_seconds[index])),
+      element("td", {}, duration(tries.idle_seconds[index])),
+      element("td", {}, duration(tries.queued_seconds[index])),
+      element("td", {}, duration(tries.deferred_seconds[index])),
+      element("td", {}, airflowLink(logAddress(configuration, tryOf(payload, index)), { class: "log" }, several ? "Logs" : "Log")));
+  });
+  const titles = ["task", "try", "outcome", `start (${zone(!local)})`, "ran", "waited between tries", "queued", "deferred", ""];
+  const close = element("button", { type: "button", on: { click: onClose } }, "Close");
+  return element("section", { class: "panel", "aria-label": "Tries of the run" },
+    element("header", {}, element("h2", { tabindex: "-1" }, `Tries of ${runs.run_id[run]}`), close),
+    element("p", { class: "muted" }, describeRun(payload, run, local)),
+    rows.length === 0
+      ? element("p", {}, "No task of this run has started, or none that is shown.")
+      : element("div", { class: "scroll" }, element("table", {},
+          element("thead", {}, element("tr", {}, ...titles.map((title, at) => element("th", { scope: "col", class: LEFT[at] }, title)))),
+          element("tbody", {}, ...rows))));
+}

@@ -1,0 +1,152 @@
+/** What the charts show, from the server's columns. Pure: no document, no state. */
+
+/** Kinds of waiting that can be stacked on the tries: control, column of the tries. */
+export const WAITS = [
+  ["deferred", "deferred_seconds"],
+  ["queued", "queued_seconds"],
+  ["idle", "idle_seconds"],
+];
+
+/** Outcomes from the axis upwards: the try that counts first, what was lost on top of it. */
+export const STACK_ORDER = [
+  "success", "superseded", "skipped", "removed", "failed_first", "failed_second", "failed_later", "running", "deferred",
+];
+
+/** Runs that say nothing about how long the work takes. */
+const UNTYPICAL = new Set(["backfill"]);
+const UNFINISHED = new Set(["running", "queued"]);
+
+/**
+ * Indexes into ``payload.tries`` of those that are shown.
+ *
+ * @param {number} task index of the only task shown; -1: all.
+ * @param {boolean} last only the newest try of each run and task.
+ * @param {[number, number]} range first and last run.
+ */
+export function shownTries(payload, task, last, range = [0, Infinity]) {
+  const { tries } = payload;
+  const shown = [];
+  for (let index = 0; index < tries.run.length; index += 1) {
+    const run = tries.run[index];
+    if (task >= 0 && tries.task[index] !== task) continue;
+    if (last && !tries.last[index]) continue;
+    if (run >= range[0] && run <= range[1]) shown.push(index);
+  }
+  return shown;
+}
+
+/**
+ * Seconds per run, a layer for each outcome and each kind of waiting that occurs, from the axis upwards.
+ *
+ * @param {number[]} shown from {@link shownTries}.
+ * @param {object} waits which of ``idle``, ``queued``, ``deferred`` to stack.
+ * @returns {{key: string, values: (number|null)[]}[]} null where the run has nothing of it.
+ */
+export function layers(payload, shown, waits) {
+  const { tries, outcomes } = payload;
+  const length = payload.runs.run_id.length;
+  const found = new Map();
+  const add = (key, run, seconds) => {
+    if (!found.has(key)) found.set(key, new Array(length).fill(null));
+    const values = found.get(key);
+    values[run] = (values[run] ?? 0) + seconds;
+  };
+  for (const index of shown) {
+    const run = tries.run[index];
+    add(outcomes[tries.outcome[index]], run, tries.run_seconds[index] ?? 0);
+    for (const [control, column] of WAITS) {
+      const seconds = tries[column][index];
+      if (waits[control] && seconds > 0) add(`wait_${control}`, run, seconds);
+    }
+  }
+  const order = [...STACK_ORDER, ...WAITS.map(([control]) => `wait_${control}`)];
+  return order.filter((key) => found.has(key)).map((key) => ({ key, values: found.get(key) }));
+}
+
+/** Height of each run's bar, in seconds; null where nothing of it is shown. */
+export function totals(stack, length) {
+  return Array.from({ length }, (_, run) =>
+    stack.reduce((sum, { values }) => (values[run] === null ? sum : (sum ?? 0) + values[run]), null),
+  );
+}
+
+/**
+ * Median of each run and those before it, at most ``width`` in all.
+ *
+ * Backfills, runs that have not ended and runs without a value do not count; the line goes on through them.
+ */
+export function rollingMedian(runs, values, width = 25) {
+  const recent = [];
+  return values.map((value, run) => {
+    if (value !== null && !UNTYPICAL.has(runs.run_type[run]) && !UNFINISHED.has(runs.state[run])) {
+      recent.push(value);
+      if (recent.length > width) recent.shift();
+    }
+    return recent.length ? median(recent) : null;
+  });
+}
+
+export function median(values) {
+  const sorted = [...values].sort((left, right) => left - right);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** What a cell of the tries map says, in the order of how much it matters. */
+export const CELL = { none: 0, skipped: 1, once: 2, twice: 3, thrice: 4, more: 5, running: 6 };
+
+/**
+ * Tries per task and run.
+ *
+ * @returns {{level: Uint8Array, count: Uint16Array, failed: Uint8Array, runs: number}} at ``task * runs + run``: a
+ *   {@link CELL}, the number of tries, and whether the newest failed.
+ */
+export function triesMap(payload) {
+  const { tries, outcomes } = payload;
+  const runs = payload.runs.run_id.length;
+  const size = runs * payload.tasks.task_id.length;
+  const map = { level: new Uint8Array(size), count: new Uint16Array(size), failed: new Uint8Array(size), runs };
+  const seen = new Set();
+  for (let index = 0; index < tries.run.length; index += 1) {
+    const cell = tries.task[index] * runs + tries.run[index];
+    const outcome = outcomes[tries.outcome[index]];
+    const key = `${cell}/${tries.try_number[index]}`;
+    if (!seen.has(key)) map.count[cell] += 1; // a mapped task has a row for every outcome of a try
+    seen.add(key);
+    if (tries.last[index] && outcome.startsWith("failed")) map.failed[cell] = 1;
+    map.level[cell] = Math.max(map.level[cell], levelOf(outcome, map.count[cell]));
+  }
+  return map;
+}
+
+function levelOf(outcome, tries) {
+  if (outcome === "running" || outcome === "deferred") return CELL.running;
+  if (tries > 1) return [CELL.twice, CELL.thrice, CELL.more][Math.min(tries, 4) - 2];
+  return outcome === "skipped" || outcome === "removed" ? CELL.skipped : CELL.once;
+}
+
+/** Runs in which the task came in after its SLA, counted from the run's start: indexes. */
+export function lateRuns(payload, task) {
+  const sla = task >= 0 ? payload.tasks.sla[task] : null;
+  if (sla === null || sla === undefined) return [];
+  const late = new Set();
+  shownTries(payload, task, true).forEach((index) => {
+    const run = payload.tries.run[index];
+    const end = payload.tries.end[index] ?? payload.now;
+    if (payload.runs.start[run] !== null && end - payload.runs.start[run] > sla) late.add(run);
+  });
+  return [...late];
+}
+
+/** Indexes of the first and last run of a part given in epoch seconds; the whole where the part is open or empty. */
+export function rangeOf(runs, from, to) {
+  const whole = [0, Math.max(0, runs.run_after.length - 1)];
+  const first = from === null ? 0 : runs.run_after.findIndex((at) => at >= from);
+  const last = to === null ? whole[1] : runs.run_after.findLastIndex((at) => at <= to);
+  return first >= 0 && last >= first ? [first, last] : whole;
+}
+
+/** The part of the runs around one of them, ``around`` on either side. */
+export function rangeAround(run, length, around = 50) {
+  return [Math.max(0, run - around), Math.min(length - 1, run + around)];
+}

@@ -1,0 +1,52 @@
+/** Tables that sort, and that copy as text. */
+
+import { element } from "./dom.js";
+
+/**
+ * Rows in the order of a column; unknown values last, whichever way it is sorted. Pure.
+ *
+ * @param {string} key of the column, whose ``value`` gives a number or a text.
+ */
+export function sorted(rows, columns, key, descending) {
+  const value = columns.find((column) => column.key === key)?.value ?? columns[0].value;
+  const known = (row) => value(row) !== null && value(row) !== undefined;
+  const compare = (left, right) => {
+    const [one, other] = [value(left), value(right)];
+    return typeof one === "string" ? one.localeCompare(other) : one - other;
+  };
+  const ordered = rows.filter(known).sort(compare);
+  return [...(descending ? ordered.reverse() : ordered), ...rows.filter((row) => !known(row))];
+}
+
+/** The table as text with tabs, as spreadsheets and chats take it. Pure. */
+export function asText(rows, columns) {
+  const text = (column, row) => String((column.text ?? column.value)(row)).replace(/\s+/g, " ");
+  return [columns.map((column) => column.title), ...rows.map((row) => columns.map((column) => text(column, row)))]
+    .map((cells) => cells.join("\t"))
+    .join("\n");
+}
+
+/**
+ * @param {object[]} columns ``key``, ``title``, ``value(row)`` to sort by, ``text(row)`` to read, ``hint``,
+ *   ``node(row)`` instead of the text, ``name`` for the column that names the row, ``left`` for one that reads from the left.
+ * @param {(key: string, descending: boolean) => void} onSort
+ */
+export function table(caption, rows, columns, { sort, descending, onSort, rowClass = () => null }) {
+  const head = columns.map((column) => {
+    const current = column.key === sort;
+    const next = current ? !descending : !column.name;
+    const arrow = current ? (descending ? " ↓" : " ↑") : "";
+    const button = element("button", { type: "button", title: column.hint, on: { click: () => onSort(column.key, next) } }, column.title + arrow);
+    const order = current ? (descending ? "descending" : "ascending") : null;
+    return element("th", { scope: "col", "aria-sort": order, "data-column": column.key, class: column.name ? "name" : column.left ? "text" : null }, button);
+  });
+  const body = sorted(rows, columns, sort, descending).map((row) =>
+    element("tr", { class: rowClass(row) }, ...columns.map((column) =>
+      element(column.name ? "th" : "td", column.name ? { scope: "row", class: "name" } : {},
+        column.node ? column.node(row) : String((column.text ?? column.value)(row))))),
+  );
+  return element("table", {},
+    element("caption", {}, caption),
+    element("thead", {}, element("tr", {}, ...head)),
+    element("tbody", {}, ...body));
+}

@@ -1,0 +1,82 @@
+/** The controls of a DAG's page. */
+
+import { airflowLink, dagAddress } from "./airflow.js";
+import { action, choice, folded, several, toggle } from "./controls.js";
+import { element } from "./dom.js";
+import { copyLink, saveCsv, savePicture } from "./exports.js";
+import { showHelp } from "./help.js";
+import { DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
+
+const ALL = "";
+
+/** @param {object} page a TaskPage. @returns {{bar: Node, links: Node, all: object[], sync: (page) => void}} */
+export function taskControls(page) {
+  const { go, frame } = page;
+  const flag = (name, label, title) => toggle({ name, label, title, value: ({ state }) => state[name], set: (on) => go({ [name]: on }) });
+  const types = ["scheduled", "manual", "backfill", frame.configuration.airflow === 3 ? "asset_triggered" : "dataset_triggered"];
+  const zones = [["utc", "UTC"], ["local", "browser"]];
+  const window = [
+    choice({ name: "task", label: "Task", options: taskOptions, value: ({ state }) => state.task ?? ALL, pick: (task) => go({ task: task || null }) }),
+    choice({ name: "runs", label: "Runs", options: () => RUN_COUNTS.map((runs) => [String(runs), String(runs)]), value: ({ state }) => String(state.runs), pick: (runs) => go({ runs: Number(runs), from: null, to: null }) }),
+    action({ name: "older", label: "‹ Older", title: "The runs before these", press: () => go(older(page)), usable: ({ payload }) => Boolean(payload?.window.older) }),
+    action({ name: "newer", label: "Newer ›", title: "The runs after these", press: () => go(newer(page)), usable: ({ payload }) => Boolean(payload?.window.newer) }),
+    action({ name: "newest", label: "Newest", press: () => go({ before: null, from: null, to: null }), visible: ({ state }) => state.before !== null }),
+    choice({ name: "time", label: "Time", options: () => zones, value: ({ state }) => (state.local ? "local" : "utc"), pick: (zone) => go({ local: zone === "local" }) }),
+    choice({ name: "mapped", label: "Mapped tasks", title: "How the indexes of a mapped task count", options: () => [["sum", "summed"], ["longest", "longest index"]], value: ({ state }) => state.mapped, pick: (mapped) => go({ mapped }), visible: ({ payload, state }) => state.mapped !== DEFAULTS.mapped || payload?.tasks.mapped.includes(true) }),
+    action({ name: "zoom-out", label: "Zoom out", press: () => page.charts.zoomOut(), visible: ({ state }) => state.from !== null || state.to !== null }),
+  ];
+  const shown = [
+    flag("idle", "Waiting between tries", "Stack the time from the end of a try until the next was scheduled"),
+    flag("queued", "Queued", "Stack the time from being scheduled until the start"),
+    flag("deferred", "Deferred", "Stack the time in the triggerer, or between two looks of a rescheduled sensor"),
+    flag("last", "Last try only", "As Airflow itself shows it"),
+    flag("log", "Log scale"),
+  ];
+  const filters = folded({ name: "filters", label: "Filters", count: ({ state }) => state.runTypes.length + state.runStates.length }, [
+    several({ name: "type", legend: "Run type", options: types.map((type) => [type, type.replace("_", "-")]), chosen: ({ state }) => state.runTypes, set: (runTypes) => go({ runTypes }) }),
+    several({ name: "state", legend: "Run state", options: RUN_STATES.map((state) => [state, state]), chosen: ({ state }) => state.runStates, set: (runStates) => go({ runStates }) }),
+  ]);
+  const exports = [
+    action({ name: "csv", label: "CSV", title: "The tries that are shown", press: () => saveCsv(page) }),
+    action({ name: "png", label: "PNG", title: "Both charts as a picture", press: () => savePicture(page) }),
+    action({ name: "link", label: "Copy link", title: "To this page as it is", press: () => copyLink(page) }),
+    action({ name: "help", label: "?", title: "Keys", press: showHelp }),
+  ];
+  const rows = [window, [...shown, filters]];
+  const all = [...rows.flat(), ...exports];
+  return {
+    all,
+    bar: element("div", { class: "bar" }, ...rows.map((row) => element("div", { class: "row" }, ...row.map(({ node }) => node)))),
+    links: element("nav", {}, overviewLink(page), dagLink(page), ...exports.map(({ node }) => node)),
+    sync: (now) => all.forEach((control) => control.sync(now)),
+  };
+}
+
+/** The chosen task is always among them, even if it did not start in these runs. */
+function taskOptions({ payload, state }) {
+  const known = payload?.tasks.task_id ?? [];
+  const names = state.task === null || known.includes(state.task) ? known : [state.task, ...known];
+  return [[ALL, "all tasks"], ...names.map((name) => [name, name])];
+}
+
+function older({ payload }) {
+  return { before: payload.window.first, from: null, to: null };
+}
+
+/** Forward by the time that these runs cover. */
+function newer({ payload }) {
+  const { first, last } = payload.window;
+  return { before: last + Math.max(1, last - first), from: null, to: null };
+}
+
+function overviewLink(page) {
+  const open = (event) => {
+    event.preventDefault();
+    page.go({ ...DEFAULTS, local: page.state.local });
+  };
+  return element("a", { href: "?", on: { click: open } }, "All DAGs");
+}
+
+function dagLink({ frame, dag }) {
+  return airflowLink(dagAddress(frame.configuration, dag), {}, "DAG in Airflow");
+}

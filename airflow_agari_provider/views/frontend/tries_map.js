@@ -1,0 +1,131 @@
+/** The lower chart: tries per task and run. A canvas of its own: twenty thousand cells in a few milliseconds. */
+
+import { element } from "./dom.js";
+import { CELLS } from "./palette.js";
+import { CELL } from "./series.js";
+
+const ROW = 22; // pixels
+const GAP = 2;
+const LEGEND = [CELL.once, CELL.twice, CELL.thrice, CELL.more, CELL.running, CELL.skipped];
+
+export class TriesMap {
+  /** @param {object} events ``pick(run, task)``, ``task(task)``, ``point(run)``, ``describe(run, task)``: a text. */
+  constructor(container, events) {
+    this.events = events;
+    this.names = element("div", { class: "map-names" });
+    this.surface = element("canvas", { "aria-hidden": "true" });
+    this.line = element("div", { class: "map-line", hidden: true });
+    this.tip = element("div", { class: "tip map-tip", hidden: true });
+    this.plot = element("div", { class: "map-plot" }, this.surface, this.line, this.tip);
+    this.legend = element("div", { class: "map-legend" });
+    container.replaceChildren(element("div", { class: "map-scroll" }, this.names, this.plot), this.legend);
+    this.#listen();
+  }
+
+  #listen() {
+    this.plot.addEventListener("pointermove", (event) => this.#hover(event));
+    this.plot.addEventListener("pointerleave", () => {
+      this.tip.hidden = true;
+      this.events.point(null);
+    });
+    this.plot.addEventListener("click", (event) => {
+      const cell = this.#cellAt(event);
+      if (cell) this.events.pick(cell.run, cell.task);
+    });
+  }
+
+  /**
+   * @param {object} view ``map`` from triesMap(), ``names``, ``rows`` (indexes of the tasks shown), ``range``,
+   *   ``selected`` (task or -1), ``left`` (pixels).
+   */
+  draw(view, colours) {
+    this.view = view;
+    this.colours = colours;
+    this.names.style.width = `${view.left}px`;
+    this.names.replaceChildren(...view.rows.map((task) => element("button", {
+      type: "button", class: task === view.selected ? "selected" : null, title: view.names[task],
+      "aria-pressed": String(task === view.selected), on: { click: () => this.events.task(task) },
+    }, view.names[task])));
+    const present = new Set(view.map.level);
+    const swatches = LEGEND.filter((level) => present.has(level)).map((level) => swatch(colours.cells[level], CELLS.names[level]));
+    const failed = view.map.failed.includes(1) ? [swatch(colours.text, "newest try failed", "low")] : [];
+    this.legend.replaceChildren(...swatches, ...failed);
+    this.paint(view.range);
+  }
+
+  /** Draw the cells of a part of the runs. */
+  paint(range) {
+    this.view.range = range;
+    const { rows, map } = this.view;
+    const width = Math.max(1, this.plot.clientWidth);
+    const height = rows.length * ROW;
+    const scale = window.devicePixelRatio || 1;
+    this.surface.width = width * scale;
+    this.surface.height = height * scale;
+    this.surface.style.height = `${height}px`;
+    const context = this.surface.getContext("2d");
+    context.scale(scale, scale);
+    this.#paintCells(context, width / (range[1] - range[0] + 1), map, rows, range);
+  }
+
+  /** Calm cells first and the telling ones over them: where a run is narrower than a pixel, those stay in sight. */
+  #paintCells(context, step, map, rows, [first, last]) {
+    const space = step > 5 ? 1 : 0;
+    for (const level of [CELL.skipped, CELL.once, CELL.running, CELL.twice, CELL.thrice, CELL.more]) {
+      const width = Math.max(step - space, level >= CELL.twice && level !== CELL.running ? 1.5 : 0.6);
+      context.fillStyle = this.colours.cells[level];
+      rows.forEach((task, row) => {
+        for (let run = first; run <= last; run += 1)
+          if (map.level[task * map.runs + run] === level) context.fillRect((run - first) * step, row * ROW, width + (space ? 0 : 0.3), ROW - GAP);
+      });
+    }
+    context.fillStyle = this.colours.text;
+    rows.forEach((task, row) => {
+      for (let run = first; run <= last; run += 1)
+        if (map.failed[task * map.runs + run]) context.fillRect((run - first) * step, (row + 1) * ROW - GAP - 5, Math.max(step - space, 1.5), 5);
+    });
+  }
+
+  #cellAt({ clientX, clientY }) {
+    const box = this.surface.getBoundingClientRect();
+    const [first, last] = this.view.range;
+    const run = first + Math.floor(((clientX - box.left) / box.width) * (last - first + 1));
+    const task = this.view.rows[Math.floor((clientY - box.top) / ROW)];
+    return run >= first && run <= last && task !== undefined ? { run, task } : null;
+  }
+
+  #hover(event) {
+    const cell = this.#cellAt(event);
+    this.tip.hidden = !cell;
+    if (!cell) return;
+    this.events.point(cell.run);
+    this.tip.textContent = this.events.describe(cell.run, cell.task);
+    const box = this.plot.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    this.tip.style.left = `${x > box.width / 2 ? x - this.tip.offsetWidth - 14 : x + 14}px`;
+    this.tip.style.top = `${event.clientY - box.top + 12}px`;
+  }
+
+  /** Move the crosshair to a run; null: hide it. */
+  pointAt(run) {
+    const [first, last] = this.view.range;
+    this.line.hidden = run === null || run < first || run > last;
+    if (!this.line.hidden) this.line.style.left = `${((run - first + 0.5) / (last - first + 1)) * 100}%`;
+  }
+
+  /** @returns {HTMLCanvasElement} with the names of the tasks at its left, twice as fine as on the screen. */
+  canvas() {
+    const { rows, names, left } = this.view;
+    const made = element("canvas", { width: 2 * (left + this.plot.clientWidth), height: 2 * rows.length * ROW });
+    const context = made.getContext("2d");
+    context.scale(2, 2);
+    context.drawImage(this.surface, left, 0, this.plot.clientWidth, rows.length * ROW);
+    Object.assign(context, { font: "12px system-ui, sans-serif", fillStyle: this.colours.text, textBaseline: "middle" });
+    rows.forEach((task, row) => context.fillText(names[task], 0, row * ROW + ROW / 2 - 1, left - 10));
+    return made;
+  }
+}
+
+function swatch(colour, text, kind = "") {
+  return element("span", {}, element("i", { class: `swatch ${kind}`, style: { background: colour } }), text);
+}

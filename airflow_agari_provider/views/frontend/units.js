@@ -1,0 +1,94 @@
+/** Numbers and moments as people read them. Pure: no document, no state. */
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86400;
+
+/** Distances between axis lines that read as clock time, in seconds. */
+const STEPS = [
+  0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30,
+  1 * MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
+  1 * HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
+  1 * DAY, 2 * DAY, 5 * DAY, 10 * DAY, 20 * DAY, 50 * DAY, 100 * DAY,
+];
+
+const counts = new Intl.NumberFormat("en-US");
+const decimals = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/** Seconds in the unit that suits their size: "0.4 s", "95 s", "4.1 min", "73.9 h"; unknown is a dash. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds === 0) return "0 s";
+  if (seconds < 9.95) return `${decimals.format(seconds)} s`;
+  if (seconds < 119.5) return `${counts.format(Math.round(seconds))} s`;
+  if (seconds < 2 * HOUR) return `${decimals.format(seconds / MINUTE)} min`;
+  return `${decimals.format(seconds / HOUR)} h`;
+}
+
+/** A whole number with thousands separators; unknown is a dash. */
+export function count(value) {
+  return value === null || value === undefined ? "–" : counts.format(value);
+}
+
+/** A share of one as a percentage: 0.168 is "16.8 %"; unknown is a dash. */
+export function percent(share) {
+  return share === null || share === undefined || !Number.isFinite(share) ? "–" : `${decimals.format(100 * share)} %`;
+}
+
+/** A difference in percent with its sign: 12.34 is "+12 %", 0.2 is "±0 %"; unknown is a dash. */
+export function change(percentage) {
+  if (percentage === null || percentage === undefined || !Number.isFinite(percentage)) return "–";
+  const whole = Math.round(percentage);
+  if (whole === 0) return "±0 %";
+  return `${whole > 0 ? "+" : "−"}${counts.format(Math.abs(whole))} %`;
+}
+
+/** Difference in percent from one figure to the next; null where there is nothing to compare with. */
+export function changeBetween(before, after) {
+  return before > 0 && after !== null && after !== undefined ? (100 * (after - before)) / before : null;
+}
+
+/** Distance of axis lines for values up to ``most``: the smallest round one that needs at most ``lines`` lines. */
+export function axisStep(most, lines = 5) {
+  return STEPS.find((step) => most <= step * lines) ?? Math.ceil(most / lines / (100 * DAY)) * 100 * DAY;
+}
+
+/** Label of an axis line, all in one unit: that of the step. */
+export function axisLabel(seconds, step) {
+  if (seconds === 0) return "0";
+  if (step < MINUTE) return `${Number(seconds.toFixed(1))} s`;
+  if (step < HOUR) return `${Math.round(seconds / MINUTE)} min`;
+  if (step < DAY) return `${Math.round(seconds / HOUR)} h`;
+  return `${Math.round(seconds / DAY)} d`;
+}
+
+const LOG_LINES = [
+  0.1, 0.5, 1, 5, 10, 30, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 10 * HOUR, 30 * HOUR,
+  100 * HOUR, 300 * HOUR, 1000 * HOUR, 10_000 * HOUR,
+];
+
+/** Ends of a logarithmic axis: round times around the values. */
+export function logRange(least, most) {
+  return {
+    min: LOG_LINES.findLast((line) => line <= least / 2) ?? LOG_LINES[0],
+    max: LOG_LINES.find((line) => line >= most * 1.09) ?? most * 2,
+  };
+}
+
+/** Lines of a logarithmic axis. */
+export function logLines({ min, max }) {
+  return LOG_LINES.filter((line) => line >= min && line <= max);
+}
+
+/** A moment, given in epoch seconds, to the minute: "2026-11-17 04:00", in UTC or in the browser's own time zone. */
+export function moment(epoch, utc) {
+  if (epoch === null || epoch === undefined) return "–";
+  const at = new Date(epoch * 1000);
+  const shifted = utc ? at : new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** Name of the time zone that {@link moment} writes in. */
+export function zone(utc) {
+  return utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
+}

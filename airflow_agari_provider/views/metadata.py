@@ -1,0 +1,87 @@
+"""
+Airflow's tables, and the SQL that differs from database to database.
+
+Core tables only: a thousand runs read as ORM entities take thirty times as long. What differs between Airflow's
+versions is found in the tables, not in a version number.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from airflow.models import DagModel, DagRun, Log, TaskInstance, TaskReschedule, import_all_models
+from airflow.models.base import Base
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstancehistory import TaskInstanceHistory
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import UnaryExpression
+
+DAG = DagModel.__table__
+RUN = DagRun.__table__
+INSTANCE = TaskInstance.__table__
+HISTORY = TaskInstanceHistory.__table__
+RESCHEDULE = TaskReschedule.__table__
+LOG = Log.__table__
+SERIALIZED = SerializedDagModel.__table__
+import_all_models()
+# Tables that not every version has.
+DEADLINE = Base.metadata.tables.get("deadline")
+SLA_MISS = Base.metadata.tables.get("sla_miss")
+VERSION = Base.metadata.tables.get("dag_version")
+
+# When a run was due: its logical date may be null since 3.0, and was all there was before.
+RUN_AFTER = RUN.c["run_after"] if "run_after" in RUN.c else RUN.c["execution_date"]
+LOGICAL_DATE = RUN.c["logical_date"] if "logical_date" in RUN.c else RUN.c["execution_date"]
+# 2.11 has no index on the old tries by run, only the unique one that begins with DAG and task.
+HISTORY_BY_RUN = any(index.columns.keys() == ["dag_id", "run_id"] for index in HISTORY.indexes)
+
+STATEMENT_TIMEOUT = 10  # seconds; on PostgreSQL
+QUERY_CANCELED = "57014"  # PostgreSQL's code of an error
+
+
+def dialect(session: Any) -> str:
+    return str(session.get_bind().dialect.name)
+
+
+def epoch(column: Any, database: str) -> Any:
+    """A point in time as seconds since 1970: half the time of having the driver build each date."""
+    if database == "postgresql":
+        return sa.cast(sa.extract("epoch", column), sa.Float)
+    if database == "mysql":
+        # not UNIX_TIMESTAMP, which reads the column in the session's time zone
+        micros = sa.func.timestampdiff(sa.text("MICROSECOND"), sa.text("'1970-01-01'"), column, type_=sa.Float)
+        return micros / sa.literal(1e6, sa.Float)
+    return (sa.func.julianday(sa.type_coerce(column, sa.String), type_=sa.Float) - 2440587.5) * 86400.0
+
+
+def unindexed(column: Any, database: str) -> Any:
+    """
+    The column, which SQLite may then not look for in an index.
+
+    Airflow never runs ANALYZE, so SQLite picks an index that saves the sorting and reads the whole table by it.
+    """
+    if database != "sqlite":
+        return column
+    return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
+
+
+def due_before(seconds: float) -> Any:
+    return RUN_AFTER < datetime.fromtimestamp(seconds, UTC)  # noqa: SIM300  (a column)
+
+
+def due_since(seconds: float) -> Any:
+    return RUN_AFTER >= datetime.fromtimestamp(seconds, UTC)  # noqa: SIM300  (a column)
+
+
+def limit_time(session: Any) -> None:
+    """Have PostgreSQL give up on a statement of this transaction rather than keep a web server waiting."""
+    if dialect(session) == "postgresql":
+        session.execute(sa.text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'"))
+
+
+def gave_up(error: Any) -> bool:
+    """Whether a database error is PostgreSQL's giving up."""
+    cause = getattr(error, "orig", None)
+    return QUERY_CANCELED in (getattr(cause, "pgcode", None), getattr(cause, "sqlstate", None))

@@ -1,0 +1,155 @@
+"""What the charts' API may be asked: one table of parameters for the parser, its errors and the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_agari_provider.exceptions import AgariError
+
+MOST_RUNS = 1000  # in one answer
+COMPARED_UNASKED = 200  # runs
+MOST_VALUES = 500  # of one parameter that may be repeated
+MAPPED = ("sum", "longest")
+
+
+class BadQuestion(AgariError):
+    """A parameter of a request that cannot be answered."""
+
+    def __init__(self, name: str, value: str, allowed: str) -> None:
+        super().__init__(name, value, allowed)
+        self.name, self.value, self.allowed = name, value, allowed
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value[:80]!r}: {self.name} has to be {self.allowed}."
+
+
+@dataclass(frozen=True)
+class TriesQuestion:
+    """
+    :param before: epoch seconds; only runs that were due earlier.
+    :param task_ids: all tasks if empty; so too the types and the states of runs.
+    :param mapped: ``sum`` of all indexes of a mapped task, or the ``longest``.
+    :param compare: with the figures of as many runs before these.
+    """
+
+    runs: int
+    before: float | None
+    task_ids: tuple[str, ...]
+    run_types: tuple[str, ...]
+    run_states: tuple[str, ...]
+    mapped: str
+    compare: bool
+
+
+@dataclass(frozen=True)
+class OverviewQuestion:
+    """:param days: back from now."""
+
+    days: int
+
+
+TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
+    "runs": {"type": "integer", "minimum": 1, "maximum": MOST_RUNS, "default": 100, "description": "Number of runs."},
+    "before": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 253402300799,
+        "description": "Only runs that were due before this time, in epoch seconds.",
+    },
+    "task_id": {"type": "array", "items": {"type": "string"}, "description": "Only these tasks."},
+    "run_type": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Only runs of these types, such as scheduled, manual, backfill, asset_triggered.",
+    },
+    "run_state": {
+        "type": "array",
+        "items": {"type": "string", "enum": ["success", "failed", "running", "queued"]},
+        "description": "Only runs in these states.",
+    },
+    "mapped": {
+        "type": "string",
+        "enum": list(MAPPED),
+        "default": "sum",
+        "description": "Of a mapped task, the time of all indexes together, or of the longest.",
+    },
+    "compare": {
+        "type": "string",
+        "enum": ["true", "false"],
+        "description": (
+            "Whether to add the figures of as many runs before these, which takes as long again; "
+            f"by default up to {COMPARED_UNASKED} runs."
+        ),
+    },
+}
+OVERVIEW_PARAMETERS: dict[str, dict[str, Any]] = {
+    "days": {"type": "integer", "minimum": 1, "maximum": 366, "default": 30, "description": "Days back from now."}
+}
+
+
+def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
+    """:param arguments: name and value of each parameter. :raises BadQuestion: a value that is not allowed."""
+    values = _parsed(arguments, TRIES_PARAMETERS)
+    return TriesQuestion(
+        values["runs"],
+        values["before"],
+        values["task_id"],
+        values["run_type"],
+        values["run_state"],
+        values["mapped"],
+        values["compare"] == "true" if values["compare"] else values["runs"] <= COMPARED_UNASKED,
+    )
+
+
+def overview_question(arguments: Iterable[tuple[str, str]]) -> OverviewQuestion:
+    """:raises BadQuestion: a value that is not allowed."""
+    return OverviewQuestion(_parsed(arguments, OVERVIEW_PARAMETERS)["days"])
+
+
+def _parsed(arguments: Iterable[tuple[str, str]], parameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    given: dict[str, list[str]] = {}
+    for name, value in arguments:
+        if name not in parameters:
+            raise BadQuestion(name, value, f"left out: the parameters are {', '.join(parameters)}")
+        given.setdefault(name, []).append(value)
+    return {name: _values(name, given.get(name, []), schema) for name, schema in parameters.items()}
+
+
+def _values(name: str, values: list[str], schema: dict[str, Any]) -> Any:
+    if schema["type"] == "array":
+        if len(values) > MOST_VALUES:
+            raise BadQuestion(name, values[-1], f"given at most {MOST_VALUES} times")
+        return tuple(_value(name, value, schema["items"]) for value in values)
+    return _value(name, values[-1], schema) if values else schema.get("default")
+
+
+def _value(name: str, value: str, schema: dict[str, Any]) -> Any:
+    if "enum" in schema and value not in schema["enum"]:
+        raise BadQuestion(name, value, f"one of {', '.join(schema['enum'])}")
+    if schema["type"] == "string":
+        return value
+    low, high = schema["minimum"], schema["maximum"]
+    allowed = f"a{'n integer' if schema['type'] == 'integer' else ' number'} from {low} to {high}"
+    try:
+        number = int(value) if schema["type"] == "integer" else float(value)
+    except ValueError:
+        raise BadQuestion(name, value, allowed) from None
+    if not low <= number <= high:
+        raise BadQuestion(name, value, allowed)
+    return number
+
+
+def openapi(parameters: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parameters as an OpenAPI document lists them."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema["description"],
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+        }
+        for name, schema in parameters.items()
+    ]

@@ -1,0 +1,133 @@
+"""
+The charts in Airflow 2's web server: a view of Flask-AppBuilder.
+
+A view's routes are open to everybody by default, so every route here asks Airflow's auth manager, as its own do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from airflow.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
+from airflow.utils.session import create_session
+from airflow.www import auth
+from airflow.www.extensions.init_auth_manager import get_auth_manager
+from flask import Response, request
+from flask_appbuilder import BaseView, expose
+from sqlalchemy.exc import DBAPIError
+
+from airflow_agari_provider.views import answers, charts, questions
+from airflow_agari_provider.views.attempts import dag_exists
+from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up, limit_time
+
+GZIP_FROM = 1024  # bytes
+ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
+
+Route = Callable[..., answers.Answer]
+
+
+def for_people_logged_in(route: Route) -> Callable[..., Response]:
+    """Answer 401 in JSON, where Airflow's own decorators redirect to a page; and say in JSON what went wrong."""
+
+    @wraps(route)
+    def guarded(*args: Any, **kwargs: Any) -> Response:
+        manager = get_auth_manager()
+        if not manager.is_logged_in():
+            return response(answers.error_answer(401, "Not logged in: log in to Airflow, then try again."))
+        if not manager.is_authorized_view(access_view=AccessView.WEBSITE):
+            return response(answers.error_answer(403, "Your role may not see Airflow's web pages."))
+        try:
+            return response(route(*args, **kwargs))
+        except questions.BadQuestion as error:
+            return response(answers.error_answer(422, str(error)))
+        except DBAPIError as error:
+            if not gave_up(error):
+                raise
+            return response(answers.error_answer(503, answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT)))
+
+    return guarded
+
+
+def may_read(dag_id: str) -> bool:
+    """Whether the user may read both the runs and the task instances of a DAG."""
+    manager = get_auth_manager()
+    return all(
+        manager.is_authorized_dag(method="GET", access_entity=entity, details=DagDetails(id=dag_id))
+        for entity in ENTITIES
+    )
+
+
+def readable_dags() -> set[str]:
+    return {dag_id for dag_id in get_auth_manager().get_permitted_dag_ids(methods=["GET"]) if may_read(dag_id)}
+
+
+class AgariView(BaseView):  # type: ignore[misc]
+    """Same routes, same answers as the app of Airflow 3."""
+
+    route_base = "/agari"
+    default_view = "charts"
+
+    @expose("/charts")
+    @auth.has_access_view()
+    def charts(self) -> Response:
+        return response(answers.page_answer(2, request.script_root + "/", request.headers.get("If-None-Match")))
+
+    @expose("/static/<path:name>")
+    @for_people_logged_in
+    def files(self, name: str) -> answers.Answer:
+        return answers.file_answer(name, request.headers.get("If-None-Match"))
+
+    @expose("/api/dags/<dag_id>/tries")
+    @for_people_logged_in
+    def tries(self, dag_id: str) -> answers.Answer:
+        if not may_read(dag_id):
+            sentence = f"You may not read the runs and task instances of {dag_id}; ask for that permission."
+            return answers.error_answer(403, sentence)
+        question = questions.tries_question(request.args.items(multi=True))
+        now = time.time()
+        with create_session() as session:
+            limit_time(session)
+            if not dag_exists(session, dag_id):
+                return answers.error_answer(404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted.")
+            return json_answer(charts.dag_tries(session, dag_id, question, now), now)
+
+    @expose("/api/overview")
+    @for_people_logged_in
+    def overview(self) -> answers.Answer:
+        return of_all_dags(charts.all_dags)
+
+    @expose("/api/overview/task_time")
+    @for_people_logged_in
+    def task_time(self) -> answers.Answer:
+        return of_all_dags(charts.all_task_time)
+
+
+def of_all_dags(figures: Callable[..., dict[str, Any]]) -> answers.Answer:
+    question = questions.overview_question(request.args.items(multi=True))
+    now = time.time()
+    with create_session() as session:
+        limit_time(session)
+        return json_answer(figures(session, readable_dags(), question, now), now)
+
+
+def json_answer(found: dict[str, Any], now: float) -> answers.Answer:
+    return answers.json_answer(found, now, request.headers.get("If-None-Match"))
+
+
+def response(answer: answers.Answer) -> Response:
+    found = Response(answer.body, answer.status, dict(answer.headers), content_type=answer.content_type)
+    found.headers["Vary"] = "Accept-Encoding"
+    if answer.etag:
+        found.headers["ETag"] = answer.etag
+    if len(answer.body) >= GZIP_FROM and "gzip" in request.accept_encodings:
+        import gzip
+
+        found.set_data(gzip.compress(answer.body, compresslevel=3))
+        found.headers["Content-Encoding"] = "gzip"
+    return found
+
+
+view = AgariView()

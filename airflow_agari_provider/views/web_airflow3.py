@@ -1,0 +1,167 @@
+"""
+The charts in Airflow 3's web server: a FastAPI app that Airflow mounts.
+
+Airflow authenticates nothing below a plugin's mount, so every route here does: it hangs on ``User`` or on ``OneDag``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import resolve_user_from_token
+from airflow.models.dag import DagModel
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import RedirectResponse
+from sqlalchemy.exc import DBAPIError
+
+from airflow_agari_provider import __version__
+from airflow_agari_provider.views import answers, charts, questions
+from airflow_agari_provider.views.attempts import dag_exists
+from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up, limit_time
+
+PREFIX = "/agari"
+ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": description}
+    for status, description in {
+        304: "What If-None-Match names is still right.",
+        401: "Not logged in.",
+        403: "The user may not read this DAG's runs and task instances.",
+        422: "A parameter is out of its bounds.",
+        503: "The database did not answer in time.",
+    }.items()
+}
+
+
+async def current_user(request: Request) -> BaseUser:
+    """:raises HTTPException: 401 without a token, 403 with a bad one."""
+    header = request.headers.get("authorization", "")
+    token = header[7:].strip() if header[:7].lower() == "bearer " else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
+    return await resolve_user_from_token(token)
+
+
+User = Annotated[BaseUser, Depends(current_user)]
+
+
+def may_read(user: BaseUser, dag_id: str, team_name: str | None) -> bool:
+    """Whether the user may read both the runs and the task instances of a DAG."""
+    details = DagDetails(id=dag_id, team_name=team_name)
+    manager = get_auth_manager()
+    return all(
+        manager.is_authorized_dag(method="GET", access_entity=entity, details=details, user=user) for entity in ENTITIES
+    )
+
+
+def require_dag(dag_id: str, user: User, session: SessionDep) -> str:
+    """:raises HTTPException: 403, and 404 for those who might read the DAG if there were one."""
+    if not may_read(user, dag_id, DagModel.get_team_name(dag_id, session=session)):
+        raise HTTPException(403, f"You may not read the runs and task instances of {dag_id}; ask for that permission.")
+    if not dag_exists(session, dag_id):
+        raise HTTPException(404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted.")
+    return dag_id
+
+
+OneDag = Annotated[str, Depends(require_dag)]
+
+
+def readable_dags(user: User, session: SessionDep) -> set[str]:
+    listed = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session))
+    if hasattr(DagModel, "get_dag_id_to_team_name_mapping"):
+        teams = DagModel.get_dag_id_to_team_name_mapping(listed, session=session)
+    else:  # before 3.2
+        teams = {dag_id: DagModel.get_team_name(dag_id, session=session) for dag_id in listed}
+    return {dag_id for dag_id in listed if may_read(user, dag_id, teams.get(dag_id))}
+
+
+ReadableDags = Annotated[set[str], Depends(readable_dags)]
+
+
+def create_app() -> FastAPI:
+    """The app below ``/agari``. Its OpenAPI document is behind the login too."""
+    app = FastAPI(title="Agari charts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=3)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        return response(answers.error_answer(error.status_code, str(error.detail)))
+
+    @app.exception_handler(questions.BadQuestion)
+    async def bad_question(request: Request, error: questions.BadQuestion) -> Response:
+        return response(answers.error_answer(422, str(error)))
+
+    @app.exception_handler(DBAPIError)
+    async def database_error(request: Request, error: DBAPIError) -> Response:
+        if not gave_up(error):
+            raise error
+        return response(answers.error_answer(503, answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT)))
+
+    @app.get("/charts", include_in_schema=False)
+    async def page(request: Request) -> Response:
+        try:
+            await current_user(request)
+        except HTTPException:
+            return RedirectResponse(get_auth_manager().get_url_login(next_url=str(request.url)), status_code=307)
+        root = request.scope.get("root_path", "").removesuffix(PREFIX) + "/"
+        return response(answers.page_answer(3, root, request.headers.get("if-none-match")))
+
+    @app.get("/static/{name:path}", include_in_schema=False)
+    def static(name: str, user: User, request: Request) -> Response:
+        return response(answers.file_answer(name, request.headers.get("if-none-match")))
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    def openapi(user: User) -> dict[str, Any]:
+        return app.openapi()
+
+    @app.get(
+        "/api/dags/{dag_id}/tries",
+        responses={**ERRORS, 404: {"description": "No such DAG."}},
+        openapi_extra={"parameters": questions.openapi(questions.TRIES_PARAMETERS)},
+    )
+    def tries(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
+        """Every try of a DAG's tasks in its newest runs, with figures and change points."""
+        question = questions.tries_question(request.query_params.multi_items())
+        now = time.time()
+        limit_time(session)
+        return json_response(request, charts.dag_tries(session, dag_id, question, now), now)
+
+    @app.get(
+        "/api/overview",
+        responses=ERRORS,
+        openapi_extra={"parameters": questions.openapi(questions.OVERVIEW_PARAMETERS)},
+    )
+    def overview(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
+        """Runs by state, failed tries and the time they cost, of every DAG the user may read."""
+        question = questions.overview_question(request.query_params.multi_items())
+        now = time.time()
+        limit_time(session)
+        return json_response(request, charts.all_dags(session, dags, question, now), now)
+
+    @app.get(
+        "/api/overview/task_time",
+        responses=ERRORS,
+        openapi_extra={"parameters": questions.openapi(questions.OVERVIEW_PARAMETERS)},
+    )
+    def task_time(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
+        """Task instances, retried ones and the time of all tries, of every DAG the user may read. Slower."""
+        question = questions.overview_question(request.query_params.multi_items())
+        now = time.time()
+        limit_time(session)
+        return json_response(request, charts.all_task_time(session, dags, question, now), now)
+
+    return app
+
+
+def json_response(request: Request, found: dict[str, Any], now: float) -> Response:
+    return response(answers.json_answer(found, now, request.headers.get("if-none-match")))
+
+
+def response(answer: answers.Answer) -> Response:
+    headers = {**answer.headers, **({"ETag": answer.etag} if answer.etag else {})}
+    return Response(answer.body, answer.status, headers, answer.content_type)

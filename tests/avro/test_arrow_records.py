@@ -1,0 +1,220 @@
+"""Arrow's decoder gives what fastavro gives, of sound files and of damaged ones."""
+
+from __future__ import annotations
+
+import io
+import random
+from itertools import chain
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from airflow_agari_provider.avro.blocks import ContainerFile, zigzag
+from airflow_agari_provider.avro.codecs import CODECS
+from airflow_agari_provider.avro.columns import columns_of
+from airflow_agari_provider.avro.decoders import ArrowUnusable, DecoderChoice
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.avro.schemas import parse_reader_schema, parse_writer_schema
+from airflow_agari_provider.exceptions import BadAvro
+from airflow_agari_provider.loaders.base import as_json
+from tests.avro.random_avro import files
+
+pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
+
+SYNC = b"0123456789abcdef"
+SCHEMA = {
+    "type": "record",
+    "name": "message",
+    "fields": [{"name": "id", "type": "int"}, {"name": "text", "type": ["null", "string"]}],
+}
+
+
+def batches(decoder: Any, data: bytes, wanted: Any = None) -> list[Batch]:
+    file = ContainerFile(io.BytesIO(data), "s3://b/k")
+    writer = parse_writer_schema(file.schema, file.source)
+    return list(DecoderChoice(decoder).batches(file, writer, None, columns_of(writer, wanted), None))
+
+
+def rows(decoder: Any, data: bytes, wanted: Any = None) -> list[tuple[Any, ...]]:
+    """JSON as its text, in which numbers that Python takes for equal differ."""
+    file = ContainerFile(io.BytesIO(data))
+    columns = columns_of(parse_writer_schema(file.schema, "k"), wanted)
+    found = batches(decoder, data, wanted)
+    values = [list(chain.from_iterable(batch.columns[position] for batch in found)) for position in range(len(columns))]
+    texts = [
+        as_json(column, one) if column.kind == "json" else one for column, one in zip(columns, values, strict=True)
+    ]
+    return list(zip(*texts, strict=True))
+
+
+def written(schema: Any, records: list[Any], codec: str = "null", sync_interval: int = 16_000) -> bytes:
+    stream = io.BytesIO()
+    fastavro.writer(stream, schema, records, codec=codec, sync_interval=sync_interval, sync_marker=SYNC)
+    return stream.getvalue()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(files())
+def test_both_decoders_give_the_same_values(data):
+    assert repr(rows("arrow", data)) == repr(rows("fastavro", data))
+
+
+def test_the_values_are_those_that_were_written():
+    records = [{"id": number, "text": None if number % 3 else f"t{number}"} for number in range(1000)]
+    data = written(SCHEMA, records, "deflate", 500)
+    assert rows("arrow", data) == [(record["id"], record["text"]) for record in records]
+    assert type(batches("arrow", data)[0]).__name__ == "ArrowBatch"
+
+
+def test_more_blocks_than_a_group_takes_come_in_their_order():
+    data = written(SCHEMA, [{"id": number, "text": "x"} for number in range(600)], sync_interval=1)
+    found = batches("arrow", data)
+    assert [batch.rows for batch in found] == [256, 256, 88]
+    assert [value for batch in found for value in batch.columns[0]] == list(range(600))
+
+
+def test_only_the_columns_asked_for_come_in_their_order():
+    assert rows("arrow", written(SCHEMA, [{"id": 1, "text": "a"}]), ["text", "id"]) == [("a", 1)]
+
+
+def test_values_that_are_no_records_come_as_they_are():
+    assert rows("arrow", written("string", ["a", "b"])) == [("a",), ("b",)]
+
+
+def test_an_empty_file_has_no_rows():
+    assert batches("arrow", written(SCHEMA, [])) == []
+
+
+def record_of(kind: Any) -> Any:
+    return {"type": "record", "name": "r", "fields": [{"name": "v", "type": kind}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        pytest.param("string", ["a\0b"], id="text with a zero byte"),
+        pytest.param({"type": "array", "items": "string"}, [["a\0b"]], id="a zero byte inside of JSON"),
+        pytest.param({"type": "array", "items": "double"}, [[float("nan")]], id="NaN inside of JSON"),
+    ],
+)
+def test_what_a_database_may_refuse_is_left_to_fastavro(kind, values):
+    (batch,) = batches("arrow", written(record_of(kind), [{"v": value} for value in values]))
+    assert type(batch) is Batch
+    assert repr(list(batch.columns[0])) == repr(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ({"type": "int", "logicalType": "date"}, 2_932_897),
+        ({"type": "int", "logicalType": "date"}, -719_163),
+        ({"type": "int", "logicalType": "time-millis"}, 86_400_000),
+        ({"type": "long", "logicalType": "timestamp-millis"}, 253_402_300_800_000),
+        ({"type": "long", "logicalType": "timestamp-micros"}, -62_135_596_800_000_001),
+    ],
+    ids=str,
+)
+def test_moments_that_python_has_not_are_told_as_fastavro_tells_them(kind, number):
+    data = written(record_of(kind), [{"v": number}])
+    with pytest.raises(BadAvro, match="does not decode") as caught:
+        batches("arrow", data)
+    with pytest.raises(BadAvro) as expected:
+        batches("fastavro", data)
+    assert str(caught.value) == str(expected.value)
+
+
+NODE = {"type": "record", "name": "node", "fields": [{"name": "next", "type": ["null", "node"]}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        pytest.param(record_of(["int", "string"]), "a union of 2 types", id="union"),
+        pytest.param(NODE, "records of their own type", id="recursive"),
+        pytest.param(
+            record_of({"type": "bytes", "logicalType": "decimal", "precision": 39}), "39 digits", id="long decimal"
+        ),
+    ],
+)
+def test_what_arrow_would_not_hold_goes_to_fastavro(schema, problem, caplog):
+    data = written(schema, [])
+    with caplog.at_level("INFO"):
+        assert batches("auto", data) == []
+    assert problem in caplog.text
+    with pytest.raises(ArrowUnusable, match=problem):
+        batches("arrow", data)
+
+
+def test_why_a_database_or_a_reader_schema_takes_fastavro_is_told_once(caplog):
+    data = written(SCHEMA, [{"id": 1, "text": "a"}])
+    choice = DecoderChoice("auto")
+    with caplog.at_level("INFO"):
+        for _ in range(3):
+            file = ContainerFile(io.BytesIO(data))
+            writer = parse_writer_schema(file.schema, "k")
+            assert len(list(choice.batches(file, writer, None, columns_of(writer), "it is no PostgreSQL"))) == 1
+    assert caplog.text.count("it is no PostgreSQL") == 1
+    file = ContainerFile(io.BytesIO(data))
+    with pytest.raises(ArrowUnusable, match="reader_schema"):
+        DecoderChoice("arrow").batches(file, writer, parse_reader_schema(SCHEMA), columns_of(writer), None)
+
+
+TWO = b"\x02\x00" + b"\x04\x00"  # records (1, null) and (2, null)
+
+
+@pytest.mark.parametrize(
+    ("count", "payload"),
+    [
+        pytest.param(1, TWO, id="counts too few"),
+        pytest.param(3, TWO, id="counts too many"),
+        pytest.param(0, TWO, id="counts none"),
+        pytest.param(2, TWO[:-1], id="ends in a record"),
+        pytest.param(2, TWO + b"\0", id="goes on behind the records"),
+        pytest.param(2, TWO + b"\x02" + TWO[:2], id="goes on like an array of several parts"),
+        pytest.param(2**40, TWO, id="counts beyond reason"),
+    ],
+)
+def test_a_block_that_does_not_hold_what_it_says_is_told(count, payload):
+    """datafusion by itself never ends on a block that says too few."""
+    sound = zigzag(2) + zigzag(len(TWO)) + TWO + SYNC
+    data = written(SCHEMA, []) + sound + zigzag(count) + zigzag(len(payload)) + payload + SYNC + sound
+    with pytest.raises(BadAvro) as caught:
+        batches("arrow", data)
+    assert caught.value.offset == len(written(SCHEMA, [])) + len(sound)
+
+
+SAMPLE: list[Any] = [{"id": number, "text": f"text {number}" * (number % 4) or None} for number in range(40)]
+
+
+@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_file_cut_off_anywhere_is_an_error_or_ends_behind_a_block(codec, decoder):
+    whole = written(SCHEMA, SAMPLE[:20], codec, 60)
+    expected = rows("fastavro", whole)
+    for length in range(len(whole)):
+        try:
+            found = rows(decoder, whole[:length])
+        except BadAvro:
+            continue
+        assert whole[:length].endswith(SYNC)
+        assert found == expected[: len(found)]
+
+
+@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+@pytest.mark.parametrize("codec", CODECS)
+def test_flipped_bits_are_told_where_the_codec_has_a_checksum(codec, decoder):
+    """... and elsewhere too, or leave as many rows as there were; never a crash, and never without an end."""
+    whole = written(SCHEMA, SAMPLE, codec, 60)
+    source = random.Random(codec)
+    header = len(written(SCHEMA, [], codec))
+    for _ in range(80):
+        data = bytearray(whole)
+        data[source.randrange(header, len(data))] ^= 1 << source.randrange(8)
+        try:
+            found = rows(decoder, bytes(data))
+        except BadAvro:
+            continue
+        assert codec in ("null", "zstandard") or found == rows(decoder, whole)
+        assert len(found) == len(SAMPLE)

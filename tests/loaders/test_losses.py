@@ -1,0 +1,127 @@
+"""A table whose types would round or cut in silence is refused before anything is loaded; any other is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType, columns_of
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.avro.schemas import parse_writer_schema
+from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.import_job import ImportJob
+from airflow_agari_provider.loaders.base import Target, execute, query, transaction
+from airflow_agari_provider.loaders.dialects import dialect_of
+from tests.avro_files import messages
+
+MONEY = Column("v", "v", "decimal", precision=12, scale=4)
+DOUBLE = Column("v", "v", "double")
+LONG = Column("v", "v", "long")
+INSTANT = Column("v", "v", "instant", precision=6)
+MILLIS = Column("v", "v", "instant", precision=3)
+TEXT = Column("v", "v", "text")
+TIME = Column("v", "v", "time", precision=6)
+
+# (column, type in the table, databases that lose, databases that do not); what a database has no such type for is in
+# neither.
+CASES = [
+    (MONEY, "NUMERIC(12, 2)", ["postgres", "mysql", "sqlite"], []),
+    (MONEY, "NUMERIC(14, 4)", ["sqlite"], ["postgres", "mysql"]),
+    (MONEY, "VARCHAR(40)", [], ["postgres", "mysql", "sqlite"]),
+    (MONEY, "DOUBLE PRECISION", ["postgres", "mysql", "sqlite"], []),
+    (DOUBLE, "FLOAT(20)", ["postgres", "mysql"], ["sqlite"]),
+    (DOUBLE, "NUMERIC(12, 2)", ["postgres", "mysql"], ["sqlite"]),
+    (DOUBLE, "DOUBLE PRECISION", [], ["postgres", "mysql", "sqlite"]),
+    (DOUBLE, "INTEGER", ["postgres", "mysql"], ["sqlite"]),
+    (LONG, "DOUBLE PRECISION", ["postgres", "mysql", "sqlite"], []),
+    (LONG, "BIGINT", [], ["postgres", "mysql", "sqlite"]),
+    (LONG, "INTEGER", [], ["postgres", "mysql", "sqlite"]),  # which refuses what is too large, or holds it
+    (LONG, "VARCHAR(40)", [], ["postgres", "mysql", "sqlite"]),
+    (INSTANT, "DATE", ["postgres", "mysql"], ["sqlite"]),
+    (INSTANT, "TIMESTAMP(3)", ["postgres"], ["sqlite"]),
+    (INSTANT, "DATETIME", ["mysql"], ["sqlite"]),
+    (INSTANT, "DATETIME(6)", [], ["mysql", "sqlite"]),
+    (INSTANT, "TIMESTAMP", [], ["postgres", "sqlite"]),
+    (MILLIS, "TIMESTAMP(3)", [], ["postgres", "sqlite"]),
+    (MILLIS, "DATETIME(3)", [], ["mysql", "sqlite"]),
+    (TIME, "TIME(3)", ["postgres", "mysql"], ["sqlite"]),
+    (TEXT, "CHAR(10)", ["postgres", "mysql"], ["sqlite"]),
+    (TEXT, "VARCHAR(10)", [], ["postgres", "mysql", "sqlite"]),
+    (TEXT, "INTEGER", ["sqlite"], []),
+]
+
+
+@pytest.fixture
+def connection(connect: Callable[[], Any]) -> Any:
+    with closing(connect()) as connection:
+        yield connection
+
+
+def family(connection: Any) -> str:
+    driver = type(connection).__module__.partition(".")[0]
+    return {"psycopg": "postgres", "psycopg2": "postgres", "MySQLdb": "mysql", "sqlite3": "sqlite"}[driver]
+
+
+def test_types_that_lose_in_silence_are_refused_and_no_others(connection):
+    dialect = dialect_of(connection)
+    for column, kind, losing, keeping in CASES:
+        if family(connection) not in [*losing, *keeping]:
+            continue
+        execute(connection, f"CREATE TABLE t (V {kind})")
+        try:
+            dialect.require_lossless(connection, Target("t", (column,)))
+            refused = None
+        except UnsupportedAvroType as error:
+            refused = str(error)
+        assert (refused is not None) is (family(connection) in losing), f"{column.kind} into {kind}: {refused}"
+        assert refused is None or "Column 'v': the table has it as " in refused
+        execute(connection, "DROP TABLE t")
+
+
+LOST = [
+    (MONEY, "NUMERIC(12, 2)", Decimal("1.2345")),
+    (DOUBLE, "FLOAT(20)", 1 / 3),
+    (INSTANT, "DATE", datetime(2016, 4, 28, 5, 0, 0, 1, UTC)),
+    (TIME, "TIME(3)", datetime(2016, 4, 28, 5, 0, 0, 1).time()),
+]
+LOST_BY_SQLITE = [(TEXT, "INTEGER", "007"), (LONG, "REAL", 2**60 + 1)]
+
+
+def test_the_databases_do_lose_without_a_word(connection):
+    """Why this is checked at all: none of these is an error of the database."""
+    cases = LOST_BY_SQLITE if family(connection) == "sqlite" else LOST
+    dialect = dialect_of(connection)
+    for column, kind, value in cases:
+        execute(connection, f"CREATE TABLE t (v {kind})")
+        with transaction(dialect, connection):
+            dialect.load(connection, Target("t", (column,)), [Batch(1, ((value,),))])
+        ((found,),) = query(connection, "SELECT v FROM t")
+        assert str(found) != str(value), f"{column.kind} into {kind}"
+        execute(connection, "DROP TABLE t")
+
+
+def test_nothing_of_an_object_is_loaded_into_such_a_table(connect, s3, bucket):
+    with closing(connect()) as connection:
+        text = "INTEGER" if family(connection) == "sqlite" else "CHAR(99)"
+        execute(connection, f"CREATE TABLE scored (message_id {text}, trust_score DOUBLE PRECISION)")
+        connection.commit()
+    s3.put_object(Bucket=bucket, Key="a.avro", Body=messages(5))
+    job = ImportJob("scored", "r", columns=["message_id", "trust_score"])
+    importer = Importer(connect(), s3, job)
+    with closing(importer), pytest.raises(UnsupportedAvroType, match="'message_id'"):
+        importer.import_object("agari", "a.avro")
+    with closing(connect()) as connection:
+        assert query(connection, "SELECT COUNT(*) FROM scored") == [(0,)]
+        assert query(connection, "SELECT COUNT(*) FROM agari_import_ledger") == [(0,)]
+
+
+def test_times_say_how_many_digits_they_have():
+    kinds = [{"type": "long", "logicalType": name} for name in ("timestamp-millis", "timestamp-micros")]
+    fields = [{"name": f"f{number}", "type": kind} for number, kind in enumerate(kinds)]
+    columns = columns_of(parse_writer_schema({"type": "record", "name": "r", "fields": fields}, ""))
+    assert [column.precision for column in columns] == [3, 6]

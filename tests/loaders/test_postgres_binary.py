@@ -1,0 +1,153 @@
+"""What Arrow decodes lies in PostgreSQL as what fastavro decodes, through both drivers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import fastavro
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from airflow_agari_provider.avro.blocks import ContainerFile
+from airflow_agari_provider.avro.columns import Column, columns_of
+from airflow_agari_provider.avro.decoders import DecoderChoice
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.avro.schemas import parse_writer_schema
+from airflow_agari_provider.loaders.base import Target, UnstorableValue, create_table, execute, query, transaction
+from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.loaders.postgres import arrow_refusal
+from airflow_agari_provider.loaders.postgres_binary import binary_copy
+from tests.avro.random_avro import files
+
+pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
+pytest.importorskip("pgpq", reason="the extra [arrow] is not installed")
+
+
+@pytest.fixture
+def connection(connect: Callable[[], Any]) -> Any:
+    with closing(connect()) as connection:
+        yield connection
+
+
+only_postgres = pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
+
+
+def load(connection: Any, decoder: Any, data: bytes, table: str, keys: tuple[str, ...] = ()) -> int:
+    file = ContainerFile(io.BytesIO(data))
+    writer = parse_writer_schema(file.schema, "k")
+    target = Target(table, columns_of(writer), keys)
+    dialect = dialect_of(connection)
+    create_table(dialect, connection, target)
+    with transaction(dialect, connection):
+        refusal = arrow_refusal(dialect, connection, target)
+        with closing(DecoderChoice(decoder).batches(file, writer, None, target.columns, refusal)) as batches:
+            return dialect.load(connection, target, batches)
+
+
+@only_postgres
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=files())
+def test_both_decoders_load_the_same_rows(connection, data):
+    execute(connection, "DROP TABLE IF EXISTS by_arrow, by_fastavro")
+    counts = [load(connection, decoder, data, f"by_{decoder}") for decoder in ("arrow", "fastavro")]
+    found = [query(connection, f"SELECT t::text FROM by_{decoder} t") for decoder in ("arrow", "fastavro")]
+    assert found[0] == found[1]
+    assert counts == [len(found[0])] * 2
+
+
+SCHEMA = {
+    "type": "record",
+    "name": "message",
+    "fields": [
+        {"name": "id", "type": "int"},
+        {"name": "at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}]},
+        {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 4}},
+        {"name": "key", "type": {"type": "string", "logicalType": "uuid"}},
+        {"name": "more", "type": {"type": "map", "values": "double"}},
+    ],
+}
+AT = datetime(2016, 4, 28, 5, 0, 0, 1000, UTC)
+RECORD = {"id": 1, "at": AT, "amount": Decimal("-7.5000"), "key": UUID(int=5), "more": {"a": 1.0, "b": 1e16}}
+LOADED = (
+    '(1,"2016-04-28 05:00:00.001+00",-7.5000,00000000-0000-0000-0000-000000000005,'
+    '"{""a"": 1.0, ""b"": 10000000000000000}")'
+)
+
+
+def written(*records: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    fastavro.writer(stream, SCHEMA, records, sync_interval=1)
+    return stream.getvalue()
+
+
+@only_postgres
+def test_values_lie_in_the_table_as_they_were_written(connection):
+    execute(connection, "SET TimeZone = 'UTC'")
+    assert load(connection, "arrow", written(RECORD), "t") == 1
+    assert query(connection, "SELECT t::text FROM t") == [(LOADED,)]
+
+
+@only_postgres
+def test_an_upsert_takes_arrow_too(connection):
+    rows = [RECORD | {"id": number % 3, "amount": Decimal(number)} for number in range(9)]
+    assert load(connection, "arrow", written(*rows), "t", ("id",)) == 9
+    assert query(connection, "SELECT id, amount FROM t ORDER BY id") == [(0, 6), (1, 7), (2, 8)]
+
+
+@only_postgres
+def test_a_wider_type_of_the_table_is_filled(connection):
+    execute(
+        connection,
+        "CREATE TABLE t (id bigint, at timestamp, amount numeric, key uuid, more jsonb, loaded boolean DEFAULT true)",
+    )
+    assert load(connection, "arrow", written(RECORD), "t") == 1
+    assert query(connection, "SELECT id, at, amount, loaded FROM t") == [
+        (1, AT.replace(tzinfo=None), Decimal("-7.5000"), True)
+    ]
+
+
+@only_postgres
+@pytest.mark.parametrize(
+    "definition",
+    ["id text", "id smallint", "id numeric", "at date", "more json", "key text", "id int[]"],
+)
+def test_a_column_of_another_type_is_left_to_text(connection, definition):
+    name = definition.split()[0]
+    execute(connection, f"CREATE TABLE t ({definition})")
+    dialect = dialect_of(connection)
+    columns = [one for one in columns_of(parse_writer_schema(SCHEMA, "k")) if one.name == name]
+    refusal = arrow_refusal(dialect, connection, Target("t", tuple(columns)))
+    assert refusal is not None
+    assert f"column {name!r} is of type" in refusal
+
+
+@pytest.mark.parametrize("connect", ["sqlite", "mysqlclient"], indirect=True)
+def test_other_databases_are_left_to_fastavro(connection):
+    refusal = arrow_refusal(dialect_of(connection), connection, Target("t", ()))
+    assert refusal is not None
+    assert "PostgreSQL" in refusal
+
+
+@only_postgres
+def test_what_was_left_to_fastavro_goes_into_the_same_copy(connection):
+    """A block with a value that Arrow does not decide about, between two that it does."""
+    schema = {"type": "record", "name": "r", "fields": [{"name": "v", "type": {"type": "array", "items": "string"}}]}
+    data = io.BytesIO()
+    fastavro.writer(data, schema, [{"v": ["x" * 600_000]}, {"v": ["a\0b"]}, {"v": ["c"]}], sync_interval=1)
+    dialect = dialect_of(connection)
+    with pytest.raises(dialect.driver.Error) as caught:
+        load(connection, "arrow", data.getvalue(), "t")
+    assert dialect.fault(caught.value) == "rows"
+    assert query(connection, "SELECT * FROM t") == []
+
+
+def test_a_value_beyond_its_type_names_its_column():
+    column = Column("n", "n", "integer")
+    with pytest.raises(UnstorableValue, match="'n'"):
+        list(binary_copy({"n": "integer"}, [column], [Batch(1, ([2**40],))]))

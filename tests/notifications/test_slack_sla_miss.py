@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import replace
+
+import pytest
+
+from airflow_agari_provider.notifications import slack_sla_miss
+from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
+from airflow_agari_provider.sla_miss.delivery import (
+    AlertInDoubt,
+    AlertNotSent,
+    AlertPostponed,
+    AlertRefused,
+    CannotLook,
+)
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+from tests.fix_alerts import SECRETS
+
+MISS = SlaMiss("telemetry", "run", "load", "2016-02-26T18:00:00", environment="EP_STAGE")
+TEXT = "EP_STAGE - telemetry SLA Miss for task load on 2016-02-26T18:00:00"
+
+
+@pytest.fixture
+def api():
+    return SlackSlaMissNotifier(slack_conn_id="slack_api", channel="C012AB3CD", mentions=["<!channel>"])
+
+
+@pytest.fixture
+def webhook():
+    return SlackSlaMissNotifier(slack_conn_id="slack_hook")
+
+
+def test_a_miss_is_a_message_that_can_be_found_again(api, alerts):
+    assert api.send(MISS, "key", in_doubt=False) == "C012AB3CD:17.000001"
+    (message,) = alerts.slack()
+    assert message["text"] == TEXT
+    assert message["channel"] == "C012AB3CD"
+    assert message["blocks"][0]["text"]["text"].startswith("<!channel> EP_STAGE")
+    assert api.find("key", 1000.0) == "C012AB3CD:17.000001"
+    assert api.find("another key", 1000.0) is None
+
+
+def test_a_recovery_goes_into_the_thread_and_mentions_nobody(api, alerts):
+    reference = api.send(MISS, "key", in_doubt=False)
+    api.follow_up(replace(MISS, event="recovery"), "recovery|key", reference)
+    message = alerts.slack()[1]
+    assert (message["channel"], message["thread_ts"]) == ("C012AB3CD", "17.000001")
+    assert message["blocks"][0]["text"]["text"].startswith("EP_STAGE - telemetry SLA Miss recovered for task load")
+
+
+def test_a_webhook_gets_the_same_message_without_a_thread(webhook, alerts):
+    reference = webhook.send(MISS, "key", in_doubt=False)
+    webhook.follow_up(replace(MISS, event="recovery"), "recovery|key", reference)
+    assert [set(message) for message in alerts.slack()] == [{"text", "blocks"}] * 2
+    assert alerts.slack()[0]["text"] == TEXT
+
+
+def test_text_and_channel_are_templates(alerts):
+    notifier = SlackSlaMissNotifier(
+        slack_conn_id="slack_api",
+        channel="#{{ sla_miss.dag_id }}",
+        text="{{ sla_miss.task_id }} <is> {{ sla_miss.standing }}",
+    )
+    notifier.send(MISS, "key", in_doubt=False)
+    (message,) = alerts.slack()
+    assert (message["channel"], message["text"]) == ("#telemetry", "load &lt;is&gt; late")
+    assert notifier.channel == "#{{ sla_miss.dag_id }}"
+
+
+@pytest.mark.parametrize("kind", ["api", "webhook"])
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        ((429, {"Retry-After": "7"}), AlertPostponed),
+        (503, AlertInDoubt),
+        ("silence", AlertInDoubt),
+        ("taken, then silence", AlertInDoubt),
+        (404, AlertRefused),
+    ],
+    ids=["429", "503", "silence", "taken", "404"],
+)
+def test_what_a_failure_means(kind, failure, error, alerts, request, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(slack_sla_miss, "TIMEOUT", 1)
+    alerts.failures = [failure]
+    with pytest.raises(AlertNotSent) as raised:
+        request.getfixturevalue(kind).send(MISS, "key", in_doubt=False)
+    assert type(raised.value) is error
+    assert getattr(raised.value, "retry_after", 0) == (7 if error is AlertPostponed else 0)
+    assert alerts.failures == []  # asked once, whatever Slack's client would like
+    shown = "".join(traceback.format_exception(raised.value)) + caplog.text
+    assert not [secret for secret in SECRETS if secret in shown]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [("channel_not_found", AlertRefused), ("internal_error", AlertInDoubt), ("ratelimited", AlertPostponed)],
+)
+def test_what_an_error_of_the_api_means(answer, error, api, alerts):
+    alerts.failures = [answer]
+    with pytest.raises(error):
+        api.send(MISS, "key", in_doubt=False)
+
+
+def test_a_slack_that_is_not_there_took_nothing(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_GONE", "slack://:token@/?base_url=http%3A%2F%2F127.0.0.1%3A1%2F")
+    with pytest.raises(AlertPostponed, match="Slack: it cannot be reached"):
+        SlackSlaMissNotifier(slack_conn_id="gone", channel="C012AB3CD").send(MISS, "key", in_doubt=False)
+
+
+@pytest.mark.parametrize(
+    ("failure", "channel", "conn_id", "reason"),
+    [
+        ("missing_scope", "C012AB3CD", "slack_api", "missing_scope"),
+        (None, "#alerts", "slack_api", "ids only"),
+        (None, None, "slack_hook", "webhook cannot be read"),
+    ],
+    ids=["no permission", "a channel's name", "a webhook"],
+)
+def test_what_cannot_be_looked_up_is_unknown(failure, channel, conn_id, reason, alerts):
+    alerts.failures = [failure]
+    with pytest.raises(CannotLook, match=reason):
+        SlackSlaMissNotifier(slack_conn_id=conn_id, channel=channel).find("key", 1000.0)
+
+
+def test_a_choice_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="'send' or 'skip'"):
+        SlackSlaMissNotifier(when_in_doubt="perhaps")
+    with pytest.raises(ValueError, match="task, run, dag"):
+        SlackSlaMissNotifier(incident="team")

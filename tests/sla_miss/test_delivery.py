@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import pickle
+import sqlite3
+from dataclasses import dataclass, field
+
+import pytest
+
+from airflow_agari_provider.alert_claims import ClaimTable
+from airflow_agari_provider.sla_miss.delivery import (
+    AlertInDoubt,
+    AlertPostponed,
+    AlertRefused,
+    CannotLook,
+    Delivery,
+)
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+
+MISS = SlaMiss("dag", "run", "task", "2016-02-26T18:00:00")
+POSTPONED = AlertPostponed("Service", "it answered 503")
+IN_DOUBT = AlertInDoubt("Service", "no answer")
+
+
+@dataclass
+class Service:
+    """A service behind a network that fails as told. :param failures: of the next sends; ``None`` is no failure."""
+
+    failures: list = field(default_factory=list)
+    takes_when_in_doubt: bool = False
+    shows: bool = True
+    failures_of_find: list = field(default_factory=list)
+    repeats_when_in_doubt: bool = True
+    name: str = "Service"
+    taken: list = field(default_factory=list)
+
+    def send(self, miss, key, in_doubt):
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is None or (failure is IN_DOUBT and self.takes_when_in_doubt):
+            self.taken.append((key, "in doubt" if in_doubt else "miss"))
+        if failure:
+            raise failure
+        return "reference"
+
+    def find(self, key, since):
+        if self.failures_of_find:
+            raise self.failures_of_find.pop()
+        if not self.shows:
+            raise CannotLook("it does not show")
+        return "found" if any(taken == key for taken, _ in self.taken) else None
+
+    def follow_up(self, miss, key, reference):
+        self.taken.append((key, f"follows {reference}"))
+        return "follow-up"
+
+
+@pytest.fixture(params=["claims", "no claims"])
+def claims(request, sqlite_path):
+    return ClaimTable(lambda: sqlite3.connect(sqlite_path)) if request.param == "claims" else None
+
+
+def drive(delivery, miss=MISS):
+    """The pauses asked for until it is over."""
+    now, pauses = 1000.0, []
+    while (pause := delivery.attempt(miss, now)) is not None:
+        pauses.append(pause)
+        now += pause
+    return pauses
+
+
+def test_an_alert_is_sent_once(claims):
+    service = Service()
+    delivery = Delivery(service, "key", claims)
+    assert drive(delivery) == []
+    assert delivery.outcome == "sent"
+    assert service.taken == [("key", "miss")]
+
+
+def test_what_is_postponed_is_tried_again_ever_more_slowly(claims):
+    service = Service([POSTPONED] * 7)
+    assert drive(Delivery(service, "key", claims)) == [2, 4, 8, 16, 32, 60, 60]
+    assert service.taken == [("key", "miss")]
+
+
+def test_a_service_that_asks_for_time_gets_it(claims):
+    assert drive(Delivery(Service([AlertPostponed("Slack", "too many", 30)]), "key", claims)) == [30]
+
+
+def test_a_doubtful_alert_that_was_taken_is_not_sent_again(claims):
+    service = Service([IN_DOUBT], takes_when_in_doubt=True)
+    delivery = Delivery(service, "key", claims)
+    assert drive(delivery) == [2]
+    assert delivery.outcome == "found sent"
+    assert service.taken == [("key", "miss")]
+
+
+def test_a_doubtful_alert_that_was_not_taken_is_sent(claims):
+    service = Service([IN_DOUBT])
+    assert drive(Delivery(service, "key", claims)) == [2]
+    assert service.taken == [("key", "miss")]
+
+
+def test_a_look_that_is_postponed_leaves_the_doubt(claims):
+    service = Service([IN_DOUBT], takes_when_in_doubt=True, failures_of_find=[AlertPostponed("Service", "429", 60)])
+    assert drive(Delivery(service, "key", claims)) == [2, 60]
+    assert service.taken == [("key", "miss")]
+
+
+def test_where_nobody_can_know_it_is_sent_again_and_says_so(claims):
+    service = Service([IN_DOUBT], takes_when_in_doubt=True, shows=False)
+    drive(Delivery(service, "key", claims))
+    assert service.taken == [("key", "miss"), ("key", "in doubt")]
+
+
+def test_or_it_is_not_sent_again_where_that_is_preferred(claims):
+    service = Service([IN_DOUBT], takes_when_in_doubt=True, shows=False, repeats_when_in_doubt=False)
+    delivery = Delivery(service, "key", claims)
+    drive(delivery)
+    assert service.taken == [("key", "miss")]
+    assert delivery.outcome == "may have been sent; not repeated"
+
+
+def test_doubt_outlives_a_later_try_that_certainly_failed(claims):
+    service = Service([IN_DOUBT, POSTPONED], takes_when_in_doubt=True, shows=False)
+    assert drive(Delivery(service, "key", claims)) == [2, 4]
+    assert service.taken == [("key", "miss"), ("key", "in doubt")]
+
+
+def test_a_refused_alert_is_one_error_and_ends(claims, caplog):
+    delivery = Delivery(Service([AlertRefused("VictorOps", "it answered 404")]), "key", claims)
+    assert drive(delivery) == []
+    assert delivery.refused
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == ["Alert key was refused. VictorOps: it answered 404"]
+
+
+def test_what_is_no_longer_true_is_not_sent(claims):
+    service = Service([POSTPONED])
+    delivery = Delivery(service, "key", claims)
+    assert delivery.attempt(MISS, 1000.0) == 2
+    assert delivery.attempt(None, 1002.0) is None
+    assert service.taken == []
+    assert delivery.outcome == "nothing to tell any more"
+
+
+def test_a_doubtful_alert_that_is_no_longer_true_is_still_found_for_its_follow_up(sqlite_path):
+    claims = ClaimTable(lambda: sqlite3.connect(sqlite_path))
+    delivery = Delivery(Service([IN_DOUBT], takes_when_in_doubt=True), "key", claims)
+    delivery.attempt(MISS, 1000.0)
+    assert delivery.attempt(None, 1002.0) is None
+    assert claims.sent("key").reference == "found"
+
+
+def test_a_second_process_waits_for_the_first_and_sends_nothing(sqlite_path):
+    def connect():
+        return sqlite3.connect(sqlite_path)
+
+    service = Service()
+    first = ClaimTable(connect)
+    first.claim("key", 1000.0)
+    second = Delivery(service, "key", ClaimTable(connect))
+    assert second.attempt(MISS, 1001.0) == 2
+    first.mark_sent("key", "reference")
+    assert second.attempt(MISS, 1003.0) is None
+    assert (second.outcome, service.taken) == ("sent already", [])
+
+
+def test_a_follow_up_refers_to_what_it_follows(claims):
+    service = Service()
+    drive(Delivery(service, "key", claims, reference="C1:17.5"))
+    assert service.taken == [("key", "follows C1:17.5")]
+
+
+@pytest.mark.parametrize("error", [POSTPONED, IN_DOUBT, AlertRefused("Slack", "no"), AlertPostponed("S", "p", 3)])
+def test_errors_pickle(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), vars(copy)) == (str(error), vars(error))

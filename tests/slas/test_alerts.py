@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from airflow_agari_provider.airflow_compat import BaseNotifier
+from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
+from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
+from airflow_agari_provider.sla_miss.delivery import AlertInDoubt
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.slas import SlaAlert
+from airflow_agari_provider.slas.alerts import follows_up, sender_of
+
+MISS = SlaMiss("telemetry", "run", "load", "2016-02-26T18:00:00")
+
+
+class ForgetfulNotifier(BaseNotifier):
+    def __init__(self, text):
+        super().__init__()
+
+    def notify(self, context):
+        raise NotImplementedError
+
+
+class FailingNotifier(BaseNotifier):
+    template_fields = ("text",)
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def notify(self, context):
+        raise RuntimeError(self.text)
+
+
+def test_an_alert_is_the_arguments_that_differ_from_their_defaults():
+    alert = SlaAlert(
+        VictorOpsSlaMissNotifier(message_type="warning", fields={"team": "data"}, incident="run"),
+        after=timedelta(minutes=30),
+        fallback=SlackSlaMissNotifier(channel="C012AB3CD"),
+    )
+    assert alert.specification() == {
+        "after": 1800,
+        "notifier": {
+            "path": "airflow_agari_provider.notifications.victorops_sla_miss:VictorOpsSlaMissNotifier",
+            "arguments": {"message_type": "WARNING", "fields": {"team": "data"}, "incident": "run"},
+        },
+        "recovery": None,
+        "fallback": {
+            "path": "airflow_agari_provider.notifications.slack_sla_miss:SlackSlaMissNotifier",
+            "arguments": {"channel": "C012AB3CD"},
+        },
+    }
+
+
+def test_an_alert_comes_back_from_json():
+    specification = json.loads(
+        json.dumps(SlaAlert(SlackSlaMissNotifier(channel="C1", mentions=["<!here>"])).specification())
+    )
+    sender = sender_of(specification)
+    assert isinstance(sender, SlackSlaMissNotifier)
+    assert (sender.channel, sender.mentions, sender.slack_conn_id) == ("C1", ["<!here>"], "slack_default")
+
+
+def test_a_secret_does_not_travel():
+    pagerduty = pytest.importorskip("airflow.providers.pagerduty.notifications.pagerduty")
+    notifier = pagerduty.PagerdutyNotifier(summary="x", severity="critical", integration_key="hush")
+    with pytest.raises(ValueError, match=r"PagerdutyNotifier\(integration_key=\.\.\.\).*use a connection") as raised:
+        SlaAlert(notifier).specification()
+    assert "hush" not in str(raised.value)
+
+
+def test_a_notifier_that_cannot_be_made_again_is_refused():
+    with pytest.raises(ValueError, match="does not keep its argument 'text'"):
+        SlaAlert(ForgetfulNotifier("x")).specification()
+    with pytest.raises(ValueError, match="must be JSON"):
+        SlaAlert(VictorOpsSlaMissNotifier(fields={"x": object()})).specification()
+
+    class Local(FailingNotifier):
+        pass
+
+    with pytest.raises(ValueError, match="Local must be in an installed package"):
+        SlaAlert(Local("x")).specification()
+
+
+def test_what_another_notifier_raises_leaves_its_alert_in_doubt():
+    with pytest.raises(AlertInDoubt, match="FailingNotifier: RuntimeError: load is late"):
+        sender_of(SlaAlert(FailingNotifier("{{ sla_miss.task_id }} is late")).specification()).send(MISS, "key", False)
+
+
+def test_only_those_that_can_tell_a_recovery_do():
+    other = FailingNotifier("x")
+    alerts = [SlaAlert(SlackSlaMissNotifier()), SlaAlert(other, recovery=other), SlaAlert(other)]
+    assert [follows_up(alert.specification()) for alert in alerts] == [True, True, False]

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+
+import pytest
+
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, BaseOperator, TaskGroup, task, timezone
+from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
+from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
+from airflow_agari_provider.sla_miss.watch import Watch
+from airflow_agari_provider.slas import DAG_RUN, SlaAlert, set_slas
+from tests.fix_alerts import SECRETS
+
+ALERTS = [
+    SlackSlaMissNotifier(slack_conn_id="slack_api", channel="C012AB3CD"),
+    SlaAlert(VictorOpsSlaMissNotifier(victorops_conn_id="victorops"), after=timedelta(minutes=15)),
+]
+HALF_HOUR, HOUR = timedelta(minutes=30), timedelta(hours=1)
+
+
+@pytest.fixture
+def dag():
+    with DAG("telemetry", schedule="@hourly", start_date=timezone.datetime(2016, 2, 1), catchup=False) as dag:
+        extract = BaseOperator(task_id="extract", owner="ada")
+        with TaskGroup("group"):
+
+            @task
+            def mapped(number):
+                return number
+
+            load = mapped.expand(number=[1, 2])
+        extract >> load >> BaseOperator(task_id="group.mapped_3") >> BaseOperator(task_id="report", owner="eve")
+    return dag
+
+
+def watches(dag) -> list[Watch]:
+    """SLAs as they reach the processes that alert, on either Airflow."""
+    if hasattr(dag, "deadline"):
+        return [Watch.from_json(deadline.callback.kwargs["watch"]) for deadline in dag.deadline]
+    return [watch.step(after) for watch in dag.sla_miss_callback.watches for after in watch.steps]
+
+
+def test_every_step_of_every_sla_is_watched(dag):
+    set_slas(dag, {"report": HALF_HOUR, DAG_RUN: HOUR}, alerts=ALERTS, claims="sql:claims", environment="EP_STAGE")
+    assert [(watch.task_id, watch.sla, watch.steps, watch.owner) for watch in watches(dag)] == [
+        ("report", 1800, [0], "eve"),
+        ("report", 1800, [900], "eve"),
+        (None, 3600, [0], dag.owner),
+        (None, 3600, [900], dag.owner),
+    ]
+    first = watches(dag)[0]
+    assert first.upstream == ["extract", "group.mapped", "group.mapped_3", "report"]
+    assert (first.mapped, first.lookalikes) == (["group.mapped"], ["group.mapped_3"])
+    assert (first.watched, first.environment, first.claims) == (["report", None], "EP_STAGE", "sql:claims")
+
+
+def test_backfills_are_not_watched_and_manual_runs_are(dag):
+    set_slas(dag, {"report": HOUR}, alerts=ALERTS[:1])
+    assert watches(dag)[0].silent_for == ["backfill"]
+
+
+def test_both_can_be_turned_around(dag):
+    set_slas(dag, {"report": HOUR}, alerts=ALERTS[:1], backfill=True, manual=False)
+    assert watches(dag)[0].silent_for == ["manual"]
+
+
+def test_the_environment_is_the_configuration_s_by_default(dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__AGARI__ENVIRONMENT", "EP_STAGE")
+    set_slas(dag, {"report": HOUR}, alerts=ALERTS[:1])
+    assert watches(dag)[0].environment == "EP_STAGE"
+
+
+def test_what_the_dag_had_is_kept(dag):
+    def told(context):
+        pass
+
+    report = dag.get_task("report")
+    report.on_success_callback = told
+    dag.on_success_callback = told
+    set_slas(dag, {"report": HOUR, DAG_RUN: HOUR}, alerts=ALERTS, claims="sql:claims")
+    assert report.on_success_callback[0] is told
+    assert dag.on_success_callback[0] is told
+    assert [callback.__name__ for callback in (report.on_success_callback[1], dag.on_success_callback[1])] == [
+        "agari_sla_recovery_of_report",
+        "agari_sla_recovery_of_run",
+    ]
+    assert dag.has_on_success_callback
+
+
+if AIRFLOW_3:
+
+    def test_airflow_3_checks_deadlines(dag):
+        from airflow.sdk.definitions.deadline import DeadlineReference
+
+        set_slas(dag, {"report": HALF_HOUR}, alerts=ALERTS, claims="sql:claims", reference="logical_date")
+        set_slas(dag, {"extract": HALF_HOUR}, alerts=ALERTS[:1])
+        assert [deadline.interval for deadline in dag.deadline] == [HALF_HOUR, timedelta(minutes=45), HALF_HOUR]
+        assert [deadline.reference for deadline in dag.deadline] == [
+            DeadlineReference.DAGRUN_LOGICAL_DATE,
+            DeadlineReference.DAGRUN_LOGICAL_DATE,
+            DeadlineReference.DAGRUN_QUEUED_AT,
+        ]
+        assert len({hash(deadline) for deadline in dag.deadline}) == 3  # Airflow hashes them
+
+else:
+
+    def test_airflow_2_checks_the_slas_of_tasks(dag):
+        set_slas(dag, {"group.mapped": HALF_HOUR, DAG_RUN: HOUR}, alerts=ALERTS, claims="sql:claims")
+        assert {task.task_id: task.sla for task in dag.tasks if task.sla} == {
+            "group.mapped_3": HALF_HOUR,
+            "report": HOUR,
+        }
+        assert [watch.carriers for watch in dag.sla_miss_callback.watches] == [["group.mapped_3"], ["report"]]
+
+    def test_airflow_2_refuses_what_it_cannot_check(dag):
+        with DAG("mapped", schedule=None, start_date=timezone.datetime(2016, 2, 1)) as mapped:
+            task(lambda number: number).override(task_id="last").expand(number=[1])
+        with pytest.raises(ValueError, match="Add an EmptyOperator behind it"):
+            set_slas(mapped, {"last": HOUR}, alerts=ALERTS[:1])
+        with pytest.raises(ValueError, match="two SLAs that end with report need claims="):
+            set_slas(dag, {"report": HOUR, DAG_RUN: HALF_HOUR}, alerts=ALERTS[:1])
+        dag.sla_miss_callback = print
+        with pytest.raises(ValueError, match="telemetry has an sla_miss_callback"):
+            set_slas(dag, {"report": HOUR}, alerts=ALERTS[:1])
+
+
+@pytest.mark.parametrize(
+    ("slas", "changes", "problem"),
+    [
+        ({"reprot": HOUR}, {}, "telemetry has no task reprot"),
+        ({"report": HOUR}, {"claims": "claims"}, "claims is 'sql:<conn_id>' or None, not 'claims'"),
+        ({"report": HOUR}, {"claims": None}, "an alert with after= needs claims="),
+        ({"report": HOUR}, {"reference": "start"}, "reference is one of queued_at, logical_date, not 'start'"),
+        ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
+        ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
+    ],
+)
+def test_a_mistake_is_an_import_error(slas, changes, problem, dag):
+    with pytest.raises(ValueError, match=problem):
+        set_slas(dag, slas, **{"alerts": ALERTS, "claims": "sql:claims", **changes})
+
+
+def test_airflow_dags_test_is_left_alone(dag, monkeypatch, caplog):
+    monkeypatch.setattr(sys, "argv", ["airflow", "dags", "test", "telemetry"])
+    set_slas(dag, {"report": HOUR}, alerts=ALERTS[:1])
+    if AIRFLOW_3:
+        assert not dag.deadline
+        assert "`airflow dags test` watches no SLAs" in caplog.text
+
+
+def test_the_serialized_dag_holds_no_secret(dag, alerts):
+    from airflow.serialization import serialized_objects
+
+    set_slas(dag, {"report": HOUR}, alerts=ALERTS, claims="sql:claims")
+    serializer = getattr(serialized_objects, "DagSerialization", serialized_objects.SerializedDAG)  # 3.2
+    text = json.dumps(serializer.to_dict(dag))
+    assert ("slack_api" in text) is AIRFLOW_3
+    assert not [secret for secret in SECRETS if secret in text]

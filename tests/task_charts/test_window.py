@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_agari_provider.task_charts.rows import RunRow
+from airflow_agari_provider.task_charts.window import Window
+
+AUGUST_12, NOVEMBER_21 = 1786492800, 1795219200  # 2026, at midnight UTC
+
+
+def runs(count):
+    last = [
+        RunRow(number, f"r{number}", "scheduled", "success", NOVEMBER_21, None, None, None)
+        for number in range(1, count)
+    ]
+    return [RunRow(0, "r0", "scheduled", "success", AUGUST_12, None, None, None), *last]
+
+
+@pytest.mark.parametrize(
+    ("window", "text"),
+    [
+        (Window(runs(100), 8214, 0, None), "last 100 of 8,214 runs, 2026-08-12 to 2026-11-21 (UTC)"),
+        (Window(runs(3), 3, 0, None), "all 3 runs, 2026-08-12 to 2026-11-21 (UTC)"),
+        (Window(runs(1), 1, 0, None), "the only run, 2026-08-12 (UTC)"),
+        (Window(runs(100), 8214, 1000, None), "runs 7,115 to 7,214 of 8,214, 2026-08-12 to 2026-11-21 (UTC)"),
+        (Window([], 0, 0, None), "no run"),
+        (Window([], 20, 20, None), "none of 20 runs is this old"),
+    ],
+)
+def test_a_window_says_what_it_shows_of_what_there_is(window, text):
+    assert window.text == text

@@ -1,0 +1,149 @@
+"""One of many sends: on real databases, by real processes, some of which are killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from airflow_agari_provider.alert_claims import Claim, ClaimTable
+from tests.send_alerts import POINTS
+
+SCRIPT = Path(__file__).parent / "send_alerts.py"
+KEY = "dag|run|" + "a very long task id" * 50
+
+
+@pytest.fixture
+def tables(connect):
+    """Makes claim tables of different processes on one database."""
+    return lambda owner: ClaimTable(connect, owner, lease=120)
+
+
+def test_the_first_one_sends_and_the_others_learn_of_it(tables):
+    first, second = tables("first"), tables("second")
+    assert first.claim(KEY, 1000.0) == Claim("mine", 1000.0)
+    assert second.claim(KEY, 1001.0) == Claim("busy", 1000.0)
+    assert second.sent(KEY) is None
+    first.mark_sent(KEY, "C1:17.5")
+    assert second.claim(KEY, 9999.0) == Claim("sent", 1000.0, "C1:17.5")
+    assert second.sent(KEY) == Claim("sent", 1000.0, "C1:17.5")
+
+
+def test_keys_that_differ_in_case_only_are_different(tables):
+    assert tables("first").claim("dag|run|Load", 1000.0).state == "mine"
+    assert tables("second").claim("dag|run|load", 1000.0).state == "mine"
+
+
+def test_what_was_certainly_not_sent_is_anybody_s_again(tables):
+    first, second = tables("first"), tables("second")
+    first.claim(KEY, 1000.0)
+    first.release(KEY)
+    assert second.claim(KEY, 1001.0) == Claim("mine", 1001.0)
+
+
+def test_when_the_lease_is_over_one_takes_over(tables):
+    first, second, third = tables("first"), tables("second"), tables("third")
+    first.claim(KEY, 1000.0)
+    assert second.claim(KEY, 1119.0) == Claim("busy", 1000.0)
+    assert second.claim(KEY, 1120.0) == Claim("takeover", 1000.0)
+    assert third.claim(KEY, 1121.0) == Claim("busy", 1000.0)
+    first.mark_sent(KEY, "too late")  # its owner has lost it
+    first.release(KEY)
+    assert third.claim(KEY, 1122.0) == Claim("busy", 1000.0)
+
+
+def test_of_many_who_would_take_over_one_does(tables):
+    tables("dead").claim(KEY, 1000.0)
+    rivals = [tables(f"rival {number}") for number in range(6)]
+    start = threading.Barrier(len(rivals))
+
+    def take_over(rival):
+        rival.sent(KEY)  # connects, and finds the table
+        start.wait()
+        return rival.claim(KEY, 2000.0).state
+
+    with ThreadPoolExecutor(len(rivals)) as pool:
+        assert sorted(pool.map(take_over, rivals)) == ["busy"] * 5 + ["takeover"]
+
+
+def test_a_doubtful_alert_is_taken_over_at_once_also_by_its_owner(tables):
+    first = tables("first")
+    first.claim(KEY, 1000.0)
+    first.mark_doubtful(KEY)
+    assert first.claim(KEY, 1002.0) == Claim("takeover", 1000.0)
+    assert tables("second").claim(KEY, 1003.0) == Claim("busy", 1000.0)
+
+
+@pytest.fixture
+def service():
+    """(address, keys posted) of a service that keeps every post, and tells whether it has one."""
+    posted: list[str] = []
+
+    class Keeper(BaseHTTPRequestHandler):
+        def do_POST(self):
+            key = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if self.path == "/post":
+                posted.append(key)
+            answer = json.dumps("reference" if key in posted else None).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keeper)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", posted
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["sqlite3", "psycopg2", "MySQLdb"])
+def database(request):
+    """(driver, where) of an empty database."""
+    pytest.importorskip(request.param)
+    if request.param == "MySQLdb":
+        return request.param, " ".join(request.getfixturevalue("mariadb_database"))
+    fixture = "sqlite_path" if request.param == "sqlite3" else "cleared_postgres_uri"
+    return request.param, str(request.getfixturevalue(fixture))
+
+
+def senders(database, url, processes, alerts, lease=120.0, point="never"):
+    """Exit codes of processes that all try to send the same alerts."""
+    command = [sys.executable, str(SCRIPT), *database, url, str(alerts), str(lease), point]
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(subprocess.Popen(command, cwd=SCRIPT.parent.parent, stderr=subprocess.PIPE, text=True))
+            for _ in range(processes)
+        ]
+        errors = [process.communicate(timeout=120)[1] for process in started]
+        assert not any(errors), errors
+        return [process.returncode for process in started]
+
+
+def test_many_processes_send_each_alert_once(database, service):
+    url, posted = service
+    assert senders(database, url, processes=4, alerts=25) == [0, 0, 0, 0]
+    assert Counter(posted) == {f"alert {number}": 1 for number in range(25)}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_whenever_the_sender_is_killed_another_one_takes_over_and_sends_once(database, service, point):
+    url, posted = service
+    assert senders(database, url, 1, 1, lease=0.5, point=point) == [-signal.SIGKILL]
+    assert posted == ([] if point == "before the post" else ["alert 0"])
+    assert senders(database, url, 2, 1, lease=0.5) == [0, 0]
+    assert posted == ["alert 0"]

@@ -1,0 +1,56 @@
+"""Airflow metadata databases that the tests of a session share; each test has a DAG of its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def metadata_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    from tests.views.metadata_rows import Metadata
+
+    metadata = Metadata(f"sqlite:///{tmp_path_factory.mktemp('metadata')}/airflow.db")
+    yield metadata
+    metadata.close()
+
+
+@pytest.fixture(scope="session")
+def metadata_on_postgres(postgres_server) -> Iterator[object]:
+    from tests.views.metadata_rows import Metadata
+
+    postgres_server.psql("create database metadata;")
+    metadata = Metadata(postgres_server.get_uri("metadata").replace("postgresql://", "postgresql+psycopg2://", 1))
+    yield metadata
+    metadata.close()
+
+
+@pytest.fixture(scope="session")
+def metadata_on_mariadb(mariadb_socket) -> Iterator[object]:
+    pytest.importorskip("MySQLdb")
+    import subprocess
+
+    from tests.views.metadata_rows import Metadata
+
+    client = ["mariadb", "--no-defaults", f"--socket={mariadb_socket}", "--user=root"]
+    subprocess.run([*client, "--execute=CREATE DATABASE metadata CHARACTER SET utf8mb3"], check=True)
+    metadata = Metadata(f"mysql+mysqldb://root@localhost/metadata?unix_socket={mariadb_socket}")
+    yield metadata
+    metadata.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+def metadata(request):
+    """A metadata database of each kind; what a test writes is gone afterwards."""
+    found = request.getfixturevalue(f"metadata_on_{request.param}")
+    yield found
+    found.session.rollback()
+
+
+@pytest.fixture
+def dag_id() -> str:
+    return f"dag_{next(_numbers)}"

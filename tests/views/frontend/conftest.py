@@ -1,0 +1,26 @@
+"""A small server of the charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_agari_provider.local.airflow_home import AIRFLOW_3
+from tests.views.frontend.charts_server import ChartsServer
+from tests.views.frontend.payloads import overview_answer, task_time_answer, tries_answer
+
+# No Airflow takes part in these: they run once, beside the newer one; tests/end_to_end has the charts in both.
+collect_ignore_glob = [] if AIRFLOW_3 else ["test_*"]
+
+
+@pytest.fixture
+def charts() -> Iterator[ChartsServer]:
+    """A DAG of 12 tasks with 100 runs, all ended, and 24 DAGs in the overview."""
+    answers = {
+        "api/dags/scoring/tries": tries_answer(100, active=False),
+        "api/overview": overview_answer(),
+        "api/overview/task_time": task_time_answer(),
+    }
+    with ChartsServer(answers) as server:
+        yield server

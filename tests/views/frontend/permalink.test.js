@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DEFAULTS, filtered, format, parse, triesAddress } from "../../../airflow_agari_provider/views/frontend/permalink.js";
+
+const EVERYTHING = {
+  dag: "a/b & c", task: "load.x", runs: 365, before: 1786492800.5, runTypes: ["manual", "backfill"], runStates: ["failed"],
+  mapped: "longest", idle: true, queued: true, deferred: true, last: true, log: true, from: 100, to: 200,
+  run: "manual__2026-11-20T08:00:00+00:00", local: true, sort: "p95_seconds", descending: false, search: "é+", days: 7,
+};
+
+test("every control survives the way through an address", () => {
+  assert.deepEqual(Object.keys(EVERYTHING).sort(), Object.keys(DEFAULTS).sort());
+  assert.deepEqual(parse(`?${format(EVERYTHING)}`), EVERYTHING);
+});
+
+test("an address without controls is the page as it begins, and stays short", () => {
+  assert.deepEqual(parse(""), { ...DEFAULTS });
+  assert.equal(format({ ...DEFAULTS, dag: "scoring" }), "dag_id=scoring");
+});
+
+test("what nobody can choose is as if it were not there", () => {
+  assert.deepEqual(parse("runs=13&days=abc&before=soon&mapped=best&run_state=gone&idle=yes"), { ...DEFAULTS });
+});
+
+test("the server is asked for what it filters, with names encoded", () => {
+  assert.equal(
+    triesAddress(EVERYTHING, "load.x"),
+    "api/dags/a%2Fb%20%26%20c/tries?runs=365&before=1786492800.5&task_id=load.x&run_type=manual&run_type=backfill&run_state=failed&mapped=longest",
+  );
+  assert.equal(triesAddress({ ...DEFAULTS, dag: "scoring" }), "api/dags/scoring/tries?runs=100");
+});
+
+test("filters are what hides runs", () => {
+  assert.equal(filtered({ ...DEFAULTS, idle: true, task: "load" }), false);
+  assert.equal(filtered({ ...DEFAULTS, runTypes: ["manual"] }), true);
+  assert.equal(filtered({ ...DEFAULTS, before: 5 }), true);
+});

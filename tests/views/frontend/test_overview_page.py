@@ -1,0 +1,87 @@
+"""The page over all DAGs in a real browser."""
+
+from __future__ import annotations
+
+import threading
+
+from tests.views.frontend.charts_server import until
+from tests.views.frontend.payloads import task_time_answer
+
+ROWS = "document.querySelectorAll('tbody tr').length"
+
+
+def open_page(page, charts, query=""):
+    page.goto(charts.page(query))
+    until(page, f"{ROWS} > 0")
+
+
+def names(page) -> list[str]:
+    return page.locator("tbody th a").all_text_contents()
+
+
+def test_it_shows_runs_by_state_as_bars_with_numbers(page, charts):
+    open_page(page, charts)
+    assert page.locator("thead th").all_text_contents() == [
+        "DAG", "last run", "runs ever", "runs in 30 days", "failures", "failed tries", "lost ↓", "retry rate",
+        "total time", "active",
+    ]  # fmt: skip
+    dags = charts.answers["api/overview"]["dags"]
+    worst = max(range(24), key=dags["lost_seconds"].__getitem__)
+    assert names(page)[0] == dags["dag_id"][worst]
+    bar = page.locator("tbody tr").first.locator(".runs-bar").nth(1)
+    assert bar.get_attribute("aria-label").startswith(f"{dags['window']['success'][worst]} success, ")
+    assert bar.locator(".state.failed").evaluate("part => part.style.flexGrow") == str(dags["window"]["failed"][worst])
+
+
+def test_the_slower_columns_fill_in_when_their_answer_comes(page, charts):
+    released = threading.Event()
+
+    def later(_):
+        released.wait(30)
+        return task_time_answer()
+
+    charts.answers["api/overview/task_time"] = later
+    open_page(page, charts)
+    rate = page.locator("tbody tr").first.locator("td").nth(6)
+    assert rate.text_content() == "…"
+    released.set()
+    until(page, "document.querySelector('tbody tr').children[7].textContent.endsWith('%')")
+
+
+def test_it_sorts_searches_and_leads_to_a_dag_and_back(page, charts):
+    open_page(page, charts)
+    page.locator("th[data-column=name] button").click()
+    assert names(page) == sorted(names(page))
+    page.keyboard.press("/")
+    page.keyboard.type("SCOR")
+    until(page, f"{ROWS} === 1")
+    assert page.locator(".window").text_content().startswith("1 of 24 DAGs; window since 2026-10-21")
+    page.reload()
+    until(page, f"{ROWS} === 1")
+    page.locator("tbody a", has_text="scoring").click()
+    until(page, "performance.getEntriesByName('agari-draw').length > 0")
+    assert page.locator("h1").text_content() == "scoring"
+    page.go_back()
+    until(page, f"{ROWS} === 1")
+    assert page.locator("input[type=search]").input_value() == "SCOR"
+
+
+def test_another_window_is_asked_for(page, charts):
+    open_page(page, charts)
+    page.locator("[data-control=days]").select_option("7")
+    until(page, "document.querySelector('th[data-column=window]').textContent === 'runs in 7 days'")
+    assert ("api/overview", {"days": ["7"]}, 200) in charts.asked
+
+
+def test_a_search_without_a_hit_can_be_cleared(page, charts):
+    page.goto(charts.page("search=nowhere"))
+    page.locator(".notice button").click()
+    assert len(names(page)) == 24
+
+
+def test_names_are_never_taken_for_markup(page, charts):
+    hostile = "<img src=x onerror=window.hacked=1>\"'&"
+    charts.answers["api/overview"]["dags"]["dag_id"][0] = hostile
+    open_page(page, charts)
+    assert hostile in names(page)
+    assert page.locator("img").count() == 0

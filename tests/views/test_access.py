@@ -1,0 +1,61 @@
+"""Who gets which answer, asked of every route that there is, on each auth manager Airflow comes with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from airflow_agari_provider.airflow_compat import AIRFLOW_3
+from tests.views.walk_routes import DAG_ID, OTHER, PASSWORD
+
+FAB_3 = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+MANAGERS = {"simple": SIMPLE, "fab": FAB_3} if AIRFLOW_3 else {"fab": FAB_3}
+REFUSED = {"status": 401, "login": False, "dags": []}
+FORBIDDEN = {"status": 403, "login": False, "dags": [DAG_ID]}  # the sentence names what was asked for
+
+
+def ok(*dags: str) -> dict:
+    return {"status": 200, "login": False, "dags": list(dags)}
+
+
+@pytest.fixture(params=list(MANAGERS))
+def walked(request, tmp_path):
+    """(name of the auth manager, route: who: answer)."""
+    (tmp_path / "passwords.json").write_text(json.dumps({"eve": PASSWORD, "bob": PASSWORD}))
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
+        "AIRFLOW__CORE__AUTH_MANAGER": MANAGERS[request.param],
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(tmp_path / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "eve:,bob:viewer",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW__WEBSERVER__SECRET_KEY": "s" * 64,
+    }
+    command = [sys.executable, "-m", "tests.views.walk_routes", str(tmp_path)]
+    walk = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    results = [line for line in walk.stdout.splitlines() if line.startswith("RESULT ")]
+    assert results, walk.stdout[-3000:] + walk.stderr[-3000:]
+    return request.param, json.loads(results[0].removeprefix("RESULT "))
+
+
+@pytest.mark.end_to_end
+def test_every_route_asks_who_is_there_and_shows_nobody_a_dag_that_he_may_not_read(walked):
+    manager, found = walked
+    theirs = [] if manager == "simple" else [OTHER]  # a role of SimpleAuthManager holds for all DAGs, or for none
+    logged_in = {"nobody": REFUSED, "stranger": ok(), "viewer": ok()}
+    to_login = {"status": 307 if AIRFLOW_3 else 302, "login": True, "dags": []}
+    expected = {
+        "/charts": {**logged_in, "nobody": to_login},
+        "/static/{name}": logged_in,
+        "/api/overview": {"nobody": REFUSED, "stranger": ok(*theirs), "viewer": ok(DAG_ID, OTHER)},
+        "/api/overview/task_time": {"nobody": REFUSED, "stranger": ok(), "viewer": ok()},
+        "/api/dags/{dag_id}/tries": {"nobody": REFUSED, "stranger": FORBIDDEN, "viewer": ok(DAG_ID)},
+    }
+    if AIRFLOW_3:
+        expected["/api/openapi.json"] = logged_in
+    assert found == expected

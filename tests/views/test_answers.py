@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_agari_provider.views import answers
+
+
+@pytest.fixture
+def frontend(tmp_path, monkeypatch):
+    folder = tmp_path / "frontend"
+    (folder / "vendor").mkdir(parents=True)
+    (folder / "node_modules").mkdir()
+    (folder / "index.html").write_text('<script id="configuration">__CONFIGURATION__</script>')
+    for name in ("page.js", "page.css", "vendor/echarts.min.js", "package.json", "node_modules/x.js"):
+        (folder / name).write_text(name)
+    (tmp_path / "secret.js").write_text("secret")
+    (folder / "link.js").symlink_to(tmp_path / "secret.js")
+    monkeypatch.setattr(answers, "FRONTEND", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("page.js", "text/javascript; charset=utf-8"),
+        ("page.css", "text/css; charset=utf-8"),
+        ("vendor/echarts.min.js", "text/javascript; charset=utf-8"),
+    ],
+)
+def test_a_file_of_the_front_end_is_served_with_its_type(frontend, name, content_type):
+    answer = answers.file_answer(name, None)
+    assert (answer.status, answer.content_type, answer.body) == (200, content_type, name.encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret.js",
+        "vendor/../../secret.js",
+        "/etc/passwd",
+        "link.js",
+        "package.json",
+        "node_modules/x.js",
+        "index.html",
+        "no.js",
+        "",
+    ],
+)
+def test_nothing_else_is_served(frontend, name):
+    assert answers.file_answer(name, None).status == 404
+
+
+def test_a_file_that_the_browser_has_is_not_sent_again_until_it_changes(frontend):
+    etag = answers.file_answer("page.js", None).etag
+    again = answers.file_answer("page.js", f'"other", {etag}')
+    assert (again.status, again.body, again.etag) == (304, b"", etag)
+    (frontend / "page.js").write_text("new")
+    assert answers.file_answer("page.js", etag).status == 200
+
+
+def test_an_answer_is_the_same_while_nothing_happens_whatever_the_time():
+    first = answers.json_answer({"runs": [1]}, 100.0, None)
+    assert json.loads(first.body) == {"now": 100.0, "runs": [1]}
+    assert answers.json_answer({"runs": [1]}, 200.0, first.etag).status == 304
+    assert answers.json_answer({"runs": [2]}, 200.0, first.etag).status == 200
+
+
+def test_the_page_knows_its_airflow_and_no_value_can_end_its_script(frontend):
+    page = answers.page_answer(3, "/af/</script>/", None).body.decode()
+    assert page.count("</script>") == 1
+    settings = json.loads(page.removeprefix('<script id="configuration">').removesuffix("</script>"))
+    assert (settings["airflow"], settings["root"]) == (3, "/af/</script>/")
+    assert settings["log_url"] == "dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}?try_number={try_number}"
+
+
+def test_every_answer_may_be_framed_by_airflow_alone_and_kept_by_the_reader_alone(frontend):
+    for answer in (
+        answers.page_answer(2, "/", None),
+        answers.file_answer("page.js", None),
+        answers.error_answer(403, "No."),
+    ):
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+        assert answer.headers["Content-Security-Policy"] == (
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'"
+        )

@@ -1,0 +1,122 @@
+"""The statements are answered from indexes that Airflow has: no chart may read a table of millions of rows through."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_agari_provider.views import charts
+from airflow_agari_provider.views.metadata import HISTORY, HISTORY_BY_RUN, INSTANCE, RUN, due_since, unindexed
+from airflow_agari_provider.views.questions import overview_question, tries_question
+from tests.views.metadata_rows import EPOCH
+
+RUNS, DAGS, TASKS = 150, 8, 5
+
+
+@pytest.fixture(scope="module")
+def filled(request):
+    """``filled(name)``: the database with enough rows, and statistics, for an index to pay."""
+
+    def fill(name):
+        metadata = request.getfixturevalue(f"metadata_on_{name}")
+        if metadata.session.execute(sa.select(sa.func.count()).where(RUN.c.dag_id.like("plan%"))).scalar_one():
+            return metadata
+        runs, instances, tries = [], [], []
+        capture = metadata.add
+        metadata.add = lambda table, **values: {RUN: runs, INSTANCE: instances, HISTORY: tries}[table].append(values)
+        for dag in range(DAGS):
+            for number in range(RUNS):
+                due = number * 3600
+                metadata.run(f"plan{dag}", f"r{number}", due)
+                for task in range(TASKS):
+                    key = f"plan{dag}", f"r{number}", f"t{task}"
+                    if (number + task) % 20 == 0:
+                        metadata.old_try(*key, 1, "failed", start=due, end=due + 5)
+                    metadata.instance(*key, 2, "success", start=due + 10, end=due + 20)
+        metadata.add = capture
+        for dag in range(DAGS):
+            metadata.dag(f"plan{dag}", [{"task_id": "t1"}])
+        for table, rows in ((RUN, runs), (INSTANCE, instances), (HISTORY, tries)):
+            known = [{name: value for name, value in row.items() if name in table.c} for row in rows]
+            metadata.session.execute(table.insert(), known)
+        metadata.session.commit()
+        if name == "postgres":
+            with metadata.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(sa.text("ANALYZE"))
+        return metadata
+
+    return fill
+
+
+def plans(metadata, explain, call):
+    """The plan of every statement of a call."""
+    found = []
+
+    def look(connection, cursor, statement, parameters, context, executemany):
+        if statement.startswith("SELECT"):
+            beside = connection.connection.cursor()
+            beside.execute(f"{explain} {statement}", parameters)
+            found.append("\n".join(str(row[-1]) for row in beside.fetchall()))
+            beside.close()
+
+    sa.event.listen(metadata.engine, "before_cursor_execute", look)
+    try:
+        call(metadata.session)
+    finally:
+        sa.event.remove(metadata.engine, "before_cursor_execute", look)
+        metadata.session.rollback()
+    return found
+
+
+def tries(session):
+    charts.dag_tries(session, "plan3", tries_question([("runs", "10")]), EPOCH + 1e6)
+
+
+def one_task(session):
+    charts.dag_tries(session, "plan3", tries_question([("runs", "10"), ("task_id", "t2")]), EPOCH + 1e6)
+
+
+def overview(session):
+    now = EPOCH + (RUNS + 5) * 3600
+    charts.all_dags(session, {"plan3"}, overview_question([("days", "1")]), now)
+    charts.all_task_time(session, {"plan3"}, overview_question([("days", "1")]), now)
+
+
+@pytest.mark.parametrize("call", [tries, one_task, overview])
+def test_sqlite_never_reads_all_task_instances(filled, call):
+    found = plans(filled("sqlite"), "EXPLAIN QUERY PLAN", call)
+    text = "\n".join(found)
+    assert not re.search(r"SCAN task_instance\b", text), text
+    assert "SEARCH task_instance USING" in text, text
+    if HISTORY_BY_RUN:
+        assert not re.search(r"SCAN task_instance_history\b", text), text
+        assert "idx_tih_dag_run" in text or call is one_task, text
+
+
+def test_sqlite_reads_tries_by_the_index_of_their_runs(filled):
+    text = "\n".join(plans(filled("sqlite"), "EXPLAIN QUERY PLAN", tries))
+    assert "ti_dag_run (dag_id=? AND run_id=?)" in text or "(dag_id=? AND task_id=? AND run_id=?" in text, text
+
+
+@pytest.mark.parametrize("call", [tries, one_task])
+def test_postgres_never_reads_all_task_instances(filled, call):
+    text = "\n".join(plans(filled("postgres"), "EXPLAIN", call))
+    assert not re.search(r"Seq Scan on task_instance\b", text), text
+    assert re.search(r"(ti_dag_run|ti_state_lkp|task_instance_composite_key|task_instance_pkey)", text), text
+
+
+def test_the_plans_would_tell_if_sqlite_were_let_to_choose(filled):
+    """Without the unary plus it picks an index that saves the sorting, and reads the whole table by it."""
+
+    def counted(plain):
+        """:param plain: takes a column."""
+        same = (plain(RUN.c[name]) == INSTANCE.c[name] for name in ("dag_id", "run_id"))
+        query = sa.select(INSTANCE.c.dag_id, sa.func.count()).select_from(RUN.join(INSTANCE, sa.and_(*same)))
+        query = query.where(due_since(time.time())).group_by(plain(INSTANCE.c.dag_id))
+        return plans(filled("sqlite"), "EXPLAIN QUERY PLAN", lambda session: session.execute(query).all())[0]
+
+    assert re.search(r"SCAN task_instance\b", counted(lambda column: column))
+    assert not re.search(r"SCAN task_instance\b", counted(lambda column: unindexed(column, "sqlite")))

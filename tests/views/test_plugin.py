@@ -1,0 +1,59 @@
+"""The plugin is loaded by every process of Airflow: it brings nothing with it, and asks the database nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from airflow_agari_provider.airflow_compat import AIRFLOW_3
+from airflow_agari_provider.plugin import AgariPlugin
+
+LOOK = """
+import json, sys
+import airflow_agari_provider.airflow_compat
+before = set(sys.modules)
+import sqlalchemy.engine.default as default
+asked = []
+default.DefaultDialect.do_execute = lambda *arguments, **more: asked.append(arguments[2])
+import airflow_agari_provider.plugin
+plugin = airflow_agari_provider.plugin.AgariPlugin()
+print("RESULT", json.dumps({"modules": sorted(set(sys.modules) - before), "asked": asked}))
+"""
+
+
+def test_the_plugin_imports_nothing_but_itself_and_asks_the_database_nothing():
+    run = subprocess.run([sys.executable, "-c", LOOK], env=os.environ, capture_output=True, text=True, timeout=120)
+    result = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
+    assert result, run.stderr[-3000:]
+    found = json.loads(result[0].removeprefix("RESULT "))
+    assert [name for name in found["modules"] if not name.startswith("sqlalchemy")] == ["airflow_agari_provider.plugin"]
+    assert found["asked"] == []
+
+
+def test_airflow_accepts_the_plugin():
+    from airflow import plugins_manager
+
+    if AIRFLOW_3:
+        apps, _ = plugins_manager.get_fastapi_plugins()
+        assert [app["url_prefix"] for app in apps if app["name"] == "agari"] == ["/agari"]
+    else:
+        plugins_manager.initialize_web_ui_plugins()
+        names = [view["name"] for view in plugins_manager.flask_appbuilder_views if "view" in view]
+        assert "Agari charts" in names
+
+
+def test_the_page_is_in_the_browse_menu_and_on_airflow_3_also_on_dags_and_tasks():
+    if AIRFLOW_3:
+        views = [(view["destination"], view.get("category"), view["href"]) for view in AgariPlugin.external_views]
+        assert views == [
+            ("nav", "browse", "agari/charts"),
+            ("dag", None, "agari/charts?dag_id={DAG_ID}"),
+            ("task", None, "agari/charts?dag_id={DAG_ID}&task_id={TASK_ID}"),
+        ]
+        assert len({view["url_route"] for view in AgariPlugin.external_views}) == 3
+    else:
+        assert [(view["category"], view["name"]) for view in AgariPlugin().appbuilder_views] == [
+            ("Browse", "Agari charts")
+        ]

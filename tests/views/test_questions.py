@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_agari_provider.views.questions import (
+    BadQuestion,
+    OverviewQuestion,
+    TriesQuestion,
+    overview_question,
+    tries_question,
+)
+
+
+def test_a_bare_question_is_for_the_last_hundred_runs_compared_with_those_before():
+    assert tries_question([]) == TriesQuestion(100, None, (), (), (), "sum", True)
+    assert overview_question([]) == OverviewQuestion(30)
+
+
+def test_every_parameter_is_understood():
+    asked = [
+        ("runs", "1000"),
+        ("before", "1795168000.5"),
+        ("task_id", "load"),
+        ("task_id", "score"),
+        ("run_type", "manual"),
+        ("run_state", "failed"),
+        ("mapped", "longest"),
+    ]
+    assert tries_question(asked) == TriesQuestion(
+        1000, 1795168000.5, ("load", "score"), ("manual",), ("failed",), "longest", False
+    )
+    assert tries_question([*asked, ("compare", "true")]).compare
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("runs", "0", "runs='0': runs has to be an integer from 1 to 1000."),
+        ("runs", "1001", "runs='1001': runs has to be an integer from 1 to 1000."),
+        ("runs", "many", "runs='many': runs has to be an integer from 1 to 1000."),
+        ("before", "-1", "before='-1': before has to be a number from 0 to 253402300799."),
+        ("before", "nan", "before='nan': before has to be a number from 0 to 253402300799."),
+        ("mapped", "all", "mapped='all': mapped has to be one of sum, longest."),
+        ("run_state", "lost", "run_state='lost': run_state has to be one of success, failed, running, queued."),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused_in_a_sentence(name, value, sentence):
+    with pytest.raises(BadQuestion) as refused:
+        tries_question([(name, value)])
+    assert str(refused.value) == sentence
+
+
+def test_a_parameter_that_does_not_exist_is_refused_rather_than_ignored():
+    with pytest.raises(BadQuestion, match="the parameters are days"):
+        overview_question([("day", "3")])
+
+
+def test_a_parameter_cannot_be_repeated_without_end():
+    with pytest.raises(BadQuestion, match="at most 500 times"):
+        tries_question([("task_id", "load")] * 501)

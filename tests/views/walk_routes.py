@@ -1,0 +1,119 @@
+"""
+Ask every route of the charts as nobody, as a stranger to the DAG, and as a viewer; print what came back as JSON.
+
+``python -m tests.views.walk_routes <folder>``, with an AIRFLOW_HOME of its own: an Airflow reads its configuration
+once per process. The web server, the auth manager, the tokens and the cookies are Airflow's own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+DAG_ID, OTHER = "secret_dag", "other_dag"
+PASSWORD = "correct horse"
+STRANGER_MAY = ("Website", "DAG Runs", "Task Instances", f"DAG:{OTHER}")
+FILL = {"dag_id": DAG_ID, "name": "page.js"}  # of the routes' parameters
+
+
+def prepare(folder: Path) -> None:
+    from airflow.configuration import conf
+    from airflow.utils.db import initdb
+
+    from airflow_agari_provider.views import answers
+    from tests.views.metadata_rows import Metadata
+
+    initdb()
+    metadata = Metadata(conf.get("database", "sql_alchemy_conn"))
+    for dag_id in (DAG_ID, OTHER):
+        metadata.dag(dag_id)
+        metadata.run(dag_id, "r", 0)
+        metadata.instance(dag_id, "r", "load", 1, "success", start=1, end=2)
+    metadata.session.commit()
+    metadata.close()
+    answers.FRONTEND = folder / "frontend"
+    answers.FRONTEND.mkdir()
+    (answers.FRONTEND / "index.html").write_text("<script>__CONFIGURATION__</script>")
+    (answers.FRONTEND / "page.js").write_text("// page")
+
+
+def add_fab_users(security: Any) -> None:
+    """The stranger may read the runs and task instances of another DAG; the viewer has Airflow's own role."""
+    security.sync_roles()
+    stranger = security.add_role("Stranger")
+    for resource in STRANGER_MAY:
+        security.add_permission_to_role(stranger, security.create_permission("can_read", resource))
+    for name, role in (("eve", stranger), ("bob", security.find_role("Viewer"))):
+        assert security.add_user(name, name, name, f"{name}@example.com", role, password=PASSWORD)
+
+
+def walk_3() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(route, who, what came back)."""
+    from airflow.api_fastapi.app import create_app
+    from airflow.configuration import conf
+    from fastapi.testclient import TestClient
+
+    from airflow_agari_provider.views import web_airflow3
+
+    if "Fab" in conf.get("core", "auth_manager"):
+        from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+        with get_application_builder() as builder:
+            add_fab_users(builder.sm)
+    routes = [route.path for route in web_airflow3.create_app().routes]
+    with TestClient(create_app()) as client:
+        for who, name in (("nobody", None), ("stranger", "eve"), ("viewer", "bob")):
+            client.cookies.clear()
+            if name:
+                answer = client.post("/auth/token", json={"username": name, "password": PASSWORD})
+                assert answer.status_code == 201, answer.text
+                client.cookies.set("_token", answer.json()["access_token"])
+            for route in routes:
+                answer = client.get("/agari" + filled(route), follow_redirects=False)
+                yield route, who, told(answer.status_code, answer.headers, answer.text)
+
+
+def walk_2() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    from airflow.www.app import create_app
+
+    app = create_app(config={"WTF_CSRF_ENABLED": False})
+    with app.app_context():
+        add_fab_users(app.appbuilder.sm)
+    routes = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("AgariView.")]
+    for who, name in (("nobody", None), ("stranger", "eve"), ("viewer", "bob")):
+        client = app.test_client()
+        if name:
+            logged_in = client.post("/login/", data={"username": name, "password": PASSWORD})
+            assert logged_in.status_code == 302, logged_in.text
+        for route in routes:
+            answer = client.get(filled(route))
+            yield route.removeprefix("/agari"), who, told(answer.status_code, answer.headers, answer.text)
+
+
+def filled(route: str) -> str:
+    """The route with a value for each parameter, in FastAPI's or in Flask's spelling."""
+    route = re.sub(r"\{(\w+)(?::path)?\}", lambda found: FILL[found[1]], route)
+    return re.sub(r"<(?:path:)?(\w+)>", lambda found: FILL[found[1]], route)
+
+
+def told(status: int, headers: Any, text: str) -> dict[str, Any]:
+    seen = [dag_id for dag_id in (DAG_ID, OTHER) if dag_id in text]
+    return {"status": status, "login": "login" in headers.get("location", ""), "dags": seen}
+
+
+def main() -> None:
+    prepare(Path(sys.argv[1]))
+    from airflow_agari_provider.airflow_compat import AIRFLOW_3
+
+    found: dict[str, dict[str, Any]] = {}
+    for route, who, answer in walk_3() if AIRFLOW_3 else walk_2():
+        found.setdefault(re.sub(r"<(?:path:)?(\w+)>|\{(\w+)(?::path)?\}", r"{\1\2}", route), {})[who] = answer
+    print("RESULT", json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
