@@ -19,10 +19,17 @@ const MOUSE = [
 /** Show the help; it closes with Escape. */
 export function showHelp() {
   const row = ([key, text]) => element("div", {}, element("dt", {}, element("kbd", {}, key)), element("dd", {}, text));
-  const dialog = element("dialog", { "aria-label": "Keys", on: { close: () => dialog.remove() } },
+  // removed at once: the button of a dialog that is merely closed keeps the focus for a moment, and takes the next key
+  const close = () => dialog.remove();
+  const onKey = (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation(); // it closes this alone
+    close();
+  };
+  const dialog = element("dialog", { "aria-label": "Keys", on: { close, keydown: onKey } },
     element("h2", {}, "Keys"), element("dl", {}, ...KEYS.map(row)),
     element("h2", {}, "Mouse"), element("dl", {}, ...MOUSE.map(row)),
-    element("button", { type: "button", class: "primary", on: { click: () => dialog.close() } }, "Close"));
+    element("button", { type: "button", class: "primary", on: { click: close } }, "Close"));
   document.body.append(dialog);
   dialog.showModal();
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import struct
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -147,6 +147,22 @@ def test_the_keys_move_from_run_to_run_and_open_the_log(page, charts):
     page.keyboard.press("Escape")
     page.keyboard.press("Enter")
     page.wait_for_url("**/tasks/load?try_number=1")
+
+
+def test_the_help_that_escape_closes_takes_no_further_key(page, charts):
+    """Keys come faster than a loaded browser draws: the help's button must not still be there to press."""
+    run_id = charts.answers["api/dags/scoring/tries"]["runs"]["run_id"][98]
+    open_page(page, charts, urlencode({"dag_id": "scoring", "run": run_id}))
+    at_once = page.evaluate(
+        """() => {
+          const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+          press("?");
+          const opened = document.activeElement.textContent;
+          press("Escape");
+          return [opened, document.activeElement.tagName, document.querySelectorAll("dialog, .panel").length];
+        }"""
+    )
+    assert at_once == ["Close", "BODY", 1]
 
 
 def test_both_charts_share_zoom_and_crosshair_and_the_zoom_survives_a_reload(page, charts):
