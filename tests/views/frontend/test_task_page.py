@@ -155,7 +155,8 @@ def test_the_help_that_escape_closes_takes_no_further_key(page, charts):
     open_page(page, charts, urlencode({"dag_id": "scoring", "run": run_id}))
     at_once = page.evaluate(
         """() => {
-          const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+          const down = (key) => new KeyboardEvent("keydown", {key, bubbles: true});
+          const press = (key) => document.activeElement.dispatchEvent(down(key));
           press("?");
           const opened = document.activeElement.textContent;
           press("Escape");
