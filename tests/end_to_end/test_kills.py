@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from airflow_agari_provider.local.demo_setup import Options
 from airflow_agari_provider.local.pipeline import client
 from airflow_agari_provider.local.progress import Progress
 from airflow_agari_provider.queue_drain import read_depth
+from tests.leftovers import working_in
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.spark]
 
@@ -106,7 +108,7 @@ def run(tmp_path, victims: list[str], *, deferrable: bool, then_clear: str) -> l
     """
     Run the demo with every victim killed once, then clear a task with those downstream: the table is right each time.
 
-    Returns the states of every scoring step that EMR had before the clearing.
+    Nothing is left running. Returns the states of every scoring step that EMR had before the clearing.
     """
     with ExitStack() as stack:
         settings = {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": str(deferrable)}
@@ -120,6 +122,7 @@ def run(tmp_path, victims: list[str], *, deferrable: bool, then_clear: str) -> l
         demo.api.clear(DAG_ID, demo.run_id, [then_clear])
         found = checks(options, demo.watch())
         assert all(found.values()), found
+    assert not working_in(tmp_path)
     return states
 
 
@@ -134,9 +137,14 @@ def scorings(endpoint_url: str) -> list[str]:
     ]
 
 
-def test_the_triggerer_and_the_local_emr_may_die(tmp_path, clean_environment):
+def test_the_triggerer_and_the_local_emr_may_die(tmp_path, clean_environment, capsys):
     states = run(tmp_path, ["emr", "triggerer"], deferrable=True, then_clear="score.score_messages")
     assert states == ["COMPLETED"]
+    shown = capsys.readouterr().out
+    assert re.search(r"ok +the report equals the expected table in every cell", shown)
+    assert re.search(r"ok +the queues are empty", shown)
+    assert re.search(r"mail +message_scoring on \S+ completed 2016-04-28 00:00:00 successfully", shown)
+    assert re.search(r"charts of every try: http://127\.0\.0\.1:\d+/agari/charts\?dag_id=message_scoring ", shown)
 
 
 def test_the_scoring_s_and_the_importer_s_process_may_die(tmp_path, clean_environment):

@@ -1,0 +1,14 @@
+"""What a run has left behind."""
+
+from __future__ import annotations
+
+import psutil
+
+
+def working_in(folder) -> list[psutil.Process]:
+    """Processes that were started below the folder."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.status() != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in process.cmdline())
+    ]
