@@ -76,6 +76,7 @@ __all__ = [
     "Label",
     "Param",
     "PokeReturnValue",
+    "RunNotCreated",
     "TaskDeferred",
     "TaskGroup",
     "TriggerEvent",
@@ -184,27 +185,38 @@ def read_run(dag_id: str, run_id: str) -> tuple[str, list[dict[str, Any]]]:
         return str(run.state), tasks
 
 
+class RunNotCreated(AirflowException):
+    """The run that a recorded SLA miss is about may still be created."""
+
+
 def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
     """
-    On Airflow 2.11: the run that a recorded SLA miss is about, as ``run_id``, ``logical_date`` and ``run_type``.
+    On Airflow 2.11: the run that a recorded SLA miss is about; ``None`` if there will never be one.
 
-    2.11 records a miss under the logical date of the run after the late one, because it checks when that one is due.
+    2.11 records a miss under the logical date of the run after the late one, and may do so before the late one exists:
+    its check does not wait for the scheduler, nor for ``max_active_runs``.
 
     :param recorded: ``execution_date`` of the ``SlaMiss``.
+    :return: ``run_id``, ``logical_date``, ``run_type``, and ``planned``: the end of its data interval.
+    :raises RunNotCreated: it is not there yet, and nor is any run after it.
     """
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        earlier = session.query(DagRun).filter(DagRun.dag_id == dag.dag_id, DagRun.execution_date < recorded)
-        automatic = earlier.filter(DagRun.run_type.in_(("scheduled", "backfill")))
-        run = automatic.order_by(DagRun.execution_date.desc()).first()
-        if run is None:
-            return None
-        following = dag.next_dagrun_info(dag.get_run_data_interval(run), restricted=False)
-        if following is None or following.logical_date != recorded:
-            return None  # there was no run of that date, for instance because the DAG was paused
-        return {"run_id": run.run_id, "logical_date": run.execution_date, "run_type": str(run.run_type)}
+        automatic = session.query(DagRun).filter(
+            DagRun.dag_id == dag.dag_id, DagRun.run_type.in_(("scheduled", "backfill"))
+        )
+        run = automatic.filter(DagRun.execution_date < recorded).order_by(DagRun.execution_date.desc()).first()
+        if run is not None:
+            interval = dag.get_run_data_interval(run)
+            following = dag.next_dagrun_info(interval, restricted=False)
+            if following is not None and following.logical_date == recorded:
+                found = {"run_id": run.run_id, "logical_date": run.execution_date, "run_type": str(run.run_type)}
+                return {**found, "planned": interval.end}
+        if automatic.filter(DagRun.execution_date >= recorded).first() is None:
+            raise RunNotCreated(f"{dag.dag_id} has no run before {recorded} yet.")
+        return None  # runs are created one after the other: this one was skipped, as after a pause without catchup
 
 
 def base_url() -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import base_url, late_run, read_run, web_url
+from airflow_agari_provider.airflow_compat import RunNotCreated, base_url, late_run, read_run, web_url
 from airflow_agari_provider.sla_miss.miss import Event, Scope, SlaMiss, TaskInState, date_text
 from airflow_agari_provider.sla_miss.states import blocking_tasks, standing_of, tasks_in_states
 
@@ -67,8 +67,12 @@ def tasks_of_run(
 
 def _of_slas(context: Mapping[str, Any], environment: str, scope: Scope) -> Iterator[SlaMiss]:
     dag = context["dag"]
-    for recorded in context["slas"]:
-        run = late_run(dag, recorded.execution_date)
+    for recorded in list(context["slas"]):
+        try:
+            run = late_run(dag, recorded.execution_date)
+        except RunNotCreated:
+            context["slas"].remove(recorded)  # which Airflow will show again at its next check
+            continue
         if run is None:
             continue
         run_state, tasks = tasks_of_run(dag.dag_id, run["run_id"])
@@ -81,7 +85,7 @@ def _of_slas(context: Mapping[str, Any], environment: str, scope: Scope) -> Iter
             date=date_text(run["logical_date"]),
             standing=standing_of(tasks, run_state, task.task_id),
             environment=environment,
-            due=recorded.execution_date + task.sla if task.sla else None,
+            due=run["planned"] + task.sla if task.sla else None,
             at=datetime.now(UTC),
             owner=task.owner,
             blocking=blocking_tasks(tasks, {task.task_id, *task.get_flat_relative_ids(upstream=True)}),

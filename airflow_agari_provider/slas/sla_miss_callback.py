@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import late_run
+from airflow_agari_provider.airflow_compat import RunNotCreated, late_run
 from airflow_agari_provider.notifications.sla_miss_notifier import RETRY_FOR
 from airflow_agari_provider.notifications.told_by_context import link, tasks_of_run
 from airflow_agari_provider.sla_miss.watch import Run, Watch, due_after, miss_of
@@ -21,9 +21,9 @@ class OnSlaMiss:
     """
     An ``sla_miss_callback``.
 
-    A recorded miss that is not finished with (a service is down, a later step of the escalation is not due) is taken
-    out of the list of misses: Airflow marks those in the list as notified, and shows the others again at its next
-    check. It checks every few seconds while the DAG has a run.
+    A recorded miss that is not finished with (its run is still to be created, a service is down, a later step of the
+    escalation is not due) is taken out of the list of misses: Airflow marks those in the list as notified, and shows
+    the others again at its next check. It checks every few seconds while the DAG has a run.
 
     :param watches: the DAG's SLAs.
     """
@@ -34,9 +34,14 @@ class OnSlaMiss:
         self.watches = watches
 
     def __call__(self, dag: Any, task_list: str, blocking_task_list: str, slas: list[Any], blocking_tis: Any) -> None:
-        for recorded in list(slas):
+        there_are_no_more = False  # runs are created one after the other, so nor are those after it
+        for recorded in sorted(slas, key=lambda miss: miss.execution_date):
+            finished = False
             try:
-                finished = self._is_finished(dag, recorded, time.time())
+                if not there_are_no_more:
+                    finished = self._is_finished(dag, recorded, time.time())
+            except RunNotCreated:
+                there_are_no_more = True
             except Exception:  # an error that escaped would end Airflow's check of every SLA in the file
                 logger.exception("SLA miss of %s.%s could not be told", dag.dag_id, recorded.task_id)
                 finished = time.time() > recorded.timestamp.timestamp() + GIVE_UP_AFTER
@@ -44,19 +49,19 @@ class OnSlaMiss:
                 slas.remove(recorded)
 
     def _is_finished(self, dag: Any, recorded: Any, now: float) -> bool:
-        facts = late_run(dag, recorded.execution_date)
         watches = [watch for watch in self.watches if recorded.task_id in watch.carriers]
-        if facts is None or not watches:
+        facts = late_run(dag, recorded.execution_date) if watches else None
+        if facts is None:
             return True
         run = Run(dag.dag_id, facts["run_id"], facts["logical_date"], facts["run_type"])
-        told = [self._tell(watch, run, recorded.execution_date, now) for watch in watches]
+        told = [self._tell(watch, run, facts["planned"], now) for watch in watches]
         return all(told)
 
-    def _tell(self, watch: Watch, run: Run, start: datetime, now: float) -> bool:
+    def _tell(self, watch: Watch, run: Run, planned: datetime, now: float) -> bool:
         """Tell the steps of one SLA that are due; whether there is nothing left to do."""
         if run.run_type in watch.silent_for:
             return True
-        due = due_after(watch, start)
+        due = due_after(watch, planned)
         run_state, tasks = tasks_of_run(run.dag_id, run.run_id)
         miss = miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link)
         if miss is None:

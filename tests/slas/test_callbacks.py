@@ -283,7 +283,11 @@ def recorded(minutes_ago, task_id="load"):
 def airflow_2(states, monkeypatch):
     """Calls the callback as Airflow 2.11 does; returns the misses that it may mark as notified."""
     facts = {"run_id": RUN_ID, "logical_date": DATE, "run_type": "scheduled"}
-    monkeypatch.setattr(sla_miss_callback, "late_run", lambda dag, moment: facts)
+
+    def late_run(dag, moment):
+        return {**facts, "planned": moment}
+
+    monkeypatch.setattr(sla_miss_callback, "late_run", late_run)
     dag = SimpleNamespace(dag_id="telemetry")
 
     def check(*watches, misses):
