@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+PACKAGE = "airflow_agari_provider"
 _numbers = itertools.count(1)
 
 
@@ -116,6 +117,7 @@ def sqlite_path(tmp_path: Path) -> Path:
 
 
 DATABASES = ("sqlite", "psycopg", "psycopg2", "mysqlclient")
+WITHOUT_ARROW = "psycopg without [arrow]"
 
 
 @pytest.fixture(params=DATABASES)
@@ -141,6 +143,9 @@ def _opener(request: pytest.FixtureRequest) -> Callable[[], Any]:
         driver = pytest.importorskip("MySQLdb")
         socket, name = request.getfixturevalue("mariadb_database")
         return lambda: driver.connect(unix_socket=socket, user="root", db=name)
-    driver = pytest.importorskip(request.param)
+    if request.param == WITHOUT_ARROW:
+        hidden = ("a_module_that_is_not_there",)
+        request.getfixturevalue("monkeypatch").setattr(f"{PACKAGE}.loaders.postgres_binary.NEEDED", hidden)
+    driver = pytest.importorskip(request.param.partition(" ")[0])
     uri = request.getfixturevalue("cleared_postgres_uri")
     return lambda: driver.connect(uri)

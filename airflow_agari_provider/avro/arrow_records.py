@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from airflow_agari_provider.avro.arrow_schema import plain_schema
 from airflow_agari_provider.avro.arrow_values import Unfit, python_values, typed
 from airflow_agari_provider.avro.blocks import MAGIC, SYNC_BYTES, Block, ContainerFile, zigzag
 from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch, BlockDecoder
 from airflow_agari_provider.avro.schemas import AvroSchema
 
@@ -83,8 +85,8 @@ class ArrowDecoder:
 
         # The decoder ends a batch with the last record of a group, and so never asks for more behind it.
         session = SessionContext(SessionConfig().with_target_partitions(1).with_batch_size(GROUP_BLOCKS))
-        with TemporaryDirectory(prefix="agari-avro-") as folder:
-            for number, group in enumerate(_groups(file)):
+        with TemporaryDirectory(prefix="agari-avro-") as folder, closing(ReadAhead(_groups(file), 1)) as groups:
+            for number, group in enumerate(groups):
                 try:
                     yield self._decoded(session, Path(folder, f"{number}.avro"), group)
                 except Unfit as error:
@@ -144,7 +146,8 @@ def _framed(records: int, payload: bytes, mark: bytes) -> bytes:
     return b"".join([zigzag(records), payload, b"\0", mark]) if records else b"".join([payload, b"\0", mark])
 
 
-def _groups(file: ContainerFile) -> Iterator[list[tuple[Block, bytes]]]:
+def _groups(file: ContainerFile) -> Generator[list[tuple[Block, bytes]]]:
+    """The blocks with their decompressed payloads."""
     group: list[tuple[Block, bytes]] = []
     size = 0
     for block in file.blocks():

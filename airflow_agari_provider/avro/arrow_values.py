@@ -150,11 +150,12 @@ def _number_text(array: Any) -> Any:
     if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
         raise Unfit("a number that is none")
     text = pc.cast(numbers, "string")
-    whole = pc.invert(pc.match_substring_regex(text, "[.e]"))
-    if pc.any(whole).as_py():
-        text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
-    if pc.any(pc.match_substring(text, "e")).as_py():
+    if b"e" in content(text):
         return pa.array([None if value is None else repr(value) for value in numbers.to_pylist()], "string")
+    whole = pc.equal(pc.floor(numbers), numbers)
+    if pc.any(whole).as_py():  # some of these have their .0 already
+        bare = pc.and_(whole, pc.invert(pc.match_substring(text, ".")))
+        text = pc.if_else(bare, pc.binary_join_element_wise(text, ".0", ""), text)
     return text
 
 

@@ -35,7 +35,7 @@ def _deflate(payload: bytes) -> bytes:
     decompressor = zlib.decompressobj(-15)
     data = _streamed(decompressor, payload, zlib.error, tail_bytes=4)
     tail = decompressor.unused_data
-    if tail != zlib.adler32(data).to_bytes(4, "big")[: len(tail)]:
+    if tail and tail != zlib.adler32(data).to_bytes(4, "big")[: len(tail)]:
         raise DamagedPayload("its payload does not match its checksum")
     return data
 

@@ -1,8 +1,8 @@
 """
 PostgreSQL, through psycopg 3 or psycopg2: COPY, straight into the table or by way of a temporary one.
 
-COPY in its text format, because the server then converts to the types that an existing table has, where the binary
-format takes the very same types only. Where it does, what comes as Arrow arrays goes in the binary format.
+COPY in its binary format, by way of Arrow arrays, where the extra ``[arrow]`` is installed and the table's columns have
+the very types that it takes; else in its text format, which the server converts to the types that the table has.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import sha256
-from itertools import chain, islice
 from typing import Any
 
-from airflow_agari_provider.avro.arrow_records import ArrowBatch
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import (
@@ -30,7 +28,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_table,
 )
 from airflow_agari_provider.loaders.losses import require_lossless
-from airflow_agari_provider.loaders.postgres_binary import binary_copy, column_types, refusal
+from airflow_agari_provider.loaders.postgres_binary import arrow_installed, binary_copy, column_types, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -148,15 +146,11 @@ class PostgresDialect:
         )
 
     def _copy(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
-        batches = iter(batches)
-        first = list(islice(batches, 1))
-        batches = chain(first, batches)
-        if first and isinstance(first[0], ArrowBatch):
-            form = "(FORMAT binary)"
-            chunks = binary_copy(column_types(connection, table), columns, batches)
+        types = column_types(connection, table)
+        if arrow_installed() and not refusal(types, columns):
+            form, chunks = "(FORMAT binary)", binary_copy(types, columns, batches)
         else:
-            form = "(FORMAT text, ENCODING 'UTF8')"
-            chunks = self._copy_text(columns, batches)
+            form, chunks = "(FORMAT text, ENCODING 'UTF8')", self._copy_text(columns, batches)
         sql = f"COPY {table} ({quoted_list(self, [column.name for column in columns])}) FROM STDIN {form}"
         with closing(connection.cursor()) as cursor:
             if self.driver.__name__ == "psycopg":

@@ -8,13 +8,16 @@ Source: PostgreSQL 15 documentation, "COPY", section "Binary Format".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from airflow_agari_provider.avro.arrow_records import ArrowBatch
+from airflow_agari_provider.avro.arrow_schema import MAX_DECIMAL_DIGITS
 from airflow_agari_provider.avro.columns import Column, Kind
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import UnstorableValue, as_json, query
 
+NEEDED = ("pgpq", "pyarrow")  # modules of the extra [arrow]
 _TEXTS = ("text", "character varying")
 # Types of columns that take a kind, by the bytes that are sent for it.
 _TAKES: Mapping[Kind, Mapping[str, str]] = {
@@ -49,12 +52,19 @@ def column_types(connection: Any, table: str) -> dict[str, str]:
     return dict(row[:2] for row in query(connection, sql, (table,)))
 
 
+def arrow_installed() -> bool:
+    """Whether Arrow arrays can be made and sent; looked up each time, which takes microseconds."""
+    return all(find_spec(name) for name in NEEDED)
+
+
 def refusal(types: Mapping[str, str], columns: Sequence[Column]) -> str | None:
     """Why a table's columns do not take Arrow arrays, as a clause; None if they do."""
     for column in columns:
-        found = types.get(column.name)
-        if found is not None and found not in _TAKES[column.kind]:
+        found = types.get(column.name, "none: it is not there")
+        if found not in _TAKES[column.kind]:
             return f"column {column.name!r} is of type {found}, which is sent as text"
+        if column.precision > MAX_DECIMAL_DIGITS:
+            return f"column {column.name!r} has a decimal of {column.precision} digits"
     return None
 
 
@@ -77,7 +87,7 @@ def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: It
         pa.schema(fields), {field.name: _encoder(field, column) for field, column in zip(fields, columns, strict=True)}
     )
     yield encoder.write_header()
-    for batch in batches:
+    for batch in filter(lambda batch: batch.rows, batches):
         arrays = batch.arrays if isinstance(batch, ArrowBatch) else _arrays(columns, batch)
         cast = [
             array if array.type == field.type else array.cast(field.type)
