@@ -12,13 +12,13 @@ from typing import Any
 from airflow_agari_provider.task_charts.figures import Figures, Tally, figures_of, tally_of, trend_of
 from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts
 from airflow_agari_provider.task_charts.shifts import Measure, Shift, find_shifts
-from airflow_agari_provider.task_charts.tries import OUTCOMES, Try
+from airflow_agari_provider.task_charts.tries import OUTCOMES, PlainTry, Try
 from airflow_agari_provider.task_charts.window import Window, minute_of
 
 FINISHED = frozenset({"success", "failed"})
 BACKFILL = "backfill"  # runs after the fact say nothing of a trend
-DURATION = Measure(lambda seconds: log(max(seconds, 0.01)), median, least=1.0, least_share=0.15)
-TRIES = Measure(float, fmean, least=0.25, least_share=0.15, counts=True)
+DURATION = Measure(lambda seconds: [log(max(0.01, value)) for value in seconds], median, least=1.0, least_share=0.15)
+TRIES = Measure(list, fmean, least=0.25, least_share=0.15, counts=True)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DagTries:
 
     dag_id: str
     window: Window
-    tries: Sequence[Try]
+    tries: Sequence[PlainTry]
     mapped: frozenset[str]
     operators: Mapping[str, str | None]
     facts: Mapping[str, TaskFacts]
@@ -64,31 +64,29 @@ def answer(found: DagTries) -> dict[str, Any]:
             "before": _figures(found.before) if found.before else None,
         },
         "task_figures": [_task_figures(index, tally, runs, finished) for index, tally in enumerate(tallies)],
-        "shifts": [shift for index, task in enumerate(tasks) for shift in _shifts(index, task, by_task[task], runs)],
+        "shifts": [shift for index, task in enumerate(tasks) for shift in _shifts(index, task, tallies[index], runs)],
     }
 
 
-def figures_before(tries: Iterable[Try], runs: Iterable[RunRow]) -> Figures:
+def figures_before(tries: Iterable[PlainTry], runs: Iterable[RunRow]) -> Figures:
     """Figures alone, of other runs."""
     finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
     return figures_of([tally_of(of_task) for of_task in _by_task(tries).values()], finished)
 
 
-def _by_task(tries: Iterable[Try]) -> dict[str, list[Try]]:
+def _by_task(tries: Iterable[PlainTry]) -> dict[str, list[PlainTry]]:
     by_task = defaultdict(list)
     for one in tries:
-        by_task[one.task_id].append(one)
+        by_task[one[1]].append(one)
     return by_task
 
 
-def _usual_order(by_task: Mapping[str, Sequence[Try]], runs: Sequence[RunRow]) -> list[str]:
+def _usual_order(by_task: Mapping[str, Sequence[PlainTry]], runs: Sequence[RunRow]) -> list[str]:
     """Ids of the tasks, as they usually start: by the median of their first start after the run's."""
     began = {run.run_id: run.start or run.run_after for run in runs}
 
     def offset(task_id: str) -> tuple[float, str]:
-        first: dict[str, float] = {}
-        for one in by_task[task_id]:
-            first[one.run_id] = min(first.get(one.run_id, one.start), one.start)
+        first = {one[0]: one[4] for one in reversed(by_task[task_id])}
         return median(start - began[run_id] for run_id, start in first.items()), task_id
 
     return sorted(by_task, key=offset)
@@ -123,16 +121,19 @@ def _runs(runs: Sequence[RunRow], deadlines: Mapping[int, tuple[float | None, bo
     }
 
 
-def _tries(tries: Sequence[Try], runs: Sequence[RunRow], tasks: Sequence[str]) -> dict[str, list[Any]]:
-    run_index = {run.run_id: index for index, run in enumerate(runs)}
+def _tries(tries: Sequence[PlainTry], runs: Sequence[RunRow], tasks: Sequence[str]) -> dict[str, list[Any]]:
+    first_of = {run.run_id: index * len(tasks) for index, run in enumerate(runs)}
     task_index = {task: index for index, task in enumerate(tasks)}
     outcome_index = {outcome: index for index, outcome in enumerate(OUTCOMES)}
-    ordered = sorted(tries, key=lambda one: (run_index[one.run_id], task_index[one.task_id], one.try_number))
+    places = [first_of[one[0]] + task_index[one[1]] for one in tries]
+    order = sorted(range(len(tries)), key=places.__getitem__)
     columns: dict[str, list[Any]] = {name: [] for name in Try._fields}
-    columns.update(zip(Try._fields, map(list, zip(*ordered, strict=True)), strict=False))  # nothing, of no tries
+    columns.update(
+        zip(Try._fields, map(list, zip(*[tries[at] for at in order], strict=True)), strict=False)
+    )  # nothing, of no tries
     return {
-        "run": [run_index[run_id] for run_id in columns["run_id"]],
-        "task": [task_index[task_id] for task_id in columns["task_id"]],
+        "run": [places[at] // len(tasks) for at in order],
+        "task": [places[at] % len(tasks) for at in order],
         "try_number": columns["try_number"],
         "outcome": [outcome_index[outcome] for outcome in columns["outcome"]],
         "start": _times(columns["start"]),
@@ -176,18 +177,13 @@ def _task_figures(index: int, tally: Tally, runs: Sequence[RunRow], finished: fr
     }
 
 
-def _shifts(index: int, task_id: str, tries: Sequence[Try], runs: Sequence[RunRow]) -> list[dict[str, Any]]:
-    seconds: dict[str, float] = defaultdict(float)
-    failures: dict[str, int] = defaultdict(int)
-    for one in tries:
-        failures[one.run_id] += one.failed
-        if one.outcome == "success":
-            seconds[one.run_id] += one.run
+def _shifts(index: int, task_id: str, tally: Tally, runs: Sequence[RunRow]) -> list[dict[str, Any]]:
+    seconds, failures = tally.succeeded, tally.failures
     succeeded = [(at, run) for at, run in enumerate(runs) if run.run_id in seconds and run.run_type != BACKFILL]
     hours = [int(run.run_after // 3600 % 24) for _, run in succeeded]
     series = (
         ("duration", DURATION, [seconds[run.run_id] for _, run in succeeded]),
-        ("tries", TRIES, [1.0 + failures[run.run_id] for _, run in succeeded]),
+        ("tries", TRIES, [1.0 + failures.get(run.run_id, 0) for _, run in succeeded]),
     )
     return [
         _shift(index, task_id, kind, succeeded[shift.index], shift)

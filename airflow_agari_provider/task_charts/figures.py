@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from airflow_agari_provider.task_charts.tries import FAILED, UNFINISHED, Try
+from airflow_agari_provider.task_charts.tries import FAILED, UNFINISHED, PlainTry
 
 FEWEST_FOR_A_TREND = 12  # runs
 # What was skipped or removed says nothing of a task's duration or its retries.
@@ -22,6 +22,8 @@ class Tally:
     :param total: seconds that tries ran, whatever became of them.
     :param lost: seconds of these in tries that failed.
     :param seconds: run: seconds of all tries in it.
+    :param succeeded: run: seconds of the tries in it that succeeded for good.
+    :param failures: run: number of tries in it that failed, if any did.
     :param unfinished: runs in which a try still goes on.
     :param retried: runs in which a try failed that Airflow was to repeat by itself, and another followed.
     """
@@ -33,6 +35,8 @@ class Tally:
     queued: float = 0.0
     deferred: float = 0.0
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    succeeded: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    failures: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     unfinished: set[str] = field(default_factory=set)
     retried: set[str] = field(default_factory=set)
 
@@ -56,7 +60,7 @@ class Figures:
     p95: float | None
 
 
-def tally_of(tries: Iterable[Try]) -> Tally:
+def tally_of(tries: Iterable[PlainTry]) -> Tally:
     """:param tries: of one task; those of a run in the order of their numbers."""
     tally = Tally()
     repeatable: dict[str, int] = {}
@@ -69,8 +73,11 @@ def tally_of(tries: Iterable[Try]) -> Tally:
         tally.idle += idle or 0.0
         tally.queued += queued or 0.0
         tally.deferred += deferred or 0.0
-        if outcome in FAILED:
+        if outcome == "success":
+            tally.succeeded[run_id] += run
+        elif outcome in FAILED:
             tally.lost += run
+            tally.failures[run_id] += 1
         elif outcome in UNFINISHED:
             tally.unfinished.add(run_id)
         if number > repeatable.get(run_id, number):

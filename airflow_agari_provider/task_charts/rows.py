@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 
 class RunRow(NamedTuple):
@@ -52,6 +52,35 @@ class TryRow(NamedTuple):
     max_tries: int
     requeued: bool
     operator: str | None
+
+
+# A ``TryRow`` as a plain tuple, and the places of some of its fields. A thousand runs have twelve thousand: the garbage
+# collector forgets tuples, and would look through that many named ones again and again.
+TASK: Final = 1
+NUMBER: Final = 2
+STATE: Final = 3
+OLD: Final = 4
+MAP_INDEX: Final = 5
+REQUEUED: Final = 14
+OPERATOR: Final = 15
+PlainTryRow: TypeAlias = tuple[
+    str,
+    str,
+    int,
+    str | None,
+    bool,
+    int,
+    int,
+    float,
+    float,
+    float,
+    float,
+    float | None,
+    float | None,
+    int,
+    bool,
+    str | None,
+]
 
 
 class PauseRow(NamedTuple):

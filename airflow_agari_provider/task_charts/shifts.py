@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 from math import inf, log, sqrt
 from operator import mul
 from statistics import fmean, median
@@ -38,14 +38,14 @@ class Measure:
     """
     How a kind of series is judged.
 
-    :param scale: to where noise is as wide at high values as at low ones, such as a logarithm.
+    :param scale: takes a series to where noise is as wide at high values as at low ones, such as a logarithm.
     :param usual: the median, or the mean where most values are the same.
     :param least: smallest difference of the usual that is worth telling, as a value.
     :param least_share: the same as a share of what was usual.
     :param counts: the values count events, from 1: the higher they are, the wider their noise, on any scale.
     """
 
-    scale: Callable[[float], float]
+    scale: Callable[[Sequence[float]], Sequence[float]]
     usual: Callable[[Sequence[float]], float]
     least: float
     least_share: float
@@ -60,7 +60,7 @@ def find_shifts(values: Sequence[float], hours: Sequence[int], measure: Measure)
     """
     if len(values) < 2 * FEWEST or min(values) == max(values):
         return []
-    level = without_daily_pattern([measure.scale(value) for value in values], hours)
+    level = without_daily_pattern(measure.scale(values), hours)
     edges = [0, *_changes(level, values if measure.counts else None, 0, len(level)), len(values)]
     usual = [measure.usual(values[start:end]) for start, end in pairwise(edges)]
     found = []
@@ -108,24 +108,22 @@ def _change(part: Sequence[float], counts: Sequence[float] | None) -> int | None
 
 def ranks_of(values: Sequence[float]) -> list[float]:
     """From 1; equal values share the mean of their ranks."""
-    rank_of: dict[float, float] = {}
-    below = 0
-    for value, same in groupby(sorted(values)):
-        count = sum(1 for _ in same)
-        rank_of[value] = below + (count + 1) / 2
-        below += count
-    return [rank_of[value] for value in values]
+    ordered = sorted(values)
+    last = dict(zip(ordered, range(1, len(ordered) + 1), strict=True))
+    first = dict(zip(reversed(ordered), range(len(ordered), 0, -1), strict=True))
+    return [(first[value] + last[value]) / 2 for value in values]
 
 
 def _most_different(ranks: Sequence[float]) -> tuple[int, float]:
     """(index, standard deviations) of the point whose two sides differ most in their ranks."""
     count = len(ranks)
     middle = (count + 1) / 2
-    spread = sum((rank - middle) ** 2 for rank in ranks) / count
+    centred = [rank - middle for rank in ranks]
+    spread = sum(map(mul, centred, centred)) / count
     if not spread:
         return 0, 0.0
     places = range(FEWEST, count - FEWEST + 1)
-    totals = list(accumulate(rank - middle for rank in ranks))
+    totals = list(accumulate(centred))
     squares = [totals[index - 1] ** 2 / (index * (count - index)) for index in places]
     best = max(squares)
     return places[squares.index(best)], sqrt(best * (count - 1) / spread)

@@ -8,14 +8,14 @@ from its first scheduling to its last end.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from airflow_agari_provider.task_charts.rows import PauseRow, TryRow
+from airflow_agari_provider.task_charts.rows import PauseRow, PlainTryRow, TryRow
 
 OUTCOMES = (
     "failed_first",
@@ -43,6 +43,7 @@ OLD_OUTCOMES = {"success": "superseded", "skipped": "skipped", "removed": "remov
 
 Place = tuple[str, str, int, int]  # run, task, map index, try
 Pauses = Mapping[Place, PauseRow]
+RUN_AND_TASK = itemgetter(0, 1)
 
 
 class Try(NamedTuple):
@@ -75,17 +76,36 @@ class Try(NamedTuple):
         return self.outcome in FAILED
 
 
+# A ``Try`` as a plain tuple: see ``PlainTryRow``.
+PlainTry: TypeAlias = tuple[
+    str,
+    str,
+    int,
+    str,
+    float,
+    float | None,
+    float,
+    float | None,
+    float | None,
+    float | None,
+    int,
+    int,
+    bool,
+    bool,
+]
+
+
 def tries_of(
-    rows: Iterable[TryRow],
+    rows: Sequence[PlainTryRow],
     now: float,
     *,
     longest: bool = False,
     single: Collection[str] = (),
     paused: Collection[str] = (),
     pauses: Pauses = MappingProxyType({}),
-) -> list[Try]:
+) -> list[PlainTry]:
     """
-    Every try, by run and task, the first first.
+    Every try; those of one task and run in their order.
 
     :param rows: of one or many runs, in any order.
     :param longest: of a mapped task, the time of its longest index instead of the sum of all.
@@ -93,29 +113,31 @@ def tries_of(
     :param paused: ids of tasks that wait without a worker, which are in ``single`` if they are mapped; when they did is
         in ``pauses``.
     """
-    found: list[Try] = []
-    for (_, task_id), of_task in groupby(sorted(rows, key=itemgetter(0, 1, 2)), key=itemgetter(0, 1)):
-        group = list(of_task)
+    found, others = _usual(rows, paused)
+    others.sort(key=itemgetter(0, 1, 2))
+    for (_, task_id), of_task in groupby(others, key=RUN_AND_TASK):
+        group = [TryRow._make(row) for row in of_task]
         waits = pauses if task_id in paused else {}
-        if len(group) == 1 and task_id not in paused:
-            found += _usual(group[0], longest)
-        elif task_id in single and any(row.map_index >= 0 for row in group):
+        if task_id in single and any(row.map_index >= 0 for row in group):
             found += _merged(_indexes(group, waits, now), longest)
         else:
             found += _chain(group, waits, now, longest)
     return found
 
 
-def _usual(row: TryRow, longest: bool) -> list[Try]:
-    """Of nine tasks in ten there is one try and nothing to tell of it: as ``_chain``, in a fraction of the time."""
-    run_id, task_id, number, state, old, _, instances, scheduled, started, ended, first, last_end, _, _, requeued, _ = (
-        row
-    )
-    if state != "success" or old or requeued or instances != 1:
-        return _chain([row], {}, 0.0, longest)
-    queued = started - scheduled if started > scheduled else 0.0
-    values = run_id, task_id, number, state, first, last_end, ended - started, 0.0, queued, 0.0, 1, row.map_index
-    return [Try(*values, True, False)]
+def _usual(rows: Sequence[PlainTryRow], paused: Collection[str]) -> tuple[list[PlainTry], list[PlainTryRow]]:
+    """Of nine tasks in ten there is one try and nothing to tell of it: these as ``_chain`` has them, and the others."""
+    found: list[PlainTry] = []
+    others: list[PlainTryRow] = []
+    count = Counter(map(RUN_AND_TASK, rows))
+    for row in rows:
+        run, task, number, state, old, index, instances, scheduled, started, ended, first, last, _, _, requeued, _ = row
+        if state != "success" or old or requeued or instances != 1 or count[run, task] > 1 or task in paused:
+            others.append(row)
+            continue
+        queued = started - scheduled if started > scheduled else 0.0
+        found.append((run, task, number, state, first, last, ended - started, 0.0, queued, 0.0, 1, index, True, False))
+    return found, others
 
 
 def _indexes(group: Sequence[TryRow], pauses: Pauses, now: float) -> list[Try]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_agari_provider.task_charts.rows import RunRow, TryRow
+from airflow_agari_provider.task_charts.rows import MAP_INDEX, NUMBER, OLD, PlainTryRow, RunRow, TryRow
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,14 @@ def minute_of(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def tries_missing(rows: Iterable[TryRow]) -> set[tuple[str, str]]:
+def tries_missing(rows: Collection[PlainTryRow]) -> set[tuple[str, str]]:
     """(run, task) whose first tries are not there, though a later one is; mapped tasks aside."""
-    lowest: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if row.map_index < 0:
-            place = row.run_id, row.task_id
-            lowest[place] = min(lowest.get(place, row.try_number), row.try_number)
-    return {place for place, number in lowest.items() if number > 1}
+    later = {row[:2] for row in rows if row[NUMBER] > 1 and row[MAP_INDEX] < 0}
+    return later and later - {row[:2] for row in rows if row[NUMBER] <= 1}
 
 
 def purged_before(
-    rows: Collection[TryRow], missing: Collection[tuple[str, str]], run_after: Mapping[str, float]
+    rows: Collection[PlainTryRow], missing: Collection[tuple[str, str]], run_after: Mapping[str, float]
 ) -> float | None:
     """
     When the newest run was due whose old tries ``airflow db clean`` has removed; None if nothing seems to be.
@@ -74,8 +70,11 @@ def purged_before(
 
     :param missing: (run, task) whose first tries are not there.
     """
-    oldest_left = min((row.first_start for row in rows if row.old), default=None)
-    starts = {(row.run_id, row.task_id): row.first_start for row in rows if not row.old}
+    if not missing:
+        return None
+    there = [TryRow._make(row) for row in rows if row[OLD] or row[:2] in missing]
+    oldest_left = min((row.first_start for row in there if row.old), default=None)
+    starts = {(row.run_id, row.task_id): row.first_start for row in there if not row.old}
     purged = [
         run_after[run_id]
         for run_id, task_id in missing

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_agari_provider.task_charts.answer import DagTries, answer, figures_before
-from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts, TryRow
-from airflow_agari_provider.task_charts.tries import WAITING_STATES, Try, tries_of
+from airflow_agari_provider.task_charts.rows import (
+    MAP_INDEX,
+    OPERATOR,
+    REQUEUED,
+    STATE,
+    TASK,
+    PlainTryRow,
+    RunRow,
+    TaskFacts,
+)
+from airflow_agari_provider.task_charts.tries import WAITING_STATES, PlainTry, tries_of
 from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
 from airflow_agari_provider.views import attempts, overview
 from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
@@ -30,8 +39,8 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
             dag_id,
             _window(session, dag_id, chosen, shown, question, rows),
             tries,
-            frozenset(row.task_id for row in rows if row.map_index >= 0),
-            {row.task_id: row.operator for row in rows},
+            frozenset(row[TASK] for row in rows if row[MAP_INDEX] >= 0),
+            {row[TASK]: row[OPERATOR] for row in rows},
             facts,
             attempts.deadlines(session, dag_id, shown),
             before,
@@ -41,20 +50,20 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
 
 def _tries(
     session: Any, dag_id: str, runs: list[RunRow], question: TriesQuestion, facts: dict[str, TaskFacts], now: float
-) -> tuple[list[TryRow], list[Try]]:
+) -> tuple[list[PlainTryRow], list[PlainTry]]:
     """Rows as the database has them, and what became of each try."""
     run_ids = [run.run_id for run in runs]
     longest = question.mapped == "longest"
     by_index = bool(facts) and not any(fact.mapped for fact in facts.values())
     rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, by_index=by_index, longest=longest)
-    known = {row.task_id for row in rows}
-    paused = {row.task_id for row in rows if row.requeued or row.state in WAITING_STATES}
+    known = {row[TASK] for row in rows}
+    paused = {row[TASK] for row in rows if row[REQUEUED] or row[STATE] in WAITING_STATES}
     paused |= {task_id for task_id in known if task_id in facts and facts[task_id].reschedules}
     if not paused:
         return rows, tries_of(rows, now, longest=longest, single=known if by_index else ())
-    mapped = sorted({row.task_id for row in rows if row.task_id in paused and row.map_index >= 0})
+    mapped = sorted({row[TASK] for row in rows if row[TASK] in paused and row[MAP_INDEX] >= 0})
     if mapped and not by_index:
-        rows = [row for row in rows if row.task_id not in mapped]
+        rows = [row for row in rows if row[TASK] not in mapped]
         rows += attempts.tries(session, dag_id, run_ids, mapped, now, by_index=True)
     pauses = {row[:4]: row for row in attempts.pauses(session, dag_id, run_ids, sorted(paused))}
     single = known if by_index else mapped
@@ -62,7 +71,7 @@ def _tries(
 
 
 def _window(
-    session: Any, dag_id: str, chosen: Any, runs: list[RunRow], question: TriesQuestion, rows: list[TryRow]
+    session: Any, dag_id: str, chosen: Any, runs: list[RunRow], question: TriesQuestion, rows: list[PlainTryRow]
 ) -> Window:
     missing = tries_missing(rows)
     if missing:

@@ -125,7 +125,7 @@ def response(answer: answers.Answer) -> Response:
     if len(answer.body) >= GZIP_FROM and "gzip" in request.accept_encodings:
         import gzip
 
-        found.set_data(gzip.compress(answer.body, compresslevel=3))
+        found.set_data(gzip.compress(answer.body, compresslevel=answers.GZIP_LEVEL))
         found.headers["Content-Encoding"] = "gzip"
     return found
 

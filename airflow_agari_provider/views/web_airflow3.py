@@ -86,7 +86,7 @@ ReadableDags = Annotated[set[str], Depends(readable_dags)]
 def create_app() -> FastAPI:
     """The app below ``/agari``. Its OpenAPI document is behind the login too."""
     app = FastAPI(title="Agari charts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=3)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=answers.GZIP_LEVEL)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

@@ -72,6 +72,13 @@ def test_the_total_of_a_retried_task_is_the_sum_of_its_tries_and_not_its_last():
     assert (figures.total, figures.lost, figures.idle, figures.usual) == (660, 600, 60, 660)
 
 
+def test_a_task_that_succeeded_at_once_is_all_run_and_queue():
+    at_once = row(scheduled=3, start=5, end=25)
+    run, task = "run", "task"
+    assert tries_of([at_once], NOW) == [(run, task, 1, "success", 5, 25, 20, 0, 2, 0, 1, -1, True, False)]
+    assert tries_of([at_once], NOW) == tries_of([at_once], NOW, paused={task})
+
+
 def test_a_cleared_success_is_superseded_and_not_failed():
     found = tries_of([row(1, "success", old=True, start=0, end=10), row(2, start=1000, end=1010)], NOW)
     assert split(found) == [("superseded", 10, 0, 0, 0), ("success", 10, 990, 0, 0)]

@@ -39,10 +39,14 @@ def shown(answer):
     ]
 
 
-@pytest.fixture
-def history(metadata, dag_id):
-    """``add(kind, task, try, state, ...)`` in the run ``r`` of a DAG, due at second 0."""
-    metadata.dag(dag_id)
+@pytest.fixture(params=[None, [{"task_id": "load"}]], ids=["grouped", "row-by-row"])
+def history(request, metadata, dag_id):
+    """
+    The run ``r`` of a DAG, due at second 0.
+
+    Where the DAG's file is known to map no task, nothing needs to be grouped in the database.
+    """
+    metadata.dag(dag_id, request.param)
     metadata.run(dag_id, "r", 0)
 
     class History:
