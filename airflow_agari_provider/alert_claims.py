@@ -23,7 +23,7 @@ TABLE = "agari_alert_claims"
 # Seconds until an owner is taken for dead: much longer than a request may take, and than hosts' clocks may differ.
 LEASE = 120.0
 
-State = Literal["mine", "takeover", "busy", "sent"]
+State = Literal["mine", "takeover", "busy", "sent", "refused"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Claim:
     Answer to a claim.
 
     :param state: ``mine``: send it; ``takeover``: its owner died or does not know whether it was sent, so find out;
-        ``busy``: somebody else is about to send it; ``sent``.
+        ``busy``: somebody else is about to send it; ``sent``; ``refused``: the service does not want it.
     :param first_at: when it was claimed for the first time; seconds since the epoch.
     :param reference: to what was sent.
     """
@@ -75,8 +75,8 @@ class ClaimTable:
             if not found:
                 return Claim("busy")  # released in between
             ((state, owner, claimed_at, first_at, reference),) = found
-            if state == "sent":
-                return Claim("sent", first_at, reference)
+            if state in ("sent", "refused"):
+                return Claim(state, first_at, reference)
             if state == "sending" and now - claimed_at < self._lease:
                 return Claim("busy", first_at)
             same = "WHERE id = ? AND owner = ? AND state = ? AND claimed_at = ?"  # nobody else was quicker
@@ -89,6 +89,10 @@ class ClaimTable:
     def mark_sent(self, key: str, reference: str) -> None:
         """Note that the alert was sent; for good. :param reference: to what was sent, up to 255 characters."""
         self._settle(f"UPDATE {TABLE} SET state = 'sent', reference = ?", (reference[:255],), key)  # noqa: S608
+
+    def mark_refused(self, key: str) -> None:
+        """Note that the service will not take it; for good."""
+        self._settle(f"UPDATE {TABLE} SET state = 'refused'", (), key)  # noqa: S608
 
     def mark_doubtful(self, key: str) -> None:
         """Note that nobody knows whether it was sent: whoever claims it next takes it over at once."""

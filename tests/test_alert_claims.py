@@ -50,6 +50,14 @@ def test_what_was_certainly_not_sent_is_anybody_s_again(tables):
     assert second.claim(KEY, 1001.0) == Claim("mine", 1001.0)
 
 
+def test_what_the_service_refused_nobody_sends(tables):
+    first, second = tables("first"), tables("second")
+    first.claim(KEY, 1000.0)
+    first.mark_refused(KEY)
+    assert second.claim(KEY, 9999.0) == Claim("refused", 1000.0)
+    assert second.sent(KEY) is None
+
+
 def test_when_the_lease_is_over_one_takes_over(tables):
     first, second, third = tables("first"), tables("second"), tables("third")
     first.claim(KEY, 1000.0)

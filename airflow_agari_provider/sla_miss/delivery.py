@@ -141,6 +141,9 @@ class Delivery:
         claim = self.claims.claim(self.key, now) if self.claims else self._without_claims(now)
         if claim.state == "sent":
             return self._ended("sent already")
+        if claim.state == "refused":  # whoever tried has said so
+            self.refused = True
+            return self._ended("refused already")
         if claim.state == "busy":
             return BUSY_PAUSE
         there: bool | None = None if claim.state == "takeover" else False
@@ -157,7 +160,8 @@ class Delivery:
                 return self._ended("may have been sent; not repeated")
             self._send(miss, in_doubt=there is None)
         except AlertRefused as error:
-            self._release()
+            if self.claims:
+                self.claims.mark_refused(self.key)
             self.refused = True
             logger.error("Alert %s was refused. %s", self.key, error)
             return self._ended("refused")

@@ -133,6 +133,20 @@ def test_a_refused_alert_is_one_error_and_ends(claims, caplog):
     assert errors == ["Alert key was refused. VictorOps: it answered 404"]
 
 
+def test_a_second_process_learns_that_an_alert_was_refused_and_does_not_repeat_the_error(sqlite_path, caplog):
+    def claims():
+        return ClaimTable(lambda: sqlite3.connect(sqlite_path))
+
+    service = Service([AlertRefused("VictorOps", "it answered 404")])
+    for _ in range(2):
+        delivery = Delivery(service, "key", claims())
+        assert delivery.attempt(MISS, 1000.0) is None
+        assert delivery.refused
+    assert service.taken == []
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+    assert claims().sent("key") is None
+
+
 def test_what_is_no_longer_true_is_not_sent(claims):
     service = Service([POSTPONED])
     delivery = Delivery(service, "key", claims)
