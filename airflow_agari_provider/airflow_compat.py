@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from airflow import __version__ as airflow_version
@@ -42,6 +43,8 @@ from airflow.providers.common.compat.sdk import (
     timezone,
 )
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_agari_provider.sla_miss.time_of_day import first_after
 
 AIRFLOW_3 = not airflow_version.startswith("2.")
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")  # 3.3; before, a trigger is cancelled and has to find out why
@@ -79,6 +82,7 @@ __all__ = [
     "RunNotCreated",
     "TaskDeferred",
     "TaskGroup",
+    "TimeOfDayDeadline",
     "TriggerEvent",
     "TriggerRule",
     "Variable",
@@ -139,11 +143,39 @@ def is_deferred(task_instance: Any) -> bool:
         return bool(session.query(TaskInstance.state).filter_by(**this_one).scalar() == "deferred")
 
 
+@dataclass(frozen=True)
+class TimeOfDayDeadline:
+    """
+    Reference of Airflow 3.2's deadlines: the first such time of day after the run's planned start.
+
+    The scheduler makes it again, from what it is serialized to, when it creates a run.
+
+    :param by: such as ``06:00:00 Europe/Berlin``.
+    """
+
+    required_kwargs: ClassVar[set[str]] = {"dag_id", "run_id"}
+    reference_name: ClassVar[str] = "TimeOfDayDeadline"
+    by: str
+
+    def serialize_reference(self) -> dict[str, str]:
+        return {"reference_type": self.reference_name, "by": self.by}
+
+    @classmethod
+    def deserialize_reference(cls, reference: Mapping[str, str]) -> TimeOfDayDeadline:
+        return cls(reference["by"])
+
+    def _evaluate_with(self, *, session: Any, dag_id: str, run_id: str) -> datetime:
+        from airflow.models.dagrun import DagRun
+
+        (planned,) = session.query(DagRun.run_after).filter_by(dag_id=dag_id, run_id=run_id).one()
+        return first_after(planned, self.by)
+
+
 def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: dict[str, Any]) -> Any:
     """
     Airflow 3's deadline of a run, whose callback runs in the triggerer.
 
-    :param reference: ``queued_at`` or ``logical_date``; the interval counts from there.
+    :param reference: ``queued_at``, ``logical_date`` or a time of day; the interval counts from there.
     :param callback: dotted path of a coroutine function in an installed package.
     """
     from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference  # all there since 3.1
@@ -152,7 +184,10 @@ def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: d
         "queued_at": DeadlineReference.DAGRUN_QUEUED_AT,
         "logical_date": DeadlineReference.DAGRUN_LOGICAL_DATE,
     }
-    return DeadlineAlert(references[reference], interval, AsyncCallback(callback, kwargs=kwargs))
+    if reference not in references and not hasattr(AirflowPlugin, "deadline_references"):
+        raise ValueError(f"An SLA by a time of day ({reference}) needs Airflow 3.2; give a timedelta.")
+    begin = references.get(reference) or TimeOfDayDeadline(reference)
+    return DeadlineAlert(begin, interval, AsyncCallback(callback, kwargs=kwargs))
 
 
 def read_run(dag_id: str, run_id: str) -> tuple[str, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin, TimeOfDayDeadline
 
 PAGE = "agari/charts"  # relative: Airflow's pages have a base address, which may be a path
 
@@ -28,11 +28,12 @@ class LazyApp:
 
 
 class AgariPlugin(AirflowPlugin):
-    """Registers what this package adds to Airflow's web pages: nothing of Flask on Airflow 3, nothing else on 2."""
+    """Registers what this package adds to Airflow: nothing of Flask on Airflow 3, nothing else on 2."""
 
     name = "agari"
 
     if AIRFLOW_3:
+        deadline_references = [TimeOfDayDeadline]
         fastapi_apps = [
             {"app": LazyApp("airflow_agari_provider.views.web_airflow3"), "url_prefix": "/agari", "name": "agari"}
         ]

@@ -16,6 +16,7 @@ from airflow_agari_provider.sla_miss.states import (
     somebody_else_speaks,
     standing_of,
 )
+from airflow_agari_provider.sla_miss.time_of_day import first_after
 
 WhenFailed = Literal["page", "downgrade", "skip"]
 Link = Callable[[str, str, TaskInState | None], str]  # dag id, run id, task instance
@@ -43,6 +44,7 @@ class Watch:
 
     :param task_id: ``None`` for the run.
     :param sla: seconds.
+    :param by: in their place: a time of day, such as ``06:00:00 Europe/Berlin``.
     :param alerts: specifications of the alerts; each has ``after``: seconds after the SLA.
     :param claims: ``sql:<conn_id>``, or empty.
     :param silent_for: types of runs that are not watched.
@@ -56,6 +58,7 @@ class Watch:
     task_id: str | None
     sla: float
     alerts: Sequence[dict[str, Any]]
+    by: str = ""
     claims: str = ""
     environment: str = ""
     incident: Scope = "task"
@@ -122,6 +125,9 @@ def recovery_of(watch: Watch, run: Run, due: datetime | None, at: datetime, link
 
 
 def due_after(watch: Watch, start: datetime) -> datetime:
+    """When the SLA of a run is over that is, or was planned, to start then."""
+    if watch.by:
+        return first_after(start, watch.by)
     return start + timedelta(seconds=watch.sla)
 
 

@@ -55,4 +55,7 @@ class OnSuccess:
 
     def _is_late(self, facts: Any, at: datetime) -> bool:
         """Whether there has been a miss, as far as can be known without claims."""
-        return bool(facts and facts.start_date and due_after(self.watch, facts.start_date) < at)
+        if not (facts and facts.start_date):
+            return False
+        planned = getattr(facts, "run_after", None) or facts.data_interval_end  # Airflow 3, 2.11
+        return due_after(self.watch, planned if self.watch.by else facts.start_date) < at

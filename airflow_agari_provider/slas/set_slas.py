@@ -7,13 +7,15 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
+from itertools import islice
 from typing import Any, Literal
 
-from airflow_agari_provider.airflow_compat import BaseNotifier, deadline_alert
+from airflow_agari_provider.airflow_compat import BaseNotifier, CronDataIntervalTimetable, deadline_alert
 from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES, environment_or_default
 from airflow_agari_provider.sla_miss.miss import Scope
-from airflow_agari_provider.sla_miss.watch import Watch, WhenFailed
+from airflow_agari_provider.sla_miss.time_of_day import time_of_day_text
+from airflow_agari_provider.sla_miss.watch import Watch, WhenFailed, due_after
 from airflow_agari_provider.slas.alerts import SlaAlert
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from airflow_agari_provider.slas.recovery_callback import OnSuccess
@@ -26,7 +28,7 @@ DAG_RUN = "__dag_run__"  # stands for the run where a task's id could; no task's
 
 def set_slas(
     dag: Any,
-    slas: Mapping[str, timedelta],
+    slas: Mapping[str, timedelta | time],
     *,
     alerts: Sequence[BaseNotifier | SlaAlert],
     claims: str | None = None,
@@ -43,7 +45,8 @@ def set_slas(
     A task that is not done when its SLA is over is told once, and once more when it comes in.
 
     :param dag: the DAG object; with ``@dag``, what the decorated function returned.
-    :param slas: task id, or ``DAG_RUN``: time in which it is to be done.
+    :param slas: task id, or ``DAG_RUN``: time in which it is to be done, or time of day (in the DAG's time zone if it
+        has none) by which it is: the first one after the run's planned start. That needs Airflow 2.11, or 3.2.
     :param alerts: who is told: notifiers, or ``SlaAlert``s for escalations, fallbacks and recoveries of others.
     :param claims: ``sql:<conn_id>``: a PostgreSQL, MySQL, MariaDB or SQLite in which processes agree who sends, each
         alert once. ``None``: a VictorOps incident stays one, other alerts may come twice, and recoveries of Slack not.
@@ -89,7 +92,7 @@ def set_slas(
 
 
 def _check(
-    dag: Any, slas: Mapping[str, timedelta], claims: str | None, reference: str, incident: str, when_failed: str
+    dag: Any, slas: Mapping[str, timedelta | time], claims: str | None, reference: str, incident: str, when_failed: str
 ) -> None:
     unknown = sorted(set(slas) - set(dag.task_ids) - {DAG_RUN})
     if unknown:
@@ -105,16 +108,19 @@ def _check(
             raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}.")
 
 
-def _watch(dag: Any, common: Watch, name: str, sla: timedelta) -> Watch:
+def _watch(dag: Any, common: Watch, name: str, sla: timedelta | time) -> Watch:
+    if isinstance(sla, time):
+        common = replace(common, by=time_of_day_text(sla, dag.timezone))
+    else:
+        common = replace(common, sla=sla.total_seconds())
     if name == DAG_RUN:
-        return replace(common, sla=sla.total_seconds(), owner=dag.owner, carriers=_carriers(dag, dag.leaves))
+        return replace(common, owner=dag.owner, carriers=_carriers(dag, dag.leaves))
     task = dag.get_task(name)
     upstream = sorted({name, *task.get_flat_relative_ids(upstream=True)})
     following = [task, *(dag.get_task(other) for other in sorted(task.get_flat_relative_ids(upstream=False)))]
     return replace(
         common,
         task_id=name,
-        sla=sla.total_seconds(),
         owner=task.owner,
         upstream=upstream,
         carriers=_carriers(dag, following)[:1],
@@ -140,7 +146,7 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
         *(present if isinstance(present, list | tuple) else [present]),
         *(
             deadline_alert(
-                reference,
+                watch.by or reference,
                 timedelta(seconds=watch.sla + after),
                 f"{on_deadline.__module__}.{on_deadline.__qualname__}",
                 {"watch": watch.step(after).to_json()},
@@ -161,11 +167,30 @@ def _set_sla_misses(dag: Any, watches: Sequence[Watch]) -> None:
                 f"{watch.task_id or 'the run'}. Add an EmptyOperator behind it."
             )
         for carrier in watch.carriers:
-            task, sla = dag.get_task(carrier), timedelta(seconds=watch.sla)
+            task, sla = dag.get_task(carrier), _shortest(dag, watch)
             if task.sla and task.sla != sla and not watch.claims:
                 raise ValueError(f"{dag.dag_id}: two SLAs that end with {carrier} need claims= on Airflow 2.11.")
             task.sla = min(task.sla or sla, sla)
     dag.sla_miss_callback = OnSlaMiss(watches)
+
+
+def _shortest(dag: Any, watch: Watch) -> timedelta:
+    """
+    What Airflow 2.11 is to wait at least before it looks: it knows no times of day, and the callback can wait longer.
+
+    For a DAG whose runs begin at times of day, and not more than once a day, it is the time that there is; for any
+    other one none.
+    """
+    if not watch.by:
+        return timedelta(seconds=watch.sla)
+    if not isinstance(dag.timetable, CronDataIntervalTimetable):
+        return timedelta(0)
+    now, week = datetime.now(UTC), timedelta(days=7)
+    runs = list(islice(dag.iter_dagrun_infos_between(now - week, now + week), 20))
+    if not 0 < len(runs) < 20:
+        return timedelta(0)
+    ends = [datetime.fromtimestamp(run.data_interval.end.timestamp(), UTC) for run in runs]  # no times of pendulum's
+    return min(due_after(watch, end) - end for end in ends)
 
 
 def _append_on_success(place: Any, callback: OnSuccess) -> None:

@@ -23,7 +23,7 @@ class OnSlaMiss:
 
     A recorded miss that is not finished with (its run is still to be created, a service is down, a later step of the
     escalation is not due) is taken out of the list of misses: Airflow marks those in the list as notified, and shows
-    the others again at its next check. It checks every few seconds while the DAG has a run.
+    the others again at its next check: when it processes the DAG's file while the DAG has a run.
 
     :param watches: the DAG's SLAs.
     """

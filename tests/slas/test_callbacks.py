@@ -86,7 +86,7 @@ def missed(watch, **changes):
 
 def succeeded(watch, map_index=-1, start=DATE):
     ti = SimpleNamespace(dag_id="telemetry", task_id="load", run_id=RUN_ID, map_index=map_index)
-    OnSuccess(watch)({"ti": ti, "dag_run": SimpleNamespace(logical_date=DATE, start_date=start)})
+    OnSuccess(watch)({"ti": ti, "dag_run": SimpleNamespace(logical_date=DATE, start_date=start, run_after=start)})
 
 
 def test_a_late_task_is_told_to_everybody(watch, states, alerts):
@@ -266,6 +266,14 @@ def test_without_claims_a_success_in_time_is_not_told(watch, states, alerts):
     assert alerts.received == []
 
 
+def test_without_claims_a_success_before_its_time_of_day_is_not_told(watch, states, alerts):
+    now = datetime.now(UTC)
+    for minutes, told in ((5, 0), (-5, 1)):
+        by = f"{now + timedelta(minutes=minutes):%H:%M:%S} UTC"
+        succeeded(watch(VICTOROPS, claims="", sla=0, by=by), start=now - timedelta(minutes=10))
+        assert len(alerts.victorops()) == told
+
+
 def test_an_error_never_reaches_the_task(watch, states, alerts, caplog):
     succeeded(watch(VICTOROPS, claims="sql:there_is_no_such_connection"))
     assert "Recovery of load could not be told" in caplog.text
@@ -322,6 +330,14 @@ def test_2_shows_a_miss_again_until_the_last_step_is_due(watch, airflow_2, alert
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 0)
     assert airflow_2(told, misses=[recorded(46)]) == 1
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 1)
+
+
+def test_2_waits_for_a_time_of_day(watch, airflow_2, alerts):
+    now = datetime.now(UTC)
+    for minutes, left, told in ((5, 0, 0), (-5, 1, 1)):
+        by = f"{now + timedelta(minutes=minutes):%H:%M:%S} UTC"
+        assert airflow_2(watch(VICTOROPS, sla=0, by=by), misses=[recorded(10)]) == left
+        assert len(alerts.victorops()) == told
 
 
 def test_2_tells_the_fallback_in_the_same_check(watch, airflow_2, alerts):

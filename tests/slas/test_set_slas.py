@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import timedelta
+from datetime import time, timedelta
+from datetime import timezone as zone
 
 import pytest
 
-from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, BaseOperator, TaskGroup, task, timezone
+from airflow_agari_provider.airflow_compat import (
+    AIRFLOW_3,
+    DAG,
+    BaseOperator,
+    TaskGroup,
+    TimeOfDayDeadline,
+    task,
+    timezone,
+)
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.sla_miss.watch import Watch
@@ -104,6 +113,16 @@ if AIRFLOW_3:
         ]
         assert len({hash(deadline) for deadline in dag.deadline}) == 3  # Airflow hashes them
 
+    def test_airflow_3_gets_a_time_of_day_as_a_reference_of_our_own(dag):
+        from airflow.serialization.decoders import decode_deadline_alert
+        from airflow.serialization.encoders import encode_deadline_alert
+
+        set_slas(dag, {"report": time(6, 30)}, alerts=ALERTS, claims="sql:claims")
+        assert [(watch.by, watch.steps) for watch in watches(dag)] == [("06:30:00 UTC", [0]), ("06:30:00 UTC", [900])]
+        assert [deadline.interval for deadline in dag.deadline] == [timedelta(0), timedelta(minutes=15)]
+        again = decode_deadline_alert(encode_deadline_alert(dag.deadline[0])).reference  # as the scheduler does
+        assert again.inner_ref == TimeOfDayDeadline("06:30:00 UTC")
+
 else:
 
     def test_airflow_2_checks_the_slas_of_tasks(dag):
@@ -113,6 +132,22 @@ else:
             "report": HOUR,
         }
         assert [watch.carriers for watch in dag.sla_miss_callback.watches] == [["group.mapped_3"], ["report"]]
+
+    @pytest.mark.parametrize(
+        ("schedule", "shortest"),
+        [
+            ("30 2 * * *", timedelta(hours=4)),
+            (timedelta(days=1), timedelta(0)),
+            ("30 7 * * 1-5", timedelta(hours=23)),
+            ("@hourly", timedelta(0)),
+            (None, timedelta(0)),
+        ],
+    )
+    def test_airflow_2_looks_when_a_time_of_day_is_there(schedule, shortest):
+        with DAG("daily", schedule=schedule, start_date=timezone.datetime(2016, 2, 1), catchup=False) as dag:
+            BaseOperator(task_id="load")
+        set_slas(dag, {"load": time(6, 30)}, alerts=ALERTS[:1])
+        assert dag.get_task("load").sla == shortest
 
     def test_airflow_2_refuses_what_it_cannot_check(dag):
         with DAG("mapped", schedule=None, start_date=timezone.datetime(2016, 2, 1)) as mapped:
@@ -133,6 +168,7 @@ else:
         ({"report": HOUR}, {"claims": "claims"}, "claims is 'sql:<conn_id>' or None, not 'claims'"),
         ({"report": HOUR}, {"claims": None}, "an alert with after= needs claims="),
         ({"report": HOUR}, {"reference": "start"}, "reference is one of queued_at, logical_date, not 'start'"),
+        ({"report": time(6, tzinfo=zone(HOUR))}, {}, "needs a time zone with a name, such as Europe/Berlin, not UTC"),
         ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
     ],
