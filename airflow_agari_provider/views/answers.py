@@ -50,15 +50,20 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def json_answer(found: Mapping[str, Any], now: float, if_none_match: str | None) -> Answer:
+def encoded(found: Mapping[str, Any]) -> bytes:
+    """JSON, in a tenth of the time of Python's own."""
+    import msgspec
+
+    return msgspec.json.encode(found)
+
+
+def json_answer(text: bytes, now: float, if_none_match: str | None) -> Answer:
     """
     What was found, and when; 304 if it is what the reader has already.
 
+    :param text: an object in JSON.
     :param if_none_match: the header of that name.
     """
-    import msgspec
-
-    text = msgspec.json.encode(found)  # a tenth of the time of Python's own
     body = b'{"now":%.3f,%b' % (now, text[1:])
     return _unless_known(JSON, body, text, if_none_match)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from airflow_agari_provider.task_charts.answer import DagTries, answer, figures_before
@@ -84,14 +85,28 @@ def _window(
     )
 
 
-def all_dags(session: Any, permitted: set[str], question: OverviewQuestion, now: float) -> dict[str, Any]:
-    """``GET api/overview``."""
-    return {"days": question.days, **overview.overview(session, permitted, _since(question, now))}
+def all_dags(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:
+    """``GET api/overview``, of all DAGs: show a reader the ``permitted_part``, with its ``first_run``."""
+    return {"days": question.days, **overview.overview(session, _since(question, now))}
 
 
-def all_task_time(session: Any, permitted: set[str], question: OverviewQuestion, now: float) -> dict[str, Any]:
-    """``GET api/overview/task_time``."""
-    return {"days": question.days, **overview.task_time(session, permitted, _since(question, now), now)}
+def all_task_time(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:
+    """``GET api/overview/task_time``, of all DAGs: show a reader the ``permitted_part``."""
+    return {"days": question.days, **overview.task_time(session, _since(question, now), now)}
+
+
+def permitted_part(found: dict[str, Any], permitted: Collection[str]) -> dict[str, Any]:
+    """What a reader may see of an overview, or of its task time. :param permitted: ids of DAGs."""
+    shown = [at for at, dag_id in enumerate(found["dags"]["dag_id"]) if dag_id in permitted]
+    return {**found, "dags": _chosen(found["dags"], shown)}
+
+
+def _chosen(columns: dict[str, Any], shown: list[int]) -> dict[str, Any]:
+    """Some places of all columns; a column may be several, by name."""
+    return {
+        name: _chosen(column, shown) if isinstance(column, dict) else [column[at] for at in shown]
+        for name, column in columns.items()
+    }
 
 
 def _since(question: OverviewQuestion, now: float) -> float:

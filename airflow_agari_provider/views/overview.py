@@ -26,14 +26,13 @@ ACTIVE = ("running", "queued", "deferred")
 KEY = ("dag_id", "task_id", "run_id", "map_index")
 
 
-def overview(session: Any, permitted: Collection[str], since: float) -> dict[str, Any]:
+def overview(session: Any, since: float) -> dict[str, Any]:
     """
     One entry per DAG that has not been removed.
 
-    :param permitted: ids of the DAGs that the reader may see.
     :param since: only runs due then or later are in the window.
     """
-    dags = [(dag_id, paused) for dag_id, paused in _dags(session) if dag_id in permitted]
+    dags = _dags(session)
     ids = [dag_id for dag_id, _ in dags]
     ever = _runs_ever(session)
     window, last_run = _runs_of_window(session, since)
@@ -51,7 +50,6 @@ def overview(session: Any, permitted: Collection[str], since: float) -> dict[str
     active = dict(map(tuple, _active(session)))
     return {
         "since": since,
-        "first_run": _first_run(session, ids),
         "dags": {
             "dag_id": ids,
             "paused": [bool(paused) for _, paused in dags],
@@ -66,7 +64,7 @@ def overview(session: Any, permitted: Collection[str], since: float) -> dict[str
     }
 
 
-def task_time(session: Any, permitted: Collection[str], since: float, now: float) -> dict[str, Any]:
+def task_time(session: Any, since: float, now: float) -> dict[str, Any]:
     """Task instances, how many of them Airflow tried again, and the time of all their tries, per DAG of the window."""
     started: dict[str, int] = defaultdict(int)
     total: dict[str, float] = defaultdict(float)
@@ -76,7 +74,7 @@ def task_time(session: Any, permitted: Collection[str], since: float, now: float
     for dag_id, seconds in _time_of_history(session, since):
         total[dag_id] += seconds or 0.0
     retried = dict(map(tuple, _retried(session, since)))
-    ids = sorted((set(started) | set(total)) & set(permitted))
+    ids = sorted(set(started) | set(total))
     return {
         "dags": {
             "dag_id": ids,
@@ -120,7 +118,7 @@ def _newest_runs(session: Any, dag_ids: Collection[str]) -> dict[str, float]:
     return {dag_id: round(last, 3) for dag_id, last in session.execute(query)}
 
 
-def _first_run(session: Any, dag_ids: Collection[str]) -> float | None:
+def first_run(session: Any, dag_ids: Collection[str]) -> float | None:
     """When the first run of any of the DAGs was due: by the index of the dates, which the first rows of answer."""
     database = dialect(session)
     query = sa.select(epoch(RUN_AFTER, database)).where(unindexed(RUN.c.dag_id, database).in_(dag_ids))

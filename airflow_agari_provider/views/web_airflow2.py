@@ -6,7 +6,6 @@ A view's routes are open to everybody by default, so every route here asks Airfl
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -19,10 +18,12 @@ from flask import Response, request
 from flask_appbuilder import BaseView, expose
 from sqlalchemy.exc import DBAPIError
 
-from airflow_agari_provider.views import answers, charts, questions
+from airflow_agari_provider.views import answers, questions
 from airflow_agari_provider.views.attempts import dag_exists
-from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up, limit_time
+from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up
+from airflow_agari_provider.views.shared import SharedCharts
 
+CHARTS = SharedCharts(create_session)
 GZIP_FROM = 1024  # bytes
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
@@ -87,34 +88,33 @@ class AgariView(BaseView):  # type: ignore[misc]
             sentence = f"You may not read the runs and task instances of {dag_id}; ask for that permission."
             return answers.error_answer(403, sentence)
         question = questions.tries_question(request.args.items(multi=True))
-        now = time.time()
         with create_session() as session:
-            limit_time(session)
-            if not dag_exists(session, dag_id):
-                return answers.error_answer(404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted.")
-            return json_answer(charts.dag_tries(session, dag_id, question, now), now)
+            exists = dag_exists(session, dag_id)
+        if not exists:
+            return answers.error_answer(404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted.")
+        return json_answer(*CHARTS.dag_tries(dag_id, question))
 
     @expose("/api/overview")
     @for_people_logged_in
     def overview(self) -> answers.Answer:
-        return of_all_dags(charts.all_dags)
+        return of_all_dags(CHARTS.all_dags)
 
     @expose("/api/overview/task_time")
     @for_people_logged_in
     def task_time(self) -> answers.Answer:
-        return of_all_dags(charts.all_task_time)
+        return of_all_dags(CHARTS.all_task_time)
 
 
-def of_all_dags(figures: Callable[..., dict[str, Any]]) -> answers.Answer:
+def of_all_dags(figures: Callable[..., tuple[dict[str, Any], float]]) -> answers.Answer:
     question = questions.overview_question(request.args.items(multi=True))
-    now = time.time()
-    with create_session() as session:
-        limit_time(session)
-        return json_answer(figures(session, readable_dags(), question, now), now)
+    with create_session():  # and give its connection back
+        permitted = readable_dags()
+    found, now = figures(question, permitted)
+    return json_answer(answers.encoded(found), now)
 
 
-def json_answer(found: dict[str, Any], now: float) -> answers.Answer:
-    return answers.json_answer(found, now, request.headers.get("If-None-Match"))
+def json_answer(text: bytes, now: float) -> answers.Answer:
+    return answers.json_answer(text, now, request.headers.get("If-None-Match"))
 
 
 def response(answer: answers.Answer) -> Response:

@@ -6,7 +6,6 @@ Airflow authenticates nothing below a plugin's mount, so every route here does: 
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -16,16 +15,19 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import resolve_user_from_token
 from airflow.models.dag import DagModel
+from airflow.utils.session import create_session
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse
 from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
-from airflow_agari_provider.views import answers, charts, questions
+from airflow_agari_provider.views import answers, questions
 from airflow_agari_provider.views.attempts import dag_exists
-from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up, limit_time
+from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up
+from airflow_agari_provider.views.shared import SharedCharts
 
+CHARTS = SharedCharts(create_session)
 PREFIX = "/agari"
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -127,9 +129,8 @@ def create_app() -> FastAPI:
     def tries(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
         """Every try of a DAG's tasks in its newest runs, with figures and change points."""
         question = questions.tries_question(request.query_params.multi_items())
-        now = time.time()
-        limit_time(session)
-        return json_response(request, charts.dag_tries(session, dag_id, question, now), now)
+        session.close()  # gives its connection back
+        return json_response(request, *CHARTS.dag_tries(dag_id, question))
 
     @app.get(
         "/api/overview",
@@ -139,9 +140,9 @@ def create_app() -> FastAPI:
     def overview(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """Runs by state, failed tries and the time they cost, of every DAG the user may read."""
         question = questions.overview_question(request.query_params.multi_items())
-        now = time.time()
-        limit_time(session)
-        return json_response(request, charts.all_dags(session, dags, question, now), now)
+        session.close()  # gives its connection back
+        found, now = CHARTS.all_dags(question, dags)
+        return json_response(request, answers.encoded(found), now)
 
     @app.get(
         "/api/overview/task_time",
@@ -151,15 +152,15 @@ def create_app() -> FastAPI:
     def task_time(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """Task instances, retried ones and the time of all tries, of every DAG the user may read. Slower."""
         question = questions.overview_question(request.query_params.multi_items())
-        now = time.time()
-        limit_time(session)
-        return json_response(request, charts.all_task_time(session, dags, question, now), now)
+        session.close()  # gives its connection back
+        found, now = CHARTS.all_task_time(question, dags)
+        return json_response(request, answers.encoded(found), now)
 
     return app
 
 
-def json_response(request: Request, found: dict[str, Any], now: float) -> Response:
-    return response(answers.json_answer(found, now, request.headers.get("if-none-match")))
+def json_response(request: Request, text: bytes, now: float) -> Response:
+    return response(answers.json_answer(text, now, request.headers.get("if-none-match")))
 
 
 def response(answer: answers.Answer) -> Response:

@@ -61,10 +61,10 @@ def test_a_file_that_the_browser_has_is_not_sent_again_until_it_changes(frontend
 
 
 def test_an_answer_is_the_same_while_nothing_happens_whatever_the_time():
-    first = answers.json_answer({"runs": [1]}, 100.0, None)
+    first = answers.json_answer(answers.encoded({"runs": [1]}), 100.0, None)
     assert json.loads(first.body) == {"now": 100.0, "runs": [1]}
-    assert answers.json_answer({"runs": [1]}, 200.0, first.etag).status == 304
-    assert answers.json_answer({"runs": [2]}, 200.0, first.etag).status == 200
+    assert answers.json_answer(answers.encoded({"runs": [1]}), 200.0, first.etag).status == 304
+    assert answers.json_answer(answers.encoded({"runs": [2]}), 200.0, first.etag).status == 200
 
 
 def test_the_page_knows_its_airflow_and_no_value_can_end_its_script(frontend):

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_agari_provider.views import charts
 from airflow_agari_provider.views.metadata import DEADLINE, INSTANCE, RESCHEDULE
+from airflow_agari_provider.views.overview import first_run
 from airflow_agari_provider.views.questions import overview_question, tries_question
 from tests.views.metadata_rows import EPOCH
 
@@ -333,8 +334,10 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
     metadata.instance(dag_id, "lost", "after", 0, "upstream_failed", start=311, end=311)
     metadata.instance(dag_id, "going", "load", 1, "running", start=NOW - 50)
     permitted = {dag_id, f"{dag_id}_gone"}
-    answer = charts.all_dags(metadata.session, permitted, overview_question([]), EPOCH + NOW)
-    assert (answer["days"], answer["first_run"]) == (30, EPOCH + old)
+    everything = charts.all_dags(metadata.session, overview_question([]), EPOCH + NOW)
+    assert f"{dag_id}_hidden" in everything["dags"]["dag_id"]
+    answer = charts.permitted_part(everything, permitted)
+    assert (answer["days"], first_run(metadata.session, permitted)) == (30, EPOCH + old)
     assert answer["dags"] == {
         "dag_id": [dag_id],
         "paused": [True],
@@ -346,5 +349,6 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
         "failures": [1],
         "active": [1],
     }
-    slow = charts.all_task_time(metadata.session, permitted, overview_question([]), EPOCH + NOW)
+    everything = charts.all_task_time(metadata.session, overview_question([]), EPOCH + NOW)
+    slow = charts.permitted_part(everything, permitted)
     assert slow["dags"] == {"dag_id": [dag_id], "started": [3], "retried": [2], "total_seconds": [150]}

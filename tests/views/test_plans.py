@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from airflow_agari_provider.views import charts
 from airflow_agari_provider.views.metadata import HISTORY, HISTORY_BY_RUN, INSTANCE, RUN, due_since, unindexed
+from airflow_agari_provider.views.overview import first_run
 from airflow_agari_provider.views.questions import overview_question, tries_question
 from tests.views.metadata_rows import EPOCH
 
@@ -81,8 +82,9 @@ def one_task(session):
 
 def overview(session):
     now = EPOCH + (RUNS + 5) * 3600
-    charts.all_dags(session, {"plan3"}, overview_question([("days", "1")]), now)
-    charts.all_task_time(session, {"plan3"}, overview_question([("days", "1")]), now)
+    charts.all_dags(session, overview_question([("days", "1")]), now)
+    charts.all_task_time(session, overview_question([("days", "1")]), now)
+    first_run(session, {"plan3"})
 
 
 @pytest.mark.parametrize("call", [tries, one_task, overview])

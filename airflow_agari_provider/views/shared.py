@@ -1,0 +1,70 @@
+"""The charts' answers as many readers share them; who may see which of it, the web server decides before or after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from typing import Any
+
+from airflow_agari_provider.views import answers, charts, overview
+from airflow_agari_provider.views.kept import Kept
+from airflow_agari_provider.views.metadata import limit_time
+from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
+
+# Fifty people who watch their charts cost the database what one does.
+TRIES_KEPT = 5.0  # seconds; who clears a task wants to see it
+OVERVIEW_FRESH, OVERVIEW_STALE = 15.0, 60.0  # seconds; the page asks every 30, so it never waits
+MOST_TRIES, MOST_OVERVIEWS = 16, 8  # of a megabyte or so
+AT_ONCE = 8  # threads; as many connections to the database
+
+
+class SharedCharts:
+    """
+    Answers with the time at which they were right, in epoch seconds.
+
+    :param sessions: makes a session of the metadata database.
+    """
+
+    def __init__(
+        self,
+        sessions: Callable[[], AbstractContextManager[Any]],
+        *,
+        tries_kept: float = TRIES_KEPT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._sessions, self._clock = sessions, clock
+        self._tries: Kept[tuple[bytes, float]] = Kept(tries_kept, tries_kept, MOST_TRIES, AT_ONCE, clock)
+        self._overviews: Kept[tuple[dict[str, Any], float]] = Kept(
+            OVERVIEW_FRESH, OVERVIEW_STALE, MOST_OVERVIEWS, 2, clock
+        )
+
+    def dag_tries(self, dag_id: str, question: TriesQuestion) -> tuple[bytes, float]:
+        """As JSON. The reader may read the DAG."""
+
+        def work() -> tuple[bytes, float]:
+            found, now = self._ask(charts.dag_tries, dag_id, question)
+            return answers.encoded(found), now
+
+        return self._tries.get((dag_id, question), work)
+
+    def all_dags(self, question: OverviewQuestion, permitted: Collection[str]) -> tuple[dict[str, Any], float]:
+        found, now = self._overview(charts.all_dags, question, permitted)
+        with self._sessions() as session:
+            limit_time(session)
+            return {**found, "first_run": overview.first_run(session, found["dags"]["dag_id"])}, now
+
+    def all_task_time(self, question: OverviewQuestion, permitted: Collection[str]) -> tuple[dict[str, Any], float]:
+        return self._overview(charts.all_task_time, question, permitted)
+
+    def _overview(
+        self, figures: Callable[..., dict[str, Any]], question: OverviewQuestion, permitted: Collection[str]
+    ) -> tuple[dict[str, Any], float]:
+        found, now = self._overviews.get((figures, question), lambda: self._ask(figures, question))
+        return charts.permitted_part(found, permitted), now
+
+    def _ask(self, figures: Callable[..., dict[str, Any]], *question: Any) -> tuple[dict[str, Any], float]:
+        now = self._clock()
+        with self._sessions() as session:
+            limit_time(session)
+            return figures(session, *question, now), now
