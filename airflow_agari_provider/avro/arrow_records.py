@@ -107,7 +107,7 @@ class ArrowDecoder:
         records = self._records(batch, [block.records for block, _ in group])
         values = [records.field(position) for position in self._positions] if self._positions else [records]
         arrays = tuple(typed(self._writer, kind, value) for kind, value in zip(self._kinds, values, strict=True))
-        return ArrowBatch(len(records), _PythonColumns(self._columns, arrays), arrays)
+        return ArrowBatch(len(records), _PythonColumns(self._columns, arrays), arrays=arrays)
 
     def _records(self, batch: Any, counts: Sequence[int]) -> Any:
         """:raises Unfit: a block does not hold so many records and not a byte more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from operator import itemgetter
 from typing import Any
@@ -29,10 +29,12 @@ class Batch:
     :param rows: how many.
     :param columns: for each column asked for its values, ``rows`` of them, as Python objects: int, str, bytes,
         ``Decimal``, ``UUID``, ``date``, ``time``, ``datetime`` (aware in UTC for an instant), dict and list.
+    :param size_bytes: of the records as Avro has them, decompressed.
     """
 
     rows: int
     columns: Sequence[Sequence[Any]]
+    size_bytes: int = field(default=0, compare=False)
 
 
 def decode(
@@ -70,7 +72,7 @@ class BlockDecoder:
         """
         with _without_collections():
             records = self._records(file, block, payload)
-            return Batch(len(records), _columns(records, self._fields))
+            return Batch(len(records), _columns(records, self._fields), len(payload))
 
     def _records(self, file: ContainerFile, block: Block, payload: bytes) -> list[Any]:
         from fastavro.read import SchemaResolutionError

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 from airflow_agari_provider.avro.arrow_records import ArrowBatch
@@ -17,6 +18,7 @@ from airflow_agari_provider.avro.columns import Column, Kind
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import UnstorableValue, as_json, query
 
+ENOUGH_BYTES = 512 * 1024  # of blocks, decompressed
 NEEDED = ("pgpq", "pyarrow")  # modules of the extra [arrow]
 _TEXTS = ("text", "character varying")
 # Types of columns that take a kind, by the bytes that are sent for it.
@@ -87,7 +89,7 @@ def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: It
         pa.schema(fields), {field.name: _encoder(field, column) for field, column in zip(fields, columns, strict=True)}
     )
     yield encoder.write_header()
-    for batch in filter(lambda batch: batch.rows, batches):
+    for batch in _larger(batches):
         arrays = batch.arrays if isinstance(batch, ArrowBatch) else _arrays(columns, batch)
         cast = [
             array if array.type == field.type else array.cast(field.type)
@@ -95,6 +97,27 @@ def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: It
         ]
         yield encoder.write_batch(pa.RecordBatch.from_arrays(cast, schema=pa.schema(fields)))
     yield encoder.finish()
+
+
+def _larger(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Blocks joined until they are worth a call of Arrow for each column, which costs as much as a hundred values."""
+    blocks: list[Batch] = []
+    for batch in batches:
+        arrow = isinstance(batch, ArrowBatch)
+        if blocks and (arrow or sum(block.size_bytes for block in blocks) >= ENOUGH_BYTES):
+            yield _joined(blocks)
+            blocks = []
+        if arrow:
+            yield batch
+        elif batch.rows:
+            blocks.append(batch)
+    if blocks:
+        yield _joined(blocks)
+
+
+def _joined(blocks: Sequence[Batch]) -> Batch:
+    columns = zip(*(block.columns for block in blocks), strict=True)
+    return Batch(sum(block.rows for block in blocks), [list(chain.from_iterable(parts)) for parts in columns])
 
 
 def _arrow_type(name: str, column: Column) -> Any:

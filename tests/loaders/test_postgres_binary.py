@@ -22,7 +22,7 @@ from airflow_agari_provider.avro.schemas import parse_writer_schema
 from airflow_agari_provider.loaders.base import Target, UnstorableValue, create_table, execute, query, transaction
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.postgres import arrow_refusal
-from airflow_agari_provider.loaders.postgres_binary import binary_copy
+from airflow_agari_provider.loaders.postgres_binary import ENOUGH_BYTES, binary_copy
 from tests.avro.random_avro import files
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
@@ -151,3 +151,12 @@ def test_a_value_beyond_its_type_names_its_column():
     column = Column("n", "n", "integer")
     with pytest.raises(UnstorableValue, match="'n'"):
         list(binary_copy({"n": "integer"}, [column], [Batch(1, ([2**40],))]))
+
+
+@pytest.mark.parametrize(("size_bytes", "chunks"), [(10, 1), (ENOUGH_BYTES, 50)], ids=["small", "large"])
+def test_only_small_blocks_are_joined_in_memory(size_bytes, chunks):
+    blocks = [Batch(1, ([number],), size_bytes) for number in range(50)]
+    _header, *sent, end = binary_copy({"n": "integer"}, [Column("n", "n", "integer")], blocks)
+    assert len(sent) == chunks
+    rows = [b"\0\1\0\0\0\4" + number.to_bytes(4) for number in range(50)]
+    assert b"".join([*sent, end]) == b"".join([*rows, b"\xff\xff"])
