@@ -42,7 +42,22 @@ FRAME: dict[str, tuple[str, list[Any]]] = {
     "score": ("double", [0.5, None]),
     "tags": ("json", [["a", "b"], []]),
 }
+TABLE: dict[str, tuple[str, list[Any]]] = {
+    "id": ("long", [1, -2]),
+    "subject": ("text", ["déjà vu", None]),
+    "received_at": ("instant", [datetime(2016, 4, 28, 5, 0, 0, 7, UTC), None]),
+    "local": ("local_time", [datetime(2016, 4, 28, 5, 0, 0, 7), None]),
+    "day": ("date", [date(2016, 4, 28), None]),
+    "amount": ("decimal", [Decimal("-12.34"), None]),
+    "score": ("double", [0.5, None]),
+    "digest": ("bytes", [b"\x00\x01\xfe\xff", None]),
+    "seen": ("boolean", [True, None]),
+    "tags": ("json", [["a", None, "b"], []]),
+    "headers": ("json", [{"n": None, "k": 5}, {}]),
+    "sender": ("json", [{"domain": "agari.com", "ip": None}, None]),
+}
 CASES = [
+    *[(f"spark_{codec}", TABLE) for codec in ("null", "deflate", "snappy", "zstandard", "bzip2", "xz")],
     *[(f"java_{codec}", MESSAGES) for codec in ("null", "deflate", "snappy", "zstandard", "bzip2", "xz")],
     ("java_string_type", MESSAGES),
     *[(f"python_avro_{codec}", MESSAGES) for codec in ("null", "deflate", "snappy", "zstandard", "bzip2")],
