@@ -135,17 +135,13 @@ def tries(
 def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bool) -> Any:
     """Either half of ``tries``; made once, as SQLAlchemy takes longer to put it together than SQLite to answer it."""
     table = HISTORY if old else INSTANCE
-    where = [
-        table.c.dag_id == sa.bindparam("dag_id"),
-        table.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
-        table.c.start_date.is_not(None),
-    ]
+    where = [*_of_runs(table), table.c.start_date.is_not(None)]
     if of_tasks:
         where.append(table.c.task_id.in_(sa.bindparam("task_ids", expanding=True)))
     if by_index:
         return sa.select(*_key(table), *_measures(table, database)).where(*where)
     if not old:
-        where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history()]
+        where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history(database)]
     query = sa.select(*_sums(table, old, database, longest)).where(*where)
     return query.group_by(*(unindexed(key, database) for key in _key(table)))
 
@@ -222,9 +218,16 @@ def _queueing(table: Any) -> list[Any]:
     return [table.c[name] for name in ("scheduled_dttm", "queued_dttm") if name in table.c]
 
 
-def _in_history() -> Any:
+def _of_runs(table: Any) -> list[Any]:
+    return [table.c.dag_id == sa.bindparam("dag_id"), table.c.run_id.in_(sa.bindparam("run_ids", expanding=True))]
+
+
+def _in_history(database: str) -> Any:
     """Whether a task instance's try is in the history already: waiting for its retry, cleared, or marked by hand."""
     key = ("dag_id", "task_id", "run_id", "map_index", "try_number")
+    if database == "postgresql":  # looks each up in a hash then; for EXISTS it sorts all instances by the whole key
+        old = sa.select(*(HISTORY.c[name] for name in key)).where(*_of_runs(HISTORY))
+        return sa.tuple_(*(INSTANCE.c[name] for name in key)).in_(old)
     return sa.exists().where(sa.and_(*(HISTORY.c[name] == INSTANCE.c[name] for name in key))).correlate(INSTANCE)
 
 

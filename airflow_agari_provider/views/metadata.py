@@ -48,7 +48,8 @@ def dialect(session: Any) -> str:
 def epoch(column: Any, database: str) -> Any:
     """A point in time as seconds since 1970: half the time of having the driver build each date."""
     if database == "postgresql":
-        return sa.cast(sa.extract("epoch", column), sa.Float)
+        # not EXTRACT, which counts in decimals of any length
+        return sa.func.date_part(sa.text("'epoch'"), column, type_=sa.Float)
     if database == "mysql":
         # not UNIX_TIMESTAMP, which reads the column in the session's time zone
         micros = sa.func.timestampdiff(sa.text("MICROSECOND"), sa.text("'1970-01-01'"), column, type_=sa.Float)

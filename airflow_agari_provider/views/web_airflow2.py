@@ -31,7 +31,7 @@ Route = Callable[..., answers.Answer]
 
 
 def for_people_logged_in(route: Route) -> Callable[..., Response]:
-    """Answer 401 in JSON, where Airflow's own decorators redirect to a page; and say in JSON what went wrong."""
+    """Answer 401 in JSON, where Airflow's own decorators redirect to a page."""
 
     @wraps(route)
     def guarded(*args: Any, **kwargs: Any) -> Response:
@@ -40,16 +40,20 @@ def for_people_logged_in(route: Route) -> Callable[..., Response]:
             return response(answers.error_answer(401, "Not logged in: log in to Airflow, then try again."))
         if not manager.is_authorized_view(access_view=AccessView.WEBSITE):
             return response(answers.error_answer(403, "Your role may not see Airflow's web pages."))
-        try:
-            return response(route(*args, **kwargs))
-        except questions.BadQuestion as error:
-            return response(answers.error_answer(422, str(error)))
-        except DBAPIError as error:
-            if not gave_up(error):
-                raise
-            return response(answers.error_answer(503, answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT)))
+        return response(answer_or_error(lambda: route(*args, **kwargs)))
 
     return guarded
+
+
+def answer_or_error(route: Callable[[], answers.Answer]) -> answers.Answer:
+    try:
+        return route()
+    except questions.BadQuestion as error:
+        return answers.error_answer(422, str(error))
+    except DBAPIError as error:
+        if not gave_up(error):
+            raise
+        return answers.error_answer(503, answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT))
 
 
 def may_read(dag_id: str) -> bool:

@@ -1,0 +1,96 @@
+"""A question that takes PostgreSQL too long: here because somebody has locked the task instances."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from airflow_agari_provider.airflow_compat import AIRFLOW_3
+from airflow_agari_provider.views import metadata as airflow_tables
+from airflow_agari_provider.views.questions import tries_question
+from airflow_agari_provider.views.shared import SharedCharts
+
+TIMEOUT, PATIENCE = 1, 60  # seconds
+
+
+@pytest.fixture
+def charts(metadata_on_postgres, monkeypatch) -> SharedCharts:
+    """Of a database that gives up after a second."""
+    metadata_on_postgres.dag("locked")
+    metadata_on_postgres.run("locked", "r", 0)
+    metadata_on_postgres.session.commit()
+    monkeypatch.setattr(airflow_tables, "STATEMENT_TIMEOUT", TIMEOUT)
+
+    @contextmanager
+    def sessions() -> Iterator[Session]:
+        with Session(metadata_on_postgres.engine) as session:
+            yield session
+
+    return SharedCharts(sessions, tries_kept=0)
+
+
+@pytest.fixture
+def locked(metadata_on_postgres) -> Iterator[threading.Event]:
+    """Nobody reads the task instances until the event is set, or for a minute: then the answer would be there."""
+    done = threading.Event()
+    holds = threading.Event()
+
+    def hold() -> None:
+        with metadata_on_postgres.engine.begin() as connection:
+            connection.execute(sa.text("LOCK TABLE task_instance IN ACCESS EXCLUSIVE MODE"))
+            holds.set()
+            done.wait(PATIENCE)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert holds.wait(PATIENCE)
+    yield done
+    done.set()
+    holder.join()
+
+
+def answered(charts, monkeypatch) -> tuple[int, str]:
+    """(status, body) of the tries of the DAG, from the web of the Airflow that is installed."""
+    if AIRFLOW_3:
+        from fastapi.testclient import TestClient
+
+        from airflow_agari_provider.views import web_airflow3
+
+        monkeypatch.setattr(web_airflow3, "CHARTS", charts)
+        app = web_airflow3.create_app()
+        app.dependency_overrides[web_airflow3.require_dag] = lambda: "locked"
+        answer = TestClient(app).get("/api/dags/locked/tries")
+        return answer.status_code, answer.text
+    from flask import Flask
+
+    from airflow_agari_provider.views import web_airflow2
+
+    with Flask("airflow").test_request_context():
+        found = web_airflow2.answer_or_error(
+            lambda: web_airflow2.json_answer(*charts.dag_tries("locked", tries_question([])))
+        )
+    return found.status, found.body.decode()
+
+
+def test_a_statement_that_takes_too_long_is_given_up_and_said_to_be(charts, locked, monkeypatch):
+    started = time.monotonic()
+    status, body = answered(charts, monkeypatch)
+    assert TIMEOUT <= time.monotonic() - started < PATIENCE
+    assert (status, json.loads(body)["detail"].split(":")[0]) == (503, "The database did not answer in time")
+    locked.set()
+    status, body = answered(charts, monkeypatch)
+    assert (status, json.loads(body)["runs"]["run_id"]) == (200, ["r"])
+
+
+def test_another_error_of_the_database_is_not_taken_for_a_timeout(metadata_on_postgres):
+    with pytest.raises(DBAPIError) as broken, metadata_on_postgres.engine.connect() as connection:
+        connection.execute(sa.text("SELECT * FROM no_table"))
+    assert not airflow_tables.gave_up(broken.value)
