@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TABLE = "agari_alert_claims"
 # Seconds until an owner is taken for dead: much longer than a request may take, and than hosts' clocks may differ.
 LEASE = 120.0
+ALERT_CHARACTERS = 1000
 
 State = Literal["mine", "takeover", "busy", "sent", "refused"]
 
@@ -64,14 +65,11 @@ class ClaimTable:
         :param key: names the alert; of any length.
         :param now: seconds since the epoch.
         """
-        row = (_id(key), key[:1000], self._owner, "sending", now, now, "")
+        id_ = _id(key)
         with self._open() as table:
-            verb, behind = table.dialect.insert_if_absent
-            places = ", ".join([table.dialect.placeholder] * len(row))
-            # A transaction of its own: one that went on to UPDATE could deadlock with another one like it in MySQL.
-            if table.change(f"{verb} INTO {TABLE} VALUES ({places}) {behind}", row):
+            if table.insert((id_, key[:ALERT_CHARACTERS], self._owner, "sending", now, now, "")):
                 return Claim("mine", now)
-            found = table.rows("SELECT state, owner, claimed_at, first_at, reference", "WHERE id = ?", (row[0],))
+            found = table.rows("SELECT state, owner, claimed_at, first_at, reference", "WHERE id = ?", (id_,))
             if not found:
                 return Claim("busy")  # released in between
             ((state, owner, claimed_at, first_at, reference),) = found
@@ -82,7 +80,7 @@ class ClaimTable:
             same = "WHERE id = ? AND owner = ? AND state = ? AND claimed_at = ?"  # nobody else was quicker
             taken = table.change(
                 f"UPDATE {TABLE} SET owner = ?, state = 'sending', claimed_at = ? {same}",  # noqa: S608 - a constant
-                (self._owner, now, row[0], owner, state, claimed_at),
+                (self._owner, now, id_, owner, state, claimed_at),
             )
             return Claim("takeover" if taken else "busy", first_at)
 
@@ -107,6 +105,37 @@ class ClaimTable:
         with self._open() as table:
             found = table.rows("SELECT first_at, reference", "WHERE id = ? AND state = 'sent'", (_id(key),))
         return Claim("sent", *found[0]) if found else None
+
+    def enter_window(self, window: str, key: str, text: str, now: float) -> bool:
+        """
+        Collect an alert for the digest of a window; whether it is the window's first, which is not collected.
+
+        :param text: what the digest says of it; up to 255 characters.
+        """
+        first, collected = _id(f"{window}|first"), _id(f"{window}|{key}")
+        window = window[:ALERT_CHARACTERS]
+        with self._open() as table:
+            table.insert((first, window, self._owner, "first", now, now, _id(key)))
+            ((holder,),) = table.rows("SELECT reference", "WHERE id = ?", (first,))
+            if holder != _id(key):
+                table.insert((collected, window, self._owner, "collected", now, now, text[:255]))
+        return bool(holder == _id(key))
+
+    def close_window(self, window: str) -> list[str]:
+        """What is collected in a window up to now; whatever comes later is not in its digest."""
+        window = window[:ALERT_CHARACTERS]
+        with self._open() as table:
+            table.change(
+                f"UPDATE {TABLE} SET state = 'told' WHERE alert = ? AND state = 'collected'",  # noqa: S608
+                (window,),
+            )
+            found = table.rows("SELECT alert, reference", "WHERE alert = ? AND state = 'told'", (window,))
+        return sorted(text for alert, text in found if alert == window)  # MySQL takes "a" and "A" for the same
+
+    def was_collected(self, window: str, key: str) -> bool:
+        """Whether an alert was in the window when it was closed."""
+        with self._open() as table:
+            return bool(table.rows("SELECT 1", "WHERE id = ? AND state = 'told'", (_id(f"{window}|{key}"),)))
 
     def _settle(self, sql: str, values: tuple[Any, ...], key: str) -> None:
         with self._open() as table:
@@ -143,6 +172,15 @@ class _Table:
         columns = [*(Column(name, None, "text") for name in texts), *(Column(name, None, "double") for name in numbers)]
         target = Target(TABLE, (*columns, Column("reference", None, "text")), ("id",))
         create_table(self.dialect, self.connection, target)
+
+    def insert(self, row: tuple[Any, ...]) -> int:
+        """
+        Insert a row where there is none of its id; how many were inserted.
+
+        A transaction of its own: one that went on to UPDATE could deadlock with another one like it in MySQL.
+        """
+        verb, behind = self.dialect.insert_if_absent
+        return self.change(f"{verb} INTO {TABLE} VALUES ({', '.join('?' * len(row))}) {behind}", row)
 
     def change(self, sql: str, values: tuple[Any, ...]) -> int:
         """Rows that a statement changed, in a transaction of its own."""

@@ -58,6 +58,17 @@ def test_what_the_service_refused_nobody_sends(tables):
     assert second.sent(KEY) is None
 
 
+def test_a_window_has_one_first_and_collects_the_others_until_it_is_closed(tables):
+    first, second = tables("first"), tables("second")
+    assert [first.enter_window("window", key, f"text of {key}", 1000.0) for key in ("a", "b", "c")] == [1, 0, 0]
+    assert [second.enter_window("window", key, f"text of {key}", 1001.0) for key in ("a", "b", "c")] == [1, 0, 0]
+    assert second.enter_window("WINDOW", "b", "of another one", 1001.0)
+    assert not second.enter_window("WINDOW", "c", "of another one", 1001.0)
+    assert second.close_window("window") == ["text of b", "text of c"]
+    assert not first.enter_window("window", "d", "too late", 1002.0)
+    assert [first.was_collected("window", key) for key in ("a", "b", "c", "d")] == [False, True, True, False]
+
+
 def test_when_the_lease_is_over_one_takes_over(tables):
     first, second, third = tables("first"), tables("second"), tables("third")
     first.claim(KEY, 1000.0)

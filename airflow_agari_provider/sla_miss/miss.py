@@ -65,6 +65,7 @@ class SlaMiss:
     :param at: when it was found late, or came in.
     :param blocking: the tasks that it waits for, itself among them.
     :param scope: what shares one incident: a ``task`` of a run, all of a ``run``, or all of a ``dag``.
+    :param collected: the other misses that a digest is about; it is not about this one alone then.
     :param downgraded: whether it may not page: a run that failed long ago, where the SLA's owner wants that.
     """
 
@@ -83,6 +84,7 @@ class SlaMiss:
     task_url: str = ""
     scope: Scope = "task"
     downgraded: bool = False
+    collected: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -91,9 +93,16 @@ class SlaMiss:
 
     def sentence(self, task: str, date: str, dag: str | None = None) -> str:
         """The published sentence around a task and a date that are marked up already."""
-        subject = f"task {task}" if self.task_id else "the run"
         environment = f"{self.environment} - " if self.environment else ""
+        if self.collected:
+            return f"{environment}{dag or self.dag_id} {_SUBJECTS[self.event]} {len(self.collected)} more"
+        subject = f"task {task}" if self.task_id else "the run"
         return f"{environment}{dag or self.dag_id} {_SUBJECTS[self.event]} {subject} on {date}"
+
+    @property
+    def brief(self) -> str:
+        """One line of a digest."""
+        return f"{self.task_id or 'the run'} on {self.date}"
 
     @property
     def recovered(self) -> bool:
@@ -105,7 +114,9 @@ class SlaMiss:
 
     @property
     def details(self) -> str:
-        """How late it is, by which time it was due, and who owns it; empty where nothing is known."""
+        """How late it is, by which time it was due, and who owns it; empty where nothing is known, or of many."""
+        if self.collected:
+            return ""
         late = self.late_by
         facts = []
         if self.event == "recovery":

@@ -34,7 +34,9 @@ def slack_message(
         headline = plain
     lines = [" ".join([*mentions, headline]), escaped(miss.details, SECTION_CHARACTERS // 4)]
     blocks = [_section("\n".join(filter(None, lines)))]
-    if miss.blocking and miss.event == "miss":
+    if miss.collected:
+        blocks.append(_section(_listed("", [f"• {escaped(name, NAME_CHARACTERS)}" for name in miss.collected])))
+    elif miss.blocking and miss.event == "miss":
         blocks.append(_section(_blocking(miss.blocking)))
     if in_doubt:
         blocks.append(_section("_Slack did not say whether it had taken this message, so it may be here twice._"))
@@ -61,15 +63,20 @@ def escaped(text: str, limit: int = SECTION_CHARACTERS) -> str:
 
 def _blocking(tasks: Sequence[TaskInState]) -> str:
     shown = [f"• {_link(task.url, escaped(task.name, NAME_CHARACTERS))} ({task.standing})" for task in tasks]
-    lines, length = ["Waiting for:"], len("Waiting for:")
+    return _listed("Waiting for:", shown)
+
+
+def _listed(head: str, shown: Sequence[str]) -> str:
+    """As many lines as are readable and fit, and how many are left."""
+    lines, length = [head], len(head)
     for line in shown[:BLOCKING_SHOWN]:
         length += len(line) + 1
         if length > SECTION_CHARACTERS - 50:  # room for the last line
             break
         lines.append(line)
-    if left := len(tasks) - (len(lines) - 1):
+    if left := len(shown) - (len(lines) - 1):
         lines.append(f"… and {left} more")
-    return "\n".join(lines)
+    return "\n".join(lines).strip()
 
 
 def _link(url: str, label: str) -> str:

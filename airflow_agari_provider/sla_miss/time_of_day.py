@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def time_of_day_text(at: time, zone: tzinfo) -> str:
     """
-    A time of day as it travels to other processes, such as ``06:00:00 Europe/Berlin``.
+    A time of day as it travels to other processes, such as ``06:00:00 Europe/Berlin`` or ``06:00:00+02:00``.
 
     :param zone: where the time is meant that has no time zone of its own.
-    :raises ValueError: the zone has no name that others would know it by.
+    :raises ValueError: the zone has neither a name that others would know it by, nor one offset for all the year.
     """
     zone = at.tzinfo or zone
-    name = getattr(zone, "key", None) or getattr(zone, "name", None) or str(zone)
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(
-            f"The SLA by {at} needs a time zone with a name, such as Europe/Berlin, not {name}."
-        ) from error
-    return f"{at.replace(tzinfo=None).isoformat()} {name}"
+    name = getattr(zone, "key", None) or getattr(zone, "name", None)
+    if isinstance(name, str) and _is_known(name):
+        return f"{at.replace(tzinfo=None).isoformat()} {name}"
+    offset = zone.utcoffset(None)
+    if offset is None:
+        raise ValueError(f"The SLA by {at} needs a time zone with a name, such as ZoneInfo('Europe/Berlin').")
+    return at.replace(tzinfo=timezone(offset)).isoformat()
 
 
 def first_after(moment: datetime, time_of_day: str) -> datetime:
@@ -32,11 +31,20 @@ def first_after(moment: datetime, time_of_day: str) -> datetime:
 
     :param time_of_day: as :func:`time_of_day_text` has it.
     """
-    at, _, name = time_of_day.partition(" ")
-    zone = ZoneInfo(name)
+    text, _, name = time_of_day.partition(" ")
+    at = time.fromisoformat(text)
+    zone = ZoneInfo(name) if name else at.tzinfo
     day = moment.astimezone(zone).date()
     while True:
-        found = datetime.combine(day, time.fromisoformat(at), zone).astimezone(UTC)
+        found = datetime.combine(day, at.replace(tzinfo=None), zone).astimezone(UTC)
         if found > moment:
             return found
         day += timedelta(days=1)
+
+
+def _is_known(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True

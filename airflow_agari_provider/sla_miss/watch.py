@@ -47,6 +47,7 @@ class Watch:
     :param by: in their place: a time of day, such as ``06:00:00 Europe/Berlin``.
     :param alerts: specifications of the alerts; each has ``after``: seconds after the SLA.
     :param claims: ``sql:<conn_id>``, or empty.
+    :param digest: seconds for which misses of the DAG are collected after the first one; 0 to tell each.
     :param silent_for: types of runs that are not watched.
     :param mapped: ids of the DAG's mapped tasks.
     :param lookalikes: ids of tasks that look like an index of a mapped one.
@@ -60,6 +61,7 @@ class Watch:
     alerts: Sequence[dict[str, Any]]
     by: str = ""
     claims: str = ""
+    digest: float = 0
     environment: str = ""
     incident: Scope = "task"
     when_failed: WhenFailed = "page"

@@ -48,7 +48,7 @@ async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
     if run.run_type in watch.silent_for:
         return json.dumps(f"not watched: {run.run_type}")
     due = moment(context["deadline"]["deadline_time"]) - timedelta(seconds=watch.steps[0])
-    dispatch = dispatch_miss(watch, run, time.time())
+    dispatch = dispatch_miss(watch, run, due, time.time())
     told = False
     while True:
         miss = await _observed(watch, run, due)

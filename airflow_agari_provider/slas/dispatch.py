@@ -13,6 +13,7 @@ from airflow_agari_provider.airflow_compat import AirflowNotFoundException, Base
 from airflow_agari_provider.alert_claims import Claim, ClaimTable
 from airflow_agari_provider.notifications.told_by_context import link
 from airflow_agari_provider.sla_miss.delivery import LONGEST_PAUSE, Delivery
+from airflow_agari_provider.sla_miss.digest import DigestedDelivery, window_of
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 from airflow_agari_provider.sla_miss.watch import Run, Watch, recovery_of
 from airflow_agari_provider.slas.alerts import follows_up, sender_of
@@ -101,13 +102,23 @@ class Dispatch:
             return min(UNEXPECTED_PAUSE * delivery.tries, LONGEST_PAUSE)
 
 
-def dispatch_miss(watch: Watch, run: Run, now: float) -> Dispatch:
-    """The alerts of a step of an SLA that was missed in a run."""
+def dispatch_miss(watch: Watch, run: Run, due: datetime, now: float) -> Dispatch:
+    """
+    The alerts of a step of an SLA that was missed in a run.
+
+    :param due: when the SLA was over.
+    """
     claims = _claims(watch)
-    return Dispatch(
-        [(Delivery(sender_of(alert), _key(watch, run, alert), claims), alert["fallback"]) for alert in watch.alerts],
-        now,
-    )
+    return Dispatch([(_delivery(watch, run, alert, claims, due), alert["fallback"]) for alert in watch.alerts], now)
+
+
+def _delivery(watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime) -> Delivery:
+    sender, key = sender_of(alert), _key(watch, run, alert)
+    opens_incident = sender.safe_to_repeat or alert["recovery"]  # each of which somebody has to close
+    if claims is None or not watch.digest or opens_incident:
+        return Delivery(sender, key, claims)
+    together = f"digest|{watch.environment}|{run.dag_id}|{alert['after']:g}|{sender.destination}"
+    return DigestedDelivery(sender, key, claims, window_of(together, due.timestamp() + alert["after"], watch.digest))
 
 
 def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:

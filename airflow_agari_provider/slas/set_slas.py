@@ -23,6 +23,7 @@ from airflow_agari_provider.slas.sla_miss_callback import OnSlaMiss
 
 logger = logging.getLogger(__name__)
 
+LONGEST_DIGEST = timedelta(minutes=30)  # what cannot be sent within an hour is given up
 DAG_RUN = "__dag_run__"  # stands for the run where a task's id could; no task's id begins so by chance
 
 
@@ -38,6 +39,7 @@ def set_slas(
     when_failed: WhenFailed = "page",
     manual: bool = True,
     backfill: bool = False,
+    digest: timedelta | None = None,
 ) -> None:
     """
     Give tasks, and the run, an SLA; to be called when the DAG has all its tasks.
@@ -57,9 +59,13 @@ def set_slas(
         ``downgrade`` CRITICAL to WARNING, or ``skip``.
     :param manual: watch runs that a person started (Airflow 3; 2.11 never does).
     :param backfill: watch runs of a backfill.
+    :param digest: of many misses of the DAG within this time, up to half an hour, only the first is told at once, and
+        the others together when it is over; needs ``claims``. What opens incidents is told each: VictorOps (see
+        ``incident``), and alerts with a ``recovery``.
     :raises ValueError: an unknown task, or an argument that is none of the above.
     """
     _check(dag, slas, claims, reference, incident, when_failed)
+    _check_digest(dag, claims, digest)
     each = [alert if isinstance(alert, SlaAlert) else SlaAlert(alert) for alert in alerts]
     if not claims:
         if any(alert.after for alert in each):
@@ -73,6 +79,7 @@ def set_slas(
         alerts=[alert.specification() for alert in each],
         claims=claims or "",
         environment=environment_or_default(environment),
+        digest=digest.total_seconds() if digest else 0,
         incident=incident,
         when_failed=when_failed,
         silent_for=[*([] if manual else ["manual"]), *([] if backfill else ["backfill"])],
@@ -106,6 +113,15 @@ def _check(
     ):
         if value not in choices:
             raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}.")
+
+
+def _check_digest(dag: Any, claims: str | None, digest: timedelta | None) -> None:
+    if digest is None:
+        return
+    if not claims:
+        raise ValueError(f"{dag.dag_id}: digest= needs claims=, which remember what is to be told together.")
+    if not timedelta(0) < digest <= LONGEST_DIGEST:
+        raise ValueError(f"{dag.dag_id}: digest is up to {LONGEST_DIGEST}, not {digest}.")
 
 
 def _watch(dag: Any, common: Watch, name: str, sla: timedelta | time) -> Watch:
@@ -179,18 +195,19 @@ def _shortest(dag: Any, watch: Watch) -> timedelta:
     What Airflow 2.11 is to wait at least before it looks: it knows no times of day, and the callback can wait longer.
 
     For a DAG whose runs begin at times of day, and not more than once a day, it is the time that there is; for any
-    other one none.
+    other one next to none.
     """
     if not watch.by:
         return timedelta(seconds=watch.sla)
+    least = timedelta(seconds=1)  # of no time at all Airflow thinks that there is no SLA
     if not isinstance(dag.timetable, CronDataIntervalTimetable):
-        return timedelta(0)
+        return least
     now, week = datetime.now(UTC), timedelta(days=7)
     runs = list(islice(dag.iter_dagrun_infos_between(now - week, now + week), 20))
     if not 0 < len(runs) < 20:
-        return timedelta(0)
+        return least
     ends = [datetime.fromtimestamp(run.data_interval.end.timestamp(), UTC) for run in runs]  # no times of pendulum's
-    return min(due_after(watch, end) - end for end in ends)
+    return max(least, min(due_after(watch, end) - end for end in ends))
 
 
 def _append_on_success(place: Any, callback: OnSuccess) -> None:

@@ -71,7 +71,7 @@ class OnSlaMiss:
             step_due = (due + timedelta(seconds=after)).timestamp()
             if now < step_due:
                 return False
-            dispatch = dispatch_miss(watch.step(after), run, step_due)
+            dispatch = dispatch_miss(watch.step(after), run, due, step_due)
             if not watch.claims:
                 dispatch.run(miss, RETRY_FOR)  # nobody would know at the next check what was sent at this one
             elif (

@@ -83,3 +83,13 @@ def test_a_message_that_may_be_there_already_says_so():
 @pytest.mark.parametrize(("limit", "expected"), [(8, "a&amp;b"), (7, "a&amp;…"), (6, "a…")])
 def test_nothing_is_cut_inside_an_escape(limit, expected):
     assert escaped("a&b", limit) == expected
+
+
+def test_a_digest_says_how_many_there_are_and_names_some():
+    names = tuple(f"load_{number:03} on 2016-02-26T18:00:00 <!channel>" for number in range(500))
+    message = slack_message(replace(MISS, collected=names), mentions=["<!here>"])
+    assert message["text"] == "EP_STAGE - ep_telemetry_v2 SLA Miss for 500 more"
+    head, listed = [block["text"]["text"] for block in message["blocks"]]
+    assert head == "<!here> EP_STAGE - ep_telemetry_v2 SLA Miss for 500 more"
+    assert listed.splitlines()[0] == "• load_000 on 2016-02-26T18:00:00 &lt;!channel&gt;"
+    assert listed.splitlines()[15:] == ["… and 485 more"]

@@ -154,6 +154,29 @@ def test_an_escalation_is_one_incident_with_one_recovery(watch, states, alerts):
     assert len({alert["entity_id"] for alert in alerts.victorops()}) == 1
 
 
+def test_a_storm_is_one_message_and_a_digest_and_an_incident_each(watch, states, alerts):
+    async def storm():
+        hook = SlaAlert(WEBHOOK, recovery=WEBHOOK)
+        tasks = [watch(SLACK, VICTOROPS, hook, task_id=name, digest=1) for name in ("load", "extract", "report")]
+        due = datetime.now(UTC)
+        contexts = [
+            {**context(str(number)), "deadline": {"id": str(number), "deadline_time": due}} for number in (1, 2, 3)
+        ]
+        return await asyncio.gather(
+            *(on_deadline(task.to_json(), one) for task, one in zip(tasks, contexts, strict=True))
+        )
+
+    states[:] = [{"load": "running", "extract": "running", "report": None}]
+    asyncio.run(storm())
+    one, digest = [message for message in alerts.slack() if "channel" in message]
+    assert one["text"] in [MISSED.replace("load", name) for name in ("load", "extract", "report")]
+    assert digest["text"] == "EP_STAGE - telemetry SLA Miss for 2 more"
+    told = "".join(block["text"]["text"] for block in digest["blocks"])
+    assert told.count("on 2016-02-26T18:00:00") == 2
+    assert len(alerts.victorops()) == 3
+    assert len(alerts.slack()) == 2 + 3
+
+
 def test_the_same_deadline_in_two_triggerers_is_told_once(watch, states, alerts, monkeypatch):
     told = watch(SLACK, VICTOROPS)
     missed(told)
@@ -199,7 +222,7 @@ def test_airflow_that_does_not_answer_is_asked_again(watch, states, alerts):
 def test_a_database_of_claims_that_is_down_delays_the_alert(watch, states, alerts, monkeypatch, sqlite_path):
     monkeypatch.setenv("AIRFLOW_CONN_CLAIMS", json.dumps({"conn_type": "sqlite", "host": "/nowhere/claims.db"}))
     now = 1000.0
-    sending = dispatch_miss(watch(VICTOROPS), Run("telemetry", RUN_ID, DATE), now)
+    sending = dispatch_miss(watch(VICTOROPS), Run("telemetry", RUN_ID, DATE), DATE, now)
     assert sending.attempt(None, now) == pytest.approx(0.05)
     assert alerts.received == []
     assert sending.attempt(None, now + dispatch.GIVE_UP_AFTER) is None

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import sys
 from datetime import time, timedelta
-from datetime import timezone as zone
 
 import pytest
 
@@ -137,10 +136,10 @@ else:
         ("schedule", "shortest"),
         [
             ("30 2 * * *", timedelta(hours=4)),
-            (timedelta(days=1), timedelta(0)),
+            (timedelta(days=1), timedelta(seconds=1)),
             ("30 7 * * 1-5", timedelta(hours=23)),
-            ("@hourly", timedelta(0)),
-            (None, timedelta(0)),
+            ("@hourly", timedelta(seconds=1)),
+            (None, timedelta(seconds=1)),
         ],
     )
     def test_airflow_2_looks_when_a_time_of_day_is_there(schedule, shortest):
@@ -168,7 +167,8 @@ else:
         ({"report": HOUR}, {"claims": "claims"}, "claims is 'sql:<conn_id>' or None, not 'claims'"),
         ({"report": HOUR}, {"claims": None}, "an alert with after= needs claims="),
         ({"report": HOUR}, {"reference": "start"}, "reference is one of queued_at, logical_date, not 'start'"),
-        ({"report": time(6, tzinfo=zone(HOUR))}, {}, "needs a time zone with a name, such as Europe/Berlin, not UTC"),
+        ({"report": HOUR}, {"digest": HALF_HOUR, "claims": None, "alerts": ALERTS[:1]}, "digest= needs claims="),
+        ({"report": HOUR}, {"digest": HOUR}, "telemetry: digest is up to 0:30:00, not 1:00:00"),
         ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
     ],
