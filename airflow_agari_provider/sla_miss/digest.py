@@ -1,0 +1,86 @@
+"""Many misses of one DAG within minutes: the first is told at once, the others together at the end of their window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from airflow_agari_provider.alert_claims import ClaimTable
+from airflow_agari_provider.sla_miss.delivery import Delivery, Sender
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+
+
+@dataclass(frozen=True)
+class Window:
+    """
+    The misses of one DAG that are due within a time, for one destination.
+
+    Windows lie side by side from 1970 on, so that every process finds the same one for a miss without asking.
+
+    :param name: the same in every process, and of no other window.
+    :param ends: seconds since the epoch.
+    """
+
+    name: str
+    ends: float
+
+
+def window_of(alerts: str, due: float, seconds: float) -> Window:
+    """
+    The window that a miss is in.
+
+    :param alerts: names what is collected together.
+    :param due: when the alert was due; seconds since the epoch.
+    """
+    number = int(due // seconds)
+    return Window(f"{alerts}|{seconds:g}|{number}", (number + 1) * seconds)
+
+
+class DigestSender:
+    """Sends a digest of a window in the place of the miss of whoever comes first to its end."""
+
+    def __init__(self, sender: Sender, claims: ClaimTable, window: Window) -> None:
+        self._sender, self._claims, self._window = sender, claims, window
+        self.name, self.destination = sender.name, sender.destination
+        self.safe_to_repeat, self.repeats_when_in_doubt = sender.safe_to_repeat, sender.repeats_when_in_doubt
+
+    def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
+        collected = tuple(self._claims.close_window(self._window.name))
+        return self._sender.send(replace(miss, collected=collected), key, in_doubt)
+
+    def find(self, key: str, since: float) -> str | None:
+        return self._sender.find(key, since)
+
+    def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
+        raise NotImplementedError("a digest is not followed up")
+
+
+class DigestedDelivery(Delivery):
+    """
+    A delivery that waits for the end of its window, unless its miss is the window's first.
+
+    Everybody whose miss was collected waits, so that no process is needed for the digest; one of them sends it, under a
+    claim as any alert. What was collected too late for it is told alone.
+    """
+
+    def __init__(self, sender: Sender, key: str, claims: ClaimTable, window: Window) -> None:
+        super().__init__(sender, key, claims)
+        self._table, self._own_key = claims, key
+        self._window = window
+        self._digest = Delivery(DigestSender(sender, claims, window), f"{window.name}|digest", claims)
+        self._is_alone: bool | None = None
+
+    def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
+        if self._is_alone is None and miss is not None:
+            self._is_alone = self._table.enter_window(self._window.name, self.key, miss.brief, now)
+        if self._is_alone is None or self._is_alone:
+            return super().attempt(miss, now)
+        if now < self._window.ends:
+            return self._window.ends - now
+        self.key = self._digest.key  # by which a fallback is told once as well
+        if not self._digest.outcome and (pause := self._digest.attempt(miss, now)) is not None:
+            return pause
+        self.refused = self._digest.refused
+        if miss is None or self.refused or self._table.was_collected(self._window.name, self._own_key):
+            return self._ended(f"digest {self._digest.outcome}")
+        self._is_alone, self.key = True, self._own_key
+        return super().attempt(miss, now)
