@@ -52,9 +52,9 @@ NOTIFIERS_TAKE_CONTEXT = "context" in inspect.signature(BaseNotifier.__init__).p
 
 Result = TypeVar("Result")
 
-if AIRFLOW_3:
+try:
     from airflow.sdk import CronDataIntervalTimetable
-else:
+except ImportError:  # before 3.2
     from airflow.timetables.interval import CronDataIntervalTimetable
 
 __all__ = [
