@@ -160,11 +160,8 @@ class Delivery:
                 return self._ended("may have been sent; not repeated")
             self._send(miss, in_doubt=there is None)
         except AlertRefused as error:
-            if self.claims:
-                self.claims.mark_refused(self.key)
-            self.refused = True
-            logger.error("Alert %s was refused. %s", self.key, error)
-            return self._ended("refused")
+            self.refuse(error)
+            return None
         except AlertPostponed as error:
             self._doubt(claim) if there is None else self._release()
             return self._try_again(error, error.retry_after)
@@ -172,6 +169,14 @@ class Delivery:
             self._doubt(claim)
             return self._try_again(error, 0)
         return self._ended("sent")
+
+    def refuse(self, error: Exception) -> None:
+        """End it, here and for everybody else: there is no way to send it."""
+        self.refused = True
+        logger.error("Alert %s was refused. %s", self.key, error)
+        self._ended("refused")
+        if self.claims:
+            self.claims.mark_refused(self.key)
 
     def _send(self, miss: SlaMiss, in_doubt: bool) -> None:
         if self.reference is None:

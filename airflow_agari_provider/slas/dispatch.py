@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -92,9 +93,8 @@ class Dispatch:
         try:
             return delivery.attempt(miss, now)
         except AirflowNotFoundException as error:
-            delivery.refused = True
-            delivery.outcome = "refused"
-            logger.error("Alert %s was not sent: %s", delivery.key, error)
+            with suppress(AirflowNotFoundException):  # where it is the claims' connection that is missing
+                delivery.refuse(error)
             return None
         except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's: Airflow never repeats a callback
             delivery.tries += 1

@@ -265,12 +265,11 @@ def test_pagerduty_is_told_through_its_own_provider_s_notifier(watch, states, al
     assert first["links"][0]["text"] == RUN_ID
 
 
-def test_a_connection_that_is_missing_is_one_error(watch, states, alerts, caplog):
-    nowhere = VictorOpsSlaMissNotifier(victorops_conn_id="nowhere")
-    assert missed(watch(SlaAlert(nowhere, fallback=WEBHOOK))) == {
-        "VictorOps nowhere ": "refused",
-        "Slack slack_hook ": "sent",
-    }
+def test_a_connection_that_is_missing_is_one_error_of_all_triggerers(watch, states, alerts, caplog, monkeypatch):
+    told = watch(SlaAlert(VictorOpsSlaMissNotifier(victorops_conn_id="nowhere"), fallback=WEBHOOK))
+    assert missed(told) == {"VictorOps nowhere ": "refused", "Slack slack_hook ": "sent"}
+    monkeypatch.setattr(deadline_callback, "_jobs", {})  # another process
+    assert missed(told) == {"VictorOps nowhere ": "refused already", "Slack slack_hook ": "sent already"}
     ours = [record for record in caplog.records if record.name.startswith("airflow_agari_provider")]
     (error,) = [record.getMessage() for record in ours if record.levelname == "ERROR"]
     assert "nowhere" in error
