@@ -6,6 +6,7 @@
 # make bench-import             the import beside S3ToSqlOperator and the server's own COPY (SIZE=large: 4,000,000 rows)
 # make torture-import           importers killed, racing and told twice, over three databases; TORTURE_SEED=... repeats one
 # make wheel                    the package, in dist/
+# make scenario-slas            SLAs on both Airflows: every case, two of each service, kills and outages (ten minutes)
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
 
@@ -32,7 +33,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-import torture-import wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-import torture-import scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -66,6 +67,9 @@ bench-charts: $(VENV)/.installed $(VENV2)/.installed
 
 torture-import: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.torture_import
+
+scenario-slas: $(VENV)/.installed $(VENV2)/.installed
+	$(VENV)/bin/python -m tests.scenario_slas
 
 wheel: $(VENV)/.installed
 	$(UV) build --quiet --out-dir dist

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,12 +27,17 @@ class AlertServices:
     What arrived, and what happens to the next requests.
 
     :param failures: for the next requests: a status, ``(status, headers)``, ``"taken, then silence"``, ``"silence"``,
-        an error of Slack's API, or ``None`` for none.
+        an error of Slack's API, ``"nothing"`` (the connection is closed), or ``None`` for none.
+    :param gate: what happens to a request, given its path, its body and the port it comes from, where that is not
+        decided by order.
+    :param moments: when what was received arrived.
     """
 
     url: str
     received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     failures: list[Any] = field(default_factory=list)
+    gate: Callable[[str, dict[str, Any], int], Any] | None = None
+    moments: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def connections(self) -> dict[str, str]:
@@ -62,12 +67,26 @@ class AlertServices:
         """Alerts that VictorOps took."""
         return [body for path, body in list(self.received) if path.startswith("/integrations/")]
 
-    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+    def take(self, path: str, body: dict[str, Any]) -> int:
+        """Keep a request; its place among all."""
         with self.lock:
-            failure = self.failures.pop(0) if self.failures else None
-            if failure is None or failure == "taken, then silence":
-                self.received.append((path, body))
-            place = len(self.received)
+            self.received.append((path, body))
+            self.moments.append(time.time())
+            return len(self.received)
+
+    def forget(self) -> None:
+        """Forget what was received."""
+        with self.lock:
+            self.received.clear()
+            self.moments.clear()
+
+    def answer(self, path: str, body: dict[str, Any], port: int) -> tuple[int, dict[str, str], Any] | None:
+        failure = self.gate(path, body, port) if self.gate else None
+        with self.lock:
+            failure = self.failures.pop(0) if self.failures and failure is None else failure
+        place = self.take(path, body) if failure in (None, "taken, then silence") else 0
+        if failure == "nothing":
+            return None
         if failure in ("silence", "taken, then silence"):
             time.sleep(1.5)
             return 503, {}, ""
@@ -89,10 +108,20 @@ class AlertServices:
         posted = [(place, body) for place, (path, body) in enumerate(self.received, 1) if "chat.postMessage" in path]
         return [{"ts": f"17.{place:06}", "metadata": body.get("metadata")} for place, body in reversed(posted)]
 
+    def open(self) -> None:
+        """Listen: at first on any free port, and then always on the same one."""
+        self.server = ThreadingHTTPServer(("127.0.0.1", int(self.url.rpartition(":")[2] or 0)), _handler(self))
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-@pytest.fixture
-def alert_services() -> Iterator[AlertServices]:
-    services = AlertServices("")
+    def close(self) -> None:
+        """Refuse connections from now on."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def _handler(services: AlertServices) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -101,7 +130,10 @@ def alert_services() -> Iterator[AlertServices]:
                 body = json.loads(raw)
             else:
                 body = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
-            status, headers, answer = services.answer(self.path, body)
+            answered = services.answer(self.path, body, self.client_address[1])
+            if answered is None:
+                return
+            status, headers, answer = answered
             sent = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(sent))}.items():
@@ -113,15 +145,15 @@ def alert_services() -> Iterator[AlertServices]:
         def log_message(self, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    services.url = f"http://127.0.0.1:{server.server_port}"
+    return Handler
+
+
+@pytest.fixture
+def alert_services() -> Iterator[AlertServices]:
+    services = AlertServices("")
+    services.open()
     yield services
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    services.close()
 
 
 @pytest.fixture
