@@ -1,7 +1,7 @@
 """
 The charts' answers for histories as Airflow writes them, on real databases.
 
-Which rows Airflow leaves behind in each case was read off running DAGs: ``tests/end_to_end/test_charts_api.py`` keeps
+Which rows Airflow leaves behind in each case was read off running DAGs: ``tests/end_to_end/test_charts.py`` keeps
 that honest. All times are seconds after ``EPOCH``.
 """
 
