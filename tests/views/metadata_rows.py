@@ -126,7 +126,9 @@ class Metadata:
         end: float | None = None,
         **values: Any,
     ) -> Any:
-        identity = uuid.uuid4()
+        identity: Any = uuid.uuid4()
+        if "id" in INSTANCE.c and isinstance(INSTANCE.c.id.type, sa.String):  # Airflow 3.1
+            identity = str(identity)
         number = self.numbers["history"] = self.numbers.get("history", 0) + 1
         times = {
             "scheduled_dttm": at(scheduled),
