@@ -17,6 +17,8 @@ from typing import Any
 DAG_ID, OTHER = "secret_dag", "other_dag"
 PASSWORD = "correct horse"
 STRANGER_MAY = ("Website", "DAG Runs", "Task Instances", f"DAG:{OTHER}")
+# The viewer before the stranger, who is not to get what was kept for another.
+VISITORS = (("nobody", None), ("viewer", "bob"), ("stranger", "eve"))
 FILL = {"dag_id": DAG_ID, "name": "page.js"}  # of the routes' parameters
 
 
@@ -66,7 +68,7 @@ def walk_3() -> Iterator[tuple[str, str, dict[str, Any]]]:
             add_fab_users(builder.sm)
     routes = [route.path for route in web_airflow3.create_app().routes]
     with TestClient(create_app()) as client:
-        for who, name in (("nobody", None), ("stranger", "eve"), ("viewer", "bob")):
+        for who, name in VISITORS:
             client.cookies.clear()
             if name:
                 answer = client.post("/auth/token", json={"username": name, "password": PASSWORD})
@@ -84,7 +86,7 @@ def walk_2() -> Iterator[tuple[str, str, dict[str, Any]]]:
     with app.app_context():
         add_fab_users(app.appbuilder.sm)
     routes = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("AgariView.")]
-    for who, name in (("nobody", None), ("stranger", "eve"), ("viewer", "bob")):
+    for who, name in VISITORS:
         client = app.test_client()
         if name:
             logged_in = client.post("/login/", data={"username": name, "password": PASSWORD})
