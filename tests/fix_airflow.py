@@ -20,8 +20,11 @@ from airflow_agari_provider.local.demo_setup import free_ports
 from airflow_agari_provider.local.processes import Processes
 from tests.fix_alerts import SECRETS
 
-# Airflow 2.11 looks for misses when it processes the DAG's file: by default every 30 s
-EAGER = {} if AIRFLOW_3 else {"AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3"}
+# How often a DAG's file is read, which is when Airflow 2.11 looks for misses: by default every 30 s
+EAGER = {
+    f"AIRFLOW__{'DAG_PROCESSOR' if AIRFLOW_3 else 'SCHEDULER'}__MIN_FILE_PROCESS_INTERVAL": "3",
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
+}
 
 
 class Airflow:
@@ -100,6 +103,9 @@ class Airflow:
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         return list(self.api._call("GET", f"dags/{dag_id}/dagRuns")["dag_runs"])
+
+    def last_parsed(self, dag_id: str) -> str:
+        return str(self.api._call("GET", f"dags/{dag_id}")["last_parsed_time"])
 
     def mark_success(self, dag_id: str, run_id: str) -> None:
         """Let a run of Airflow 2.11, with all its tasks, count as done."""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 import time
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW, AIRFLOW_3, AirflowApi, AirflowHome
-from airflow_agari_provider.local.demo_setup import free_ports
-from airflow_agari_provider.local.processes import Processes
-from tests.fix_alerts import SECRETS
+from airflow_agari_provider.local.airflow_home import AIRFLOW_3
+from tests.fix_airflow import Airflow, running, without_settings_of_tests
 
 pytestmark = pytest.mark.end_to_end
 
@@ -66,52 +60,15 @@ set_slas(
 """
 
 
-class Airflow:
-    """An Airflow of real processes with the DAG above."""
-
-    def __init__(self, folder: Path, connections: dict[str, str]) -> None:
-        (folder / "dags").mkdir()
-        (folder / "dags" / "telemetry.py").write_text(DAG_FILE)
-        if AIRFLOW_3:  # 2.11 watches no task that has not succeeded before, so there the first run is in time
-            (folder / "dags" / "first").touch()
-        self.folder = folder
-        claims = json.dumps({"conn_type": "sqlite", "host": str(folder / "claims.db")})
-        settings = {"AIRFLOW__AGARI__ENVIRONMENT": "EP_STAGE"}
-        ports = free_ports(None)
-        self.home = AirflowHome(folder / "airflow", ports, folder / "dags", {**connections, "claims": claims}, settings)
-        self.api = AirflowApi(self.home)
-        self.processes = Processes(folder / "logs")
-
-    def start(self) -> None:
-        environment = self.home.environment()
-        for name, command in self.home.preparations().items():
-            self.processes.run(name, command, environment)
-        for name, command in self.home.services().items():
-            self.processes.start(name, command, environment)
-        if AIRFLOW_3:  # which runs a deadline's callback in each of its triggerers
-            other = {**environment, "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_ports(None)[0])}
-            self.processes.start("triggerer-2", self.home.services()["triggerer"], other)
-        self.wait(lambda: self.api.healthy() and self.api.knows("telemetry"), 90)
-        self.api.unpause("telemetry")
-
-    def wait(self, condition, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            self.processes.check()
-            assert time.monotonic() < deadline
-            time.sleep(0.25)
-
-
 @pytest.fixture
 def airflow(tmp_path, alert_services, monkeypatch):
-    for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_"))]:
-        monkeypatch.delenv(name)
-    airflow = Airflow(tmp_path, alert_services.connections())
-    try:
-        airflow.start()
+    without_settings_of_tests(monkeypatch)
+    # Airflow 3 runs a deadline's callback in each of its triggerers
+    airflow = Airflow(tmp_path, DAG_FILE, alert_services.connections(), services={"triggerer": 2} if AIRFLOW_3 else {})
+    if AIRFLOW_3:  # 2.11 watches no task that has not succeeded before, so there the first run is in time
+        (tmp_path / "dags" / "first").touch()
+    with running(airflow, "telemetry"):
         yield airflow
-    finally:
-        airflow.processes.stop()
 
 
 def test_a_late_task_is_told_once_and_again_when_it_comes_in(airflow, alert_services):
@@ -141,21 +98,8 @@ def test_a_late_task_is_told_once_and_again_when_it_comes_in(airflow, alert_serv
     assert pages[0][1]["owner"] == "ada"
     assert pages[0][1]["blocking_tasks"].startswith("slow (running")
     assert f"/runs/{quote(run_id, safe='')}" in pages[0][1]["vo_annotate.u.Run"] or not AIRFLOW_3
-    assert not secrets_shown(airflow)
+    assert airflow.secrets_shown() == []
 
     # Airflow 3 alone fails here, for every DAG with a deadline
-    airflow.processes.run(
-        "dags-test", [*AIRFLOW, "dags", "test", "telemetry", "2016-02-01"], airflow.home.environment()
-    )
+    airflow.airflow("dags", "test", "telemetry", "2016-02-01")
     assert len(alert_services.received) == 8
-
-
-def secrets_shown(airflow: Airflow) -> list[str]:
-    """Where Airflow's database, its logs or what its processes wrote show a secret."""
-    dump = "\n".join(sqlite3.connect(airflow.home.folder / "airflow.db").iterdump())
-    claims = "\n".join(sqlite3.connect(airflow.folder / "claims.db").iterdump())
-    places = {"the database": dump, "the claims": claims}
-    for log in [*airflow.folder.glob("logs/*.log"), *airflow.home.folder.glob("logs/**/*.log")]:
-        places[str(log)] = log.read_text(errors="replace")
-    assert "on_deadline" in dump or not AIRFLOW_3
-    return [place for place, text in places.items() if any(secret in text for secret in SECRETS)]
