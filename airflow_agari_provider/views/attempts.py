@@ -7,8 +7,6 @@ costs what one with a hundred costs. Mapped indexes are summed in the database.
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -20,11 +18,8 @@ from airflow_agari_provider.task_charts.rows import (
     PauseRow,
     PlainTryRow,
     RunRow,
-    TaskFacts,
 )
 from airflow_agari_provider.views.metadata import (
-    DAG,
-    DEADLINE,
     HISTORY,
     HISTORY_BY_RUN,
     INSTANCE,
@@ -33,9 +28,6 @@ from airflow_agari_provider.views.metadata import (
     RESCHEDULE,
     RUN,
     RUN_AFTER,
-    SERIALIZED,
-    SLA_MISS,
-    VERSION,
     dialect,
     due_before,
     due_since,
@@ -56,10 +48,6 @@ TIMES_ARE_ITS_OWN = (
 )
 PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
 RUNNING = "running"
-
-
-def dag_exists(session: Any, dag_id: str) -> bool:
-    return session.execute(sa.select(DAG.c.dag_id).where(DAG.c.dag_id == dag_id)).first() is not None
 
 
 def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) -> Any:
@@ -288,51 +276,3 @@ def _reschedules(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Se
         RESCHEDULE.c.dag_id == dag_id, RESCHEDULE.c.run_id.in_(run_ids), RESCHEDULE.c.task_id.in_(task_ids)
     )
     return list(session.execute(query.group_by(*key)))
-
-
-def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tuple[float | None, bool]]:
-    """
-    Run number: its earliest deadline and whether one was missed.
-
-    Airflow 3 deletes the deadlines that a run met. Airflow 2 has no deadline of a run; missed is then whether one of
-    its tasks missed its SLA.
-    """
-    if not runs:
-        return {}
-    if DEADLINE is not None:
-        time = epoch(sa.func.min(DEADLINE.c.deadline_time), dialect(session))
-        # 3.1 only knows what became of the callback
-        late = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
-        missed = sa.func.max(sa.case((late, 1), else_=0))
-        query = sa.select(DEADLINE.c.dagrun_id, time, missed).where(DEADLINE.c.dagrun_id.in_([run.id for run in runs]))
-        rows = session.execute(query.group_by(DEADLINE.c.dagrun_id))
-        return {row[0]: (row[1], bool(row[2])) for row in rows}
-    if SLA_MISS is None:
-        return {}
-    dates = (SLA_MISS.c.dag_id == RUN.c.dag_id, SLA_MISS.c.execution_date == LOGICAL_DATE)
-    query = sa.select(RUN.c.id).where(RUN.c.dag_id == dag_id, RUN.c.run_id.in_([run.run_id for run in runs]), *dates)
-    return dict.fromkeys(session.execute(query.distinct()).scalars(), (None, True))
-
-
-def task_facts(session: Any, dag_id: str) -> dict[str, TaskFacts]:
-    """What the newest version of the DAG's file says of its tasks."""
-    query = sa.select(SERIALIZED.c.data, SERIALIZED.c.data_compressed)
-    if VERSION is None:
-        query = query.where(SERIALIZED.c.dag_id == dag_id)
-    else:
-        newest = sa.select(VERSION.c.id).where(VERSION.c.dag_id == dag_id).order_by(VERSION.c.version_number.desc())
-        query = query.where(SERIALIZED.c.dag_version_id == newest.limit(1).scalar_subquery())
-    row = session.execute(query).first()
-    if row is None:
-        return {}
-    data = json.loads(zlib.decompress(row[1])) if row[0] is None else row[0]
-    tasks = (json.loads(data) if isinstance(data, str) else data)["dag"]["tasks"]
-    return dict(_task_fact(task.get("__var", task)) for task in tasks)
-
-
-def _task_fact(task: Any) -> tuple[str, TaskFacts]:
-    sla = task.get("sla")
-    sla = sla.get("__var") if isinstance(sla, dict) else sla
-    reschedules = task.get("reschedule") is True or task.get("partial_kwargs", {}).get("mode") == "reschedule"
-    mapped = bool(task.get("_is_mapped"))
-    return str(task["task_id"]), TaskFacts(sla if isinstance(sla, int | float) else None, reschedules, mapped)

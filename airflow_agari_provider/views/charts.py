@@ -18,7 +18,7 @@ from airflow_agari_provider.task_charts.rows import (
 )
 from airflow_agari_provider.task_charts.tries import WAITING_STATES, PlainTry, tries_of
 from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
-from airflow_agari_provider.views import attempts, overview
+from airflow_agari_provider.views import attempts, dag_facts, overview
 from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
 
 DAY, HOUR = 86400.0, 3600.0
@@ -30,7 +30,7 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
     limit = 2 * question.runs if question.compare else question.runs
     runs = attempts.newest_runs(session, chosen, question.before, limit)
     shown, earlier = runs[: question.runs][::-1], runs[question.runs :]
-    facts = attempts.task_facts(session, dag_id)
+    facts = dag_facts.task_facts(session, dag_id)
     rows, tries = _tries(session, dag_id, shown, question, facts, now)
     before = None
     if len(earlier) == question.runs:
@@ -43,7 +43,7 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
             frozenset(row[TASK] for row in rows if row[MAP_INDEX] >= 0),
             {row[TASK]: row[OPERATOR] for row in rows},
             facts,
-            attempts.deadlines(session, dag_id, shown),
+            dag_facts.deadlines(session, dag_id, shown),
             before,
         )
     )

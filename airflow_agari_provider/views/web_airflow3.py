@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
 from airflow_agari_provider.views import answers, questions
-from airflow_agari_provider.views.attempts import dag_exists
+from airflow_agari_provider.views.dag_facts import dag_exists
 from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up
 from airflow_agari_provider.views.shared import SharedCharts
 
