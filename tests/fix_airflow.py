@@ -20,7 +20,7 @@ from airflow_agari_provider.local.demo_setup import free_ports
 from airflow_agari_provider.local.processes import Processes
 from tests.fix_alerts import SECRETS
 
-# How often a DAG's file is read, which is when Airflow 2.11 looks for misses: by default every 30 s
+# Settings for reading a DAG's file often, which is when Airflow 2.11 looks for misses: by default every 30 s
 EAGER = {
     f"AIRFLOW__{'DAG_PROCESSOR' if AIRFLOW_3 else 'SCHEDULER'}__MIN_FILE_PROCESS_INTERVAL": "3",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
@@ -51,7 +51,7 @@ class Airflow:
         (folder / "dags").mkdir()
         (folder / "dags" / "dags.py").write_text(dag_file)
         self.folder = folder
-        settings = {"AIRFLOW__AGARI__ENVIRONMENT": "EP_STAGE", **EAGER, **settings}
+        settings = {"AIRFLOW__AGARI__ENVIRONMENT": "EP_STAGE", **settings}
         self.databases = {name: f"{folder}/{name}.db" for name in ("metadata", "claims")}
         if postgres:
             self.databases = {name: postgres(name) for name in self.databases}

@@ -5,14 +5,13 @@ one, one with an SLA by a time of day, and the run itself. Exactly the right mes
 
 from __future__ import annotations
 
-import itertools
 import time
 from datetime import UTC, datetime
 
 import pytest
 
 from airflow_agari_provider.local.airflow_home import AIRFLOW_3
-from tests.fix_airflow import Airflow, running, without_settings_of_tests
+from tests.fix_airflow import EAGER, Airflow, running, without_settings_of_tests
 from tests.scenario_slas.figures import print_figures, seconds_after_deadline, told
 
 # Airflow 2.11 watches no task that has not succeeded before: there the first run is in time, and the second is watched,
@@ -28,6 +27,7 @@ from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSla
 from airflow_agari_provider.slas import DAG_RUN, set_slas
 
 FOLDER = Path(__file__).parent
+BY = FOLDER / "by"
 
 
 def hold(name):
@@ -82,7 +82,7 @@ set_slas(
     {{
         "in_time": timedelta(seconds=30),
         "late": timedelta(seconds=6),
-        "by_the_clock": time_of_day.fromisoformat("{by}"),
+        "by_the_clock": time_of_day.fromisoformat(BY.read_text() if BY.exists() else "00:00"),
         "recovers": timedelta(seconds=7),
         "mapped": timedelta(seconds=8),
         "fails": timedelta(seconds=20),
@@ -97,6 +97,7 @@ with DAG("first_of_all", schedule=None, start_date=timezone.datetime(2016, 2, 1)
 
 set_slas(first, {{"load": timedelta(seconds=1)}}, alerts=ALERTS, claims="sql:claims")
 """
+PERIOD = 600 if AIRFLOW_3 else 100  # seconds
 MISSED = {
     "late": "EP_STAGE - telemetry SLA Miss for task late on {date}",
     "by_the_clock": "EP_STAGE - telemetry SLA Miss for task by_the_clock on {date}",
@@ -117,14 +118,11 @@ RECOVERED = {
 @pytest.fixture
 def airflow(tmp_path, alert_services, monkeypatch):
     without_settings_of_tests(monkeypatch)
-    soon = int(time.time()) + 110  # when Airflow is ready, and has had the first run
-    planned, period = next((at, p) for at in itertools.count(soon) for p in range(100, 130) if at % p == 0)
-    by = datetime.fromtimestamp(planned + 14, UTC)
-    dag_file = DAG_FILE.format(period=600 if AIRFLOW_3 else period, by=f"{by:%H:%M:%S}")
-    airflow = Airflow(tmp_path, dag_file, alert_services.connections(), AIRFLOW__CORE__PARALLELISM="8")
+    dag_file = DAG_FILE.format(period=PERIOD)
+    airflow = Airflow(tmp_path, dag_file, alert_services.connections(), AIRFLOW__CORE__PARALLELISM="8", **EAGER)
     if AIRFLOW_3:
         (tmp_path / "dags" / "first").touch()
-    with running(airflow, "first_of_all" if AIRFLOW_3 else "telemetry"):
+    with running(airflow, *(["first_of_all"] if AIRFLOW_3 else [])):
         yield airflow
 
 
@@ -138,8 +136,12 @@ def test_each_case(airflow, alert_services):
         (dags / "release-first").touch()
         airflow.wait(lambda: len(alert_services.received) >= 4, 60)
         alert_services.forget()
+        set_time_of_day(airflow, time.time() + 60)
         airflow.api.unpause("telemetry")
     else:
+        airflow.wait(lambda: time.time() % PERIOD < 10 and airflow.api.knows("telemetry"), 2 * PERIOD)
+        set_time_of_day(airflow, (time.time() // PERIOD + 1) * PERIOD + 14)
+        airflow.api.unpause("telemetry")
         airflow.wait(lambda: [run["state"] for run in airflow.runs("telemetry")] == ["success"], 90)
         (dags / "first").touch()
     airflow.wait(lambda: len(alert_services.slack()) >= 4, 150)
@@ -187,3 +189,11 @@ def test_each_case(airflow, alert_services):
     print_figures(
         each_case=len(told(alert_services, run_id)), seconds_after_deadline=seconds, first_of_all=first.get("load")
     )
+
+
+def set_time_of_day(airflow, at: float) -> None:
+    """Set the time by which one task is to be done; returns when Airflow has read the DAG since."""
+    (airflow.folder / "dags" / "by").write_text(f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}")
+    for _ in range(2):  # it may have been about to
+        before = airflow.last_parsed("telemetry")
+        airflow.wait(lambda before=before: airflow.last_parsed("telemetry") != before, 60)

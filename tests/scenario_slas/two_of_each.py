@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_agari_provider.local.airflow_home import AIRFLOW_3
-from tests.fix_airflow import Airflow, running, without_settings_of_tests
+from tests.fix_airflow import EAGER, Airflow, running, without_settings_of_tests
 from tests.scenario_slas.figures import print_figures
 
 DAG_FILE = """
@@ -64,7 +64,7 @@ def airflow(tmp_path, alert_services, postgres_server, monkeypatch):
         postgres_server.psql(f"create database {name};")
         return str(postgres_server.get_uri(name))
 
-    airflow = Airflow(tmp_path, dag_file, alert_services.connections(), postgres, two)
+    airflow = Airflow(tmp_path, dag_file, alert_services.connections(), postgres, two, **EAGER)
     with running(airflow, "storm"):
         yield airflow
 
