@@ -6,7 +6,7 @@
 # make bench-import             the import beside S3ToSqlOperator and the server's own COPY (SIZE=large: 4,000,000 rows)
 # make torture-import           importers killed, racing and told twice, over three databases; TORTURE_SEED=... repeats one
 # make wheel                    the package, in dist/
-# make scenario-slas            SLAs on both Airflows: every case, two of each service, kills and outages (ten minutes)
+# make scenario-slas            SLAs on both Airflows: every case, two of each service, kills, outages (a quarter of an hour)
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
 
