@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from airflow_agari_provider.avro.decoders import DecoderChoice
 from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
+from airflow_agari_provider.avro.records import heap_out_of_sight
 from airflow_agari_provider.avro.schemas import parse_reader_schema
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
@@ -281,7 +282,8 @@ class Importer:
             return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
         add_columns(self.dialect, self._connection, change, stored.url)
         tally = Tally(opened.file, target, job.count_by, self._progress)
-        put = self._put_rows(opened, target, tally)
+        with heap_out_of_sight():
+            put = self._put_rows(opened, target, tally)
         if put.read != put.loaded + put.quarantined_rows:
             raise RowsLost(stored.url, put.read, put.loaded, put.quarantined_rows)
         figures = put.loaded, tally.counts, put.quarantined_rows, put.quarantined_blocks
