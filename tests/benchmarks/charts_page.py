@@ -30,7 +30,7 @@ def page_figures(url: str) -> dict[str, Any]:
         for number in range(ROUNDS):
             page = browser.new_page(viewport={"width": 1360, "height": 1400})
             loaded: list[Any] = []
-            page.on("response", loaded.append)
+            page.on("response", lambda response, loaded=loaded: loaded.append(response))  # a builtin takes no marks
             page.goto(f"{url}/agari/charts?dag_id={dag_ids()[3]}&runs=1000")
             until(page, "performance.getEntriesByName('agari-draw').length > 0", timeout=120)
             if number == 0:
