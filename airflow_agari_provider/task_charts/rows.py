@@ -106,7 +106,7 @@ class TaskFacts(NamedTuple):
     """
     What the DAG file says of a task.
 
-    :param sla: seconds; Airflow 2 only.
+    :param sla: seconds after the run began; on Airflow 3 one of ``set_slas``.
     :param reschedules: a sensor that gives up its worker between two looks.
     """
 

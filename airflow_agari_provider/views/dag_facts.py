@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts
 from airflow_agari_provider.views.metadata import (
     DAG,
     DEADLINE,
+    DEADLINE_ALERT,
     LOGICAL_DATE,
     RUN,
     SERIALIZED,
@@ -21,6 +22,9 @@ from airflow_agari_provider.views.metadata import (
     dialect,
     epoch,
 )
+
+CALLBACK = "airflow_agari_provider.slas.deadline_callback.on_deadline"  # by which set_slas has misses told
+QUEUED = "DagRunQueuedAtDeadline"  # Airflow's name of what an SLA counts from by default
 
 
 def dag_exists(session: Any, dag_id: str) -> bool:
@@ -53,7 +57,7 @@ def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tu
 
 def task_facts(session: Any, dag_id: str) -> dict[str, TaskFacts]:
     """What the newest version of the DAG's file says of its tasks."""
-    query = sa.select(SERIALIZED.c.data, SERIALIZED.c.data_compressed)
+    query = sa.select(SERIALIZED)
     if VERSION is None:
         query = query.where(SERIALIZED.c.dag_id == dag_id)
     else:
@@ -62,13 +66,38 @@ def task_facts(session: Any, dag_id: str) -> dict[str, TaskFacts]:
     row = session.execute(query).first()
     if row is None:
         return {}
-    data = json.loads(zlib.decompress(row[1])) if row[0] is None else row[0]
-    tasks = (json.loads(data) if isinstance(data, str) else data)["dag"]["tasks"]
-    return dict(_task_fact(task.get("__var", task)) for task in tasks)
+    data = json.loads(zlib.decompress(row.data_compressed)) if row.data is None else row.data
+    dag = (json.loads(data) if isinstance(data, str) else data)["dag"]
+    slas = _slas_of_deadlines(_deadline_alerts(session, dag, row))
+    return dict(_task_fact(task.get("__var", task), slas) for task in dag["tasks"])
 
 
-def _task_fact(task: Any) -> tuple[str, TaskFacts]:
-    sla = task.get("sla")
+def _deadline_alerts(session: Any, dag: Any, row: Any) -> list[tuple[Any, Any]]:
+    """What each deadline of a DAG counts from, and its callback: in the DAG on Airflow 3.1, later in a table."""
+    if DEADLINE_ALERT is None:
+        alerts = [alert.get("__var", alert) for alert in dag.get("deadline") or []]
+        return [(alert["reference"], alert["callback"]) for alert in alerts]
+    columns = DEADLINE_ALERT.c.reference, DEADLINE_ALERT.c.callback_def
+    return [
+        tuple(one) for one in session.execute(sa.select(*columns).where(DEADLINE_ALERT.c.serialized_dag_id == row.id))
+    ]
+
+
+def _slas_of_deadlines(alerts: Iterable[tuple[Any, Any]]) -> dict[str | None, float]:
+    """
+    Task: its SLA in seconds after the run was queued. Airflow 3 has none; ``set_slas`` leaves them with its callback.
+    """
+    slas: dict[str | None, float] = {}
+    for reference, callback in alerts:
+        called = callback.get("__data__", {})
+        if called.get("path") == CALLBACK and reference.get("reference_type") == QUEUED:
+            watch = json.loads(called["kwargs"]["watch"])
+            slas[watch["task_id"]] = watch["sla"]
+    return slas
+
+
+def _task_fact(task: Any, slas: Mapping[str | None, float]) -> tuple[str, TaskFacts]:
+    sla = task.get("sla", slas.get(task["task_id"]))
     sla = sla.get("__var") if isinstance(sla, dict) else sla
     reschedules = task.get("reschedule") is True or task.get("partial_kwargs", {}).get("mode") == "reschedule"
     mapped = bool(task.get("_is_mapped"))

@@ -28,6 +28,7 @@ SERIALIZED = SerializedDagModel.__table__
 import_all_models()
 # Tables that not every version has.
 DEADLINE = Base.metadata.tables.get("deadline")
+DEADLINE_ALERT = Base.metadata.tables.get("deadline_alert")
 SLA_MISS = Base.metadata.tables.get("sla_miss")
 VERSION = Base.metadata.tables.get("dag_version")
 

@@ -63,6 +63,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow_agari_provider.airflow_compat import DAG, BaseOperator
+from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
+from airflow_agari_provider.slas import set_slas
 
 
 def fail_first(seconds, fails, ti):
@@ -81,12 +83,13 @@ class Defers(BaseOperator):
 
 
 again = {"python_callable": fail_first, "retries": 1, "retry_delay": timedelta(seconds=5)}
-with DAG("golden", schedule=None, start_date=datetime(2026, 1, 1)):
+with DAG("golden", schedule=None, start_date=datetime(2026, 1, 1)) as golden:
     EmptyOperator(task_id="empty")
     PythonOperator(task_id="retried", op_args=[10, True], **again)
     PythonOperator(task_id="cleared", op_args=[10, False], **again)
     PythonOperator.partial(task_id="mapped", **again).expand(op_args=[[10, False], [10, True]])
     Defers(task_id="deferred")
+set_slas(golden, {"retried": timedelta(hours=9)}, alerts=[SlackSlaMissNotifier()])
 """
 AT_FAILED_TRY = """() => {
   const chart = echarts.getInstanceByDom(document.querySelector('.duration'));
@@ -259,3 +262,5 @@ def test_what_really_ran_is_what_the_charts_show(golden):
     assert all(tries["idle_seconds"][at[place, 2, "success", 1]] >= 5 for place in ("retried", "mapped"))
     assert golden["task_figures"][tasks.index("retried")]["retried_runs"] == 1
     assert golden["task_figures"][tasks.index("cleared")]["retried_runs"] == 0
+    slas = dict(zip(tasks, golden["tasks"]["sla"], strict=True))
+    assert (slas["retried"], slas["mapped"]) == (9 * 3600, None)
