@@ -102,15 +102,17 @@ def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: It
 def _larger(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Blocks joined until they are worth a call of Arrow for each column, which costs as much as a hundred values."""
     blocks: list[Batch] = []
+    size = 0
     for batch in batches:
         arrow = isinstance(batch, ArrowBatch)
-        if blocks and (arrow or sum(block.size_bytes for block in blocks) >= ENOUGH_BYTES):
+        if blocks and (arrow or size >= ENOUGH_BYTES):
             yield _joined(blocks)
-            blocks = []
+            blocks, size = [], 0
         if arrow:
             yield batch
         elif batch.rows:
             blocks.append(batch)
+            size += batch.size_bytes
     if blocks:
         yield _joined(blocks)
 

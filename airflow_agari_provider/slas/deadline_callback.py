@@ -41,6 +41,9 @@ async def on_deadline(watch: str, context: Mapping[str, Any]) -> str:
     return await asyncio.shield(_jobs[deadline])
 
 
+ON_DEADLINE = f"{on_deadline.__module__}.{on_deadline.__qualname__}"  # by which Airflow finds it, and the charts SLAs
+
+
 async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
     facts = context["dag_run"]
     date = moment(facts["logical_date"] or facts["run_after"])

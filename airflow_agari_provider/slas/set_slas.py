@@ -17,7 +17,7 @@ from airflow_agari_provider.sla_miss.miss import Scope
 from airflow_agari_provider.sla_miss.time_of_day import time_of_day_text
 from airflow_agari_provider.sla_miss.watch import Watch, WhenFailed, due_after
 from airflow_agari_provider.slas.alerts import SlaAlert
-from airflow_agari_provider.slas.deadline_callback import on_deadline
+from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
 from airflow_agari_provider.slas.recovery_callback import OnSuccess
 from airflow_agari_provider.slas.sla_miss_callback import OnSlaMiss
 
@@ -164,7 +164,7 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
             deadline_alert(
                 watch.by or reference,
                 timedelta(seconds=watch.sla + after),
-                f"{on_deadline.__module__}.{on_deadline.__qualname__}",
+                ON_DEADLINE,
                 {"watch": watch.step(after).to_json()},
             )
             for watch in watches

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
 from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts
 from airflow_agari_provider.views.metadata import (
     DAG,
@@ -23,7 +24,6 @@ from airflow_agari_provider.views.metadata import (
     epoch,
 )
 
-CALLBACK = "airflow_agari_provider.slas.deadline_callback.on_deadline"  # by which set_slas has misses told
 QUEUED = "DagRunQueuedAtDeadline"  # Airflow's name of what an SLA counts from by default
 
 
@@ -90,7 +90,7 @@ def _slas_of_deadlines(alerts: Iterable[tuple[Any, Any]]) -> dict[str | None, fl
     slas: dict[str | None, float] = {}
     for reference, callback in alerts:
         called = callback.get("__data__", {})
-        if called.get("path") == CALLBACK and reference.get("reference_type") == QUEUED:
+        if called.get("path") == ON_DEADLINE and reference.get("reference_type") == QUEUED:
             watch = json.loads(called["kwargs"]["watch"])
             slas[watch["task_id"]] = watch["sla"]
     return slas
