@@ -27,7 +27,8 @@ class SlaMissNotifier(BaseNotifier):
     """
     Turns what Airflow tells a callback into misses, and sends each; one that cannot be sent is an error in the log.
 
-    Children are the senders of :mod:`airflow_agari_provider.sla_miss.delivery`.
+    Children are the senders of :mod:`airflow_agari_provider.sla_miss.delivery`. Their ``needs`` are the modules that
+    they import when they send.
 
     :param text: template of the text; the published sentence by default. ``sla_miss`` is the
         :class:`~airflow_agari_provider.sla_miss.miss.SlaMiss`.
@@ -36,6 +37,7 @@ class SlaMissNotifier(BaseNotifier):
     """
 
     name: str
+    needs: Sequence[str]
     repeats_when_in_doubt = True
     template_fields: Sequence[str] = ("text",)
 

@@ -46,6 +46,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
 
     name = "Slack"
     safe_to_repeat = False
+    needs = ("airflow.providers.slack.hooks.slack", "airflow.providers.slack.hooks.slack_webhook")
     template_fields: Sequence[str] = ("text", "channel", "mentions")
 
     def __init__(

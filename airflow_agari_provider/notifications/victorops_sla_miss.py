@@ -26,6 +26,7 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
 
     name = "VictorOps"
     safe_to_repeat = True  # the entity id makes it the same incident
+    needs = ("airflow_agari_provider.hooks.victorops", "requests")
     template_fields: Sequence[str] = ("text", "routing_key", "fields")
 
     def __init__(

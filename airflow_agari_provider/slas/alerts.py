@@ -146,12 +146,22 @@ def _parameters(cls: type) -> Iterator[inspect.Parameter]:
             return
 
 
+def import_needs(path: str) -> None:
+    """Import a notifier's class, and what it imports when it sends. :param path: as in its specification."""
+    for module in getattr(_class(path), "needs", ()):
+        import_module(module)
+
+
 def _notifier(specification: Mapping[str, Any]) -> BaseNotifier:
-    module, _, name = specification["path"].partition(":")
+    return _class(specification["path"])(**specification["arguments"])
+
+
+def _class(path: str) -> Any:
+    module, _, name = path.partition(":")
     found: Any = import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
-    return found(**specification["arguments"])
+    return found
 
 
 _KEYWORDS = inspect.Parameter.VAR_KEYWORD

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import AirflowNotFoundException, BaseHook
@@ -17,7 +18,7 @@ from airflow_agari_provider.sla_miss.delivery import LONGEST_PAUSE, Delivery
 from airflow_agari_provider.sla_miss.digest import DigestedDelivery, window_of
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 from airflow_agari_provider.sla_miss.watch import Run, Watch, recovery_of
-from airflow_agari_provider.slas.alerts import follows_up, sender_of
+from airflow_agari_provider.slas.alerts import follows_up, import_needs, sender_of
 
 logger = logging.getLogger(__name__)
 
@@ -102,13 +103,29 @@ class Dispatch:
             return min(UNEXPECTED_PAUSE * delivery.tries, LONGEST_PAUSE)
 
 
+def make_ready(watch: Watch) -> None:
+    """Do what takes the first alert of a process's life half a second: imports, and a look at the claims; blocks."""
+    _make_ready(watch.claims, tuple(sorted({alert["notifier"]["path"] for alert in watch.alerts})))
+
+
+@cache
+def _make_ready(claims: str, notifiers: tuple[str, ...]) -> None:
+    try:
+        for path in notifiers:
+            import_needs(path)
+        if claims:
+            _claims(claims).sent("")
+    except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's, which the alert will meet again
+        logger.debug("Not ready for alerts yet: %s: %s", type(error).__name__, error)
+
+
 def dispatch_miss(watch: Watch, run: Run, due: datetime, now: float) -> Dispatch:
     """
     The alerts of a step of an SLA that was missed in a run.
 
     :param due: when the SLA was over.
     """
-    claims = _claims(watch)
+    claims = _claims(watch.claims) if watch.claims else None
     return Dispatch([(_delivery(watch, run, alert, claims, due), alert["fallback"]) for alert in watch.alerts], now)
 
 
@@ -127,7 +144,7 @@ def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
 
     Without claims nobody knows who was told, and only incidents are closed, which does no harm where there is none.
     """
-    claims = _claims(watch)
+    claims = _claims(watch.claims) if watch.claims else None
     told: dict[str, Delivery] = {}
     due: datetime | None = None
     for alert in watch.alerts:
@@ -144,10 +161,8 @@ def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
     dispatch.run(recovery_of(watch, run, due, at, link), RECOVERY_FOR)
 
 
-def _claims(watch: Watch) -> ClaimTable | None:
-    if not watch.claims:
-        return None
-    conn_id = watch.claims.partition(":")[2]
+def _claims(claims: str) -> ClaimTable:
+    conn_id = claims.partition(":")[2]
     hooks: list[Any] = []
 
     def connect() -> Any:

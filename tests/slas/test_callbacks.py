@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -142,6 +144,31 @@ def test_a_task_that_comes_in_while_it_is_told_is_told_as_recovered(watch, state
     states[:] = [{"load": "running"}, {"load": "success"}]
     missed(watch(VICTOROPS))
     assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
+
+
+SEND = """
+import json, sys, time
+from datetime import UTC, datetime
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.sla_miss.watch import Run, Watch
+from airflow_agari_provider.slas.dispatch import dispatch_miss, make_ready
+
+watch, now = Watch.from_json(sys.argv[1]), datetime.now(UTC)
+sending = dispatch_miss(watch, Run("telemetry", "run", now), now, time.time())
+make_ready(watch)
+ready = set(sys.modules)
+sending.attempt(SlaMiss("telemetry", "run", "load", "2016-02-26T18:00:00"), time.time())
+imported = {name.partition(".")[0] for name in set(sys.modules) - ready}
+print(json.dumps([list(sending.outcomes.values()), sorted(imported)]))
+"""
+
+
+def test_who_is_ready_for_alerts_imports_nothing_of_weight_when_they_are_sent(watch, alerts):
+    told = watch(SLACK, VICTOROPS)
+    answer = subprocess.run([sys.executable, "-c", SEND, told.to_json()], stdout=subprocess.PIPE, text=True, check=True)
+    outcomes, imported = json.loads(answer.stdout.splitlines()[-1])
+    assert outcomes == ["sent", "sent"]
+    assert not {"airflow", "airflow_agari_provider", "requests", "slack_sdk", "sqlalchemy"} & set(imported)
 
 
 def test_an_escalation_is_one_incident_with_one_recovery(watch, states, alerts):
