@@ -107,6 +107,9 @@ class Airflow:
     def last_parsed(self, dag_id: str) -> str:
         return str(self.api._call("GET", f"dags/{dag_id}")["last_parsed_time"])
 
+    def pause(self, dag_id: str) -> None:
+        self.api._call("PATCH", f"dags/{dag_id}", {"is_paused": True})
+
     def mark_success(self, dag_id: str, run_id: str) -> None:
         """Let a run of Airflow 2.11, with all its tasks, count as done."""
         self.api._call("PATCH", f"dags/{dag_id}/dagRuns/{quote(run_id)}", {"state": "success"})
