@@ -9,6 +9,7 @@ import pytest
 from airflow_agari_provider.airflow_compat import (
     AIRFLOW_3,
     DAG,
+    AirflowPlugin,
     BaseOperator,
     TaskGroup,
     TimeOfDayDeadline,
@@ -25,6 +26,7 @@ ALERTS = [
     SlackSlaMissNotifier(slack_conn_id="slack_api", channel="C012AB3CD"),
     SlaAlert(VictorOpsSlaMissNotifier(victorops_conn_id="victorops"), after=timedelta(minutes=15)),
 ]
+TAKES_REFERENCES = hasattr(AirflowPlugin, "deadline_references")  # 3.2
 HALF_HOUR, HOUR = timedelta(minutes=30), timedelta(hours=1)
 
 
@@ -112,15 +114,26 @@ if AIRFLOW_3:
         ]
         assert len({hash(deadline) for deadline in dag.deadline}) == 3  # Airflow hashes them
 
-    def test_airflow_3_gets_a_time_of_day_as_a_reference_of_our_own(dag):
-        from airflow.serialization.decoders import decode_deadline_alert
-        from airflow.serialization.encoders import encode_deadline_alert
+    if TAKES_REFERENCES:
 
-        set_slas(dag, {"report": time(6, 30)}, alerts=ALERTS, claims="sql:claims")
-        assert [(watch.by, watch.steps) for watch in watches(dag)] == [("06:30:00 UTC", [0]), ("06:30:00 UTC", [900])]
-        assert [deadline.interval for deadline in dag.deadline] == [timedelta(0), timedelta(minutes=15)]
-        again = decode_deadline_alert(encode_deadline_alert(dag.deadline[0])).reference  # as the scheduler does
-        assert again.inner_ref == TimeOfDayDeadline("06:30:00 UTC")
+        def test_airflow_3_gets_a_time_of_day_as_a_reference_of_our_own(dag):
+            from airflow.serialization.decoders import decode_deadline_alert
+            from airflow.serialization.encoders import encode_deadline_alert
+
+            set_slas(dag, {"report": time(6, 30)}, alerts=ALERTS, claims="sql:claims")
+            assert [(watch.by, watch.steps) for watch in watches(dag)] == [
+                ("06:30:00 UTC", [0]),
+                ("06:30:00 UTC", [900]),
+            ]
+            assert [deadline.interval for deadline in dag.deadline] == [timedelta(0), timedelta(minutes=15)]
+            again = decode_deadline_alert(encode_deadline_alert(dag.deadline[0])).reference  # as the scheduler does
+            assert again.inner_ref == TimeOfDayDeadline("06:30:00 UTC")
+
+    else:
+
+        def test_airflow_3_1_refuses_a_time_of_day(dag):
+            with pytest.raises(ValueError, match=r"An SLA by a time of day \(06:30:00 UTC\) needs Airflow 3\.2"):
+                set_slas(dag, {"report": time(6, 30)}, alerts=ALERTS, claims="sql:claims")
 
 else:
 
