@@ -3,6 +3,7 @@
 #                               the Spark jobs, which import no Airflow
 # make lint                     ruff, ruff format, mypy
 # make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
+# make bench-shifts             how often the charts find a change where it is, beside what is possible at all
 # make bench-import             the import beside S3ToSqlOperator and the server's own COPY (SIZE=large: 4,000,000 rows)
 # make torture-import           importers killed, racing and told twice, over three databases; TORTURE_SEED=... repeats one
 # make wheel                    the package, in dist/
@@ -33,7 +34,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-import torture-import scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -64,6 +65,9 @@ bench-import: $(VENV)/.installed
 
 bench-charts: $(VENV)/.installed $(VENV2)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.charts
+
+bench-shifts: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.shifts $(ARGS)
 
 torture-import: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.torture_import

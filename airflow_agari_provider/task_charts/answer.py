@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 from statistics import fmean, median
 from typing import Any
 
@@ -17,8 +16,8 @@ from airflow_agari_provider.task_charts.window import Window, minute_of
 
 FINISHED = frozenset({"success", "failed"})
 BACKFILL = "backfill"  # runs after the fact say nothing of a trend
-DURATION = Measure(lambda seconds: [log(max(0.01, value)) for value in seconds], median, least=1.0, least_share=0.15)
-TRIES = Measure(list, fmean, least=0.25, least_share=0.15, counts=True)
+DURATION = Measure(median, least=1.0, least_share=0.15)
+TRIES = Measure(fmean, least=0.25, least_share=0.15, tries=True)
 
 
 @dataclass(frozen=True)

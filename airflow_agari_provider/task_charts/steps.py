@@ -1,0 +1,138 @@
+"""
+Where one series has a step, if it has for certain.
+
+Each place is judged by how much a step there would explain. Runs resemble their neighbours, which looks like change:
+from each run is taken what the one before lets expect (Cochrane and Orcutt), and the resemblance that is left widens
+the noise (Andrews and Monahan). Tries are judged as what they are, failures and successes. Told is the middle of the 21
+runs that hold the step most likely, which is nearer to the truth than the likeliest run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from math import exp, inf, log, sqrt
+from operator import mul, sub
+from statistics import fmean, median
+
+FEWEST = 12  # runs on each side of a step
+CERTAIN = 4.8  # standard deviations; under 1 of 100 series without a step passes: make bench-shifts
+POSSIBLE = 3.5  # the same, before it is known how much the runs resemble each other
+FAR = 5.0  # standard deviations: the most that one run may count for
+MOST_ALIKE = 0.97  # of a run explained by the one before: with more, no level is left to change
+NEIGHBOURS = 24  # runs apart that are compared for the resemblance that is left
+NEAR = 10  # runs around the place that is told
+
+
+def change_of_level(level: Sequence[float]) -> int | None:
+    """Where the series changes most, if it does so for certain."""
+    alike = _alike_in_steps(level)
+    gains = _gains(level, alike)
+    if max(gains) < POSSIBLE**2:
+        return None
+    for _ in range(2):  # the second time the place is nearly right, and what is taken for noise with it
+        noise = _noise(level, gains.index(max(gains)), alike)
+        alike = _alike(noise)
+        gains = _gains(level, alike)
+    return _certain_place(gains, _resemblance(_news(noise, alike)))
+
+
+def _alike_in_steps(level: Sequence[float]) -> float:
+    """Share of a run that the one before explains; from differences, in which one step hardly counts."""
+    short, long = (fmean(step * step for step in map(sub, level[apart:], level)) for apart in (1, 2))
+    return max(0.0, min(MOST_ALIKE, long / short - 1)) if short else 0.0
+
+
+def _alike(noise: Sequence[float]) -> float:
+    """The same, more precisely. A level that is itself estimated makes it too small: Marriott and Pope, 1954."""
+    power = sum(map(mul, noise, noise))
+    found = sum(map(mul, noise, noise[1:])) / power if power else 0.0
+    return max(0.0, min(MOST_ALIKE, found + (1 + 3 * found) / len(noise)))
+
+
+def _gains(level: Sequence[float], alike: float) -> list[float]:
+    """For each place, how much a step there explains, in squared standard deviations; 0 near the ends."""
+    news = _news(level, alike)
+    sums = list(accumulate(news))
+    count, kept = len(news), 1 - alike  # a step is news as a whole once, and what is kept of it ever after
+    later = range(count - FEWEST, FEWEST - 2, -1)
+    explained = [
+        (first - kept * total) ** 2 / (1 + kept * kept * after - (1 + kept * after) ** 2 / count)
+        for first, total, after in zip(news[FEWEST - 1 :], sums[FEWEST - 1 :], later, strict=False)
+    ]
+    rest = max((sum(map(mul, news, news)) - max(explained)) / count, 1e-12)
+    return _between_ends([value / rest for value in explained])
+
+
+def _news(level: Sequence[float], alike: float) -> list[float]:
+    """What each run has that the one before did not let expect, around 0; what is far out is drawn in."""
+    news = [value - alike * last for last, value in pairwise(level)]
+    middle = median(news)
+    width = FAR * spread([value - middle for value in news]) or inf
+    drawn = [max(-width, min(width, value - middle)) for value in news]
+    mean = fmean(drawn)
+    return [value - mean for value in drawn]
+
+
+def spread(values: Sequence[float]) -> float:
+    """The standard deviation of values around 0, if most of them are normal."""
+    return 1.4826 * median(map(abs, values)) if values else 0.0
+
+
+def _noise(level: Sequence[float], index: int, alike: float) -> list[float]:
+    """Less the step, and less one more on each side: that too would look as if runs resembled each other."""
+    noise = []
+    for side in (level[:index], level[index:]):
+        gains = _gains(side, alike) if len(side) >= 2 * FEWEST else [0.0]
+        another = gains.index(max(gains)) if max(gains) >= CERTAIN**2 else 0
+        for part in filter(None, (side[:another], side[another:])):
+            mean = fmean(part)
+            noise += [value - mean for value in part]
+    return noise
+
+
+def _resemblance(noise: Sequence[float]) -> float:
+    """By how much neighbours that resemble each other widen the variance of a mean; 1 if they do not."""
+    power, most = sum(map(mul, noise, noise)), min(NEIGHBOURS, len(noise) // 8) + 1
+    alike = sum((1 - apart / most) * sum(map(mul, noise, noise[apart:])) for apart in range(1, most))
+    return max(1.0, 1 + 2 * alike / power) if power else 1.0
+
+
+def change_of_failures(failures: Sequence[float]) -> int | None:
+    """The same of the number of failed tries before each success: where two rates explain most beside one."""
+    sums, count = list(accumulate(failures)), len(failures)
+    whole = _surprise(sums[-1], count)
+    places = range(FEWEST, count - FEWEST + 1)
+    gains = _between_ends(
+        [2 * (whole - _surprise(sums[at - 1], at) - _surprise(sums[-1] - sums[at - 1], count - at)) for at in places]
+    )
+    if max(gains) < CERTAIN**2:
+        return None
+    noise = []
+    index = gains.index(max(gains))
+    for side in (failures[:index], failures[index:]):
+        mean = fmean(side)
+        noise += [(value - mean) / (sqrt(mean * (1 + mean)) or 1.0) for value in side]
+    return _certain_place(gains, max(1.0, fmean(value * value for value in noise) * _resemblance(noise)))
+
+
+def _surprise(failed: float, succeeded: float) -> float:
+    """Of tries that fail at a rate of their own, in nats."""
+    tries = failed + succeeded
+    return -sum(number * log(number / tries) for number in (failed, succeeded) if number)
+
+
+def _between_ends(gains: Sequence[float]) -> list[float]:
+    """With nothing at the places that are too near an end: by index, as the series."""
+    return [*[0.0] * FEWEST, *gains, *[0.0] * (FEWEST - 1)]
+
+
+def _certain_place(gains: Sequence[float], factor: float) -> int | None:
+    """The middle of the runs that hold the change most likely, if there is one. :param factor: of the variance."""
+    best, last = max(gains), len(gains)
+    if best / factor < CERTAIN**2:
+        return None
+    chances = list(accumulate((exp((gain - best) / 2 / factor) for gain in gains), initial=0.0))
+    held = [chances[min(last, at + NEAR + 1)] - chances[max(0, at - NEAR)] for at in range(last)]
+    enough, likeliest = max(held) * (1 - 1e-6), gains.index(best)
+    return min((at for at in range(last) if held[at] >= enough), key=lambda at: abs(at - likeliest))
