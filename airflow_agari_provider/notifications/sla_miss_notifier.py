@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from airflow_agari_provider.airflow_compat import NOTIFIERS_TAKE_CONTEXT, BaseNotifier, conf, in_thread
+from airflow_agari_provider.airflow_compat import NOTIFIERS_TAKE_CONTEXT, BaseNotifier, Stats, conf, in_thread
 from airflow_agari_provider.notifications.told_by_context import misses_of
 from airflow_agari_provider.sla_miss.delivery import Delivery
 from airflow_agari_provider.sla_miss.miss import Scope, SlaMiss
@@ -75,6 +75,7 @@ class SlaMissNotifier(BaseNotifier):
                     logger.error("Alert %s was not sent within %.0f s; given up", delivery.key, RETRY_FOR)
                     break
                 time.sleep(pause)
+            count_alert(delivery)
 
     async def async_notify(self, context: Context) -> None:
         """As :meth:`notify`, in a thread."""
@@ -82,6 +83,15 @@ class SlaMissNotifier(BaseNotifier):
 
     def _delivery(self, miss: SlaMiss) -> Delivery:
         return Delivery(self, miss.entity_id)  # type: ignore[arg-type]  # the children are senders
+
+
+def count_alert(delivery: Delivery) -> None:
+    """Count, in Airflow's metrics, an alert that this process has sent, or could not send."""
+    outcome = delivery.outcome.removeprefix("digest ")
+    if outcome in ("sent", "found sent"):
+        Stats.incr("agari.alerts.sent", tags={"service": delivery.sender.name})
+    elif outcome in ("refused", ""):  # or given up
+        Stats.incr("agari.alerts.failed", tags={"service": delivery.sender.name})
 
 
 def environment_or_default(environment: str | None) -> str:

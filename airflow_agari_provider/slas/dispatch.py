@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_agari_provider.airflow_compat import AirflowNotFoundException, BaseHook
 from airflow_agari_provider.alert_claims import Claim, ClaimTable
+from airflow_agari_provider.notifications.sla_miss_notifier import count_alert
 from airflow_agari_provider.notifications.told_by_context import link
 from airflow_agari_provider.sla_miss.delivery import LONGEST_PAUSE, Delivery
 from airflow_agari_provider.sla_miss.digest import DigestedDelivery, window_of
@@ -68,6 +69,7 @@ class Dispatch:
                 one.next_at = now + pause
                 continue
             self._open.remove(one)
+            count_alert(one.delivery)
             if pause is not None:
                 logger.error("Alert %s could not be sent for an hour; given up", one.delivery.key)
             if (pause is not None or one.delivery.refused) and one.fallback:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_agari_provider.airflow_compat import Stats
 from airflow_agari_provider.notifications import told_by_context
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
@@ -262,6 +263,17 @@ def test_where_a_service_refuses_the_fallback_is_told(watch, states, alerts):
         "Slack slack_hook ": "sent",
     }
     assert [message["text"] for message in alerts.slack()] == [MISSED]
+
+
+def test_airflow_s_metrics_count_what_is_sent_and_what_is_not(watch, states, alerts, monkeypatch):
+    counted = []
+    monkeypatch.setattr(Stats, "incr", lambda name, tags: counted.append((name, tags["service"])))
+    alerts.failures = [404]
+    missed(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)))
+    assert counted == [("agari.alerts.failed", "VictorOps"), ("agari.alerts.sent", "Slack")]
+    monkeypatch.setattr(deadline_callback, "_jobs", {})  # another process
+    missed(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)))
+    assert len(counted) == 2
 
 
 def test_pagerduty_is_told_through_its_own_provider_s_notifier(watch, states, alerts, monkeypatch):
