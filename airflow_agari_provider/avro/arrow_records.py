@@ -9,52 +9,22 @@ does not hold exactly what it says misses its mark.
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 from collections.abc import Generator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from airflow_agari_provider.avro.arrow_batches import GROUP_BLOCKS, Group, arrow_batch, batches_of_groups
 from airflow_agari_provider.avro.arrow_schema import plain_schema
-from airflow_agari_provider.avro.arrow_values import Unfit, python_values, typed
-from airflow_agari_provider.avro.blocks import MAGIC, SYNC_BYTES, Block, ContainerFile, zigzag
+from airflow_agari_provider.avro.arrow_values import Unfit, typed
+from airflow_agari_provider.avro.blocks import MAGIC, SYNC_BYTES, ContainerFile, zigzag
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch, BlockDecoder
 from airflow_agari_provider.avro.schemas import AvroSchema
 
-logger = logging.getLogger(__name__)
-
-GROUP_BYTES = 1024 * 1024  # decompressed; more is not faster, and a group is in memory several times over
-GROUP_BLOCKS = 256
 MARK_BYTES = 16
-
-
-@dataclass(frozen=True)
-class ArrowBatch(Batch):
-    """
-    A batch whose values are Arrow arrays; its ``columns`` make Python objects of them where one asks.
-
-    :param arrays: one for each column, of the type that its kind means; JSON as text.
-    """
-
-    arrays: tuple[Any, ...] = ()
-
-
-class _PythonColumns(Sequence[Sequence[Any]]):
-    def __init__(self, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
-        self._columns = columns
-        self._arrays = arrays
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def __getitem__(self, position: Any) -> Any:
-        return python_values(self._arrays[position], self._columns[position].kind)
 
 
 class ArrowDecoder:
@@ -68,7 +38,7 @@ class ArrowDecoder:
         self._writer = writer
         self._columns = columns
         self._fallback = BlockDecoder(writer, None, columns)
-        self._positions, self._kinds = _wanted(writer, columns)
+        self._positions, self._kinds = wanted(writer, columns)
         self._mark = secrets.token_bytes(MARK_BYTES)  # nobody can write a file that has it in the right places
         self._header = _header(plain_schema(writer, writer.definition))
 
@@ -85,16 +55,11 @@ class ArrowDecoder:
 
         # The decoder ends a batch with the last record of a group, and so never asks for more behind it.
         session = SessionContext(SessionConfig().with_target_partitions(1).with_batch_size(GROUP_BLOCKS))
-        with TemporaryDirectory(prefix="agari-avro-") as folder, closing(ReadAhead(_groups(file), 1)) as groups:
-            for number, group in enumerate(groups):
-                try:
-                    yield self._decoded(session, Path(folder, f"{number}.avro"), group)
-                except Unfit as error:
-                    logger.info("%s, byte %s: left to fastavro: %s", file.source, group[0][0].offset, error)
-                    for block, payload in group:
-                        yield self._fallback.batch(file, block, payload)
+        with TemporaryDirectory(prefix="agari-avro-") as folder:
+            paths = (Path(folder, f"{number}.avro") for number in count())
+            yield from batches_of_groups(file, lambda group: self._decoded(session, next(paths), group), self._fallback)
 
-    def _decoded(self, session: Any, path: Path, group: Sequence[tuple[Block, bytes]]) -> Batch:
+    def _decoded(self, session: Any, path: Path, group: Group) -> Batch:
         blocks = [_framed(block.records, payload, self._mark) for block, payload in group]
         blocks += [_framed(0, b"", self._mark)] * (GROUP_BLOCKS - len(blocks))
         data = b"".join(blocks)
@@ -107,7 +72,7 @@ class ArrowDecoder:
         records = self._records(batch, [block.records for block, _ in group])
         values = [records.field(position) for position in self._positions] if self._positions else [records]
         arrays = tuple(typed(self._writer, kind, value) for kind, value in zip(self._kinds, values, strict=True))
-        return ArrowBatch(len(records), _PythonColumns(self._columns, arrays), arrays=arrays)
+        return arrow_batch(len(records), self._columns, arrays)
 
     def _records(self, batch: Any, counts: Sequence[int]) -> Any:
         """:raises Unfit: a block does not hold so many records and not a byte more."""
@@ -123,7 +88,7 @@ class ArrowDecoder:
         return batch.column(0).flatten()
 
 
-def _wanted(writer: AvroSchema, columns: Sequence[Column]) -> tuple[list[int], list[Any]]:
+def wanted(writer: AvroSchema, columns: Sequence[Column]) -> tuple[list[int], list[Any]]:
     """Positions of the columns' fields in the record, and their types; no position where the values are no records."""
     definition = writer.resolved(writer.definition)
     if columns[0].field is None:
@@ -144,20 +109,6 @@ def _header(plain: Any) -> bytes:
 def _framed(records: int, payload: bytes, mark: bytes) -> bytes:
     """As an array, which is a count, the items, and the count 0; nothing but the 0 if it is empty."""
     return b"".join([zigzag(records), payload, b"\0", mark]) if records else b"".join([payload, b"\0", mark])
-
-
-def _groups(file: ContainerFile) -> Generator[list[tuple[Block, bytes]]]:
-    """The blocks with their decompressed payloads."""
-    group: list[tuple[Block, bytes]] = []
-    size = 0
-    for block in file.blocks():
-        group.append((block, file.decompressed(block)))
-        size += len(group[-1][1])
-        if size >= GROUP_BYTES or len(group) == GROUP_BLOCKS:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
 
 
 def _first_batch(session: Any, path: Path) -> Any:

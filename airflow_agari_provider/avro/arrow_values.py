@@ -47,7 +47,7 @@ def typed(schema: AvroSchema, kind: Any, array: Any) -> Any:
 
 
 def json_text(schema: AvroSchema, kind: Any, array: Any) -> Any:
-    """JSON text of each value, null for each null; the text has the form that ``loaders.base.as_json`` gives."""
+    """JSON text of each value, null for each null; the text has the form that :func:`json_texts` gives."""
     import pyarrow.compute as pc
 
     kind = schema.resolved(kind)

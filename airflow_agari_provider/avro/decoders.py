@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Sequence
-from importlib.util import find_spec
 from typing import Literal
 
+from airflow_agari_provider.avro.arrow_batches import missing_modules
 from airflow_agari_provider.avro.arrow_records import ArrowDecoder
 from airflow_agari_provider.avro.arrow_schema import NotForArrow
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.fastavro_arrays import FastavroArrays
 from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch, decode
 from airflow_agari_provider.avro.schemas import AvroSchema
@@ -20,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 Decoder = Literal["auto", "arrow", "fastavro"]
 READY_BATCHES = 2  # about 4 MiB each: the database works on one, the decoder on the next
-NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra
 
 
 class ArrowUnusable(AgariError):
@@ -63,17 +63,20 @@ class DecoderChoice:
         :param refusal: why the database does not take Arrow, as a clause; None if it does.
         :raises ArrowUnusable: and ``decoder`` is ``arrow``.
         """
-        if self._decoder == "fastavro":
+        if refusal is None and (missing := missing_modules()):
+            refusal = f"{', '.join(missing)} is not installed (extra [arrow])"
+        decoder: ArrowDecoder | FastavroArrays | None = None
+        if self._decoder != "fastavro":
+            try:
+                decoder = _arrow_decoder(writer, reader, columns, refusal)
+                self._tell("Arrow")
+            except NotForArrow as error:
+                if self._decoder == "arrow":
+                    raise ArrowUnusable(str(error)) from error
+                self._tell(f"fastavro: {error}")
+        if refusal:
             return decode(file, writer, reader, columns)
-        try:
-            decoder = _arrow_decoder(writer, reader, columns, refusal)
-        except NotForArrow as error:
-            if self._decoder == "arrow":
-                raise ArrowUnusable(str(error)) from error
-            self._tell(f"fastavro: {error}")
-            return decode(file, writer, reader, columns)
-        self._tell("Arrow")
-        return ReadAhead(decoder.batches(file), READY_BATCHES)
+        return ReadAhead((decoder or FastavroArrays(writer, reader, columns)).batches(file), READY_BATCHES)
 
     def _tell(self, choice: str) -> None:
         if choice != self._told:
@@ -86,8 +89,6 @@ def _arrow_decoder(
 ) -> ArrowDecoder:
     if refusal:
         raise NotForArrow(refusal)
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise NotForArrow(f"{', '.join(missing)} is not installed (extra [arrow])")
     if reader:
         raise NotForArrow("reader_schema asks for resolution")
     return ArrowDecoder(writer, columns)

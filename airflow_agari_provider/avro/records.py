@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from operator import itemgetter
 from typing import Any
@@ -24,17 +24,15 @@ MISFITS = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, Attrib
 @dataclass(frozen=True)
 class Batch:
     """
-    The records of one block.
+    The records of some blocks.
 
     :param rows: how many.
     :param columns: for each column asked for its values, ``rows`` of them, as Python objects: int, str, bytes,
         ``Decimal``, ``UUID``, ``date``, ``time``, ``datetime`` (aware in UTC for an instant), dict and list.
-    :param size_bytes: of the records as Avro has them, decompressed.
     """
 
     rows: int
     columns: Sequence[Sequence[Any]]
-    size_bytes: int = field(default=0, compare=False)
 
 
 def decode(
@@ -50,7 +48,7 @@ def decode(
     """
     decoder = BlockDecoder(writer, reader, columns)
     for block in file.blocks():
-        yield decoder.batch(file, block, file.decompressed(block))
+        yield decoder.batch(file, [(block, file.decompressed(block))])
 
 
 class BlockDecoder:
@@ -63,16 +61,18 @@ class BlockDecoder:
         self._fields = [column.field for column in columns]
         self._read = _reader_of(writer)
 
-    def batch(self, file: ContainerFile, block: Block, payload: bytes) -> Batch:
+    def batch(self, file: ContainerFile, blocks: Iterable[tuple[Block, bytes]]) -> Batch:
         """
-        The records of a block.
+        The records of some blocks.
 
-        :param payload: of the block, decompressed.
-        :raises BadAvro: they do not fit the schema or the block's count.
+        :param blocks: each with its payload, decompressed.
+        :raises BadAvro: they do not fit the schema or a block's count.
         """
         with _without_collections():
-            records = self._records(file, block, payload)
-            return Batch(len(records), _columns(records, self._fields), len(payload))
+            records: list[Any] = []
+            for block, payload in blocks:
+                records += self._records(file, block, payload)
+            return Batch(len(records), _columns(records, self._fields))
 
     def _records(self, file: ContainerFile, block: Block, payload: bytes) -> list[Any]:
         from fastavro.read import SchemaResolutionError

@@ -14,6 +14,7 @@ from contextlib import closing
 from hashlib import sha256
 from typing import Any
 
+from airflow_agari_provider.avro.arrow_batches import missing_modules
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import (
@@ -28,7 +29,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_table,
 )
 from airflow_agari_provider.loaders.losses import require_lossless
-from airflow_agari_provider.loaders.postgres_binary import arrow_installed, binary_copy, column_types, refusal
+from airflow_agari_provider.loaders.postgres_binary import binary_copy, column_types, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class PostgresDialect:
 
     def _copy(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
         types = column_types(connection, table)
-        if arrow_installed() and not refusal(types, columns):
+        if not missing_modules() and not refusal(types, columns):
             form, chunks = "(FORMAT binary)", binary_copy(types, columns, batches)
         else:
             form, chunks = "(FORMAT text, ENCODING 'UTF8')", self._copy_text(columns, batches)

@@ -1,9 +1,11 @@
-"""Arrow's decoder gives what fastavro gives, of sound files and of damaged ones."""
+"""Arrow's decoder, and fastavro's with Arrow's arrays, give what fastavro gives: of sound files and of damaged ones."""
 
 from __future__ import annotations
 
 import io
 import random
+from datetime import date
+from decimal import Decimal
 from itertools import chain
 from typing import Any
 
@@ -11,6 +13,7 @@ import fastavro
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from airflow_agari_provider.avro.arrow_batches import ArrowBatch
 from airflow_agari_provider.avro.blocks import ContainerFile, zigzag
 from airflow_agari_provider.avro.codecs import CODECS
 from airflow_agari_provider.avro.columns import columns_of
@@ -23,6 +26,7 @@ from tests.avro.random_avro import files
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
 
+PLAIN = "fastavro without arrays"
 SYNC = b"0123456789abcdef"
 SCHEMA = {
     "type": "record",
@@ -31,10 +35,14 @@ SCHEMA = {
 }
 
 
+every_decoder = pytest.mark.parametrize("decoder", ["arrow", "fastavro", PLAIN])
+
+
 def batches(decoder: Any, data: bytes, wanted: Any = None) -> list[Batch]:
     file = ContainerFile(io.BytesIO(data), "s3://b/k")
     writer = parse_writer_schema(file.schema, file.source)
-    return list(DecoderChoice(decoder).batches(file, writer, None, columns_of(writer, wanted), None))
+    choice, refusal = (DecoderChoice("auto"), "not asked for") if decoder == PLAIN else (DecoderChoice(decoder), None)
+    return list(choice.batches(file, writer, None, columns_of(writer, wanted), refusal))
 
 
 def rows(decoder: Any, data: bytes, wanted: Any = None) -> list[tuple[Any, ...]]:
@@ -55,36 +63,50 @@ def written(schema: Any, records: list[Any], codec: str = "null", sync_interval:
     return stream.getvalue()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(files())
-def test_both_decoders_give_the_same_values(data):
-    assert repr(rows("arrow", data)) == repr(rows("fastavro", data))
+def test_all_decoders_give_the_same_values(data):
+    expected = repr(rows(PLAIN, data))
+    assert repr(rows("fastavro", data)) == expected
+    assert repr(rows("arrow", data)) == expected
 
 
-def test_the_values_are_those_that_were_written():
+@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+def test_the_values_are_those_that_were_written(decoder):
     records = [{"id": number, "text": None if number % 3 else f"t{number}"} for number in range(1000)]
     data = written(SCHEMA, records, "deflate", 500)
-    assert rows("arrow", data) == [(record["id"], record["text"]) for record in records]
-    assert type(batches("arrow", data)[0]).__name__ == "ArrowBatch"
+    assert rows(decoder, data) == [(record["id"], record["text"]) for record in records]
+    assert {type(batch) for batch in batches(decoder, data)} == {ArrowBatch}
 
 
-def test_more_blocks_than_a_group_takes_come_in_their_order():
+@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+def test_more_blocks_than_a_group_takes_come_in_their_order(decoder):
     data = written(SCHEMA, [{"id": number, "text": "x"} for number in range(600)], sync_interval=1)
-    found = batches("arrow", data)
+    found = batches(decoder, data)
     assert [batch.rows for batch in found] == [256, 256, 88]
     assert [value for batch in found for value in batch.columns[0]] == list(range(600))
 
 
-def test_only_the_columns_asked_for_come_in_their_order():
-    assert rows("arrow", written(SCHEMA, [{"id": 1, "text": "a"}]), ["text", "id"]) == [("a", 1)]
+@every_decoder
+def test_only_the_columns_asked_for_come_in_their_order(decoder):
+    assert rows(decoder, written(SCHEMA, [{"id": 1, "text": "a"}]), ["text", "id"]) == [("a", 1)]
 
 
-def test_values_that_are_no_records_come_as_they_are():
-    assert rows("arrow", written("string", ["a", "b"])) == [("a",), ("b",)]
+@every_decoder
+@pytest.mark.parametrize(
+    ("schema", "values"),
+    [
+        pytest.param("string", ["a", "b"], id="text"),
+        pytest.param({"type": "int", "logicalType": "date"}, [date(2016, 4, 28)], id="dates"),
+    ],
+)
+def test_values_that_are_no_records_come_as_they_are(decoder, schema, values):
+    assert rows(decoder, written(schema, values)) == [(value,) for value in values]
 
 
-def test_an_empty_file_has_no_rows():
-    assert batches("arrow", written(SCHEMA, [])) == []
+@every_decoder
+def test_an_empty_file_has_no_rows(decoder):
+    assert batches(decoder, written(SCHEMA, [])) == []
 
 
 def record_of(kind: Any) -> Any:
@@ -105,6 +127,20 @@ def test_what_a_database_may_refuse_is_left_to_fastavro(kind, values):
     assert repr(list(batch.columns[0])) == repr(values)
 
 
+NOT_A_NUMBER = {"type": "map", "values": ["null", "double", "string"]}
+
+
+def test_a_number_that_is_none_is_told_from_null_and_from_text_of_that_name():
+    """JSON libraries write it as null."""
+    values = [{"a": None}, {"a": "null"}, {"a": 1e16, "null": 0.5}, None]
+    data = written(record_of(["null", NOT_A_NUMBER]), [{"v": value} for value in values])
+    (batch,) = batches("fastavro", data)
+    assert batch.arrays[0].to_pylist() == ['{"a":null}', '{"a":"null"}', '{"a":1e+16,"null":0.5}', None]
+    data = written(record_of(NOT_A_NUMBER), [{"v": {"a": None}}, {"v": {"a": float("nan")}}])
+    (batch,) = batches("fastavro", data)
+    assert type(batch) is Batch
+
+
 @pytest.mark.parametrize(
     ("kind", "number"),
     [
@@ -116,13 +152,30 @@ def test_what_a_database_may_refuse_is_left_to_fastavro(kind, values):
     ],
     ids=str,
 )
-def test_moments_that_python_has_not_are_told_as_fastavro_tells_them(kind, number):
+@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+def test_moments_that_python_has_not_are_told_as_fastavro_tells_them(decoder, kind, number):
     data = written(record_of(kind), [{"v": number}])
     with pytest.raises(BadAvro, match="does not decode") as caught:
-        batches("arrow", data)
+        batches(decoder, data)
     with pytest.raises(BadAvro) as expected:
-        batches("fastavro", data)
+        batches(PLAIN, data)
     assert str(caught.value) == str(expected.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param(b"", Decimal("0.00"), id="no bytes"),
+        pytest.param(b"\xff" * 20 + b"\x85", Decimal("-1.23"), id="more bytes than it takes"),
+        pytest.param(b"\x85", Decimal("-1.23"), id="below zero"),
+        pytest.param(None, None, id="null"),
+    ],
+)
+def test_decimals_are_made_of_their_bytes(raw, expected):
+    kind = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
+    payload = b"\0" if raw is None else b"\x02" + zigzag(len(raw)) + raw
+    data = written(record_of(["null", kind]), []) + zigzag(1) + zigzag(len(payload)) + payload + SYNC
+    assert [rows(decoder, data) for decoder in ("arrow", "fastavro", PLAIN)] == [[(expected,)]] * 3
 
 
 NODE = {"type": "record", "name": "node", "fields": [{"name": "next", "type": ["null", "node"]}]}
@@ -176,19 +229,20 @@ TWO = b"\x02\x00" + b"\x04\x00"  # records (1, null) and (2, null)
         pytest.param(2**40, TWO, id="counts beyond reason"),
     ],
 )
-def test_a_block_that_does_not_hold_what_it_says_is_told(count, payload):
+@every_decoder
+def test_a_block_that_does_not_hold_what_it_says_is_told(decoder, count, payload):
     """datafusion by itself never ends on a block that says too few."""
     sound = zigzag(2) + zigzag(len(TWO)) + TWO + SYNC
     data = written(SCHEMA, []) + sound + zigzag(count) + zigzag(len(payload)) + payload + SYNC + sound
     with pytest.raises(BadAvro) as caught:
-        batches("arrow", data)
+        batches(decoder, data)
     assert caught.value.offset == len(written(SCHEMA, [])) + len(sound)
 
 
 SAMPLE: list[Any] = [{"id": number, "text": f"text {number}" * (number % 4) or None} for number in range(40)]
 
 
-@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+@every_decoder
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_file_cut_off_anywhere_is_an_error_or_ends_behind_a_block(codec, decoder):
     whole = written(SCHEMA, SAMPLE[:20], codec, 60)
@@ -202,7 +256,7 @@ def test_a_file_cut_off_anywhere_is_an_error_or_ends_behind_a_block(codec, decod
         assert found == expected[: len(found)]
 
 
-@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+@every_decoder
 @pytest.mark.parametrize("codec", CODECS)
 def test_flipped_bits_are_told_where_the_codec_has_a_checksum(codec, decoder):
     """... and elsewhere too, or leave as many rows as there were; never a crash, and never without an end."""

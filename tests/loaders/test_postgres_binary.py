@@ -1,4 +1,4 @@
-"""What Arrow decodes lies in PostgreSQL as what fastavro decodes, through both drivers."""
+"""What each decoder makes of a file lies in PostgreSQL the same, through both drivers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_agari_provider.avro.schemas import parse_writer_schema
 from airflow_agari_provider.loaders.base import Target, UnstorableValue, create_table, execute, query, transaction
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.postgres import arrow_refusal
-from airflow_agari_provider.loaders.postgres_binary import ENOUGH_BYTES, binary_copy
+from airflow_agari_provider.loaders.postgres_binary import binary_copy
 from tests.avro.random_avro import files
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
@@ -38,6 +38,9 @@ def connection(connect: Callable[[], Any]) -> Any:
 only_postgres = pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
 
 
+PLAIN = "plain"  # fastavro's values as Python objects
+
+
 def load(connection: Any, decoder: Any, data: bytes, table: str, keys: tuple[str, ...] = ()) -> int:
     file = ContainerFile(io.BytesIO(data))
     writer = parse_writer_schema(file.schema, "k")
@@ -45,20 +48,22 @@ def load(connection: Any, decoder: Any, data: bytes, table: str, keys: tuple[str
     dialect = dialect_of(connection)
     create_table(dialect, connection, target)
     with transaction(dialect, connection):
-        refusal = arrow_refusal(dialect, connection, target)
-        with closing(DecoderChoice(decoder).batches(file, writer, None, target.columns, refusal)) as batches:
+        refusal = "not asked for" if decoder == PLAIN else arrow_refusal(dialect, connection, target)
+        choice = DecoderChoice("auto" if decoder == PLAIN else decoder)
+        with closing(choice.batches(file, writer, None, target.columns, refusal)) as batches:
             return dialect.load(connection, target, batches)
 
 
 @only_postgres
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=files())
-def test_both_decoders_load_the_same_rows(connection, data):
-    execute(connection, "DROP TABLE IF EXISTS by_arrow, by_fastavro")
-    counts = [load(connection, decoder, data, f"by_{decoder}") for decoder in ("arrow", "fastavro")]
-    found = [query(connection, f"SELECT t::text FROM by_{decoder} t") for decoder in ("arrow", "fastavro")]
-    assert found[0] == found[1]
-    assert counts == [len(found[0])] * 2
+def test_all_decoders_load_the_same_rows(connection, data):
+    decoders = ("arrow", "fastavro", PLAIN)
+    execute(connection, "DROP TABLE IF EXISTS by_arrow, by_fastavro, by_plain")
+    counts = [load(connection, decoder, data, f"by_{decoder}") for decoder in decoders]
+    found = [query(connection, f"SELECT t::text FROM by_{decoder} t") for decoder in decoders]
+    assert found[0] == found[1] == found[2]
+    assert counts == [len(found[0])] * 3
 
 
 SCHEMA = {
@@ -87,9 +92,10 @@ def written(*records: dict[str, Any]) -> bytes:
 
 
 @only_postgres
-def test_values_lie_in_the_table_as_they_were_written(connection):
+@pytest.mark.parametrize("decoder", ["arrow", "fastavro", PLAIN])
+def test_values_lie_in_the_table_as_they_were_written(connection, decoder):
     execute(connection, "SET TimeZone = 'UTC'")
-    assert load(connection, "arrow", written(RECORD), "t") == 1
+    assert load(connection, decoder, written(RECORD), "t") == 1
     assert query(connection, "SELECT t::text FROM t") == [(LOADED,)]
 
 
@@ -151,12 +157,3 @@ def test_a_value_beyond_its_type_names_its_column():
     column = Column("n", "n", "integer")
     with pytest.raises(UnstorableValue, match="'n'"):
         list(binary_copy({"n": "integer"}, [column], [Batch(1, ([2**40],))]))
-
-
-@pytest.mark.parametrize(("size_bytes", "chunks"), [(10, 1), (ENOUGH_BYTES, 50)], ids=["small", "large"])
-def test_only_small_blocks_are_joined_in_memory(size_bytes, chunks):
-    blocks = [Batch(1, ([number],), size_bytes) for number in range(50)]
-    _header, *sent, end = binary_copy({"n": "integer"}, [Column("n", "n", "integer")], blocks)
-    assert len(sent) == chunks
-    rows = [b"\0\1\0\0\0\4" + number.to_bytes(4) for number in range(50)]
-    assert b"".join([*sent, end]) == b"".join([*rows, b"\xff\xff"])

@@ -1,0 +1,88 @@
+"""Batches whose values are Arrow arrays, made of a group of blocks at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from airflow_agari_provider.avro.arrow_values import Unfit, python_values
+from airflow_agari_provider.avro.blocks import Block, ContainerFile
+from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.read_ahead import ReadAhead
+from airflow_agari_provider.avro.records import Batch, BlockDecoder
+
+logger = logging.getLogger(__name__)
+
+Group = Sequence[tuple[Block, bytes]]  # blocks with their payloads, decompressed
+GROUP_BYTES = 1024 * 1024  # decompressed; more is not faster, and a group is in memory several times over
+GROUP_BLOCKS = 256
+NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra [arrow]
+
+
+@dataclass(frozen=True)
+class ArrowBatch(Batch):
+    """
+    A batch whose values are Arrow arrays; its ``columns`` make Python objects of them where one asks.
+
+    :param arrays: one for each column, of the type that its kind means; JSON as text.
+    """
+
+    arrays: tuple[Any, ...] = ()
+
+
+class _PythonColumns(Sequence[Sequence[Any]]):
+    def __init__(self, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
+        self._columns = columns
+        self._arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __getitem__(self, position: Any) -> Any:
+        return python_values(self._arrays[position], self._columns[position].kind)
+
+
+def missing_modules() -> list[str]:
+    """What of the extra is not installed; looked up each time, which takes microseconds."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
+def arrow_batch(rows: int, columns: Sequence[Column], arrays: tuple[Any, ...]) -> ArrowBatch:
+    return ArrowBatch(rows, _PythonColumns(columns, arrays), arrays)
+
+
+def batches_of_groups(
+    file: ContainerFile, decoded: Callable[[Group], Batch], fallback: BlockDecoder
+) -> Generator[Batch]:
+    """
+    The records of a file, a group of blocks at a time.
+
+    :param decoded: batch of a group; raises :class:`Unfit` for values that it would not hold as fastavro does.
+    :param fallback: decodes the blocks of such a group, or names what is wrong.
+    :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
+    """
+    with closing(ReadAhead(_groups(file), 1)) as groups:
+        for group in groups:
+            try:
+                yield decoded(group)
+            except Unfit as error:
+                logger.info("%s, byte %s: left to fastavro: %s", file.source, group[0][0].offset, error)
+                for one in group:
+                    yield fallback.batch(file, [one])
+
+
+def _groups(file: ContainerFile) -> Generator[Group]:
+    group: list[tuple[Block, bytes]] = []
+    size = 0
+    for block in file.blocks():
+        group.append((block, file.decompressed(block)))
+        size += len(group[-1][1])
+        if size >= GROUP_BYTES or len(group) == GROUP_BLOCKS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

@@ -1,0 +1,76 @@
+"""Nested Avro values as JSON text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from airflow_agari_provider.avro.columns import kind_of
+from airflow_agari_provider.avro.schemas import AvroSchema
+
+
+def json_texts(values: Sequence[Any], plain: bool = False) -> list[str | None]:
+    """
+    JSON text of each value, None for None: bytes as Avro's JSON encoding has them (a character for each byte), times in
+    ISO 8601, decimals and UUIDs as text.
+
+    :param plain: the values are such as :func:`plain_in_json` says; that is five times as fast.
+    :raises ValueError: a number that is none.
+    :raises RecursionError: nested beyond reason.
+    """
+    there = [value for value in values if value is not None]
+    texts = iter(_plain_texts(there) if plain else _texts(_JSON.encode, there))
+    return [None if value is None else next(texts) for value in values]
+
+
+def plain_in_json(schema: AvroSchema, kind: Any) -> bool:
+    """
+    Whether values of a type hold nothing that JSON libraries write each in their own way: no bytes and no times.
+
+    :param schema: in which no type holds itself.
+    :param kind: as the schema has it.
+    """
+    kind = schema.resolved(kind)
+    if isinstance(kind, list):
+        return all(plain_in_json(schema, branch) for branch in kind)
+    if kind_of(kind) != "json":
+        return kind_of(kind) not in ("bytes", "date", "time", "instant", "local_time")
+    parts = [field["type"] for field in kind.get("fields", [])]
+    return all(plain_in_json(schema, part) for part in [*parts, kind.get("items", "null"), kind.get("values", "null")])
+
+
+def _plain_texts(values: Sequence[Any]) -> list[str]:
+    """msgspec writes a number that is none as null: where it wrote one, Python's encoder has the last word."""
+    import msgspec
+
+    texts = _texts(lambda value: msgspec.json.encode(value).decode(), values)
+    return [_JSON.encode(value) if "null" in text else text for value, text in zip(values, texts, strict=True)]
+
+
+def _texts(encode: Callable[[Any], str], values: Sequence[Any]) -> list[str]:
+    """All in one call of the encoder, with marks between: twice as fast as a call for each."""
+    marked = [_MARK] * (2 * len(values) - 1)
+    marked[::2] = values
+    texts = encode(marked)[1:-1].split(f',"{_MARK}",')
+    # As many parts as values means that no value holds the mark.
+    return texts if len(texts) == len(values) else [encode(value) for value in values]
+
+
+def _converted(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_JSON = json.JSONEncoder(
+    default=_converted, allow_nan=False, ensure_ascii=False, separators=(",", ":"), check_circular=False
+)
+_MARK = "agari-2016-04-28-next-value"
