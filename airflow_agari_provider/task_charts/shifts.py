@@ -84,7 +84,7 @@ def without_daily_pattern(level: Sequence[float], hours: Sequence[int]) -> list[
 def without_spikes(level: Sequence[float]) -> list[float]:
     """A run that is far from those around it tells nothing of a change: as if it were like them."""
     padded = [*level[:2], *level, *level[-2:]]
-    around = [sorted(padded[at : at + 5])[2] for at in range(len(level))]
+    around = [sorted(five)[2] for five in zip(*(padded[at:] for at in range(5)), strict=False)]
     width = SPIKE * spread([value - middle for value, middle in zip(level, around, strict=True) if value != middle])
     return [value if abs(value - middle) <= width else middle for value, middle in zip(level, around, strict=True)]
 

@@ -39,7 +39,8 @@ def change_of_level(level: Sequence[float]) -> int | None:
 
 def _alike_in_steps(level: Sequence[float]) -> float:
     """Share of a run that the one before explains; from differences, in which one step hardly counts."""
-    short, long = (fmean(step * step for step in map(sub, level[apart:], level)) for apart in (1, 2))
+    one, two = list(map(sub, level[1:], level)), list(map(sub, level[2:], level))
+    short, long = sum(map(mul, one, one)) / len(one), sum(map(mul, two, two)) / len(two)
     return max(0.0, min(MOST_ALIKE, long / short - 1)) if short else 0.0
 
 
@@ -55,10 +56,10 @@ def _gains(level: Sequence[float], alike: float) -> list[float]:
     news = _news(level, alike)
     sums = list(accumulate(news))
     count, kept = len(news), 1 - alike  # a step is news as a whole once, and what is kept of it ever after
-    later = range(count - FEWEST, FEWEST - 2, -1)
+    kept_squared, edge = kept * kept, FEWEST - 1
     explained = [
-        (first - kept * total) ** 2 / (1 + kept * kept * after - (1 + kept * after) ** 2 / count)
-        for first, total, after in zip(news[FEWEST - 1 :], sums[FEWEST - 1 :], later, strict=False)
+        (first - kept * total) ** 2 / (1 + kept_squared * after - (1 + kept * after) ** 2 / count)
+        for first, total, after in zip(news[edge:], sums[edge:], range(count - FEWEST, edge - 1, -1), strict=False)
     ]
     rest = max((sum(map(mul, news, news)) - max(explained)) / count, 1e-12)
     return _between_ends([value / rest for value in explained])
@@ -69,9 +70,10 @@ def _news(level: Sequence[float], alike: float) -> list[float]:
     news = [value - alike * last for last, value in pairwise(level)]
     middle = median(news)
     width = FAR * spread([value - middle for value in news]) or inf
-    drawn = [max(-width, min(width, value - middle)) for value in news]
-    mean = fmean(drawn)
-    return [value - mean for value in drawn]
+    if max(news) - middle > width or middle - min(news) > width:
+        news = [max(middle - width, min(middle + width, value)) for value in news]
+    mean = sum(news) / len(news)
+    return [value - mean for value in news]
 
 
 def spread(values: Sequence[float]) -> float:
@@ -86,7 +88,7 @@ def _noise(level: Sequence[float], index: int, alike: float) -> list[float]:
         gains = _gains(side, alike) if len(side) >= 2 * FEWEST else [0.0]
         another = gains.index(max(gains)) if max(gains) >= CERTAIN**2 else 0
         for part in filter(None, (side[:another], side[another:])):
-            mean = fmean(part)
+            mean = sum(part) / len(part)
             noise += [value - mean for value in part]
     return noise
 
@@ -100,12 +102,20 @@ def _resemblance(noise: Sequence[float]) -> float:
 
 def change_of_failures(failures: Sequence[float]) -> int | None:
     """The same of the number of failed tries before each success: where two rates explain most beside one."""
-    sums, count = list(accumulate(failures)), len(failures)
-    whole = _surprise(sums[-1], count)
-    places = range(FEWEST, count - FEWEST + 1)
-    gains = _between_ends(
-        [2 * (whole - _surprise(sums[at - 1], at) - _surprise(sums[-1] - sums[at - 1], count - at)) for at in places]
-    )
+    sums, count = list(accumulate(map(int, failures))), len(failures)
+    total = sums[-1]
+    weights = [number * log(number or 1) for number in range(total + count + 1)]
+
+    def likely(failed: int, succeeded: int) -> float:
+        """Logarithm of the chance that a rate gives to as many."""
+        return weights[failed] + weights[succeeded] - weights[failed + succeeded]
+
+    whole = likely(total, count)
+    explained = [
+        2 * (likely(failed, at) + likely(total - failed, count - at) - whole)
+        for at, failed in enumerate(sums[FEWEST - 1 : count - FEWEST], FEWEST)
+    ]
+    gains = _between_ends(explained)
     if max(gains) < CERTAIN**2:
         return None
     noise = []
@@ -114,12 +124,6 @@ def change_of_failures(failures: Sequence[float]) -> int | None:
         mean = fmean(side)
         noise += [(value - mean) / (sqrt(mean * (1 + mean)) or 1.0) for value in side]
     return _certain_place(gains, max(1.0, fmean(value * value for value in noise) * _resemblance(noise)))
-
-
-def _surprise(failed: float, succeeded: float) -> float:
-    """Of tries that fail at a rate of their own, in nats."""
-    tries = failed + succeeded
-    return -sum(number * log(number / tries) for number in (failed, succeeded) if number)
 
 
 def _between_ends(gains: Sequence[float]) -> list[float]:
