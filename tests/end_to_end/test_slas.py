@@ -64,7 +64,9 @@ set_slas(
 def airflow(tmp_path, alert_services, monkeypatch):
     without_settings_of_tests(monkeypatch)
     # Airflow 3 runs a deadline's callback in each of its triggerers
-    airflow = Airflow(tmp_path, DAG_FILE, alert_services.connections(), services={"triggerer": 2} if AIRFLOW_3 else {})
+    two = {"triggerer": 2} if AIRFLOW_3 else {}
+    talkative = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}  # no level shows a secret
+    airflow = Airflow(tmp_path, DAG_FILE, alert_services.connections(), services=two, **talkative)
     if AIRFLOW_3:  # 2.11 watches no task that has not succeeded before, so there the first run is in time
         (tmp_path / "dags" / "first").touch()
     with running(airflow, "telemetry"):
