@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import Any
 
 from airflow_agari_provider.task_charts.figures import Figures, Tally, figures_of, tally_of, trend_of
-from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts
+from airflow_agari_provider.task_charts.rows import Position, RunRow, TaskFacts
 from airflow_agari_provider.task_charts.shifts import Measure, Shift, find_shifts
 from airflow_agari_provider.task_charts.tries import OUTCOMES, PlainTry, Try
 from airflow_agari_provider.task_charts.window import Window, minute_of
@@ -100,9 +100,16 @@ def _window(window: Window) -> dict[str, Any]:
         "last": _time(runs[-1].run_after) if runs else None,
         "older": window.older > 0,
         "newer": window.newer > 0,
+        "before": _words(window.before),
+        "after": _words(window.after),
         "purged_before": _time(window.purged_before),
         "text": window.text,
     }
+
+
+def _words(position: Position | None) -> str | None:
+    """Such as ``1786492800.5-4711``, as a question takes it."""
+    return None if position is None else f"{position.due:.3f}".rstrip("0").rstrip(".") + f"-{position.run}"
 
 
 def _runs(runs: Sequence[RunRow], deadlines: Mapping[int, tuple[float | None, bool]]) -> dict[str, list[Any]]:

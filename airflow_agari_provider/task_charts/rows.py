@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import Final, NamedTuple, TypeAlias
 
 
+class Position(NamedTuple):
+    """
+    A place between runs, in the order of when they were due and then of their ids.
+
+    :param due: epoch seconds.
+    :param run: id of the run that is next to it; None: next to any run that was due then.
+    """
+
+    due: float
+    run: int | None = None
+
+
 class RunRow(NamedTuple):
     """A run of a DAG."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_agari_provider.task_charts.rows import MAP_INDEX, NUMBER, OLD, PlainTryRow, RunRow, TryRow
+from airflow_agari_provider.task_charts.rows import MAP_INDEX, NUMBER, OLD, PlainTryRow, Position, RunRow, TryRow
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,22 @@ class Window:
         return max(0, self.total - self.newer - len(self.runs))
 
     @property
+    def before(self) -> Position | None:
+        """From where the runs before these are found; None if there is no run."""
+        return _position(self.runs[0]) if self.runs else None
+
+    @property
+    def after(self) -> Position | None:
+        """From where those after these are found."""
+        return _position(self.runs[-1]) if self.runs else None
+
+    @property
     def text(self) -> str:
         """Such as ``last 100 of 8,214 runs, 2026-08-12 to 2026-11-21 (UTC)``."""
         if not self.runs:
-            return "no run" if not self.total else f"none of {self.total:,} runs is this old"
+            return (
+                "no run" if not self.total else f"none of {self.total:,} runs is this {'old' if self.newer else 'new'}"
+            )
         first, last = (date_of(run.run_after) for run in (self.runs[0], self.runs[-1]))
         return f"{self._count()}, {first} to {last} (UTC)" if first != last else f"{self._count()}, {first} (UTC)"
 
@@ -44,6 +56,10 @@ class Window:
             return f"last {shown:,} of {self.total:,} runs"
         first = self.older + 1
         return f"runs {first:,} to {first + shown - 1:,} of {self.total:,}"
+
+
+def _position(run: RunRow) -> Position:
+    return Position(round(run.run_after, 3), run.id)
 
 
 def date_of(seconds: float) -> str:

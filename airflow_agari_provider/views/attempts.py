@@ -17,20 +17,14 @@ from airflow_agari_provider.task_charts.rows import (
     MAP_INDEX,
     PauseRow,
     PlainTryRow,
-    RunRow,
 )
 from airflow_agari_provider.views.metadata import (
     HISTORY,
     HISTORY_BY_RUN,
     INSTANCE,
     LOG,
-    LOGICAL_DATE,
     RESCHEDULE,
-    RUN,
-    RUN_AFTER,
     dialect,
-    due_before,
-    due_since,
     epoch,
     unindexed,
 )
@@ -48,41 +42,6 @@ TIMES_ARE_ITS_OWN = (
 )
 PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
 RUNNING = "running"
-
-
-def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) -> Any:
-    """Condition for the runs a reader asked for."""
-    conditions = [RUN.c.dag_id == dag_id]
-    if types:
-        conditions.append(RUN.c.run_type.in_(types))
-    if states:
-        conditions.append(RUN.c.state.in_(states))
-    return sa.and_(*conditions)
-
-
-def newest_runs(session: Any, chosen: Any, before: float | None, limit: int) -> list[RunRow]:
-    """The newest runs that were due before a point in time, newest first."""
-    database = dialect(session)
-    columns = [
-        RUN.c.id,
-        RUN.c.run_id,
-        RUN.c.run_type,
-        RUN.c.state,
-        *(epoch(column, database) for column in (RUN_AFTER, LOGICAL_DATE, RUN.c.start_date, RUN.c.end_date)),
-    ]
-    # by id as well: pages stay stable, and PostgreSQL off a backward scan of all DAGs' runs by date
-    query = sa.select(*columns).where(chosen).order_by(RUN_AFTER.desc(), RUN.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(due_before(before))
-    return [RunRow(*row) for row in session.execute(query)]
-
-
-def count_runs(session: Any, chosen: Any, since: float | None = None) -> int:
-    """Number of runs; only of those due at a point in time or later."""
-    query = sa.select(sa.func.count()).select_from(RUN).where(chosen)
-    if since is not None:
-        query = query.where(due_since(since))
-    return int(session.execute(query).scalar_one())
 
 
 def tries(

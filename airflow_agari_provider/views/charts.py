@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import sqlalchemy as sa
+
 from airflow_agari_provider.task_charts.answer import DagTries, answer, figures_before
 from airflow_agari_provider.task_charts.rows import (
     MAP_INDEX,
@@ -13,12 +15,13 @@ from airflow_agari_provider.task_charts.rows import (
     STATE,
     TASK,
     PlainTryRow,
+    Position,
     RunRow,
     TaskFacts,
 )
 from airflow_agari_provider.task_charts.tries import WAITING_STATES, PlainTry, tries_of
 from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
-from airflow_agari_provider.views import attempts, dag_facts, overview
+from airflow_agari_provider.views import attempts, dag_facts, dag_runs, overview
 from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
 
 DAY, HOUR = 86400.0, 3600.0
@@ -26,10 +29,8 @@ DAY, HOUR = 86400.0, 3600.0
 
 def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) -> dict[str, Any]:
     """``GET api/dags/<dag_id>/tries``."""
-    chosen = attempts.chosen_runs(dag_id, question.run_types, question.run_states)
-    limit = 2 * question.runs if question.compare else question.runs
-    runs = attempts.newest_runs(session, chosen, question.before, limit)
-    shown, earlier = runs[: question.runs][::-1], runs[question.runs :]
+    chosen = dag_runs.chosen_runs(dag_id, question.run_types, question.run_states)
+    shown, earlier = _runs(session, dag_id, chosen, question)
     facts = dag_facts.task_facts(session, dag_id)
     rows, tries = _tries(session, dag_id, shown, question, facts, now)
     before = None
@@ -47,6 +48,23 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
             before,
         )
     )
+
+
+def _runs(session: Any, dag_id: str, chosen: Any, question: TriesQuestion) -> tuple[list[RunRow], list[RunRow]]:
+    """Those to show, and as many before them to compare with, if that is asked for; the oldest first."""
+    count = question.runs
+    if question.after is None:
+        if question.before is not None:
+            chosen = sa.and_(chosen, dag_runs.beyond(session, dag_id, question.before, newer=False))
+        found = dag_runs.runs(session, chosen, 2 * count if question.compare else count)
+        return found[-count:], found[:-count]
+    shown = dag_runs.runs(
+        session, sa.and_(chosen, dag_runs.beyond(session, dag_id, question.after, newer=True)), count, oldest=True
+    )
+    if not shown or not question.compare:
+        return shown, []
+    first = Position(shown[0].run_after, shown[0].id)
+    return shown, dag_runs.runs(session, sa.and_(chosen, dag_runs.beyond(session, dag_id, first, newer=False)), count)
 
 
 def _tries(
@@ -77,12 +95,15 @@ def _window(
     missing = tries_missing(rows)
     if missing:
         missing -= attempts.never_started(session, dag_id, sorted({run_id for run_id, _ in missing}))
-    return Window(
-        runs,
-        attempts.count_runs(session, chosen),
-        attempts.count_runs(session, chosen, question.before) if question.before is not None else 0,
-        purged_before(rows, missing, {run.run_id: run.run_after for run in runs}),
-    )
+    total = dag_runs.count_runs(session, chosen)
+    if question.before is None and question.after is None:
+        newer = 0
+    elif runs:
+        last = Position(runs[-1].run_after, runs[-1].id)
+        newer = dag_runs.count_runs(session, sa.and_(chosen, dag_runs.beyond(session, dag_id, last, newer=True)))
+    else:
+        newer = total if question.before is not None else 0
+    return Window(runs, total, newer, purged_before(rows, missing, {run.run_id: run.run_after for run in runs}))
 
 
 def all_dags(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:

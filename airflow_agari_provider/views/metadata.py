@@ -69,10 +69,6 @@ def unindexed(column: Any, database: str) -> Any:
     return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
 
 
-def due_before(seconds: float) -> Any:
-    return RUN_AFTER < datetime.fromtimestamp(seconds, UTC)  # noqa: SIM300  (a column)
-
-
 def due_since(seconds: float) -> Any:
     return RUN_AFTER >= datetime.fromtimestamp(seconds, UTC)  # noqa: SIM300  (a column)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.task_charts.rows import Position
 
 MOST_RUNS = 1000  # in one answer
 COMPARED_UNASKED = 200  # runs
 MOST_VALUES = 500  # of one parameter that may be repeated
 MAPPED = ("sum", "longest")
+LATEST = 253402300799  # epoch seconds: the end of the year 9999
+POSITION = r"^[0-9]{1,12}(\.[0-9]{1,6})?(-[0-9]{1,15})?$"
+A_POSITION = "epoch seconds, or what an answer has as window.before or window.after"
 
 
 class BadQuestion(AgariError):
@@ -28,14 +33,16 @@ class BadQuestion(AgariError):
 @dataclass(frozen=True)
 class TriesQuestion:
     """
-    :param before: epoch seconds; only runs that were due earlier.
+    :param before: only runs before it, the newest of them.
+    :param after: only runs after it, the oldest of them. Not both.
     :param task_ids: all tasks if empty; so too the types and the states of runs.
     :param mapped: ``sum`` of all indexes of a mapped task, or the ``longest``.
     :param compare: with the figures of as many runs before these.
     """
 
     runs: int
-    before: float | None
+    before: Position | None
+    after: Position | None
     task_ids: tuple[str, ...]
     run_types: tuple[str, ...]
     run_states: tuple[str, ...]
@@ -53,10 +60,14 @@ class OverviewQuestion:
 TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
     "runs": {"type": "integer", "minimum": 1, "maximum": MOST_RUNS, "default": 100, "description": "Number of runs."},
     "before": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 253402300799,
-        "description": "Only runs that were due before this time, in epoch seconds.",
+        "type": "string",
+        "pattern": POSITION,
+        "description": f"The newest of the runs before this: {A_POSITION}.",
+    },
+    "after": {
+        "type": "string",
+        "pattern": POSITION,
+        "description": f"The oldest of the runs after this: {A_POSITION}. Not together with before.",
     },
     "task_id": {"type": "array", "items": {"type": "string"}, "description": "Only these tasks."},
     "run_type": {
@@ -92,15 +103,27 @@ OVERVIEW_PARAMETERS: dict[str, dict[str, Any]] = {
 def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
     """:param arguments: name and value of each parameter. :raises BadQuestion: a value that is not allowed."""
     values = _parsed(arguments, TRIES_PARAMETERS)
+    if values["before"] and values["after"]:
+        raise BadQuestion("after", values["after"], "left out where before is given")
     return TriesQuestion(
         values["runs"],
-        values["before"],
+        _position("before", values["before"]),
+        _position("after", values["after"]),
         values["task_id"],
         values["run_type"],
         values["run_state"],
         values["mapped"],
         values["compare"] == "true" if values["compare"] else values["runs"] <= COMPARED_UNASKED,
     )
+
+
+def _position(name: str, text: str | None) -> Position | None:
+    if text is None:
+        return None
+    due, _, run = text.partition("-")
+    if not re.match(POSITION, text) or float(due) > LATEST:
+        raise BadQuestion(name, text, A_POSITION)
+    return Position(float(due), int(run) if run else None)
 
 
 def overview_question(arguments: Iterable[tuple[str, str]]) -> OverviewQuestion:

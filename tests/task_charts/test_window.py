@@ -25,6 +25,7 @@ def runs(count):
         (Window(runs(100), 8214, 1000, None), "runs 7,115 to 7,214 of 8,214, 2026-08-12 to 2026-11-21 (UTC)"),
         (Window([], 0, 0, None), "no run"),
         (Window([], 20, 20, None), "none of 20 runs is this old"),
+        (Window([], 20, 0, None), "none of 20 runs is this new"),
     ],
 )
 def test_a_window_says_what_it_shows_of_what_there_is(window, text):

@@ -223,8 +223,7 @@ def test_an_empty_task_counts_with_zero_seconds_and_a_skipped_one_not_at_all(his
 
 def test_the_window_says_what_it_leaves_out(metadata, dag_id):
     metadata.dag(dag_id)
-    for number in range(5):
-        metadata.run(dag_id, f"r{number}", number * 86400)
+    ids = [metadata.run(dag_id, f"r{number}", number * 86400) for number in range(5)]
     newest = ask(metadata, dag_id, ("runs", "2"))
     assert newest["runs"]["run_id"] == ["r3", "r4"]
     assert newest["window"] == {
@@ -234,6 +233,8 @@ def test_the_window_says_what_it_leaves_out(metadata, dag_id):
         "last": EPOCH + 4 * 86400,
         "older": True,
         "newer": False,
+        "before": f"{EPOCH + 3 * 86400}-{ids[3]}",
+        "after": f"{EPOCH + 4 * 86400}-{ids[4]}",
         "purged_before": None,
         "text": "last 2 of 5 runs, 2026-05-31 to 2026-06-01 (UTC)",
     }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_agari_provider.task_charts.rows import Position
 from airflow_agari_provider.views.questions import (
     BadQuestion,
     OverviewQuestion,
@@ -10,9 +11,11 @@ from airflow_agari_provider.views.questions import (
     tries_question,
 )
 
+POSITION = "epoch seconds, or what an answer has as window.before or window.after"
+
 
 def test_a_bare_question_is_for_the_last_hundred_runs_compared_with_those_before():
-    assert tries_question([]) == TriesQuestion(100, None, (), (), (), "sum", True)
+    assert tries_question([]) == TriesQuestion(100, None, None, (), (), (), "sum", True)
     assert overview_question([]) == OverviewQuestion(30)
 
 
@@ -27,7 +30,7 @@ def test_every_parameter_is_understood():
         ("mapped", "longest"),
     ]
     assert tries_question(asked) == TriesQuestion(
-        1000, 1795168000.5, ("load", "score"), ("manual",), ("failed",), "longest", False
+        1000, Position(1795168000.5), None, ("load", "score"), ("manual",), ("failed",), "longest", False
     )
     assert tries_question([*asked, ("compare", "true")]).compare
 
@@ -38,8 +41,11 @@ def test_every_parameter_is_understood():
         ("runs", "0", "runs='0': runs has to be an integer from 1 to 1000."),
         ("runs", "1001", "runs='1001': runs has to be an integer from 1 to 1000."),
         ("runs", "many", "runs='many': runs has to be an integer from 1 to 1000."),
-        ("before", "-1", "before='-1': before has to be a number from 0 to 253402300799."),
-        ("before", "nan", "before='nan': before has to be a number from 0 to 253402300799."),
+        ("before", "-1", f"before='-1': before has to be {POSITION}."),
+        ("before", "nan", f"before='nan': before has to be {POSITION}."),
+        ("after", "253402300800", f"after='253402300800': after has to be {POSITION}."),
+        ("after", "1795168000-", f"after='1795168000-': after has to be {POSITION}."),
+        ("after", "1795168000-r1", f"after='1795168000-r1': after has to be {POSITION}."),
         ("mapped", "all", "mapped='all': mapped has to be one of sum, longest."),
         ("run_state", "lost", "run_state='lost': run_state has to be one of success, failed, running, queued."),
     ],
@@ -48,6 +54,15 @@ def test_what_is_out_of_bounds_is_refused_in_a_sentence(name, value, sentence):
     with pytest.raises(BadQuestion) as refused:
         tries_question([(name, value)])
     assert str(refused.value) == sentence
+
+
+def test_a_position_may_name_the_run_that_it_is_next_to():
+    assert tries_question([("after", "1795168000.123-42")]).after == Position(1795168000.123, 42)
+
+
+def test_before_and_after_together_are_refused():
+    with pytest.raises(BadQuestion, match="after has to be left out where before is given"):
+        tries_question([("before", "5"), ("after", "1")])
 
 
 def test_a_parameter_that_does_not_exist_is_refused_rather_than_ignored():

@@ -9,7 +9,8 @@ export const DEFAULTS = Object.freeze({
   dag: null,
   task: null,
   runs: 100,
-  before: null, // epoch seconds: only runs older than this
+  before: null, // a position as the server names it, or epoch seconds: only runs older than this
+  after: null, // the same: only newer ones
   runTypes: [],
   runStates: [],
   mapped: "sum",
@@ -31,7 +32,7 @@ export const DEFAULTS = Object.freeze({
 const FLAGS = ["idle", "queued", "deferred", "last", "log"];
 
 /** Parameters that change what the server is asked for; the others only change how it is shown. */
-export const ASKED = ["dag", "task", "runs", "before", "runTypes", "runStates", "mapped", "days"];
+export const ASKED = ["dag", "task", "runs", "before", "after", "runTypes", "runStates", "mapped", "days"];
 
 /** Read a query string. What it does not name, or names wrongly, is as in {@link DEFAULTS}. */
 export function parse(query) {
@@ -42,7 +43,8 @@ export function parse(query) {
     dag: given.get("dag_id") || null,
     task: given.get("task_id") || null,
     runs: oneOf(RUN_COUNTS, Number(given.get("runs")), DEFAULTS.runs),
-    before: epoch(given.get("before")),
+    before: position(given.get("before")),
+    after: given.has("before") ? null : position(given.get("after")),
     runTypes: given.getAll("run_type").filter(Boolean),
     runStates: given.getAll("run_state").filter((state) => RUN_STATES.includes(state)),
     mapped: given.get("mapped") === "longest" ? "longest" : "sum",
@@ -66,6 +68,7 @@ export function format(state) {
   add("task_id", state.task);
   if (state.runs !== DEFAULTS.runs) add("runs", state.runs);
   add("before", state.before);
+  add("after", state.after);
   state.runTypes.forEach((value) => add("run_type", value));
   state.runStates.forEach((value) => add("run_state", value));
   if (state.mapped !== DEFAULTS.mapped) add("mapped", state.mapped);
@@ -84,6 +87,7 @@ export function format(state) {
 export function triesAddress(state, task = null) {
   const query = new URLSearchParams({ runs: state.runs });
   if (state.before !== null) query.append("before", state.before);
+  if (state.after !== null) query.append("after", state.after);
   if (task !== null) query.append("task_id", task);
   state.runTypes.forEach((value) => query.append("run_type", value));
   state.runStates.forEach((value) => query.append("run_state", value));
@@ -93,11 +97,16 @@ export function triesAddress(state, task = null) {
 
 /** Whether a filter hides runs of the DAG. */
 export function filtered(state) {
-  return state.runTypes.length > 0 || state.runStates.length > 0 || state.before !== null;
+  return state.runTypes.length > 0 || state.runStates.length > 0 || state.before !== null || state.after !== null;
 }
 
 function oneOf(choices, value, otherwise) {
   return choices.includes(value) ? value : otherwise;
+}
+
+/** Epoch seconds, and after a dash the run that it is next to: those due at the same time have an order too. */
+function position(text) {
+  return /^\d{1,12}(\.\d{1,6})?(-\d{1,15})?$/.test(text ?? "") ? text : null;
 }
 
 function epoch(text) {

@@ -16,7 +16,7 @@ export function remedy(name, page) {
     "all tasks": ["Show all tasks", () => go({ task: null })],
     "all DAGs": ["Show all DAGs", () => go({ ...DEFAULTS })],
     "open DAG": ["Open the DAG in Airflow", () => openAirflow(dagAddress(frame.configuration, state.dag))],
-    newest: ["Show the newest runs", () => go({ before: null })],
+    newest: ["Show the newest runs", () => go({ before: null, after: null })],
     "log in": ["Log in", () => openAirflow(frame.configuration.root)],
     fewer: fewer(state, go) ?? again,
     again,

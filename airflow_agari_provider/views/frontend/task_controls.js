@@ -8,6 +8,7 @@ import { showHelp } from "./help.js";
 import { DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
 
 const ALL = "";
+const NEWEST = { before: null, after: null, from: null, to: null };
 
 /** @param {object} page a TaskPage. @returns {{bar: Node, links: Node, all: object[], sync: (page) => void}} */
 export function taskControls(page) {
@@ -20,7 +21,7 @@ export function taskControls(page) {
     choice({ name: "runs", label: "Runs", options: () => RUN_COUNTS.map((runs) => [String(runs), String(runs)]), value: ({ state }) => String(state.runs), pick: (runs) => go({ runs: Number(runs), from: null, to: null }) }),
     action({ name: "older", label: "‹ Older", title: "The runs before these", press: () => go(older(page)), usable: ({ payload }) => Boolean(payload?.window.older) }),
     action({ name: "newer", label: "Newer ›", title: "The runs after these", press: () => go(newer(page)), usable: ({ payload }) => Boolean(payload?.window.newer) }),
-    action({ name: "newest", label: "Newest", press: () => go({ before: null, from: null, to: null }), visible: ({ state }) => state.before !== null }),
+    action({ name: "newest", label: "Newest", press: () => go({ ...NEWEST }), visible: ({ state }) => state.before !== null || state.after !== null }),
     choice({ name: "time", label: "Time", options: () => zones, value: ({ state }) => (state.local ? "local" : "utc"), pick: (zone) => go({ local: zone === "local" }) }),
     choice({ name: "mapped", label: "Mapped tasks", title: "How the indexes of a mapped task count", options: () => [["sum", "summed"], ["longest", "longest index"]], value: ({ state }) => state.mapped, pick: (mapped) => go({ mapped }), visible: ({ payload, state }) => state.mapped !== DEFAULTS.mapped || payload?.tasks.mapped.includes(true) }),
     action({ name: "zoom-out", label: "Zoom out", press: () => page.charts.zoomOut(), visible: ({ state }) => state.from !== null || state.to !== null }),
@@ -60,13 +61,12 @@ function taskOptions({ payload, state }) {
 }
 
 function older({ payload }) {
-  return { before: payload.window.first, from: null, to: null };
+  return { ...NEWEST, before: payload.window.before };
 }
 
-/** Forward by the time that these runs cover. */
+/** Where nothing is shown because no run is that old: the oldest there are. */
 function newer({ payload }) {
-  const { first, last } = payload.window;
-  return { before: last + Math.max(1, last - first), from: null, to: null };
+  return { ...NEWEST, after: payload.window.after ?? "0" };
 }
 
 function overviewLink(page) {

@@ -152,9 +152,11 @@ def _window(runs: int, total: int, after: list[int]) -> dict[str, Any]:
     text = (
         f"last {runs:,} of {total:,} runs, {_iso(after[0])[:10]} to {_iso(after[-1])[:10]} (UTC)" if runs else "no runs"
     )
+    before, after_last = (f"{after[0]}-7", f"{after[-1]}-{7 + runs}") if runs else (None, None)
     return {
         "shown": runs, "total": total, "first": after[0] if runs else None, "last": after[-1] if runs else None,
-        "older": total > runs, "newer": False, "purged_before": None, "text": text,
+        "older": total > runs, "newer": False, "before": before, "after": after_last, "purged_before": None,
+        "text": text,
     }  # fmt: skip
 
 

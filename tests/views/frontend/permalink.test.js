@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { DEFAULTS, filtered, format, parse, triesAddress } from "../../../airflow_agari_provider/views/frontend/permalink.js";
 
 const EVERYTHING = {
-  dag: "a/b & c", task: "load.x", runs: 365, before: 1786492800.5, runTypes: ["manual", "backfill"], runStates: ["failed"],
+  dag: "a/b & c", task: "load.x", runs: 365, before: "1786492800.5-42", after: null, runTypes: ["manual", "backfill"], runStates: ["failed"],
   mapped: "longest", idle: true, queued: true, deferred: true, last: true, log: true, from: 100, to: 200,
   run: "manual__2026-11-20T08:00:00+00:00", local: true, sort: "p95_seconds", descending: false, search: "é+", days: 7,
 };
@@ -22,10 +22,17 @@ test("what nobody can choose is as if it were not there", () => {
   assert.deepEqual(parse("runs=13&days=abc&before=soon&mapped=best&run_state=gone&idle=yes"), { ...DEFAULTS });
 });
 
+test("a page begins before a run or after one, never both", () => {
+  assert.equal(format(parse("dag_id=a&after=1786492800.123-42")), "dag_id=a&after=1786492800.123-42");
+  assert.equal(format(parse("dag_id=a&before=5&after=3")), "dag_id=a&before=5");
+  assert.equal(triesAddress(parse("dag_id=a&after=5-1")), "api/dags/a/tries?runs=100&after=5-1");
+  for (const wrong of ["5-", "-1", "5-r1", "1e5", "5.5.5"]) assert.equal(parse(`after=${wrong}`).after, null);
+});
+
 test("the server is asked for what it filters, with names encoded", () => {
   assert.equal(
     triesAddress(EVERYTHING, "load.x"),
-    "api/dags/a%2Fb%20%26%20c/tries?runs=365&before=1786492800.5&task_id=load.x&run_type=manual&run_type=backfill&run_state=failed&mapped=longest",
+    "api/dags/a%2Fb%20%26%20c/tries?runs=365&before=1786492800.5-42&task_id=load.x&run_type=manual&run_type=backfill&run_state=failed&mapped=longest",
   );
   assert.equal(triesAddress({ ...DEFAULTS, dag: "scoring" }), "api/dags/scoring/tries?runs=100");
 });
@@ -33,5 +40,6 @@ test("the server is asked for what it filters, with names encoded", () => {
 test("filters are what hides runs", () => {
   assert.equal(filtered({ ...DEFAULTS, idle: true, task: "load" }), false);
   assert.equal(filtered({ ...DEFAULTS, runTypes: ["manual"] }), true);
-  assert.equal(filtered({ ...DEFAULTS, before: 5 }), true);
+  assert.equal(filtered({ ...DEFAULTS, before: "5" }), true);
+  assert.equal(filtered({ ...DEFAULTS, after: "5-1" }), true);
 });

@@ -14,7 +14,7 @@ export function smallPayload() {
   return {
     dag_id: "scoring",
     now: 8215,
-    window: { shown: 3, total: 3, first: 900, last: 8100, older: false, newer: false, purged_before: null, text: "all 3 runs" },
+    window: { shown: 3, total: 3, first: 900, last: 8100, older: false, newer: false, before: "900-1", after: "8100-3", purged_before: null, text: "all 3 runs" },
     runs: {
       run_id: ["one", "two", "three"], run_after: [900, 4500, 8100], logical_date: [900, null, 8100],
       run_type: ["scheduled", "manual", "scheduled"], state: ["success", "failed", "running"],

@@ -243,13 +243,20 @@ def test_older_and_newer_runs_are_a_click_away(page, charts):
     full = tries_answer(100, active=False)
     older = tries_answer(100, active=False)
     older["window"] |= {"older": False, "newer": True, "text": "runs 101 to 200 of 8,214"}
+    older["window"] |= {"before": "1700000000.5-1", "after": "1700000000.5-6"}
     charts.answers["api/dags/scoring/tries"] = lambda query: older if "before" in query else full
     open_page(page, charts)
     assert control(page, "newer").is_disabled()
     control(page, "older").click()
     until(page, "document.querySelector('.window').textContent.startsWith('runs 101')")
-    assert query_of(page)["before"] == [str(full["window"]["first"])]
+    assert query_of(page)["before"] == [full["window"]["before"]]
     assert control(page, "older").is_disabled()
+    control(page, "newer").click()
+    until(page, "document.querySelector('.window').textContent.startsWith('last 100')")
+    assert query_of(page)["after"] == ["1700000000.5-6"]
+    assert "before" not in query_of(page)
+    page.go_back()
+    until(page, "document.querySelector('.window').textContent.startsWith('runs 101')")
     control(page, "newest").click()
     until(page, "document.querySelector('.window').textContent.startsWith('last 100')")
 

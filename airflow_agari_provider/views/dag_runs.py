@@ -1,0 +1,64 @@
+"""
+Which runs of a DAG are asked for, as SQL.
+
+They are in the order of when they were due, and of their ids where several were due at once: so each has its place, and
+pages neither leave one out nor show one twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from operator import gt, lt
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_agari_provider.task_charts.rows import Position, RunRow
+from airflow_agari_provider.views.metadata import LOGICAL_DATE, RUN, RUN_AFTER, dialect, epoch
+
+
+def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) -> Any:
+    """Condition for the runs a reader asked for."""
+    conditions = [RUN.c.dag_id == dag_id]
+    if types:
+        conditions.append(RUN.c.run_type.in_(types))
+    if states:
+        conditions.append(RUN.c.state.in_(states))
+    return sa.and_(*conditions)
+
+
+def beyond(session: Any, dag_id: str, position: Position, *, newer: bool) -> Any:
+    """Condition for the runs after a position, or for those before it."""
+    due, further = _due(session, dag_id, position), gt if newer else lt
+    if position.run is None:
+        return further(RUN_AFTER, due)
+    at_once = sa.and_(due == RUN_AFTER, further(RUN.c.id, position.run))
+    return sa.or_(further(RUN_AFTER, due), at_once)
+
+
+def _due(session: Any, dag_id: str, position: Position) -> datetime:
+    """To the microsecond where the run is still there: what a reader was told is rounded."""
+    query = sa.select(RUN_AFTER).where(RUN.c.id == position.run, RUN.c.dag_id == dag_id)
+    found = session.execute(query).scalar_one_or_none() if position.run is not None else None
+    return found or datetime.fromtimestamp(position.due, UTC)
+
+
+def runs(session: Any, chosen: Any, limit: int, *, oldest: bool = False) -> list[RunRow]:
+    """The newest of the chosen runs, or the oldest; the oldest first."""
+    database = dialect(session)
+    columns = [
+        RUN.c.id,
+        RUN.c.run_id,
+        RUN.c.run_type,
+        RUN.c.state,
+        *(epoch(column, database) for column in (RUN_AFTER, LOGICAL_DATE, RUN.c.start_date, RUN.c.end_date)),
+    ]
+    # the id also keeps PostgreSQL off a backward scan of all DAGs' runs by date
+    order = [column.asc() if oldest else column.desc() for column in (RUN_AFTER, RUN.c.id)]
+    found = [RunRow(*row) for row in session.execute(sa.select(*columns).where(chosen).order_by(*order).limit(limit))]
+    return found if oldest else found[::-1]
+
+
+def count_runs(session: Any, chosen: Any) -> int:
+    return int(session.execute(sa.select(sa.func.count()).select_from(RUN).where(chosen)).scalar_one())
