@@ -128,7 +128,9 @@ def dispatch_miss(watch: Watch, run: Run, due: datetime, now: float) -> Dispatch
     :param due: when the SLA was over.
     """
     claims = _claims(watch.claims) if watch.claims else None
-    return Dispatch([(_delivery(watch, run, alert, claims, due), alert["fallback"]) for alert in watch.alerts], now)
+    deliveries = [(_delivery(watch, run, alert, claims, due), alert["fallback"]) for alert in watch.alerts]
+    # Who is paged does not wait for a Slack that keeps its caller waiting
+    return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), now)
 
 
 def _delivery(watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime) -> Delivery:

@@ -16,14 +16,18 @@ from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss
 
 logger = logging.getLogger(__name__)
 
+# Seconds after which a check begins with no further miss: Airflow ends a process that works on a DAG's file for 50 s,
+# and a service that does not answer takes 10 s for each request.
+CHECK_FOR = 20.0
+
 
 class OnSlaMiss:
     """
     An ``sla_miss_callback``.
 
     A recorded miss that is not finished with (its run is still to be created, a service is down, a later step of the
-    escalation is not due) is taken out of the list of misses: Airflow marks those in the list as notified, and shows
-    the others again at its next check: when it processes the DAG's file while the DAG has a run.
+    escalation is not due, the check takes too long) is taken out of the list of misses: Airflow marks those in the list
+    as notified, and shows the others again at its next check: when it processes the DAG's file while the DAG has a run.
 
     :param watches: the DAG's SLAs.
     """
@@ -34,11 +38,12 @@ class OnSlaMiss:
         self.watches = watches
 
     def __call__(self, dag: Any, task_list: str, blocking_task_list: str, slas: list[Any], blocking_tis: Any) -> None:
+        give_up = time.monotonic() + CHECK_FOR
         there_are_no_more = False  # runs are created one after the other, so nor are those after it
         for recorded in sorted(slas, key=lambda miss: miss.execution_date):
             finished = False
             try:
-                if not there_are_no_more:
+                if not there_are_no_more and time.monotonic() < give_up:
                     finished = self._is_finished(dag, recorded, time.time())
             except RunNotCreated:
                 there_are_no_more = True

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_agari_provider.airflow_compat import DAG, BaseOperator, timezone
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, BaseOperator, timezone
 from airflow_agari_provider.notifications import sla_miss_notifier, told_by_context
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
@@ -85,25 +85,37 @@ def test_a_dag_s_callback_may_know_no_more_than_the_run_s_id(alerts, web):
     assert alerts.victorops()[0]["state_message"] == f"EP_STAGE - telemetry Failure of the run on {RUN_ID}"
 
 
-def test_in_a_deadline_s_callback(alerts, web, monkeypatch):
-    monkeypatch.setattr(
-        told_by_context,
-        "read_run",
-        lambda dag_id, run_id: (
-            "running",
-            [{"key": "extract", "state": "success"}, {"key": "load", "state": "running"}],
-        ),
-    )
-    context = {
+@pytest.fixture
+def deadline(monkeypatch):
+    """Context of the callback of a deadline that was over five minutes ago."""
+    tasks = [{"key": "extract", "state": "success"}, {"key": "load", "state": "running"}]
+    monkeypatch.setattr(told_by_context, "read_run", lambda dag_id, run_id: ("running", tasks))
+    return {
         "dag_run": {"dag_id": "telemetry", "dag_run_id": RUN_ID, "logical_date": "2016-02-26T18:00:00Z"},
         "deadline": {"id": "1", "deadline_time": datetime.now(UTC) - timedelta(minutes=5, seconds=1)},
     }
-    notifier = VictorOpsSlaMissNotifier(victorops_conn_id="victorops")
-    asyncio.run(notifier.async_notify(context))
+
+
+def test_in_a_deadline_s_callback(alerts, web, deadline):
+    asyncio.run(VictorOpsSlaMissNotifier(victorops_conn_id="victorops").async_notify(deadline))
     (alert,) = alerts.victorops()
     assert alert["state_message"] == "EP_STAGE - telemetry SLA Miss for the run on 2016-02-26T18:00:00"
     assert alert["entity_display_name"] == f"telemetry late by 5 min ({RUN_ID})"
     assert alert["blocking_tasks"] == "load (running)"
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="2.11 has no deadlines")
+def test_as_the_class_that_an_async_callback_names(alerts, web, deadline):
+    from airflow.triggers.callback import CallbackTrigger
+
+    path = f"{VictorOpsSlaMissNotifier.__module__}.{VictorOpsSlaMissNotifier.__name__}"
+    arguments = {"victorops_conn_id": "victorops", "message_type": "WARNING", "context": deadline}
+
+    async def called():
+        return [event.payload["state"] async for event in CallbackTrigger(path, arguments).run()]
+
+    assert asyncio.run(called()) == ["running", "success"]
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["WARNING"]
 
 
 def test_a_service_that_stays_down_never_fails_the_callback(alerts, web, monkeypatch, caplog):

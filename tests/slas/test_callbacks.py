@@ -117,7 +117,7 @@ def test_a_late_task_that_comes_in_is_told_in_the_thread_and_closes_the_incident
     succeeded(told)  # as where Airflow runs a callback twice
     assert [(message["text"], message.get("thread_ts")) for message in alerts.slack()] == [
         (MISSED, None),
-        (RECOVERED, "17.000001"),
+        (RECOVERED, "17.000002"),
     ]
     first, second = alerts.victorops()
     assert (second["message_type"], second["state_message"]) == ("RECOVERY", RECOVERED)
@@ -424,6 +424,19 @@ def test_2_without_claims_tries_within_the_check(watch, airflow_2, alerts):
     alerts.failures = [503]
     assert airflow_2(watch(VICTOROPS, claims=""), misses=[recorded(31)]) == 1
     assert len(alerts.victorops()) == 1
+
+
+def test_2_leaves_misses_to_its_next_check_when_a_service_takes_its_time(watch, airflow_2, alerts, monkeypatch):
+    monkeypatch.setattr(sla_miss_callback, "CHECK_FOR", 1)
+    told, misses = watch(WEBHOOK), [recorded(33), recorded(32), recorded(31)]
+    alerts.failures = ["silence", None, None]
+    assert airflow_2(told, misses=misses) == 0
+    assert alerts.failures == [None, None]
+
+
+def test_who_is_paged_does_not_wait_for_slack(watch, states, alerts):
+    missed(watch(SLACK, WEBHOOK, VICTOROPS))
+    assert [path.split("/")[1] for path, _ in alerts.received] == ["integrations", "api", "services"]
 
 
 def test_2_survives_an_error_and_shows_the_miss_again(watch, airflow_2, alerts, states, caplog):
