@@ -5,7 +5,7 @@ import { DurationChart } from "./duration_chart.js";
 import { palette } from "./palette.js";
 import { picture } from "./picture.js";
 import { describeRun } from "./run_panel.js";
-import { lateRuns, layers, rangeAround, rangeOf, rollingMedian, shownTries, totals, triesMap } from "./series.js";
+import { lateRuns, layers, rangeAround, rangeOf, rollingMedian, shiftLines, shownTries, totals, triesMap } from "./series.js";
 import { tooltip } from "./tooltip.js";
 import { TriesMap } from "./tries_map.js";
 
@@ -49,8 +49,7 @@ export class Charts {
       range: rangeOf(payload.runs, state.from, state.to),
       late: lateRuns(payload, task),
       sla: task >= 0 ? payload.tasks.sla[task] : null,
-      shifts,
-      labelOf: (shift) => (task >= 0 ? "shift" : names[shift.task]),
+      shifts: shiftLines(shifts, task >= 0 ? null : names),
       log: state.log,
       local: state.local,
       width: this.places.duration.clientWidth,

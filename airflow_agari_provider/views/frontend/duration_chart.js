@@ -40,7 +40,7 @@ export function chartOption(view, colours) {
     dataZoom: [
       { type: "inside", throttle: 0, zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false, startValue: range[0], endValue: range[1] },
       {
-        type: "slider", throttle: 0, height: 20, bottom: 8, startValue: range[0], endValue: range[1], showDetail: false,
+        type: "slider", show: at.length > 1, throttle: 0, height: 20, bottom: 8, startValue: range[0], endValue: range[1], showDetail: false,
         borderColor: colours.line, textStyle: { color: colours.muted }, fillerColor: "rgba(86,140,200,0.16)",
         dataBackground: { lineStyle: { color: colours.muted, opacity: 0.5 }, areaStyle: { color: colours.muted, opacity: 0.15 } },
         selectedDataBackground: { lineStyle: { color: colours.muted }, areaStyle: { color: colours.muted, opacity: 0.25 } },
@@ -68,9 +68,9 @@ function bar(key, data, { name, colour, decal }, { patterned, runs }) {
 
 /** SLA and shifts; clicking a shift zooms to it. */
 function lineSeries(view, colours) {
-  const shifts = view.shifts.map((shift) => ({
-    xAxis: shift.run, lineStyle: { color: colours.accent, type: "dashed", width: 2 },
-    label: { formatter: view.labelOf(shift), color: colours.accent, position: "end" },
+  const shifts = view.shifts.map(({ run, label }) => ({
+    xAxis: run, lineStyle: { color: colours.accent, type: "dashed", width: 2 },
+    label: { formatter: label, color: colours.accent, position: "end" },
   }));
   const sla = view.sla === null || view.sla > valueAxis(view).max ? [] : [{
     yAxis: view.sla, lineStyle: { color: colours.late, type: "dotted", width: 2 },

@@ -23,6 +23,8 @@ export function errorNotice(status, detail) {
 /** Why there is nothing to draw; null: there is something. */
 export function emptyNotice(payload, state) {
   const { window, runs, tasks, tries } = payload;
+  if (window.shown === 0 && window.total > 0)
+    return { title: "No run here", text: `${window.text[0].toUpperCase()}${window.text.slice(1)}.`, action: "newest" };
   if (window.shown === 0 && filtered(state))
     return { title: "No run matches the filters", text: "The DAG may have others.", action: "reset" };
   if (window.shown === 0)

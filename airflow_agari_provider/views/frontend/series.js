@@ -15,6 +15,7 @@ export const STACK_ORDER = [
 /** Runs that say nothing about how long the work takes. */
 const UNTYPICAL = new Set(["backfill"]);
 const UNFINISHED = new Set(["running", "queued"]);
+const LONGEST_LABEL = 28; // characters of a task's name above the line of its shift
 
 /**
  * Indexes into ``payload.tries`` of those that are shown.
@@ -149,4 +150,22 @@ export function rangeOf(runs, from, to) {
 /** The part of the runs around one of them, ``around`` on either side. */
 export function rangeAround(run, length, around = 50) {
   return [Math.max(0, run - around), Math.min(length - 1, run + around)];
+}
+
+/**
+ * One line for each run at which something changed, with what to write above it. Pure.
+ *
+ * @param {string[]|null} names of the tasks; null: all shifts are of the one task that is shown.
+ */
+export function shiftLines(shifts, names) {
+  const runs = [...new Set(shifts.map(({ run }) => run))];
+  return runs.map((run) => {
+    const tasks = [...new Set(shifts.filter((shift) => shift.run === run).map(({ task }) => task))];
+    if (names === null) return { run, label: "shift" };
+    return { run, label: tasks.length > 1 ? `${tasks.length} tasks` : shortened(names[tasks[0]]) };
+  });
+}
+
+function shortened(name) {
+  return name.length > LONGEST_LABEL ? `${name.slice(0, LONGEST_LABEL - 1)}…` : name;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CELL, lateRuns, layers, rangeAround, rangeOf, rollingMedian, shownTries, totals, triesMap } from "../../../airflow_agari_provider/views/frontend/series.js";
+import { CELL, lateRuns, layers, rangeAround, rangeOf, rollingMedian, shiftLines, shownTries, totals, triesMap } from "../../../airflow_agari_provider/views/frontend/series.js";
 import { smallPayload } from "./small_payload.js";
 
 const NO_WAITS = { idle: false, queued: false, deferred: false };
@@ -74,6 +74,15 @@ test("a zoomed part is found again by its moments, and the whole is shown where 
   assert.deepEqual(rangeOf(runs, 1000, null), [1, 2]);
   assert.deepEqual(rangeOf(runs, 9000, 9900), [0, 2]);
   assert.deepEqual(rangeOf(runs, null, null), [0, 2]);
+});
+
+test("tasks that changed at the same run share a line and its label", () => {
+  const names = ["load", "score", "summarize_the_messages_of_a_day"];
+  const shifts = [{ task: 0, run: 7 }, { task: 1, run: 7 }, { task: 1, run: 9 }, { task: 1, run: 9 }, { task: 2, run: 12 }];
+  assert.deepEqual(shiftLines(shifts, names), [
+    { run: 7, label: "2 tasks" }, { run: 9, label: "score" }, { run: 12, label: "summarize_the_messages_of_a…" },
+  ]);
+  assert.deepEqual(shiftLines(shifts.slice(1, 3), null), [{ run: 7, label: "shift" }, { run: 9, label: "shift" }]);
 });
 
 test("around a shift are fifty runs on either side, as far as there are any", () => {
