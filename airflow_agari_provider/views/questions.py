@@ -15,7 +15,7 @@ COMPARED_UNASKED = 200  # runs
 MOST_VALUES = 500  # of one parameter that may be repeated
 MAPPED = ("sum", "longest")
 LATEST = 253402300799  # epoch seconds: the end of the year 9999
-POSITION = r"^[0-9]{1,12}(\.[0-9]{1,6})?(-[0-9]{1,15})?$"
+POSITION = r"^[0-9]{1,12}(\.[0-9]{1,9})?(-[0-9]{1,15})?$"
 A_POSITION = "epoch seconds, or what an answer has as window.before or window.after"
 
 

@@ -80,6 +80,12 @@ def one_task(session):
     charts.dag_tries(session, "plan3", tries_question([("runs", "10"), ("task_id", "t2")]), EPOCH + 1e6)
 
 
+def turned(session):
+    for way in ("before", "after"):
+        question = tries_question([("runs", "10"), (way, f"{EPOCH + 50 * 3600}-50")])
+        charts.dag_tries(session, "plan3", question, EPOCH + 1e6)
+
+
 def overview(session):
     now = EPOCH + (RUNS + 5) * 3600
     charts.all_dags(session, overview_question([("days", "1")]), now)
@@ -87,7 +93,7 @@ def overview(session):
     first_run(session, {"plan3"})
 
 
-@pytest.mark.parametrize("call", [tries, one_task, overview])
+@pytest.mark.parametrize("call", [tries, turned, one_task, overview])
 def test_sqlite_never_reads_all_task_instances(filled, call):
     found = plans(filled("sqlite"), "EXPLAIN QUERY PLAN", call)
     text = "\n".join(found)
@@ -103,7 +109,7 @@ def test_sqlite_reads_tries_by_the_index_of_their_runs(filled):
     assert "ti_dag_run (dag_id=? AND run_id=?)" in text or "(dag_id=? AND task_id=? AND run_id=?" in text, text
 
 
-@pytest.mark.parametrize("call", [tries, one_task])
+@pytest.mark.parametrize("call", [tries, turned, one_task])
 def test_postgres_never_reads_all_task_instances(filled, call):
     text = "\n".join(plans(filled("postgres"), "EXPLAIN", call))
     assert not re.search(r"Seq Scan on task_instance\b", text), text

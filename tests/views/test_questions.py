@@ -58,6 +58,9 @@ def test_what_is_out_of_bounds_is_refused_in_a_sentence(name, value, sentence):
 
 def test_a_position_may_name_the_run_that_it_is_next_to():
     assert tries_question([("after", "1795168000.123-42")]).after == Position(1795168000.123, 42)
+    assert tries_question([("before", "1795168000.1234567")]).before == Position(
+        1795168000.1234567
+    )  # as clocks tell it
 
 
 def test_before_and_after_together_are_refused():

@@ -106,7 +106,7 @@ function oneOf(choices, value, otherwise) {
 
 /** Epoch seconds, and after a dash the run that it is next to: those due at the same time have an order too. */
 function position(text) {
-  return /^\d{1,12}(\.\d{1,6})?(-\d{1,15})?$/.test(text ?? "") ? text : null;
+  return /^\d{1,12}(\.\d{1,9})?(-\d{1,15})?$/.test(text ?? "") ? text : null;
 }
 
 function epoch(text) {
