@@ -82,16 +82,27 @@ def test_a_try_that_waits_for_its_retry_is_counted_once(history):
     assert shown(history.ask()) == [("load", 1, "failed_first", 3, 20, 0, 2, 0)]
 
 
-@pytest.mark.parametrize("state", [None, "scheduled", "queued", "restarting"])
-def test_a_try_that_has_not_started_does_not_show_the_times_of_the_one_before(history, state):
+@pytest.mark.parametrize(
+    ("state", "number", "scheduled", "queued"), [(None, 1, 1, 1), ("scheduled", 2, 83, 1), ("queued", 2, 83, 84)]
+)
+def test_a_try_that_has_not_started_does_not_show_the_times_of_the_one_before(
+    history, state, number, scheduled, queued
+):
+    """It gets its number when it is scheduled, and its own times one after the other."""
     history.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
-    history.now("load", 2, state, scheduled=83, queued=83, start=3, end=23)
+    history.now("load", number, state, scheduled=scheduled, queued=queued, start=3, end=23)
+    assert shown(history.ask()) == [("load", 1, "failed_first", 3, 20, 0, 2, 0)]
+
+
+def test_a_try_that_was_cleared_while_it_runs_is_shown_once_it_has_ended(history):
+    history.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
+    history.now("load", 2, "restarting", scheduled=83, queued=84, start=85)
     assert shown(history.ask()) == [("load", 1, "failed_first", 3, 20, 0, 2, 0)]
 
 
 def test_a_success_that_was_cleared_is_superseded(history):
     history.old("load", 1, "success", scheduled=1, queued=1, start=3, end=23)
-    history.now("load", 2, "running", scheduled=4000, queued=4000, start=4010)
+    history.now("load", 2, "running", scheduled=4000, queued=4000, start=4010, max_tries=3)
     answer = history.ask()
     assert shown(answer) == [
         ("load", 1, "superseded", 3, 20, 0, 2, 0),
@@ -109,7 +120,7 @@ def test_a_task_that_was_cleared_before_it_ever_ran_has_no_try(history):
 def test_a_failed_try_that_somebody_marked_as_success_stays_failed(history):
     """Its time was lost; the task instance and the history hold the same try."""
     history.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
-    history.now("load", 1, "success", scheduled=1, queued=1, start=3, end=100)
+    history.now("load", 1, "success", scheduled=1, queued=1, start=3, end=23)
     answer = history.ask()
     assert shown(answer) == [("load", 1, "failed_first", 3, 20, 0, 2, 0)]
     assert answer["tries"]["last"] == [True]
@@ -183,7 +194,8 @@ def test_of_mapped_indexes_the_one_that_failed_is_named(history):
 def test_a_run_without_a_logical_date_stands_where_it_was_due(metadata, dag_id):
     metadata.dag(dag_id)
     without = {} if DEADLINE is None else {"logical_date": None}  # Airflow 2 gives one to every run
-    metadata.run(dag_id, "late", 7200, run_type="asset_triggered", **without)
+    run_type = "asset_triggered" if without else "dataset_triggered"
+    metadata.run(dag_id, "late", 7200, run_type=run_type, **without)
     metadata.run(dag_id, "early", 3600)
     answer = ask(metadata, dag_id)
     assert answer["runs"]["run_id"] == ["early", "late"]
