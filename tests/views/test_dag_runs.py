@@ -30,6 +30,7 @@ def walk(metadata, dag_id, found, way, *arguments):
     while found["window"][way_out]:
         found = page(metadata, dag_id, *arguments, (turn, found["window"][turn]))
         pages.append(shown(found))
+        assert len(pages) < 100, f"the pages go round in circles: {pages[-3:]}"
     return pages, found
 
 
