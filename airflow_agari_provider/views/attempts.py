@@ -29,7 +29,8 @@ from airflow_agari_provider.views.metadata import (
     unindexed,
 )
 
-# In the others (none, scheduled, queued, restarting, up_for_retry) a task instance shows the times of the try before.
+# In the others (none, scheduled, queued, up_for_retry) a task instance shows the times of the try before. "restarting"
+# lasts for seconds, between a try that is being stopped and its row in the history, and is left out.
 TIMES_ARE_ITS_OWN = (
     "success",
     "failed",
