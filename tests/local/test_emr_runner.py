@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -396,9 +397,15 @@ def test_a_runner_that_is_stopped_ends_its_step_as_failed(
     assert emr.status(step_id)["FailureDetails"]["Message"] == "The node that ran the step was shut down"
 
 
-def test_two_runners_cannot_share_a_folder(runner: EmrRunner, new_runner: Callable[..., EmrRunner]) -> None:
+def test_two_runners_cannot_share_a_folder(new_runner: Callable[..., EmrRunner]) -> None:
+    stopped = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(new_runner().run, stopped) for _ in range(2)]
+        wait(runs, timeout=60, return_when=FIRST_COMPLETED)
+        stopped.set()
+    (refused,) = filter(None, [run.exception() for run in runs])
     with pytest.raises(FolderInUse, match="--work-dir of its own"):
-        new_runner().run(threading.Event())
+        raise refused
 
 
 def test_a_runner_waits_for_an_aws_that_is_not_there_yet(
