@@ -104,18 +104,19 @@ def test_in_a_deadline_s_callback(alerts, web, deadline):
     assert alert["blocking_tasks"] == "load (running)"
 
 
-@pytest.mark.skipif(not AIRFLOW_3, reason="2.11 has no deadlines")
-def test_as_the_class_that_an_async_callback_names(alerts, web, deadline):
-    from airflow.triggers.callback import CallbackTrigger
+if AIRFLOW_3:  # 2.11 has no deadlines
 
-    path = f"{VictorOpsSlaMissNotifier.__module__}.{VictorOpsSlaMissNotifier.__name__}"
-    arguments = {"victorops_conn_id": "victorops", "message_type": "WARNING", "context": deadline}
+    def test_as_the_class_that_an_async_callback_names(alerts, web, deadline):
+        from airflow.triggers.callback import CallbackTrigger
 
-    async def called():
-        return [event.payload["state"] async for event in CallbackTrigger(path, arguments).run()]
+        path = f"{VictorOpsSlaMissNotifier.__module__}.{VictorOpsSlaMissNotifier.__name__}"
+        arguments = {"victorops_conn_id": "victorops", "message_type": "WARNING", "context": deadline}
 
-    assert asyncio.run(called()) == ["running", "success"]
-    assert [alert["message_type"] for alert in alerts.victorops()] == ["WARNING"]
+        async def called():
+            return [event.payload["state"] async for event in CallbackTrigger(path, arguments).run()]
+
+        assert asyncio.run(called()) == ["running", "success"]
+        assert [alert["message_type"] for alert in alerts.victorops()] == ["WARNING"]
 
 
 def test_a_service_that_stays_down_never_fails_the_callback(alerts, web, monkeypatch, caplog):
