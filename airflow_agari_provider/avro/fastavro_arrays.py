@@ -74,7 +74,7 @@ def _to_array_from(writer: AvroSchema, column: Column, kind: Any) -> ToArray:
     """:param kind: of the column's values in the writer's schema."""
     number = _number(kind)
     if number is None:
-        return _to_array(column, not writer.recursive and plain_in_json(writer, kind))
+        return _to_array(column, column.kind == "json" and not writer.recursive and plain_in_json(writer, kind))
     return lambda values: typed(writer, kind, _numbers(column, number, values))
 
 

@@ -13,28 +13,23 @@ from typing import Any
 from airflow_agari_provider.avro.arrow_batches import ArrowBatch
 from airflow_agari_provider.avro.arrow_schema import MAX_DECIMAL_DIGITS
 from airflow_agari_provider.avro.columns import Column, Kind
-from airflow_agari_provider.avro.python_arrays import array_of, arrow_type
+from airflow_agari_provider.avro.python_arrays import KIND_TYPES, array_of, arrow_type
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import UnstorableValue, as_json, query
 
 _TEXTS = ("text", "character varying")
-# Types of columns that take a kind, by the bytes that are sent for it.
-_TAKES: Mapping[Kind, Mapping[str, str]] = {
-    "null": dict.fromkeys(_TEXTS, "string"),
-    "boolean": {"boolean": "bool"},
-    "integer": {"integer": "int32", "bigint": "int64"},
-    "long": {"bigint": "int64"},
-    "float": {"real": "float32", "double precision": "float64"},
-    "double": {"double precision": "float64"},
-    "bytes": {"bytea": "binary"},
-    "text": dict.fromkeys(_TEXTS, "string"),
-    "decimal": {"numeric": "decimal128"},
-    "uuid": {"uuid": "uuid"},
-    "date": {"date": "date32"},
-    "time": {"time without time zone": "time64"},
-    "instant": {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamptz"},
-    "local_time": {"timestamp without time zone": "timestamp"},
-    "json": {"jsonb": "string"},
+# Types of columns that take a kind.
+_TAKES: Mapping[Kind, tuple[str, ...]] = {
+    "null": _TEXTS, "boolean": ("boolean",), "integer": ("integer", "bigint"), "long": ("bigint",),
+    "float": ("real", "double precision"), "double": ("double precision",), "bytes": ("bytea",), "text": _TEXTS,
+    "decimal": ("numeric",), "uuid": ("uuid",), "date": ("date",), "time": ("time without time zone",),
+    "instant": ("timestamp with time zone", "timestamp without time zone"),
+    "local_time": ("timestamp without time zone",), "json": ("jsonb",),
+}  # fmt: skip
+# What is sent where it is not the kind's own Arrow type: a column takes the bytes of its own width only.
+_WIDER: Mapping[tuple[Kind, str], str] = {
+    ("integer", "bigint"): "int64",
+    ("float", "double precision"): "float64",
 }
 
 
@@ -72,13 +67,14 @@ def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: It
     import pgpq
     import pyarrow as pa
 
-    sent = [_TAKES[column.kind][types[column.name]] for column in columns]
+    sent = [_WIDER.get((column.kind, types[column.name]), KIND_TYPES[column.kind]) for column in columns]
     fields = [
         pa.field(f"c{number}", arrow_type(name, column))
         for number, (name, column) in enumerate(zip(sent, columns, strict=True))
     ]
+    schema = pa.schema(fields)
     encoder = pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(
-        pa.schema(fields), {field.name: _encoder(field, column) for field, column in zip(fields, columns, strict=True)}
+        schema, {field.name: _encoder(field, column) for field, column in zip(fields, columns, strict=True)}
     )
     yield encoder.write_header()
     for batch in batches:
@@ -92,7 +88,7 @@ def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: It
             array if array.type == field.type else array.cast(field.type)
             for array, field in zip(arrays, fields, strict=True)
         ]
-        yield encoder.write_batch(pa.RecordBatch.from_arrays(cast, schema=pa.schema(fields)))
+        yield encoder.write_batch(pa.RecordBatch.from_arrays(cast, schema=schema))
     yield encoder.finish()
 
 

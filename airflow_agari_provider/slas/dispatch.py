@@ -115,8 +115,8 @@ def _make_ready(claims: str, notifiers: tuple[str, ...]) -> None:
     try:
         for path in notifiers:
             import_needs(path)
-        if claims:
-            _claims(claims).sent("")
+        if table := _claims(claims):
+            table.sent("")
     except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's, which the alert will meet again
         logger.debug("Not ready for alerts yet: %s: %s", type(error).__name__, error)
 
@@ -127,7 +127,7 @@ def dispatch_miss(watch: Watch, run: Run, due: datetime, now: float) -> Dispatch
 
     :param due: when the SLA was over.
     """
-    claims = _claims(watch.claims) if watch.claims else None
+    claims = _claims(watch.claims)
     deliveries = [(_delivery(watch, run, alert, claims, due), alert["fallback"]) for alert in watch.alerts]
     # Who is paged does not wait for a Slack that keeps its caller waiting
     return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), now)
@@ -148,7 +148,7 @@ def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
 
     Without claims nobody knows who was told, and only incidents are closed, which does no harm where there is none.
     """
-    claims = _claims(watch.claims) if watch.claims else None
+    claims = _claims(watch.claims)
     told: dict[str, Delivery] = {}
     due: datetime | None = None
     for alert in watch.alerts:
@@ -165,7 +165,9 @@ def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
     dispatch.run(recovery_of(watch, run, due, at, link), RECOVERY_FOR)
 
 
-def _claims(claims: str) -> ClaimTable:
+def _claims(claims: str) -> ClaimTable | None:
+    if not claims:
+        return None
     conn_id = claims.partition(":")[2]
     hooks: list[Any] = []
 

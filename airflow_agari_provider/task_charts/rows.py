@@ -29,6 +29,10 @@ class RunRow(NamedTuple):
     start: float | None
     end: float | None
 
+    @property
+    def position(self) -> Position:
+        return Position(self.run_after, self.id)
+
 
 class TryRow(NamedTuple):
     """

@@ -31,12 +31,12 @@ class Window:
     @property
     def before(self) -> Position | None:
         """From where the runs before these are found; None if there is no run."""
-        return _position(self.runs[0]) if self.runs else None
+        return self.runs[0].position if self.runs else None
 
     @property
     def after(self) -> Position | None:
         """From where those after these are found."""
-        return _position(self.runs[-1]) if self.runs else None
+        return self.runs[-1].position if self.runs else None
 
     @property
     def text(self) -> str:
@@ -56,10 +56,6 @@ class Window:
             return f"last {shown:,} of {self.total:,} runs"
         first = self.older + 1
         return f"runs {first:,} to {first + shown - 1:,} of {self.total:,}"
-
-
-def _position(run: RunRow) -> Position:
-    return Position(round(run.run_after, 3), run.id)
 
 
 def date_of(seconds: float) -> str:

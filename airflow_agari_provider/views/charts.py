@@ -15,7 +15,6 @@ from airflow_agari_provider.task_charts.rows import (
     STATE,
     TASK,
     PlainTryRow,
-    Position,
     RunRow,
     TaskFacts,
 )
@@ -63,8 +62,8 @@ def _runs(session: Any, dag_id: str, chosen: Any, question: TriesQuestion) -> tu
     )
     if not shown or not question.compare:
         return shown, []
-    first = Position(shown[0].run_after, shown[0].id)
-    return shown, dag_runs.runs(session, sa.and_(chosen, dag_runs.beyond(session, dag_id, first, newer=False)), count)
+    earlier = dag_runs.beyond(session, dag_id, shown[0].position, newer=False)
+    return shown, dag_runs.runs(session, sa.and_(chosen, earlier), count)
 
 
 def _tries(
@@ -99,8 +98,8 @@ def _window(
     if question.before is None and question.after is None:
         newer = 0
     elif runs:
-        last = Position(runs[-1].run_after, runs[-1].id)
-        newer = dag_runs.count_runs(session, sa.and_(chosen, dag_runs.beyond(session, dag_id, last, newer=True)))
+        later = dag_runs.beyond(session, dag_id, runs[-1].position, newer=True)
+        newer = dag_runs.count_runs(session, sa.and_(chosen, later))
     else:
         newer = total if question.before is not None else 0
     return Window(runs, total, newer, purged_before(rows, missing, {run.run_id: run.run_after for run in runs}))
