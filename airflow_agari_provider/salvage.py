@@ -104,8 +104,13 @@ class SalvagedFile:
     def _until_marker(self, seen: bytes) -> tuple[bytes, bool]:
         """From what was read of a bad block: its bytes, and whether a block follows or the file ends."""
         marker = self.file.sync_marker
-        if (end := seen.find(marker)) < 0 and self._block_follows():
-            return seen, True
+        ahead = self._stream.read(SYNC_BYTES - 1)  # a size too small by a few bytes cuts through the marker
+        if (end := (seen + ahead).find(marker)) >= 0:
+            seen += ahead
+        else:
+            self._stream.unread(ahead)
+            if self._block_follows():
+                return seen, True
         while end < 0 and len(seen) < MAX_PIECE_BYTES and (chunk := self._stream.read(CHUNK_BYTES)):
             searched = max(0, len(seen) - SYNC_BYTES)
             seen += chunk

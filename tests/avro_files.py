@@ -33,11 +33,18 @@ def message(number: int, org_id: int = 1, hour: str = "2016-04-28T05", score: fl
 
 
 def avro_file(
-    records: Iterable[dict[str, Any]], schema: Any = SCORED, codec: str = "deflate", block: int = 16_000
+    records: Iterable[dict[str, Any]],
+    schema: Any = SCORED,
+    codec: str = "deflate",
+    block: int = 16_000,
+    sync_marker: bytes = b"",
 ) -> bytes:
-    """:param block: bytes after which fastavro closes a block."""
+    """
+    :param block: bytes after which fastavro closes a block.
+    :param sync_marker: random by default.
+    """
     stream = io.BytesIO()
-    fastavro.writer(stream, schema, records, codec=codec, sync_interval=block)
+    fastavro.writer(stream, schema, records, codec=codec, sync_interval=block, sync_marker=sync_marker)
     return stream.getvalue()
 
 

@@ -21,11 +21,11 @@ ROWS = 300
 SYNC = 16
 
 
-def small_file(codec: str = "deflate") -> bytes:
+def small_file(codec: str = "deflate", **written: Any) -> bytes:
     """300 rows in blocks of some 30."""
     records = ({"id": number, "name": f"name {number}"} for number in range(ROWS))
     fields = [{"name": "id", "type": "long"}, {"name": "name", "type": "string"}]
-    return avro_file(records, {"type": "record", "name": "r", "fields": fields}, codec, block=400)
+    return avro_file(records, {"type": "record", "name": "r", "fields": fields}, codec, block=400, **written)
 
 
 def blocks_of(data: bytes) -> list[Block]:
@@ -102,6 +102,21 @@ def test_a_wrong_size_loses_its_block_alone(size):
     data = data[: behind - 2] + size + data[behind:]
     ids, (bad,), _ = salvaged(data)
     assert (bad.offset, len(ids)) == (blocks[2].offset, ROWS - blocks[2].records)
+
+
+@pytest.mark.parametrize("cut", range(1, SYNC), ids=str)
+@pytest.mark.parametrize("marker", [b"\xfe", b"\x00", b"\x7e"], ids=["high bytes", "zeros", "low bytes"])
+def test_a_size_that_ends_inside_the_marker_loses_its_block_alone(marker, cut):
+    """What is left of the marker, with the count behind it, must not be taken for the count of a sound block."""
+    data = small_file(sync_marker=marker * (SYNC - 1) + b"\xfe")
+    third, fourth = blocks_of(data)[2:4]
+    assert len(third.payload) - cut > 63, "its size takes two bytes"
+    smaller = (len(third.payload) - cut) * 2
+    at = fourth.offset - SYNC - len(third.payload) - 2
+    broken = data[:at] + bytes([smaller & 0x7F | 0x80, smaller >> 7]) + data[at + 2 :]
+    ids, (bad,), _ = salvaged(broken)
+    assert (bad.offset, bad.raw) == (third.offset, broken[third.offset : fourth.offset])
+    assert len(ids) == ROWS - third.records
 
 
 @pytest.mark.parametrize("left", [1, 17, 60], ids=str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import struct
+import threading
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -91,6 +92,23 @@ def test_the_server_is_asked_for_what_it_filters_and_for_nothing_twice(page, cha
     control(page, "task").select_option("load")
     until(page, "document.querySelector('.card dd').textContent !== '…'")
     assert [query for _, query, _ in charts.asked][1:] == [{"runs": ["100"], "task_id": ["load"]}]
+
+
+@pytest.mark.parametrize("width", [1400, 1000, 500], ids=str)
+def test_no_bar_moves_when_the_figures_of_a_task_come_later(page, charts, width):
+    """Whoever aims at a bar meanwhile must hit it."""
+    answer, released = charts.answers["api/dags/scoring/tries"], threading.Event()
+    charts.answers["api/dags/scoring/tries"] = lambda query: (query.get("task_id") and released.wait(30), answer)[1]
+    page.set_viewport_size({"width": width, "height": 900})
+    top = "document.querySelector('.duration').getBoundingClientRect().top"
+    try:
+        open_page(page, charts, "dag_id=scoring&task_id=load")
+        assert page.locator(".card dd").first.text_content() == "…"
+        before = page.evaluate(top)
+    finally:
+        released.set()
+    until(page, "document.querySelector('.card dd').textContent !== '…' && !document.querySelector('.busy')")
+    assert page.evaluate(top) == before
 
 
 def first_failed(answer, task: str) -> tuple[int, float]:
