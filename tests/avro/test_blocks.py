@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
+import sys
+import zlib
 from typing import Any
 
 import fastavro
 import pytest
 
+from airflow_agari_provider.avro import codecs
 from airflow_agari_provider.avro.blocks import ContainerFile, count_records
 from airflow_agari_provider.avro.codecs import CODECS
 from airflow_agari_provider.exceptions import BadAvro
@@ -134,6 +138,64 @@ def stored_payload(codec: str, text: str) -> bytes:
 def test_a_damaged_payload_is_told(codec: str, damage: Any):
     with pytest.raises(BadAvro, match="damaged"):
         blocks_of(with_payload(codec, damage(stored_payload(codec, "hello" * 9))))
+
+
+@pytest.fixture(params=["isal", "zlib"])
+def inflater(request, monkeypatch):
+    """Each of the libraries that inflate."""
+    if request.param == "zlib":
+        monkeypatch.setitem(sys.modules, "isal", None)
+    codecs._inflater.cache_clear()
+    yield request.param
+    codecs._inflater.cache_clear()
+
+
+def deflated(data: bytes, tail: int = 0) -> bytes:
+    """:param tail: bytes of zlib's checksum that are left behind it."""
+    whole = zlib.compress(data)
+    return whole[2 : len(whole) - 4 + tail]
+
+
+@pytest.mark.parametrize("tail", range(5), ids=str)
+def test_a_piece_of_the_checksum_behind_deflate_is_held_to_the_data(inflater, tail):
+    text = "hello" * 5000
+    payload = deflated(zigzag(len(text)) + text.encode(), tail)
+    assert (codecs._inflater()[1] is zlib.error) is (inflater == "zlib")
+    assert blocks_of(with_payload("deflate", payload)) == [(1, zigzag(len(text)) + text.encode())]
+    if tail:
+        with pytest.raises(BadAvro, match="checksum"):
+            blocks_of(with_payload("deflate", payload[:-1] + bytes([payload[-1] ^ 1])))
+
+
+def test_both_inflaters_find_the_same_damage(monkeypatch):
+    """What one takes for sound the other does too, with the same bytes: no row depends on whether ISA-L is there."""
+    chance = random.Random(1)
+    sound = [deflated(bytes(chance.choices(b"abcdef", k=200 + 40 * n)), n % 5) for n in range(40)]
+    damaged = [flipped(chance.choice(sound), chance) for _ in range(4000)]
+    outcomes = []
+    for library in ("isal", "zlib"):
+        codecs._inflater.cache_clear()
+        with monkeypatch.context() as patch:
+            if library == "zlib":
+                patch.setitem(sys.modules, "isal", None)
+            outcomes.append([inflated(payload) for payload in [*sound, *damaged]])
+    codecs._inflater.cache_clear()
+    assert outcomes[0] == outcomes[1]
+    assert None not in outcomes[0][:40]
+    assert 1000 < outcomes[0].count(None) < 4000
+
+
+def flipped(payload: bytes, chance: random.Random) -> bytes:
+    bit, broken = chance.randrange(len(payload) * 8), bytearray(payload)
+    broken[bit // 8] ^= 1 << bit % 8
+    return bytes(broken)
+
+
+def inflated(payload: bytes) -> bytes | None:
+    try:
+        return codecs.decompressor_of("deflate")(payload)
+    except codecs.DamagedPayload:
+        return None
 
 
 def test_snappy_without_a_matching_checksum_is_damaged():
