@@ -18,7 +18,7 @@ from airflow_agari_provider.avro.records import Batch, BlockDecoder
 logger = logging.getLogger(__name__)
 
 Group = Sequence[tuple[Block, bytes]]  # blocks with their payloads, decompressed
-GROUP_BYTES = 1024 * 1024  # decompressed; more is not faster, and a group is in memory several times over
+GROUP_BYTES = 2 * 1024 * 1024  # decompressed; more is hardly faster, and a group is in memory several times over
 GROUP_BLOCKS = 256
 NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra [arrow]
 
