@@ -107,7 +107,7 @@ def _header(plain: Any) -> bytes:
 
 
 def _framed(records: int, payload: bytes, mark: bytes) -> tuple[bytes, ...]:
-    """As an array, which is a count, the items, and the count 0; nothing but the 0 if it is empty. Not joined: a copy."""
+    """As an array: a count, the items, and a 0; nothing but the 0 if it is empty. In pieces: joining them is a copy."""
     return (zigzag(records) if records else b"", payload, b"\0" + mark)
 
 
