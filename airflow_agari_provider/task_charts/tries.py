@@ -179,6 +179,15 @@ class _Timed(NamedTuple):
     waited: float | None
     requeued: bool
 
+    @property
+    def run(self) -> float:
+        return max(0.0, self.ended - self.started - (self.waited or 0.0))
+
+
+def seconds_run(row: TryRow, pauses: Pauses, now: float) -> float:
+    """What one try ran on a worker, of all its indexes together."""
+    return _timed(row, pauses, now).run
+
 
 def _timed(row: TryRow, pauses: Pauses, now: float) -> _Timed:
     pause = pauses.get((row.run_id, row.task_id, row.map_index, row.try_number))
@@ -233,7 +242,7 @@ def _waits(one: _Timed, these: Sequence[_Timed], before: Sequence[_Timed]) -> tu
 
 def _try(one: _Timed, outcome: str, idle: float | None, queued: float | None, longest: bool) -> Try:
     row = one.row
-    run = max(0.0, one.ended - one.started) - (one.waited or 0.0)
+    run = one.run
     if longest and row.instances > 1:
         run = row.longest or 0.0
         idle, queued = (None if wait is None else wait / row.instances for wait in (idle, queued))
@@ -244,7 +253,7 @@ def _try(one: _Timed, outcome: str, idle: float | None, queued: float | None, lo
         outcome,
         min(row.first_start, one.started / row.instances),
         None if outcome in UNFINISHED else row.last_end,
-        max(0.0, run),
+        run,
         idle,
         queued,
         one.waited,

@@ -73,7 +73,7 @@ def tries(
         statement = _tries(dialect(session), old, bool(named), by_index, longest)
         found = session.execute(statement, {**values, "task_ids": named} if named else values)
         if by_index:
-            rows += _one_by_one(found, old, now, {(*row[:3], row[MAP_INDEX]) for row in rows})
+            rows += one_by_one(found, old, now, {(*row[:3], row[MAP_INDEX]) for row in rows})
         else:
             rows += map(tuple, found)
     return rows
@@ -83,39 +83,39 @@ def tries(
 def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bool) -> Any:
     """Either half of ``tries``; made once, as SQLAlchemy takes longer to put it together than SQLite to answer it."""
     table = HISTORY if old else INSTANCE
-    where = [*_of_runs(table), table.c.start_date.is_not(None)]
+    where = [*of_runs(table), table.c.start_date.is_not(None)]
     if of_tasks:
         where.append(table.c.task_id.in_(sa.bindparam("task_ids", expanding=True)))
     if by_index:
-        return sa.select(*_key(table), *_measures(table, database)).where(*where)
+        return sa.select(*key_of(table), *measures_of(table, database)).where(*where)
     if not old:
         where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history(database)]
     query = sa.select(*_sums(table, old, database, longest)).where(*where)
-    return query.group_by(*(unindexed(key, database) for key in _key(table)))
+    return query.group_by(*(unindexed(key, database) for key in key_of(table)))
 
 
-def _key(table: Any) -> list[Any]:
+def key_of(table: Any) -> list[Any]:
     return [table.c.run_id, table.c.task_id, table.c.try_number, table.c.state]  # as in a TryRow
 
 
-def _measures(table: Any, database: str) -> list[Any]:
+def measures_of(table: Any, database: str) -> list[Any]:
     """Of one index: itself, when it was scheduled, started and ended, ``max_tries``, ``requeued``, ``operator``."""
     return [
         table.c.map_index,
-        epoch(sa.func.coalesce(*_queueing(table), table.c.start_date), database),
+        epoch(sa.func.coalesce(*queueing(table), table.c.start_date), database),
         epoch(table.c.start_date, database),
         epoch(table.c.end_date, database),
         table.c.max_tries,
-        sa.case(*((column > table.c.start_date, 1) for column in _queueing(table)), else_=0),
+        sa.case(*((column > table.c.start_date, 1) for column in queueing(table)), else_=0),
         table.c.operator,
     ]
 
 
-def _one_by_one(
-    found: Iterable[Any], old: bool, now: float, in_history: Collection[tuple[str, str, int, int]]
+def one_by_one(
+    found: Iterable[Any], old: bool, now: float, in_history: Collection[tuple[str, str, int, int]] = ()
 ) -> list[PlainTryRow]:
     """
-    Rows of single indexes.
+    Rows of single indexes, of what ``key_of`` and ``measures_of`` name.
 
     :param in_history: (run, task, try, index) of old tries, that are not to be counted again. Compared here, as nothing
         is grouped yet: the database would take a fifth of its time for it.
@@ -146,10 +146,10 @@ def _one_by_one(
 
 def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
     """A ``TryRow`` of all indexes that are in one state."""
-    map_index, scheduled, started, ended, *more = _measures(table, database)
+    map_index, scheduled, started, ended, *more = measures_of(table, database)
     until = sa.func.coalesce(ended, sa.bindparam("now", type_=sa.Float))
     return [
-        *_key(table),
+        *key_of(table),
         sa.literal_column("1" if old else "0"),
         sa.func.max(map_index),
         sa.func.count(),
@@ -161,12 +161,12 @@ def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
     ]
 
 
-def _queueing(table: Any) -> list[Any]:
+def queueing(table: Any) -> list[Any]:
     """Columns with when a try was to start, the earliest first; 2.11 has but one."""
     return [table.c[name] for name in ("scheduled_dttm", "queued_dttm") if name in table.c]
 
 
-def _of_runs(table: Any) -> list[Any]:
+def of_runs(table: Any) -> list[Any]:
     return [table.c.dag_id == sa.bindparam("dag_id"), table.c.run_id.in_(sa.bindparam("run_ids", expanding=True))]
 
 
@@ -174,7 +174,7 @@ def _in_history(database: str) -> Any:
     """Whether a task instance's try is in the history already: waiting for its retry, cleared, or marked by hand."""
     key = ("dag_id", "task_id", "run_id", "map_index", "try_number")
     if database == "postgresql":  # looks each up in a hash then; for EXISTS it sorts all instances by the whole key
-        old = sa.select(*(HISTORY.c[name] for name in key)).where(*_of_runs(HISTORY))
+        old = sa.select(*(HISTORY.c[name] for name in key)).where(*of_runs(HISTORY))
         return sa.tuple_(*(INSTANCE.c[name] for name in key)).in_(old)
     return sa.exists().where(sa.and_(*(HISTORY.c[name] == INSTANCE.c[name] for name in key))).correlate(INSTANCE)
 

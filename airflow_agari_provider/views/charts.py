@@ -107,7 +107,7 @@ def _window(
 
 def all_dags(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:
     """``GET api/overview``, of all DAGs: show a reader the ``permitted_part``, with its ``first_run``."""
-    return {"days": question.days, **overview.overview(session, _since(question, now))}
+    return {"days": question.days, **overview.overview(session, _since(question, now), now)}
 
 
 def all_task_time(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:

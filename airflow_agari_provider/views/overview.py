@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from math import inf
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,6 @@ import sqlalchemy as sa
 from airflow_agari_provider.views.metadata import (
     DAG,
     HISTORY,
-    HISTORY_BY_RUN,
     INSTANCE,
     RUN,
     RUN_AFTER,
@@ -20,13 +20,31 @@ from airflow_agari_provider.views.metadata import (
     epoch,
     unindexed,
 )
+from airflow_agari_provider.views.overview_tries import (
+    KEY,
+    MOST_PAUSED,
+    NO_TRY,
+    NOT_COUNTED,
+    PAUSED,
+    Sum,
+    Tries,
+    newest_tries,
+    of_window,
+    old_tries,
+    seconds_of_paused,
+    sums,
+)
 
 RUN_STATES = ("success", "failed", "running", "queued")
 ACTIVE = ("running", "queued", "deferred")
-KEY = ("dag_id", "task_id", "run_id", "map_index")
+OLD_FAILURES = old_tries(HISTORY.c.state == "failed")  # another try followed them, or may follow
+FINAL_FAILURES = newest_tries(INSTANCE.c.state == "failed", by_state=True)  # few
+STARTED = sa.or_(INSTANCE.c.state.is_(None), INSTANCE.c.state.not_in(NOT_COUNTED)), INSTANCE.c.start_date.is_not(None)
+FAILED = OLD_FAILURES, FINAL_FAILURES
+ALL = old_tries(HISTORY.c.state.not_in(NOT_COUNTED)), newest_tries(*STARTED)
 
 
-def overview(session: Any, since: float) -> dict[str, Any]:
+def overview(session: Any, since: float, now: float) -> dict[str, Any]:
     """
     One entry per DAG that has not been removed.
 
@@ -37,16 +55,14 @@ def overview(session: Any, since: float) -> dict[str, Any]:
     ever = _runs_ever(session)
     window, last_run = _runs_of_window(session, since)
     last_run |= _newest_runs(session, {dag_id for dag_id, _ in ever} & set(ids) - set(last_run))
-    failed_tries: dict[str, int] = defaultdict(int)
-    failures: dict[str, int] = defaultdict(int)
-    lost: dict[str, float] = defaultdict(float)
-    for dag_id, count, seconds in _old_failures(session, since):
-        failed_tries[dag_id] += count
-        lost[dag_id] += seconds or 0.0
-    for dag_id, count, tries, seconds in _final_failures(session, since):
-        failures[dag_id] += count
-        failed_tries[dag_id] += tries
-        lost[dag_id] += seconds or 0.0
+    old, final = (sums(session, tries, since, now) for tries in FAILED)
+    lost = _seconds(session, FAILED, [*old, *final], since, now)
+    failed_tries = _counts(row for row in (*old, *final) if row.kind != NO_TRY)
+    failures = _counts(final)
+    oldest: dict[str, float] = {}
+    for row in old:
+        if row.first is not None:
+            oldest[row.dag_id] = min(round(row.first, 3), oldest.get(row.dag_id, inf))
     active = dict(map(tuple, _active(session)))
     return {
         "since": since,
@@ -59,6 +75,7 @@ def overview(session: Any, since: float) -> dict[str, Any]:
             "failed_tries": [failed_tries[dag_id] for dag_id in ids],
             "lost_seconds": [round(lost[dag_id], 3) for dag_id in ids],
             "failures": [failures[dag_id] for dag_id in ids],
+            "oldest_failed_try": [oldest.get(dag_id) for dag_id in ids],
             "active": [active.get(dag_id, 0) for dag_id in ids],
         },
     }
@@ -66,13 +83,9 @@ def overview(session: Any, since: float) -> dict[str, Any]:
 
 def task_time(session: Any, since: float, now: float) -> dict[str, Any]:
     """Task instances, how many of them Airflow tried again, and the time of all their tries, per DAG of the window."""
-    started: dict[str, int] = defaultdict(int)
-    total: dict[str, float] = defaultdict(float)
-    for dag_id, count, seconds in _time_of_instances(session, since, now):
-        started[dag_id] += count
-        total[dag_id] += seconds or 0.0
-    for dag_id, seconds in _time_of_history(session, since):
-        total[dag_id] += seconds or 0.0
+    old, newest = (sums(session, tries, since, now) for tries in ALL)
+    started = _counts(newest)
+    total = _seconds(session, ALL, [*old, *newest], since, now)
     retried = dict(map(tuple, _retried(session, since)))
     ids = sorted(set(started) | set(total))
     return {
@@ -83,6 +96,29 @@ def task_time(session: Any, since: float, now: float) -> dict[str, Any]:
             "total_seconds": [round(total[dag_id], 3) for dag_id in ids],
         }
     }
+
+
+def _counts(rows: Iterable[Sum]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        counts[row.dag_id] += row.number
+    return counts
+
+
+def _seconds(session: Any, parts: Collection[Tries], rows: Iterable[Sum], since: float, now: float) -> dict[str, float]:
+    """DAG: what its tries ran. Where too many may have waited to read each, those count from start to end."""
+    seconds: dict[str, float] = defaultdict(float)
+    paused: dict[str, list[Sum]] = defaultdict(list)
+    for row in rows:
+        if row.kind == PAUSED:
+            paused[row.dag_id].append(row)
+        elif row.kind != NO_TRY:
+            seconds[row.dag_id] += row.seconds
+    for dag_id, those in paused.items():
+        few = sum(row.number for row in those) <= MOST_PAUSED
+        ran = seconds_of_paused(session, dag_id, parts, since, now) if few else sum(row.seconds for row in those)
+        seconds[dag_id] += ran
+    return seconds
 
 
 def _dags(session: Any) -> list[Any]:
@@ -126,94 +162,10 @@ def first_run(session: Any, dag_ids: Collection[str]) -> float | None:
     return None if first is None else round(first, 3)
 
 
-def _of_window(table: Any, database: str, since: float) -> Any:
-    """The table, joined to the runs of the window, in the order for which there are indexes."""
-    runs_first = table is INSTANCE or HISTORY_BY_RUN
-    pairs = ((RUN.c.dag_id, table.c.dag_id), (RUN.c.run_id, table.c.run_id))
-    same = [
-        unindexed(run, database) == other if runs_first else run == unindexed(other, database) for run, other in pairs
-    ]
-    return sa.and_(*same, due_since(since))
-
-
-def _ran(table: Any, database: str, now: float | None = None) -> Any:
-    """Sum of the seconds from start to end, or to now."""
-    end = epoch(table.c.end_date, database)
-    return sa.func.sum((end if now is None else sa.func.coalesce(end, now)) - epoch(table.c.start_date, database))
-
-
-def _old_failures(session: Any, since: float) -> Iterable[Any]:
-    """(DAG, tries, seconds) of failed tries that another followed, or may follow."""
-    database = dialect(session)
-    query = (
-        sa.select(HISTORY.c.dag_id, sa.func.count(), _ran(HISTORY, database))
-        .select_from(RUN.join(HISTORY, _of_window(HISTORY, database, since)))
-        .where(HISTORY.c.state == "failed", HISTORY.c.start_date.is_not(None))
-        .group_by(unindexed(HISTORY.c.dag_id, database))
-    )
-    return list(session.execute(query))
-
-
-def _final_failures(session: Any, since: float) -> Iterable[Any]:
-    """(DAG, task instances, tries, seconds) of tasks that ended failed: by the index of the states, which are few."""
-    database = dialect(session)
-    same_try = (*(HISTORY.c[name] == INSTANCE.c[name] for name in KEY), HISTORY.c.try_number == INSTANCE.c.try_number)
-    counts = sa.and_(INSTANCE.c.start_date.is_not(None), ~sa.exists().where(sa.and_(*same_try)).correlate(INSTANCE))
-    seconds = epoch(INSTANCE.c.end_date, database) - epoch(INSTANCE.c.start_date, database)
-    by_key = sa.and_(RUN.c.dag_id == INSTANCE.c.dag_id, RUN.c.run_id == INSTANCE.c.run_id)
-    query = (
-        sa.select(
-            INSTANCE.c.dag_id,
-            sa.func.count(),
-            sa.func.sum(sa.case((counts, 1), else_=0)),
-            sa.func.sum(sa.case((counts, seconds), else_=0.0)),
-        )
-        .select_from(INSTANCE.join(RUN, by_key))
-        .where(INSTANCE.c.state == "failed", due_since(since))
-        .group_by(unindexed(INSTANCE.c.dag_id, database))
-    )
-    return list(session.execute(query))
-
-
 def _active(session: Any) -> Iterable[Any]:
     """(DAG, task instances) now."""
     query = sa.select(INSTANCE.c.dag_id, sa.func.count()).where(INSTANCE.c.state.in_(ACTIVE))
     return list(session.execute(query.group_by(unindexed(INSTANCE.c.dag_id, dialect(session)))))
-
-
-def _time_of_instances(session: Any, since: float, now: float) -> Iterable[Any]:
-    """(DAG, task instances that started, seconds of their newest tries)."""
-    database = dialect(session)
-    same_try = (*(HISTORY.c[name] == INSTANCE.c[name] for name in KEY), HISTORY.c.try_number == INSTANCE.c.try_number)
-    end = sa.func.coalesce(epoch(INSTANCE.c.end_date, database), now)
-    own = INSTANCE.c.state.in_(("success", "failed", "running", "deferred", "up_for_reschedule", "awaiting_input"))
-    counts = sa.and_(own, ~sa.exists().where(sa.and_(*same_try)).correlate(INSTANCE))
-    query = (
-        sa.select(
-            INSTANCE.c.dag_id,
-            sa.func.count(),
-            sa.func.sum(sa.case((counts, end - epoch(INSTANCE.c.start_date, database)), else_=0.0)),
-        )
-        .select_from(RUN.join(INSTANCE, _of_window(INSTANCE, database, since)))
-        .where(
-            INSTANCE.c.start_date.is_not(None),
-            sa.or_(INSTANCE.c.state.is_(None), ~INSTANCE.c.state.in_(("skipped", "removed", "upstream_failed"))),
-        )
-        .group_by(unindexed(INSTANCE.c.dag_id, database))
-    )
-    return list(session.execute(query))
-
-
-def _time_of_history(session: Any, since: float) -> Iterable[Any]:
-    """(DAG, seconds) of old tries."""
-    database = dialect(session)
-    query = (
-        sa.select(HISTORY.c.dag_id, _ran(HISTORY, database))
-        .select_from(RUN.join(HISTORY, _of_window(HISTORY, database, since)))
-        .where(HISTORY.c.start_date.is_not(None))
-        .group_by(unindexed(HISTORY.c.dag_id, database))
-    )
-    return list(session.execute(query))
 
 
 def _retried(session: Any, since: float) -> Iterable[Any]:
@@ -222,8 +174,9 @@ def _retried(session: Any, since: float) -> Iterable[Any]:
     newer = sa.and_(*(INSTANCE.c[name] == HISTORY.c[name] for name in KEY))
     again = (
         sa.select(*(HISTORY.c[name] for name in KEY))
-        .select_from(RUN.join(HISTORY, _of_window(HISTORY, database, since)).join(INSTANCE, newer))
+        .select_from(RUN.join(HISTORY, of_window(HISTORY, database)).join(INSTANCE, newer))
         .where(
+            due_since(since),
             HISTORY.c.state == "failed",
             HISTORY.c.start_date.is_not(None),
             HISTORY.c.try_number <= HISTORY.c.max_tries,

@@ -148,9 +148,18 @@ class Metadata:
         keys = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "try_number": try_number, "map_index": -1}
         self.add(LOG, event=name, dttm=at(when), **{**keys, **values})
 
-    def look(self, dag_id: str, run_id: str, task_id: str, try_number: int, start: float, end: float) -> None:
-        """A look of a sensor that is rescheduled, as 2.11 keeps it."""
-        keys = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "try_number": try_number, "map_index": -1}
+    def look(
+        self, dag_id: str, run_id: str, task_id: str, try_number: int, start: float, end: float, *, ti_id: Any = None
+    ) -> None:
+        """A look of a sensor that is rescheduled. :param ti_id: of the task instance; 2.11 keeps the others instead."""
+        keys = {
+            "dag_id": dag_id,
+            "run_id": run_id,
+            "task_id": task_id,
+            "try_number": try_number,
+            "map_index": -1,
+            "ti_id": ti_id,
+        }
         times = {"start_date": at(start), "end_date": at(end), "reschedule_date": at(end + 60)}
         self.add(RESCHEDULE, duration=end - start, **keys, **times)
 

@@ -360,6 +360,7 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
         "failed_tries": [4],
         "lost_seconds": [60],
         "failures": [1],
+        "oldest_failed_try": [EPOCH],
         "active": [1],
     }
     everything = charts.all_task_time(metadata.session, overview_question([]), EPOCH + NOW)

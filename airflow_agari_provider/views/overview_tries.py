@@ -1,0 +1,147 @@
+"""
+The tries of all DAGs in a window of runs, as sums in SQL: which of them are tries of their own, and what they ran.
+
+A try that waited without a worker ran less than lies between its start and its end. Such tries are few; they are read
+one by one, with what Airflow's log says of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from airflow_agari_provider.task_charts.rows import TASK, TryRow
+from airflow_agari_provider.task_charts.tries import seconds_run
+from airflow_agari_provider.views import attempts
+from airflow_agari_provider.views.metadata import (
+    HISTORY,
+    HISTORY_BY_RUN,
+    INSTANCE,
+    RESCHEDULE,
+    RUN,
+    dialect,
+    due_since,
+    epoch,
+    unindexed,
+)
+
+KEY = ("dag_id", "task_id", "run_id", "map_index")
+NOT_COUNTED = ("skipped", "removed", "upstream_failed")
+RAN = ("success", "failed", "running", *attempts.PAUSES)
+NO_TRY, TRY, PAUSED = 0, 1, 2  # kinds of rows: the last may have waited without a worker
+RUNS_AT_ONCE = 1000
+MOST_PAUSED = 20_000  # tries of a DAG that are read one by one
+
+
+class Tries(NamedTuple):
+    """
+    Some tries of the window, in one of the two tables.
+
+    :param by_state: read by the index of the states, else run by run.
+    :param among: condition for the rows to read.
+    :param own: condition for those of them that are a try which is nowhere else.
+    """
+
+    table: Any
+    by_state: bool
+    among: Any
+    own: Any
+
+
+class Sum(NamedTuple):
+    """:param first: when the first of them started, in epoch seconds."""
+
+    dag_id: str
+    kind: int
+    number: int
+    seconds: float
+    first: float | None
+
+
+def old_tries(*conditions: Any) -> Tries:
+    """Those in the history, without what never started: Airflow left it the times of the try before."""
+    before = HISTORY.alias()
+    same = (*(before.c[name] == HISTORY.c[name] for name in KEY), before.c.start_date == HISTORY.c.start_date)
+    shadow = sa.exists().where(*same, before.c.try_number < HISTORY.c.try_number).correlate(HISTORY)
+    started = HISTORY.c.start_date.is_not(None)
+    return Tries(HISTORY, False, sa.and_(started, *conditions), sa.or_(HISTORY.c.try_number < 2, ~shadow))
+
+
+def newest_tries(*conditions: Any, by_state: bool = False) -> Tries:
+    """Those of the task instances as they stand, without those which are in the history, or have the times of one."""
+    known = sa.or_(HISTORY.c.try_number == INSTANCE.c.try_number, HISTORY.c.start_date == INSTANCE.c.start_date)
+    old = sa.exists().where(*(HISTORY.c[name] == INSTANCE.c[name] for name in KEY), known).correlate(INSTANCE)
+    own = sa.and_(INSTANCE.c.start_date.is_not(None), INSTANCE.c.state.in_(RAN), ~old)
+    return Tries(INSTANCE, by_state, sa.and_(*conditions), own)
+
+
+def sums(session: Any, tries: Tries, since: float, now: float) -> list[Sum]:
+    """
+    Rows per DAG and kind, and the seconds from their starts to their ends.
+
+    :param since: only runs due then or later are in the window.
+    """
+    table, database = tries.table, dialect(session)
+    start, end = (epoch(column, database) for column in (table.c.start_date, table.c.end_date))
+    of_try = sa.case((_may_have_waited(table), PAUSED), else_=TRY)
+    kind = sa.case((tries.own, of_try), else_=NO_TRY).label("kind")
+    ran = sa.func.coalesce(sa.func.sum(sa.func.coalesce(end, sa.literal(now, sa.Float)) - start), 0.0)
+    first = epoch(sa.func.min(table.c.start_date), database)
+    if tries.by_state:
+        source = table.join(RUN, sa.and_(RUN.c.dag_id == table.c.dag_id, RUN.c.run_id == table.c.run_id))
+    else:
+        source = RUN.join(table, of_window(table, database))
+    query = sa.select(table.c.dag_id, kind, sa.func.count(), ran, first).select_from(source)
+    query = query.where(due_since(since), tries.among).group_by(unindexed(table.c.dag_id, database), kind)
+    return [Sum(*row) for row in session.execute(query)]
+
+
+def of_window(table: Any, database: str) -> Any:
+    """Joins the table to its runs, in the order for which there are indexes."""
+    runs_first = table is INSTANCE or HISTORY_BY_RUN
+    pairs = ((RUN.c.dag_id, table.c.dag_id), (RUN.c.run_id, table.c.run_id))
+    return sa.and_(
+        *(
+            unindexed(run, database) == other if runs_first else run == unindexed(other, database)
+            for run, other in pairs
+        )
+    )
+
+
+def _may_have_waited(table: Any) -> Any:
+    """It came back to the queue, it waits now, or it is a sensor's on Airflow 3, of which the last look alone shows."""
+    signs = [column > table.c.start_date for column in attempts.queueing(table)]
+    if table is INSTANCE:
+        signs.append(table.c.state.in_(attempts.PAUSES))
+    if "ti_id" in RESCHEDULE.c:
+        looked = table.c.operator.contains("Sensor")
+        if table is INSTANCE:  # of old tries the looks are gone
+            looked = sa.and_(looked, sa.exists().where(RESCHEDULE.c.ti_id == table.c.id).correlate(table))
+        signs.append(looked)
+    return sa.or_(*signs)
+
+
+def seconds_of_paused(session: Any, dag_id: str, parts: Collection[Tries], since: float, now: float) -> float:
+    """What the tries of one DAG ran that may have waited without a worker."""
+    of_dag = sa.select(RUN.c.run_id).where(RUN.c.dag_id == dag_id, due_since(since))
+    run_ids = list(session.execute(of_dag).scalars())
+    return sum(
+        _seconds(session, dag_id, run_ids[at : at + RUNS_AT_ONCE], tries, now)
+        for at in range(0, len(run_ids), RUNS_AT_ONCE)
+        for tries in parts
+    )
+
+
+def _seconds(session: Any, dag_id: str, run_ids: list[str], tries: Tries, now: float) -> float:
+    table = tries.table
+    query = sa.select(*attempts.key_of(table), *attempts.measures_of(table, dialect(session)))
+    query = query.where(*attempts.of_runs(table), tries.among, tries.own, _may_have_waited(table))
+    found = session.execute(query, {"dag_id": dag_id, "run_ids": run_ids})
+    rows = attempts.one_by_one(found, table is HISTORY, now)
+    if not rows:
+        return 0.0
+    paused_in, tasks = sorted({row[0] for row in rows}), sorted({row[TASK] for row in rows})
+    pauses = {one[:4]: one for one in attempts.pauses(session, dag_id, paused_in, tasks)}
+    return sum(seconds_run(TryRow._make(row), pauses, now) for row in rows)

@@ -1,0 +1,151 @@
+"""The page over all DAGs tells of a DAG what that DAG's page tells, on real databases. Times are after ``EPOCH``."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_agari_provider.views import charts
+from airflow_agari_provider.views.metadata import INSTANCE
+from airflow_agari_provider.views.questions import overview_question, tries_question
+from tests.views.metadata_rows import EPOCH
+
+NOW = 5000.0
+AIRFLOW_2 = "id" not in INSTANCE.c  # does not log when a task goes to the triggerer
+
+
+class Rows:
+    """Of the run ``r`` of a DAG, due at second 0."""
+
+    def __init__(self, metadata, dag_id):
+        self.metadata, self.dag_id = metadata, dag_id
+
+    def old(self, task, number, state, **times):
+        self.metadata.old_try(self.dag_id, "r", task, number, state, **times)
+
+    def now(self, task, number, state, **times):
+        return self.metadata.instance(self.dag_id, "r", task, number, state, **times)
+
+    def events(self, task, number=1, **times):
+        for name, moments in times.items():
+            if AIRFLOW_2 and name != "running":
+                continue
+            for when in moments:
+                self.metadata.event(self.dag_id, "r", task, number, name, when)
+
+    def looks(self, instance, task, number, moments):
+        """Two seconds each; Airflow 3 keeps those of the newest try alone."""
+        for when in moments:
+            if AIRFLOW_2 or instance:
+                self.metadata.look(self.dag_id, "r", task, number, when, when + 2, ti_id=instance)
+        self.events(task, number, running=moments, up_for_reschedule=[when + 2 for when in moments])
+
+
+def a_retry(rows):
+    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
+    rows.now("load", 2, "success", scheduled=83, queued=83, start=85, end=125)
+
+
+def an_old_try_that_never_started(rows):
+    """It was scheduled, and cleared before it began: it kept the times of the one before."""
+    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
+    rows.old("load", 2, "failed", scheduled=40, queued=1, start=3, end=23)
+    rows.now("load", 3, "success", scheduled=60, queued=60, start=61, end=71)
+
+
+def a_newest_try_that_never_started(rows):
+    """It failed in the queue."""
+    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
+    rows.now("load", 2, "failed", scheduled=40, queued=41, start=3, end=60)
+
+
+def a_marked_try(rows):
+    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
+    rows.now("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
+
+
+def a_deferred_task(rows):
+    rows.now("score", 1, "success", scheduled=3599, queued=3599, start=10, end=3620)
+    rows.events("score", running=[10, 3600], deferred=[20])
+
+
+def failed_deferred_tasks(rows):
+    rows.old("score", 1, "failed", scheduled=999, queued=999, start=10, end=1010)
+    rows.events("score", running=[10, 1000], deferred=[20])
+    rows.now("score", 2, "failed", scheduled=3599, queued=3599, start=2010, end=3620)
+    rows.events("score", 2, running=[2010, 3600], deferred=[2020])
+
+
+def a_task_in_the_triggerer(rows):
+    rows.now("score", 1, "deferred", scheduled=9, queued=9, start=10)
+    rows.events("score", running=[10], deferred=[20])
+
+
+def a_wait_that_is_not_in_the_log(rows):
+    rows.now("score", 1, "success", scheduled=3599, queued=3599, start=10, end=3620)
+
+
+def rescheduled_sensors(rows):
+    """Airflow 3 shows the last look alone, Airflow 2 begins with the first."""
+    first, again = (10, 1010) if AIRFLOW_2 else (210, 1210)
+    rows.old("wait", 1, "failed", scheduled=209, queued=209, start=first, end=212, operator="PythonSensor")
+    rows.looks(None, "wait", 1, [10, 110])
+    rows.events("wait", running=[210])
+    newest = rows.now("wait", 2, "failed", scheduled=1209, queued=1209, start=again, end=1212, operator="PythonSensor")
+    rows.looks(newest, "wait", 2, [1010, 1110])
+    rows.events("wait", 2, running=[1210])
+
+
+def a_skipped_try(rows):
+    rows.old("load", 1, "skipped", scheduled=1, queued=1, start=3, end=23)
+    rows.now("load", 2, "success", scheduled=83, queued=83, start=85, end=125)
+
+
+@pytest.mark.parametrize(
+    ("happened", "lost", "total", "failed_tries"),
+    [
+        (a_retry, 20, 60, 1),
+        (an_old_try_that_never_started, 20, 30, 1),
+        (a_newest_try_that_never_started, 20, 20, 1),
+        (a_marked_try, 20, 20, 1),
+        (a_deferred_task, 0, 3610 if AIRFLOW_2 else 30, 0),
+        (failed_deferred_tasks, 2610 if AIRFLOW_2 else 50, 2610 if AIRFLOW_2 else 50, 2),
+        (a_task_in_the_triggerer, 0, 4990 if AIRFLOW_2 else 10, 0),
+        (a_wait_that_is_not_in_the_log, 0, 3610, 0),
+        (rescheduled_sensors, 12, 12, 2),
+        (a_skipped_try, 0, 40, 0),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_both_pages_count_the_same_tries_and_the_same_seconds(metadata, dag_id, happened, lost, total, failed_tries):
+    metadata.dag(dag_id, [{"task_id": "wait", "reschedule": True}, {"task_id": "load"}, {"task_id": "score"}])
+    metadata.run(dag_id, "r", 0)
+    happened(Rows(metadata, dag_id))
+    ask = metadata.session, overview_question([]), EPOCH + NOW
+    overview, time = (question(*ask)["dags"] for question in (charts.all_dags, charts.all_task_time))
+    at, at_time = (columns["dag_id"].index(dag_id) for columns in (overview, time))
+    page = charts.dag_tries(metadata.session, dag_id, tries_question([]), EPOCH + NOW)
+    assert (page["figures"]["lost_seconds"], page["figures"]["total_seconds"]) == pytest.approx((lost, total), abs=0.01)
+    assert (overview["lost_seconds"][at], time["total_seconds"][at_time]) == pytest.approx((lost, total), abs=0.01)
+    assert overview["failed_tries"][at] == failed_tries
+
+
+def test_a_dag_with_too_many_waits_to_read_each_counts_them_from_start_to_end(metadata, dag_id, monkeypatch):
+    monkeypatch.setattr("airflow_agari_provider.views.overview.MOST_PAUSED", 1)
+    metadata.dag(dag_id)
+    metadata.run(dag_id, "r", 0)
+    failed_deferred_tasks(Rows(metadata, dag_id))
+    answer = charts.all_dags(metadata.session, overview_question([]), EPOCH + NOW)["dags"]
+    assert answer["lost_seconds"][answer["dag_id"].index(dag_id)] == pytest.approx(2610, abs=0.01)
+
+
+def test_the_overview_says_since_when_old_tries_are_there(metadata, dag_id):
+    metadata.dag(dag_id)
+    for number in range(3):
+        metadata.run(dag_id, f"r{number}", number * 1000)
+        metadata.instance(dag_id, f"r{number}", "load", 2, "success", start=number * 1000 + 50, end=number * 1000 + 60)
+        if number:
+            metadata.old_try(dag_id, f"r{number}", "load", 1, "failed", start=number * 1000 + 3, end=number * 1000 + 9)
+    metadata.dag(f"{dag_id}_without")
+    answer = charts.all_dags(metadata.session, overview_question([]), EPOCH + NOW)["dags"]
+    oldest = dict(zip(answer["dag_id"], answer["oldest_failed_try"], strict=True))
+    assert (oldest[dag_id], oldest[f"{dag_id}_without"]) == (EPOCH + 1003, None)
