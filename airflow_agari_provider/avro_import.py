@@ -135,9 +135,12 @@ class Importer:
         """
         Delete the rows of ``replace_where`` and import all objects, in one transaction.
 
+        :raises MissingTable: and ``create_table`` is not set.
         :raises UnimportableObject: the table is as it was, and trying again would not help.
         """
         found = self._expected(found)
+        if not found and not self._there():
+            return []
         for bucket, key, *_ in found[:1] if self.job.schema_change != "add_columns" else found:
             # Before the transaction: databases like MySQL commit at a change of a table.
             with self._failures_recorded(bucket, key), ObjectStream(self._s3, bucket, key) as stream:
@@ -153,7 +156,7 @@ class Importer:
         imported: list[ImportedObject] = []
         self._progress.restart()
         try:
-            with transaction(self.dialect, self._connection):
+            with self._window_alone(found):
                 table = quoted_table(self.dialect, self.job.table)
                 deleted = execute(self._connection, f"DELETE FROM {table} WHERE {self.job.replace_where}")  # noqa: S608
                 logger.info("%s rows of the window deleted", deleted)
@@ -170,6 +173,24 @@ class Importer:
                 logger.error("Nothing imported: %s", reason(f"s3://{bucket}/{key}", error))
             raise
         return imported
+
+    @contextmanager
+    def _window_alone(self, found: Iterable[FoundObject]) -> Iterator[None]:
+        """
+        A transaction that replaces alone, and whose objects nobody else is loading or will load meanwhile.
+
+        All this before the DELETE, which sees only what others have committed when it begins.
+        """
+        lock = f"replace {self.job.table}"
+        try:
+            with transaction(self.dialect, self._connection):
+                self.dialect.lock(self._connection, lock)
+                for bucket, key, *_ in sorted(found):  # in one order, so that nobody waits in a circle
+                    ledger.hold(self.dialect, self._connection, self.job.table, bucket, key, self.job.run)
+                yield
+        finally:
+            with suppress(self.dialect.driver.Error):  # a broken connection has no locks
+                self.dialect.unlock(self._connection, lock)
 
     def record_failure(self, bucket: str, key: str, error: Exception) -> None:
         """Write down why an object, or a message that names none, could not be imported."""
@@ -240,12 +261,15 @@ class Importer:
     def _open(self, stream: ObjectStream, careful: bool = False) -> OpenedObject:
         return open_object(stream, self.job, self._reader, careful)
 
-    def _create_table(self, target: Target) -> None:
+    def _there(self) -> bool:
         with reading(self._connection):
-            there = self.dialect.table_exists(self._connection, target.table)
+            there = self.dialect.table_exists(self._connection, self.job.table)
         if not there and not self.job.create_table:
-            raise MissingTable(target.table)
-        if not there:
+            raise MissingTable(self.job.table)
+        return there
+
+    def _create_table(self, target: Target) -> None:
+        if not self._there():
             create_table(self.dialect, self._connection, target)
 
     def _prepare_table(self, opened: OpenedObject) -> TableChange:

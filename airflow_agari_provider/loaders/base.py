@@ -122,6 +122,9 @@ class Dialect(Protocol):
     def lock_for_create(self, connection: Any) -> None:
         """In a transaction: wait until nobody else creates a table through us."""
 
+    def lock(self, connection: Any, name: str) -> None:
+        """In a transaction: wait for the lock of that name; it is given up as that of :meth:`try_lock` is."""
+
     def try_lock(self, connection: Any, name: str) -> bool:
         """
         In a transaction: take the lock of that name, unless another importer has it, or go without.

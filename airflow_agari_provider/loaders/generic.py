@@ -107,6 +107,9 @@ class GenericDialect:
     def lock_for_create(self, connection: Any) -> None:
         """Nothing: the standard has no such lock."""
 
+    def lock(self, connection: Any, name: str) -> None:
+        """Nothing: the standard has no such lock."""
+
     def try_lock(self, connection: Any, name: str) -> bool:
         return True
 

@@ -172,6 +172,18 @@ def claim(
     return "load"
 
 
+def hold(dialect: Dialect, connection: Any, table: str, bucket: str, key: str, run: str) -> None:
+    """
+    In a transaction: wait for whoever is loading an object, and keep others from it until the end.
+
+    For what has to happen between the claims of several objects and their rows; each is still to be claimed ``again``.
+    """
+    row = {"id": _id(table, bucket, key), "table_name": table, "bucket": bucket, "object_key": key, "run": run}
+    if not _inserted(dialect, connection, row):
+        sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET run = {dialect.placeholder} "  # noqa: S608 - quoted
+        execute(connection, f"{sql} WHERE id = {dialect.placeholder}", (run, row["id"]))
+
+
 def _inserted(dialect: Dialect, connection: Any, row: Mapping[str, Any]) -> bool:
     """Whether the row is new; another importer that is inserting the same is waited for."""
     verb, behind = dialect.insert_if_absent

@@ -31,6 +31,7 @@ KEY_LENGTH = 255  # characters; with four bytes each well below InnoDB's 3072 by
 STAGING = "agari_staging"
 POSITION = "agari_position"
 DUPLICATE_COLUMN = 1060  # error number
+LOCK_WAIT = 30  # seconds, again and again
 
 _TYPES: Mapping[Kind, str] = {
     "null": "LONGTEXT", "boolean": "BOOLEAN", "integer": "INT", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE",
@@ -102,6 +103,10 @@ class MySqlDialect:
 
     def lock_for_create(self, connection: Any) -> None:
         """Nothing: the server has a lock of its own for this."""
+
+    def lock(self, connection: Any, name: str) -> None:
+        while query(connection, "SELECT GET_LOCK(%s, %s)", (_lock_name(name), LOCK_WAIT)) != [(1,)]:
+            pass  # not every server waits without end
 
     def try_lock(self, connection: Any, name: str) -> bool:
         return query(connection, "SELECT GET_LOCK(%s, 0)", (_lock_name(name),)) == [(1,)]

@@ -61,8 +61,20 @@ class PostgresDialect:
         self.driver = driver
 
     def prepare(self, connection: Any) -> None:
+        """
+        Binary COPY takes texts in the client's encoding, and a time without a zone in the session's. Behind a lock a
+        statement has to see what the one who held it committed, which only READ COMMITTED promises.
+        """
         connection.rollback()
         connection.autocommit = False
+        if self.driver.__name__ == "psycopg":
+            connection.isolation_level = self.driver.IsolationLevel.READ_COMMITTED
+            execute(connection, "SET client_encoding TO 'UTF8'")  # of which psycopg learns from the server's answer
+        else:
+            connection.isolation_level = self.driver.extensions.ISOLATION_LEVEL_READ_COMMITTED
+            connection.set_client_encoding("UTF8")
+        execute(connection, "SET TimeZone TO 'UTC'")
+        connection.commit()
 
     def begin(self, connection: Any) -> None:
         """Nothing: both drivers begin with the first statement."""
@@ -71,9 +83,11 @@ class PostgresDialect:
         """CREATE TABLE IF NOT EXISTS alone fails where two run at once."""
         query(connection, "SELECT pg_advisory_xact_lock(%s)", (CREATE_LOCK,))
 
+    def lock(self, connection: Any, name: str) -> None:
+        query(connection, "SELECT pg_advisory_xact_lock(%s)", (_lock_number(name),))
+
     def try_lock(self, connection: Any, name: str) -> bool:
-        number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
-        return query(connection, "SELECT pg_try_advisory_xact_lock(%s)", (number,)) == [(True,)]
+        return query(connection, "SELECT pg_try_advisory_xact_lock(%s)", (_lock_number(name),)) == [(True,)]
 
     def unlock(self, connection: Any, name: str) -> None:
         """Nothing: the lock ends with the transaction."""
@@ -182,6 +196,10 @@ def arrow_refusal(dialect: Dialect, connection: Any, target: Target) -> str | No
     if not isinstance(dialect, PostgresDialect):
         return "only PostgreSQL takes Arrow's values without turning each into an object first"
     return refusal(column_types(connection, quoted_table(dialect, target.table)), target.columns)
+
+
+def _lock_number(name: str) -> int:
+    return int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 class _Chunks:

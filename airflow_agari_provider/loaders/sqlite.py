@@ -69,6 +69,9 @@ class SqliteDialect:
     def lock_for_create(self, connection: sqlite3.Connection) -> None:
         """Nothing: BEGIN IMMEDIATE excludes every other writer."""
 
+    def lock(self, connection: sqlite3.Connection, name: str) -> None:
+        """Nothing: BEGIN IMMEDIATE excludes every other writer."""
+
     def try_lock(self, connection: sqlite3.Connection, name: str) -> bool:
         return True
 
