@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
+from typing import Any, TypeAlias
 
 from airflow_agari_provider.task_charts.figures import Figures, Tally, figures_of, tally_of, trend_of
 from airflow_agari_provider.task_charts.rows import Position, RunRow, TaskFacts
@@ -17,6 +17,7 @@ from airflow_agari_provider.task_charts.window import Window, minute_of
 FINISHED = frozenset({"success", "failed"})
 BACKFILL = "backfill"  # runs after the fact say nothing of a trend
 DURATION = Measure(median, least=1.0, least_share=0.15)
+Repeated: TypeAlias = Mapping[str, Mapping[str, int]]
 TRIES = Measure(fmean, least=0.25, least_share=0.15, tries=True)
 
 
@@ -25,6 +26,7 @@ class DagTries:
     """
     What an answer is made of.
 
+    :param repeated: mapped task: run: indexes that Airflow tried again by itself.
     :param deadlines: number of a run: its deadline, and whether it missed one.
     :param before: figures of as many runs before the window.
     """
@@ -32,7 +34,7 @@ class DagTries:
     dag_id: str
     window: Window
     tries: Sequence[PlainTry]
-    mapped: frozenset[str]
+    repeated: Repeated
     operators: Mapping[str, str | None]
     facts: Mapping[str, TaskFacts]
     deadlines: Mapping[int, tuple[float | None, bool]]
@@ -44,7 +46,7 @@ def answer(found: DagTries) -> dict[str, Any]:
     runs = found.window.runs
     by_task = _by_task(found.tries)
     tasks = _usual_order(by_task, runs)
-    tallies = [tally_of(by_task[task]) for task in tasks]
+    tallies = [tally_of(by_task[task], found.repeated.get(task)) for task in tasks]
     finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
     return {
         "dag_id": found.dag_id,
@@ -53,7 +55,7 @@ def answer(found: DagTries) -> dict[str, Any]:
         "tasks": {
             "task_id": tasks,
             "operator": [found.operators.get(task) for task in tasks],
-            "mapped": [task in found.mapped for task in tasks],
+            "mapped": [task in found.repeated for task in tasks],
             "sla": [fact.sla if (fact := found.facts.get(task)) else None for task in tasks],
         },
         "outcomes": OUTCOMES,
@@ -67,10 +69,11 @@ def answer(found: DagTries) -> dict[str, Any]:
     }
 
 
-def figures_before(tries: Iterable[PlainTry], runs: Iterable[RunRow]) -> Figures:
-    """Figures alone, of other runs."""
+def figures_before(tries: Iterable[PlainTry], runs: Iterable[RunRow], repeated: Repeated) -> Figures:
+    """Figures alone, of other runs. :param repeated: see ``DagTries``."""
     finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
-    return figures_of([tally_of(of_task) for of_task in _by_task(tries).values()], finished)
+    tallies = [tally_of(of_task, repeated.get(task)) for task, of_task in _by_task(tries).items()]
+    return figures_of(tallies, finished)
 
 
 def _by_task(tries: Iterable[PlainTry]) -> dict[str, list[PlainTry]]:

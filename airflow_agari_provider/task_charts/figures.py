@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -25,7 +25,9 @@ class Tally:
     :param succeeded: run: seconds of the tries in it that succeeded for good.
     :param failures: run: number of tries in it that failed, if any did.
     :param unfinished: runs in which a try still goes on.
-    :param retried: runs in which a try failed that Airflow was to repeat by itself, and another followed.
+    :param started: run: task instances that started in it; of a mapped task each index is one.
+    :param retried: run: those of which a try failed that Airflow was to repeat by itself, and another followed.
+    :param unknown: names of the sums that lack what some tries waited.
     """
 
     tries: int = 0
@@ -38,7 +40,9 @@ class Tally:
     succeeded: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     failures: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     unfinished: set[str] = field(default_factory=set)
-    retried: set[str] = field(default_factory=set)
+    started: dict[str, int] = field(default_factory=dict)
+    retried: dict[str, int] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -46,25 +50,30 @@ class Figures:
     """
     Sums and percentiles over runs: see ``Tally`` for the sums.
 
-    :param retry_rate: tasks that Airflow tried again, of those that started in a run; None if none did.
+    :param idle, queued, deferred: None if what is known of it is 0, and some is not known.
+    :param retry_rate: task instances that Airflow tried again, of those that started; None if none did.
     :param usual: median of the seconds per finished run, retries included; None if none has finished.
     """
 
     total: float
     lost: float
-    idle: float
-    queued: float
-    deferred: float
+    idle: float | None
+    queued: float | None
+    deferred: float | None
     retry_rate: float | None
     usual: float | None
     p95: float | None
 
 
-def tally_of(tries: Iterable[PlainTry]) -> Tally:
-    """:param tries: of one task; those of a run in the order of their numbers."""
+def tally_of(tries: Iterable[PlainTry], repeated: Mapping[str, int] | None = None) -> Tally:
+    """
+    :param tries: of one task; those of a run in the order of their numbers.
+    :param repeated: of a mapped task, whose tries do not tell: run: indexes that Airflow tried again by itself.
+    """
     tally = Tally()
     repeatable: dict[str, int] = {}
-    for run_id, _, number, outcome, _, _, run, idle, queued, deferred, _, _, _, again in tries:
+    instances_of: dict[tuple[str, int], int] = defaultdict(int)
+    for run_id, _, number, outcome, _, _, run, idle, queued, deferred, instances, _, _, again in tries:
         if outcome in NOT_COUNTED:
             continue
         tally.tries += 1
@@ -73,6 +82,9 @@ def tally_of(tries: Iterable[PlainTry]) -> Tally:
         tally.idle += idle or 0.0
         tally.queued += queued or 0.0
         tally.deferred += deferred or 0.0
+        if idle is None or queued is None or deferred is None:
+            waits = {"idle": idle, "queued": queued, "deferred": deferred}
+            tally.unknown.update(name for name, seconds in waits.items() if seconds is None)
         if outcome == "success":
             tally.succeeded[run_id] += run
         elif outcome in FAILED:
@@ -80,10 +92,15 @@ def tally_of(tries: Iterable[PlainTry]) -> Tally:
             tally.failures[run_id] += 1
         elif outcome in UNFINISHED:
             tally.unfinished.add(run_id)
+        instances_of[run_id, number] += instances
         if number > repeatable.get(run_id, number):
-            tally.retried.add(run_id)
+            tally.retried[run_id] = 1
         if again:
             repeatable.setdefault(run_id, number)
+    for (run_id, _), count in instances_of.items():
+        tally.started[run_id] = max(count, tally.started.get(run_id, 0))
+    if repeated is not None:
+        tally.retried = {run_id: repeated[run_id] for run_id in tally.seconds if run_id in repeated}
     return tally
 
 
@@ -110,17 +127,22 @@ def figures_of(tallies: Collection[Tally], finished: Collection[str]) -> Figures
             seconds[run_id] += value
     unfinished = {run_id for tally in tallies for run_id in tally.unfinished}
     usual = [value for run_id, value in seconds.items() if run_id in finished and run_id not in unfinished]
-    started = sum(len(tally.seconds) for tally in tallies)
+    started = sum(sum(tally.started.values()) for tally in tallies)
     return Figures(
         total=sum(tally.total for tally in tallies),
         lost=sum(tally.lost for tally in tallies),
-        idle=sum(tally.idle for tally in tallies),
-        queued=sum(tally.queued for tally in tallies),
-        deferred=sum(tally.deferred for tally in tallies),
-        retry_rate=sum(len(tally.retried) for tally in tallies) / started if started else None,
+        idle=_known(sum(tally.idle for tally in tallies), "idle", tallies),
+        queued=_known(sum(tally.queued for tally in tallies), "queued", tallies),
+        deferred=_known(sum(tally.deferred for tally in tallies), "deferred", tallies),
+        retry_rate=sum(sum(tally.retried.values()) for tally in tallies) / started if started else None,
         usual=percentile(usual, 0.5),
         p95=percentile(usual, 0.95),
     )
+
+
+def _known(seconds: float, name: str, tallies: Collection[Tally]) -> float | None:
+    """None instead of a 0 that is only what is known."""
+    return seconds if seconds or not any(name in tally.unknown for tally in tallies) else None
 
 
 def trend_of(tally: Tally, runs: Sequence[str]) -> float | None:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from airflow_agari_provider.task_charts.rows import PauseRow, PlainTryRow, TryRow
 
@@ -76,7 +76,8 @@ class Try(NamedTuple):
         return self.outcome in FAILED
 
 
-# A ``Try`` as a plain tuple: see ``PlainTryRow``.
+# A ``Try`` as a plain tuple, and the place of a field: see ``PlainTryRow``.
+AGAIN: Final = 13
 PlainTry: TypeAlias = tuple[
     str,
     str,

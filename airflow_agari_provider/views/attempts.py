@@ -43,6 +43,7 @@ TIMES_ARE_ITS_OWN = (
 )
 PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
 RUNNING = "running"
+INDEX = ("dag_id", "task_id", "run_id", "map_index")  # of a mapped task; of another -1
 
 
 def tries(
@@ -172,7 +173,7 @@ def of_runs(table: Any) -> list[Any]:
 
 def _in_history(database: str) -> Any:
     """Whether a task instance's try is in the history already: waiting for its retry, cleared, or marked by hand."""
-    key = ("dag_id", "task_id", "run_id", "map_index", "try_number")
+    key = (*INDEX, "try_number")
     if database == "postgresql":  # looks each up in a hash then; for EXISTS it sorts all instances by the whole key
         old = sa.select(*(HISTORY.c[name] for name in key)).where(*of_runs(HISTORY))
         return sa.tuple_(*(INSTANCE.c[name] for name in key)).in_(old)
@@ -182,6 +183,31 @@ def _in_history(database: str) -> Any:
 def _task_ids(session: Any, dag_id: str, run_ids: Sequence[str]) -> list[str]:
     where = (INSTANCE.c.dag_id == dag_id, INSTANCE.c.run_id.in_(run_ids))
     return list(session.execute(sa.select(INSTANCE.c.task_id).where(*where).distinct()).scalars())
+
+
+def repeated_by_itself() -> Any:
+    """Condition for an old try and its task instance: it failed, Airflow was to try again, and another try started."""
+    return sa.and_(
+        *(INSTANCE.c[name] == HISTORY.c[name] for name in INDEX),
+        HISTORY.c.state == "failed",
+        HISTORY.c.try_number <= HISTORY.c.max_tries,
+        INSTANCE.c.try_number > HISTORY.c.try_number,
+        INSTANCE.c.start_date > HISTORY.c.start_date,  # else it is to start yet, and shows that of the try before
+    )
+
+
+def repeated(
+    session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]
+) -> Iterable[tuple[str, str, int]]:
+    """(task, run, indexes that Airflow tried again by itself) of mapped tasks."""
+    group = [unindexed(column, dialect(session)) for column in (HISTORY.c.task_id, HISTORY.c.run_id)]
+    query = (
+        sa.select(HISTORY.c.task_id, HISTORY.c.run_id, sa.func.count(HISTORY.c.map_index.distinct()))
+        .select_from(HISTORY.join(INSTANCE, repeated_by_itself()))
+        .where(*of_runs(HISTORY), HISTORY.c.task_id.in_(task_ids))
+        .group_by(*group)
+    )
+    return [tuple(row) for row in session.execute(query, {"dag_id": dag_id, "run_ids": run_ids})]
 
 
 def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tuple[str, str]]:

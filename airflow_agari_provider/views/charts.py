@@ -18,7 +18,7 @@ from airflow_agari_provider.task_charts.rows import (
     RunRow,
     TaskFacts,
 )
-from airflow_agari_provider.task_charts.tries import WAITING_STATES, PlainTry, tries_of
+from airflow_agari_provider.task_charts.tries import AGAIN, WAITING_STATES, PlainTry, tries_of
 from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
 from airflow_agari_provider.views import attempts, dag_facts, dag_runs, overview
 from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
@@ -34,13 +34,14 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
     rows, tries = _tries(session, dag_id, shown, question, facts, now)
     before = None
     if len(earlier) == question.runs:
-        before = figures_before(_tries(session, dag_id, earlier, question, facts, now)[1], earlier)
+        rows_before, tries_before = _tries(session, dag_id, earlier, question, facts, now)
+        before = figures_before(tries_before, earlier, _repeated(session, dag_id, rows_before, tries_before))
     return answer(
         DagTries(
             dag_id,
             _window(session, dag_id, chosen, shown, question, rows),
             tries,
-            frozenset(row[TASK] for row in rows if row[MAP_INDEX] >= 0),
+            _repeated(session, dag_id, rows, tries),
             {row[TASK]: row[OPERATOR] for row in rows},
             facts,
             dag_facts.deadlines(session, dag_id, shown),
@@ -86,6 +87,17 @@ def _tries(
     pauses = {row[:4]: row for row in attempts.pauses(session, dag_id, run_ids, sorted(paused))}
     single = known if by_index else mapped
     return rows, tries_of(rows, now, longest=longest, single=single, paused=paused, pauses=pauses)
+
+
+def _repeated(session: Any, dag_id: str, rows: list[PlainTryRow], tries: list[PlainTry]) -> dict[str, dict[str, int]]:
+    """Mapped task: run: indexes that Airflow tried again by itself; these are in no sum over the indexes of a try."""
+    found: dict[str, dict[str, int]] = {row[TASK]: {} for row in rows if row[MAP_INDEX] >= 0}
+    again = [one for one in tries if one[AGAIN] and one[TASK] in found] if found else []
+    if again:
+        run_ids, task_ids = sorted({one[0] for one in again}), sorted({one[1] for one in again})
+        for task_id, run_id, count in attempts.repeated(session, dag_id, run_ids, task_ids):
+            found[task_id][run_id] = count
+    return found
 
 
 def _window(

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.views import attempts
 from airflow_agari_provider.views.metadata import (
     DAG,
     HISTORY,
@@ -21,7 +22,6 @@ from airflow_agari_provider.views.metadata import (
     unindexed,
 )
 from airflow_agari_provider.views.overview_tries import (
-    KEY,
     MOST_PAUSED,
     NO_TRY,
     NOT_COUNTED,
@@ -171,17 +171,10 @@ def _active(session: Any) -> Iterable[Any]:
 def _retried(session: Any, since: float) -> Iterable[Any]:
     """(DAG, task instances) of which a try failed that Airflow was to repeat by itself, and another followed."""
     database = dialect(session)
-    newer = sa.and_(*(INSTANCE.c[name] == HISTORY.c[name] for name in KEY))
     again = (
-        sa.select(*(HISTORY.c[name] for name in KEY))
-        .select_from(RUN.join(HISTORY, of_window(HISTORY, database)).join(INSTANCE, newer))
-        .where(
-            due_since(since),
-            HISTORY.c.state == "failed",
-            HISTORY.c.start_date.is_not(None),
-            HISTORY.c.try_number <= HISTORY.c.max_tries,
-            INSTANCE.c.try_number > HISTORY.c.try_number,
-        )
+        sa.select(*(HISTORY.c[name] for name in attempts.INDEX))
+        .select_from(RUN.join(HISTORY, of_window(HISTORY, database)).join(INSTANCE, attempts.repeated_by_itself()))
+        .where(due_since(since))
         .distinct()
         .subquery()
     )

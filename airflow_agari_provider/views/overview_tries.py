@@ -27,7 +27,6 @@ from airflow_agari_provider.views.metadata import (
     unindexed,
 )
 
-KEY = ("dag_id", "task_id", "run_id", "map_index")
 NOT_COUNTED = ("skipped", "removed", "upstream_failed")
 RAN = ("success", "failed", "running", *attempts.PAUSES)
 NO_TRY, TRY, PAUSED = 0, 1, 2  # kinds of rows: the last may have waited without a worker
@@ -63,7 +62,10 @@ class Sum(NamedTuple):
 def old_tries(*conditions: Any) -> Tries:
     """Those in the history, without what never started: Airflow left it the times of the try before."""
     before = HISTORY.alias()
-    same = (*(before.c[name] == HISTORY.c[name] for name in KEY), before.c.start_date == HISTORY.c.start_date)
+    same = (
+        *(before.c[name] == HISTORY.c[name] for name in attempts.INDEX),
+        before.c.start_date == HISTORY.c.start_date,
+    )
     shadow = sa.exists().where(*same, before.c.try_number < HISTORY.c.try_number).correlate(HISTORY)
     started = HISTORY.c.start_date.is_not(None)
     return Tries(HISTORY, False, sa.and_(started, *conditions), sa.or_(HISTORY.c.try_number < 2, ~shadow))
@@ -72,7 +74,9 @@ def old_tries(*conditions: Any) -> Tries:
 def newest_tries(*conditions: Any, by_state: bool = False) -> Tries:
     """Those of the task instances as they stand, without those which are in the history, or have the times of one."""
     known = sa.or_(HISTORY.c.try_number == INSTANCE.c.try_number, HISTORY.c.start_date == INSTANCE.c.start_date)
-    old = sa.exists().where(*(HISTORY.c[name] == INSTANCE.c[name] for name in KEY), known).correlate(INSTANCE)
+    old = (
+        sa.exists().where(*(HISTORY.c[name] == INSTANCE.c[name] for name in attempts.INDEX), known).correlate(INSTANCE)
+    )
     own = sa.and_(INSTANCE.c.start_date.is_not(None), INSTANCE.c.state.in_(RAN), ~old)
     return Tries(INSTANCE, by_state, sa.and_(*conditions), own)
 

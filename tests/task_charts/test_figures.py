@@ -34,6 +34,29 @@ def test_the_figures_of_several_tasks_add_up_per_run():
     assert (found.usual, found.p95) == (130, pytest.approx(157))
 
 
+def tried(number, outcome, instances, **values):
+    return one("r", number, outcome, 1, **values)._replace(instances=instances)
+
+
+def test_of_a_mapped_task_each_index_counts_in_the_retry_rate():
+    indexes = [
+        tried(1, "failed_first", 2, again=True),
+        tried(1, "success", 98),
+        tried(2, "success", 2),
+    ]
+    found = tally_of(indexes, {"r": 2})
+    assert (found.started, found.retried, figures_of([found], {"r"}).retry_rate) == ({"r": 100}, {"r": 2}, 0.02)
+    assert tally_of(indexes, {}).retried == {}  # two failed and were cleared, say
+
+
+def test_what_is_not_known_of_a_wait_is_no_zero():
+    unknown, known = (one("r", 1, "success", 9)._replace(deferred=seconds) for seconds in (None, 5.0))
+    assert figures_of([tally_of([unknown])], {"r"}).deferred is None
+    assert figures_of([tally_of([unknown]), tally_of([known])], {"r"}).deferred == 5
+    assert figures_of([tally_of([unknown]), tally_of([one("r", 1, "success", 9)])], {"r"}).deferred is None
+    assert figures_of([tally_of([one("r", 1, "success", 9)])], {"r"}).deferred == 0
+
+
 def test_a_run_that_goes_on_does_not_tell_what_is_usual():
     tally = tally_of([one("r1", 1, "success", 100), one("r2", 1, "running", 3), one("r3", 1, "success", 7)])
     assert figures_of([tally], {"r1", "r2"}).usual == 100

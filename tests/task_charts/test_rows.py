@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from airflow_agari_provider.task_charts import rows
-from airflow_agari_provider.task_charts.tries import PlainTry, Try
+from airflow_agari_provider.task_charts.tries import AGAIN, PlainTry, Try
 
 PLACES = {
     "TASK": "task_id", "NUMBER": "try_number", "STATE": "state", "OLD": "old", "MAP_INDEX": "map_index",
@@ -18,6 +18,10 @@ PLACES = {
 @pytest.mark.parametrize(("place", "field"), PLACES.items(), ids=PLACES)
 def test_a_place_is_that_of_its_field(place, field):
     assert getattr(rows, place) == rows.TryRow._fields.index(field)
+
+
+def test_the_place_of_again_is_that_of_its_field():
+    assert Try._fields.index("again") == AGAIN
 
 
 @pytest.mark.parametrize(("plain", "named"), [(rows.PlainTryRow, rows.TryRow), (PlainTry, Try)], ids=["row", "try"])

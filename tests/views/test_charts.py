@@ -162,7 +162,11 @@ def test_a_task_in_the_triggerer_waits_until_now(history):
 
 def test_a_wait_whose_events_were_purged_is_unknown(history):
     history.now("score", 1, "success", scheduled=99, queued=99, start=10, end=120)
-    assert shown(history.ask()) == [("score", 1, "success", 10, 110, 0, None, None)]
+    answer = history.ask()
+    assert shown(answer) == [("score", 1, "success", 10, 110, 0, None, None)]
+    for figures in (answer["figures"], answer["task_figures"][0]):
+        waits = [figures[f"{name}_seconds"] for name in ("idle", "queued", "deferred")]
+        assert waits == [0, None, None]
 
 
 def test_mapped_indexes_that_run_are_summed_up_to_now_each_from_its_own_start(history):
@@ -188,7 +192,8 @@ def test_of_mapped_indexes_the_one_that_failed_is_named(history):
     ]
     by_outcome = sorted(zip(answer["tries"]["outcome"], answer["tries"]["map_index"], strict=True))
     assert by_outcome == [(0, 1), (4, -1), (4, 1)]
-    assert answer["figures"]["retry_rate"] == 1
+    assert answer["figures"]["retry_rate"] == 0.3333  # one index of three
+    assert answer["task_figures"][0]["retried_runs"] == 1
 
 
 def test_a_run_without_a_logical_date_stands_where_it_was_due(metadata, dag_id):

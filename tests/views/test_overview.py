@@ -100,23 +100,45 @@ def a_skipped_try(rows):
     rows.now("load", 2, "success", scheduled=83, queued=83, start=85, end=125)
 
 
+def some_mapped_indexes_retried(rows):
+    for index in range(100):
+        if index < 2:
+            rows.old("load", 1, "failed", map_index=index, scheduled=0, queued=0, start=1, end=11)
+            rows.now("load", 2, "success", map_index=index, scheduled=20, queued=20, start=25, end=35)
+        else:
+            rows.now("load", 1, "success", map_index=index, scheduled=0, queued=0, start=2, end=12)
+
+
+def a_mapped_index_that_waits_for_its_retry(rows):
+    """And one that is to start yet; the third was cleared."""
+    for index, (number, state, scheduled) in enumerate(((1, "up_for_retry", 0), (2, "queued", 20), (2, "success", 20))):
+        old = "success" if index == 2 else "failed"
+        start, end = (25, 35) if index == 2 else (1, 11)
+        rows.old("load", 1, old, map_index=index, scheduled=0, queued=0, start=1, end=11)
+        rows.now("load", number, state, map_index=index, scheduled=scheduled, queued=scheduled, start=start, end=end)
+
+
 @pytest.mark.parametrize(
-    ("happened", "lost", "total", "failed_tries"),
+    ("happened", "lost", "total", "failed_tries", "retried"),
     [
-        (a_retry, 20, 60, 1),
-        (an_old_try_that_never_started, 20, 30, 1),
-        (a_newest_try_that_never_started, 20, 20, 1),
-        (a_marked_try, 20, 20, 1),
-        (a_deferred_task, 0, 3610 if AIRFLOW_2 else 30, 0),
-        (failed_deferred_tasks, 2610 if AIRFLOW_2 else 50, 2610 if AIRFLOW_2 else 50, 2),
-        (a_task_in_the_triggerer, 0, 4990 if AIRFLOW_2 else 10, 0),
-        (a_wait_that_is_not_in_the_log, 0, 3610, 0),
-        (rescheduled_sensors, 12, 12, 2),
-        (a_skipped_try, 0, 40, 0),
+        (a_retry, 20, 60, 1, (1, 1)),
+        (an_old_try_that_never_started, 20, 30, 1, (1, 1)),
+        (a_newest_try_that_never_started, 20, 20, 1, (0, 1)),
+        (a_marked_try, 20, 20, 1, (0, 1)),
+        (a_deferred_task, 0, 3610 if AIRFLOW_2 else 30, 0, (0, 1)),
+        (failed_deferred_tasks, 2610 if AIRFLOW_2 else 50, 2610 if AIRFLOW_2 else 50, 2, (1, 1)),
+        (a_task_in_the_triggerer, 0, 4990 if AIRFLOW_2 else 10, 0, (0, 1)),
+        (a_wait_that_is_not_in_the_log, 0, 3610, 0, (0, 1)),
+        (rescheduled_sensors, 12, 12, 2, (1, 1)),
+        (a_skipped_try, 0, 40, 0, (0, 1)),
+        (some_mapped_indexes_retried, 20, 1020, 2, (2, 100)),
+        (a_mapped_index_that_waits_for_its_retry, 20, 40, 2, (0, 3)),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
-def test_both_pages_count_the_same_tries_and_the_same_seconds(metadata, dag_id, happened, lost, total, failed_tries):
+def test_both_pages_count_the_same_tries_and_the_same_seconds(
+    metadata, dag_id, happened, lost, total, failed_tries, retried
+):
     metadata.dag(dag_id, [{"task_id": "wait", "reschedule": True}, {"task_id": "load"}, {"task_id": "score"}])
     metadata.run(dag_id, "r", 0)
     happened(Rows(metadata, dag_id))
@@ -127,6 +149,8 @@ def test_both_pages_count_the_same_tries_and_the_same_seconds(metadata, dag_id, 
     assert (page["figures"]["lost_seconds"], page["figures"]["total_seconds"]) == pytest.approx((lost, total), abs=0.01)
     assert (overview["lost_seconds"][at], time["total_seconds"][at_time]) == pytest.approx((lost, total), abs=0.01)
     assert overview["failed_tries"][at] == failed_tries
+    assert (time["retried"][at_time], time["started"][at_time]) == retried
+    assert page["figures"]["retry_rate"] == retried[0] / retried[1]
 
 
 def test_a_dag_with_too_many_waits_to_read_each_counts_them_from_start_to_end(metadata, dag_id, monkeypatch):
