@@ -36,12 +36,16 @@ function around() {
   }
 }
 
+/** In the address of a DAG's tab: the page of all DAGs was chosen there, not that of the DAG. */
+const ALL_DAGS = "all_dags";
+
 /** Query string to begin with: a tab's permalink stands in the address around it. */
 export function firstQuery() {
   const frame = around();
   const page = frame?.location.pathname.match(PLUGIN_PAGE);
   if (!page || page[2]) return window.location.search;
-  return new URLSearchParams(frame.location.search).has("dag_id") ? frame.location.search : window.location.search;
+  const given = new URLSearchParams(frame.location.search);
+  return given.has("dag_id") || given.has(ALL_DAGS) ? frame.location.search : window.location.search;
 }
 
 /** Show the page's query string in the address around it too, so that a reload and a copied address keep it. */
@@ -50,7 +54,9 @@ export function mirror() {
   const page = frame?.location.pathname.match(PLUGIN_PAGE);
   if (!page) return;
   const path = page[2] ? page[1] + window.location.pathname : page[1];
-  frame.history.replaceState(frame.history.state, "", path + window.location.search);
+  const query = new URLSearchParams(window.location.search);
+  if (!page[2] && !query.has("dag_id")) query.set(ALL_DAGS, "1");
+  frame.history.replaceState(frame.history.state, "", `${path}${query.toString() && `?${query}`}`);
 }
 
 /** The address to hand to somebody else. */

@@ -28,8 +28,17 @@ export async function ask(address, { again = false, signal = undefined } = {}) {
   if (answer.status === 304) return null;
   const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
   if (answer.ok && !isJson) throw new ApiError(401, ""); // the log-in page, after a redirection
-  const body = isJson ? await answer.json() : null;
+  const body = isJson ? await bodyOf(answer) : null;
   if (!answer.ok) throw new ApiError(answer.status, typeof body?.detail === "string" ? body.detail : "");
   if (answer.headers.has("ETag")) tags.set(address, answer.headers.get("ETag"));
   return body;
+}
+
+async function bodyOf(answer) {
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(answer.ok ? 0 : answer.status, answer.ok ? "Its answer was cut off on the way." : "");
+  }
 }

@@ -5,9 +5,10 @@ import { DurationChart } from "./duration_chart.js";
 import { palette } from "./palette.js";
 import { picture } from "./picture.js";
 import { describeRun } from "./run_panel.js";
-import { lateRuns, layers, rangeAround, rangeOf, rollingMedian, shiftLines, shownTries, totals, triesMap } from "./series.js";
+import { lateRuns, layers, rangeAround, rangeOf, rangeScaled, rollingMedian, shiftLines, shownTries, totals, triesMap } from "./series.js";
 import { tooltip } from "./tooltip.js";
 import { TriesMap } from "./tries_map.js";
+import { count, counted, moment, zone } from "./units.js";
 
 export class Charts {
   /**
@@ -79,7 +80,7 @@ export class Charts {
   #describeCell(run, task) {
     const cell = task * this.map.runs + run;
     const tries = this.map.count[cell];
-    const text = tries === 0 ? "not started" : `${tries} ${tries === 1 ? "try" : "tries"}${this.map.failed[cell] ? ", the newest failed" : ""}`;
+    const text = tries === 0 ? "not started" : `${counted(tries, "try", "tries")}${this.map.failed[cell] ? ", the newest failed" : ""}`;
     return `${this.payload.tasks.task_id[task]}: ${text}\n${describeRun(this.payload, run, this.state.local)}`;
   }
 
@@ -113,13 +114,29 @@ export class Charts {
     this.upper.zoomTo(rangeAround(run, this.payload.runs.run_id.length));
   }
 
+  /** Zoom by a factor, around the run pointed at. @param {number|null} run null: around the middle. */
+  zoomBy(factor, run) {
+    const [first, last] = this.view.range;
+    this.upper.zoomTo(rangeScaled(this.view.range, factor, run ?? Math.round((first + last) / 2), this.payload.runs.run_id.length));
+  }
+
+  /** Words for the part of the runs that is shown; null: all are. */
+  get part() {
+    const { range: [first, last], local } = this.view;
+    const { run_after: at } = this.payload.runs;
+    if (first === 0 && last === at.length - 1) return null;
+    const [from, to] = [first, last].map((run) => moment(at[run], !local));
+    return `zoomed to ${count(last - first + 1)} of ${count(at.length)} runs, ${from} to ${to} (${zone(!local)})`;
+  }
+
   zoomOut() {
     this.upper.zoomTo([0, this.payload.runs.run_id.length - 1]);
   }
 
   /** @returns {HTMLCanvasElement} both charts below their title. */
   picture(title, subtitle) {
-    return picture(title, subtitle, [this.upper.canvas(), this.lower.canvas()], palette(dark()));
+    const charts = [this.upper.canvas(), this.lower.canvas()].filter((chart) => chart !== null);
+    return picture(title, subtitle, charts, palette(dark()));
   }
 
   close() {

@@ -86,6 +86,6 @@ export function searchBox({ label, value, set }) {
 
 /** A box with a title, a sentence, and one thing to do. */
 export function noticeBox({ title, text }, label, press) {
-  const button = label ? element("button", { type: "button", class: "primary", on: { click: press } }, label) : null;
+  const button = label ? element("button", { type: "button", class: "primary", "data-key": "remedy", on: { click: press } }, label) : null;
   return element("div", { class: "notice", role: "alert" }, element("h2", {}, title), element("p", {}, text), button);
 }

@@ -5,6 +5,11 @@ import { WAITS } from "./series.js";
 /** A spreadsheet takes a text that begins with one of these for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
 
+/** A text that no spreadsheet takes for a formula. */
+export function plain(text) {
+  return FORMULA.test(text) ? `'${text}` : text;
+}
+
 /** Rows of values as RFC 4180 text; null is empty, and no text is taken for a formula. */
 export function csv(rows) {
   return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
@@ -13,7 +18,7 @@ export function csv(rows) {
 function cell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return String(value);
-  const text = FORMULA.test(value) ? `'${value}` : String(value);
+  const text = plain(String(value));
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -39,6 +44,12 @@ export function triesRows(payload, shown, waits) {
   ];
 }
 
-function iso(epoch) {
+/** A head and a row for each row of a table: the numbers themselves, as ``csv`` of a column has them, or its ``value``. */
+export function tableRows(rows, columns) {
+  const cells = columns.flatMap(({ key, value, csv: parts }) => parts ?? [[key, value]]);
+  return [cells.map(([name]) => name), ...rows.map((row) => cells.map(([, value]) => value(row)))];
+}
+
+export function iso(epoch) {
   return epoch === null || epoch === undefined ? null : new Date(epoch * 1000).toISOString();
 }

@@ -20,20 +20,33 @@ export function element(tag, properties = {}, ...children) {
 /** Put a file into the reader's downloads. */
 export function download(name, blob) {
   const address = URL.createObjectURL(blob);
-  element("a", { href: address, download: name.replace(/[^\w.-]+/g, "_") }).click();
+  element("a", { href: address, download: fileName(name) }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-/** Put a text on the clipboard, also where the page came over plain HTTP and browsers offer no clipboard. */
+/** A name that every file system takes, with the letters of all languages. */
+function fileName(name) {
+  return name.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^\.+/, "").slice(-120);
+}
+
+/**
+ * Put a text on the clipboard, also where the page came over plain HTTP and browsers offer no clipboard.
+ *
+ * @returns {Promise<boolean>} whether it is there.
+ */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
+    const held = document.activeElement;
     const area = element("textarea", { class: "offscreen" });
     area.value = text;
     document.body.append(area);
     area.select();
-    document.execCommand("copy");
+    const done = document.execCommand("copy");
     area.remove();
+    held?.focus({ preventScroll: true });
+    return done;
   }
 }

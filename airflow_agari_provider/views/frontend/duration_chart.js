@@ -5,7 +5,11 @@ import { axisLabel, axisStep, duration, logLines, logRange, moment } from "./uni
 /** Pixels left and right of the plot; the tries map below keeps to the same, so that one run is one column. */
 export const MARGIN = { right: 18 };
 const MOST_PATTERNED = 200; // runs; narrower bars are too narrow for a pattern
-const MARKERS = { manual: "circle", backfill: "rect", asset_triggered: "diamond", dataset_triggered: "diamond" };
+const NOTHING = 1e-9; // seconds: a logarithmic axis has no place for 0, and a bar on one that is nowhere is not drawn
+const MARKERS = {
+  manual: "circle", backfill: "rect", asset_triggered: "diamond", dataset_triggered: "diamond", operator_triggered: "roundRect",
+  asset_materialization: "arrow",
+};
 
 /**
  * @param {object} view ``payload``, ``stack``, ``totals``, ``median``, ``range``, ``late``, ``shifts``, ``sla``,
@@ -13,8 +17,7 @@ const MARKERS = { manual: "circle", backfill: "rect", asset_triggered: "diamond"
  * @param {object} colours from ``palette()``.
  */
 export function chartOption(view, colours) {
-  const { payload, stack, median, range } = view;
-  const patterned = range[1] - range[0] < MOST_PATTERNED;
+  const { payload, median, range } = view;
   const lines = { axisLine: { lineStyle: { color: colours.line } }, axisTick: { show: false } };
   const label = { color: colours.muted, fontSize: 12 };
   const at = payload.runs.run_after.map((epoch) => moment(epoch, !view.local).replace(" ", "\n"));
@@ -23,6 +26,7 @@ export function chartOption(view, colours) {
     textStyle: { fontFamily: "Inter, system-ui, sans-serif" },
     grid: { left: view.left, right: MARGIN.right, top: 44, bottom: 74 },
     legend: {
+      selectedMode: false, // what is stacked, the controls say: so it is in the address and in the file
       type: "scroll", top: 4, left: view.left, right: MARGIN.right, itemWidth: 14, itemHeight: 11, itemGap: 14,
       textStyle: { color: colours.text }, inactiveColor: colours.line, pageTextStyle: { color: colours.muted },
       pageIconColor: colours.muted, pageIconInactiveColor: colours.line,
@@ -48,7 +52,7 @@ export function chartOption(view, colours) {
       },
     ],
     series: [
-      ...stack.map(({ key, values }) => bar(key, values, colours.layer(key), { patterned, runs: range[1] - range[0] + 1 })),
+      ...bars(view, colours),
       {
         id: "median", name: "median of 25 runs", type: "line", data: median, showSymbol: false, connectNulls: true, silent: true,
         lineStyle: { width: 2, color: colours.text }, itemStyle: { color: colours.text }, z: 5,
@@ -57,6 +61,11 @@ export function chartOption(view, colours) {
       ...markers(view, colours),
     ],
   };
+}
+
+function bars({ stack, range: [first, last], log }, colours) {
+  const shape = { patterned: last - first < MOST_PATTERNED, runs: last - first + 1 };
+  return stack.map(({ key, values }) => bar(key, log ? values.map((value) => value || NOTHING) : values, colours.layer(key), shape));
 }
 
 function bar(key, data, { name, colour, decal }, { patterned, runs }) {
@@ -170,10 +179,7 @@ export class DurationChart {
     const after = valueAxis(this.view);
     const patterned = range[1] - range[0] < MOST_PATTERNED;
     if (before.max !== after.max || before.min !== after.min) this.chart.setOption({ yAxis: [after, {}] }, { lazyUpdate: true });
-    if (patterned !== wasPatterned) {
-      const bars = this.view.stack.map(({ key, values }) => bar(key, values, this.colours.layer(key), { patterned, runs: range[1] - range[0] + 1 }));
-      this.chart.setOption({ series: bars }, { lazyUpdate: true });
-    }
+    if (patterned !== wasPatterned) this.chart.setOption({ series: bars(this.view, this.colours) }, { lazyUpdate: true });
   }
 
   zoomTo([startValue, endValue]) {

@@ -16,8 +16,10 @@ const CARDS = [
   ["p95 per run", (figures) => figures.p95_seconds, duration, "95 of 100 runs took less, over all their tries"],
 ];
 
-/** @param {object|null} figures null: not answered yet. */
-export function figureCards(figures) {
+const COMPARED = "Below it the change against as many runs before these, if there are as many";
+
+/** @param {object|null} figures null: there are none. @param {string} missing what then stands for each. */
+export function figureCards(figures, missing) {
   return CARDS.map(([title, value, text, hint]) => {
     const now = figures ? value(figures) : null;
     const before = figures?.before ? value(figures.before) : null;
@@ -25,9 +27,9 @@ export function figureCards(figures) {
     const share = title.startsWith("Lost") && figures ? ` · ${percent(lostShare(figures))}` : "";
     const against = difference === null ? "" : `${change(difference)}, was ${text(before)}`;
     const direction = difference === null || Math.abs(difference) < 0.5 ? "" : difference > 0 ? "worse" : "better";
-    return element("div", { class: "card", title: hint },
+    return element("div", { class: "card", title: `${hint}. ${COMPARED}` },
       element("dt", {}, title),
-      element("dd", {}, figures ? text(now) + share : "…", element("small", { class: direction }, against)));
+      element("dd", {}, figures ? text(now) + share : missing, element("small", { class: direction }, against)));
   });
 }
 
@@ -43,7 +45,7 @@ export function taskColumns(link) {
   const seconds = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => duration(row[key]) });
   const whole = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => count(row[key]) });
   return [
-    { key: "name", title: "task", name: true, hint: "Sort by name", value: (row) => row.name, node: link },
+    { key: "name", title: "task", name: true, csv: [["task_id", (row) => row.name]], hint: "Sort by name", value: (row) => row.name, node: link },
     whole("tries", "tries", "Tries that started"),
     whole("runs", "runs", "Runs in which it started"),
     whole("retried_runs", "retried", "Runs in which it needed more than one try"),

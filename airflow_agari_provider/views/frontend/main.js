@@ -2,16 +2,20 @@
 
 import { dark, firstQuery, mirror, onThemeChange } from "./airflow.js";
 import { element } from "./dom.js";
+import { keepFocus } from "./focus.js";
 import { showHelp } from "./help.js";
 import { OverviewPage } from "./overview_page.js";
 import { format, parse } from "./permalink.js";
 import { TaskPage } from "./task_page.js";
+
+const TOLD = 4000; // milliseconds in which a short sentence is read
 
 const configuration = JSON.parse(document.getElementById("configuration").textContent);
 const root = document.getElementById("page");
 const spoken = document.getElementById("spoken");
 let state = parse(firstQuery());
 let page = null;
+let telling = 0;
 
 const frame = {
   configuration,
@@ -37,11 +41,20 @@ const frame = {
       event.preventDefault();
       frame.go(change);
     };
-    return element("a", { href: `?${frame.query(change)}`, on: { click: go } }, text);
+    return element("a", { href: `?${frame.query(change)}`, "data-key": `row-${text}`, on: { click: go } }, text);
   },
 
   say(text) {
     spoken.textContent = text;
+    spoken.classList.remove("seen");
+  },
+
+  /** The same to those who see the page. */
+  tell(text) {
+    frame.say(text);
+    spoken.classList.add("seen");
+    clearTimeout(telling);
+    telling = setTimeout(() => spoken.classList.remove("seen"), TOLD);
   },
 };
 
@@ -53,6 +66,10 @@ function write(replace) {
 }
 
 function show() {
+  keepFocus(turnTo);
+}
+
+function turnTo() {
   if (page === null || page.dag !== (state.dag ?? undefined)) {
     page?.close();
     page = state.dag === null ? new OverviewPage(root, frame) : new TaskPage(root, frame, state.dag);
@@ -72,9 +89,9 @@ function onKey(event) {
     if (event.key === "Escape") typing.blur();
     return;
   }
-  const pressing = event.key === "Enter" && event.target.closest("a, button, input");
+  const pressing = event.key === "Enter" && event.target.closest("a, button, input, summary");
   if (event.key === "/") document.querySelector("input[type=search]")?.focus();
-  else if (event.key === "?") showHelp();
+  else if (event.key === "?") showHelp(page.help);
   else if (pressing || !page.key(event.key)) return;
   event.preventDefault();
 }

@@ -1,7 +1,7 @@
 /** What to say when there is nothing to draw, and what to do about it. Pure: no document, no state. */
 
 import { filtered } from "./permalink.js";
-import { moment, zone } from "./units.js";
+import { duration, moment, zone } from "./units.js";
 
 const ADVICE = {
   0: ["Airflow did not answer", "Check the network, or whether the web server is up; then try again."],
@@ -18,6 +18,19 @@ export function errorNotice(status, detail) {
   const [title, advice] = ADVICE[status] ?? [`The server failed (${status})`, "Its own log says why; then try again."];
   const action = { 400: "reset", 401: "log in", 403: "all DAGs", 404: "all DAGs", 422: "reset", 503: "fewer" }[status] ?? "again";
   return { title, text: detail || advice, action };
+}
+
+/** What to say above what is still shown, where a refresh failed. @param {number} now of what is shown, in epoch seconds. */
+export function staleNotice({ status, message }, now, local) {
+  const { title } = errorNotice(status, message);
+  return `${title}: shown is what it was at ${moment(now, !local)}. The page goes on trying.`;
+}
+
+/** Since when a task is different, as told in the chosen time zone. */
+export function shiftText(payload, { task, kind, run, before, after }, local) {
+  const when = `${moment(payload.runs.run_after[run], !local)} (${zone(!local)})`;
+  const what = kind === "tries" ? `mean ${before.toFixed(1)} to ${after.toFixed(1)} tries` : `median ${duration(before)} to ${duration(after)}`;
+  return `${payload.tasks.task_id[task]} changed around ${when}: ${what}`;
 }
 
 /** Why there is nothing to draw; null: there is something. */

@@ -3,10 +3,11 @@
 import { ask, ApiError } from "./api.js";
 import { action, choice, noticeBox, searchBox } from "./controls.js";
 import { element } from "./dom.js";
-import { copyLink, copyTable } from "./exports.js";
-import { showHelp } from "./help.js";
-import { errorNotice } from "./notices.js";
-import { overviewColumns, overviewRows } from "./overview_rows.js";
+import { copyLink, copyTable, saveTable } from "./exports.js";
+import { keepFocus } from "./focus.js";
+import { OVERVIEW_HELP, showHelp } from "./help.js";
+import { errorNotice, staleNotice } from "./notices.js";
+import { overviewColumns, overviewRows, statesLegend } from "./overview_rows.js";
 import { ASKED, DAY_COUNTS, DEFAULTS } from "./permalink.js";
 import { remedy } from "./remedies.js";
 import { table } from "./table.js";
@@ -19,18 +20,27 @@ export class OverviewPage {
   constructor(root, frame) {
     this.frame = frame;
     this.go = frame.go;
-    this.parts = { window: element("p", { class: "muted window", role: "status" }), notice: element("div", {}), body: element("div", { class: "scroll" }) };
+    this.help = OVERVIEW_HELP;
+    this.parts = {
+      window: element("p", { class: "muted window", role: "status" }),
+      stale: element("p", { class: "stale", role: "status", hidden: true }),
+      notice: element("div", {}),
+      body: element("div", { class: "scroll" }),
+    };
     const days = choice({ name: "days", label: "Window", options: () => DAY_COUNTS.map((value) => [String(value), value === 1 ? "1 day" : `${value} days`]), value: ({ state }) => String(state.days), pick: (value) => this.go({ days: Number(value) }) });
     const zone = choice({ name: "time", label: "Time", options: () => [["utc", "UTC"], ["local", "browser"]], value: ({ state }) => (state.local ? "local" : "utc"), pick: (value) => this.go({ local: value === "local" }) });
     const search = searchBox({ label: "Search DAGs  /", value: ({ state }) => state.search, set: (text) => this.go({ search: text }, { replace: true }) });
-    const copyButton = action({ name: "copy-table", label: "Copy table", press: () => copyTable(this) });
+    const usable = ({ overview }) => Boolean(overview);
+    const csv = action({ name: "csv", label: "CSV", title: "The table, in plain numbers", press: () => saveTable(this), usable });
+    const copyButton = action({ name: "copy-table", label: "Copy table", press: () => copyTable(this), usable });
     const link = action({ name: "link", label: "Copy link", press: () => copyLink(this) });
-    const help = action({ name: "help", label: "?", title: "Keys", press: showHelp });
-    this.controls = [days, zone, search, copyButton, link, help];
+    const help = action({ name: "help", label: "?", title: "Keys", press: () => showHelp(this.help) });
+    const exports = [csv, copyButton, link, help];
+    this.controls = [days, zone, search, ...exports];
     root.replaceChildren(
-      element("header", { class: "top" }, element("div", {}, element("h1", {}, "All DAGs"), this.parts.window), element("nav", {}, copyButton.node, link.node, help.node)),
+      element("header", { class: "top" }, element("div", {}, element("h1", { tabindex: "-1", "data-key": "title" }, "All DAGs"), this.parts.window), element("nav", {}, ...exports.map(({ node }) => node))),
       element("div", { class: "bar" }, element("div", { class: "row" }, days.node, zone.node, search.node)),
-      this.parts.notice, this.parts.body);
+      this.parts.stale, this.parts.notice, this.parts.body);
     document.title = "All DAGs · tries";
   }
 
@@ -49,20 +59,43 @@ export class OverviewPage {
     const { signal } = this.abort;
     const { days } = this.state;
     try {
-      if (!again) this.parts.window.textContent = "Reading the runs …";
+      if (!again) {
+        this.parts.window.textContent = "Reading the runs …";
+        this.counting = true;
+      }
       const overview = await ask(`api/overview?days=${days}`, { again, signal });
       if (overview !== null) this.overview = overview;
       if (!again) this.taskTime = null;
       this.#render();
-      const taskTime = await ask(`api/overview/task_time?days=${days}`, { again: again && this.taskTime !== null, signal });
-      if (taskTime !== null) this.taskTime = taskTime;
+      this.#tell(await this.#loadTaskTime(again && this.taskTime !== null, signal));
       this.#render();
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof ApiError)) throw error;
-      this.#fail(error);
+      if (again && this.overview) this.#tell(staleNotice(error, this.overview.now, this.state.local));
+      else keepFocus(() => this.#fail(error));
     }
     this.#refreshLater();
+  }
+
+  /** The slower half, without which the table has its other columns. @returns {Promise<string|null>} why it did not come. */
+  async #loadTaskTime(again, signal) {
+    try {
+      const taskTime = await ask(`api/overview/task_time?days=${this.state.days}`, { again, signal });
+      this.counting = false;
+      if (taskTime !== null) this.taskTime = taskTime;
+      return null;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.counting = false;
+      return `Retry rate and total time did not come: ${errorNotice(error.status, error.message).text}`;
+    }
+  }
+
+  /** A line above the table; null: none. */
+  #tell(text) {
+    this.parts.stale.hidden = text === null;
+    this.parts.stale.textContent = text ?? "";
   }
 
   #refreshLater() {
@@ -74,6 +107,8 @@ export class OverviewPage {
   #fail({ status, message }) {
     const notice = errorNotice(status, message);
     this.overview = null;
+    this.#tell(null);
+    this.controls.forEach((control) => control.sync(this));
     this.parts.window.textContent = "";
     this.parts.body.replaceChildren();
     this.parts.notice.replaceChildren(noticeBox(notice, ...remedy(notice.action, this)));
@@ -81,7 +116,7 @@ export class OverviewPage {
 
   get rows() {
     const wanted = this.state.search.toLowerCase();
-    return overviewRows(this.overview, this.taskTime).filter(({ name }) => name.toLowerCase().includes(wanted));
+    return overviewRows(this.overview, this.taskTime, this.counting).filter(({ name }) => name.toLowerCase().includes(wanted));
   }
 
   get columns() {
@@ -96,13 +131,23 @@ export class OverviewPage {
     return this.state.sort ? this.state : FIRST_ORDER;
   }
 
+  /** Name of the table as a file. */
+  get fileName() {
+    return `all-dags-${this.state.days}-days`;
+  }
+
   #render() {
+    keepFocus(() => this.#draw());
+  }
+
+  #draw() {
     const { overview, rows } = this;
+    this.controls.forEach((control) => control.sync(this));
     const total = overview.dags.dag_id.length;
     this.parts.window.textContent = total === 0 ? "" : this.#windowText(rows.length, total);
     this.parts.notice.replaceChildren(...this.#emptyNotice(rows.length, total));
     const onSort = (sort, descending) => this.go({ sort, descending }, { replace: true });
-    this.parts.body.replaceChildren(...(rows.length ? [table(this.parts.window.textContent, rows, this.columns, { ...this.order, onSort })] : []));
+    this.parts.body.replaceChildren(...(rows.length ? [table(this.parts.window.textContent, rows, this.columns, { ...this.order, onSort }), statesLegend()] : []));
   }
 
   #windowText(shown, total) {

@@ -1,12 +1,18 @@
 /** Rows and columns of the table of all DAGs. */
 
+import { iso } from "./csv.js";
 import { element } from "./dom.js";
 import { count, duration, moment, percent } from "./units.js";
 
-const STATES = ["success", "failed", "running", "queued"];
+const SIGNS = { success: "✓", failed: "✕", running: "▶", queued: "◦" }; // say what their colours say
+const STATES = Object.keys(SIGNS);
 
-/** One row per DAG, from the server's columns; what the slower answer tells is null until it is there. Pure. */
-export function overviewRows({ dags }, taskTime) {
+/**
+ * One row per DAG, from the server's columns; what the slower answer tells is null until it is there. Pure.
+ *
+ * @param {boolean} [counting] whether that answer is waited for.
+ */
+export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
   const slow = new Map((taskTime?.dags.dag_id ?? []).map((name, index) => [name, index]));
   return dags.dag_id.map((name, index) => {
     const at = slow.get(name);
@@ -22,7 +28,7 @@ export function overviewRows({ dags }, taskTime) {
       failed_tries: dags.failed_tries[index],
       lost_seconds: dags.lost_seconds[index],
       active: dags.active[index],
-      counting: taskTime === null,
+      counting,
       retry_rate: time && time.started[at] > 0 ? time.retried[at] / time.started[at] : null,
       total_seconds: time ? time.total_seconds[at] : null,
     };
@@ -33,10 +39,10 @@ export function overviewRows({ dags }, taskTime) {
 export function overviewColumns({ days, utc, link }) {
   const whole = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => count(row[key]) });
   const slow = (key, title, hint, text) => ({ key, title, hint, value: (row) => row[key], text: (row) => (row.counting ? "…" : text(row[key])) });
-  const runs = (key, title, hint) => ({ key, title, hint, left: true, value: (row) => sum(row[key]), text: (row) => inWords(row[key]), node: (row) => runsBar(row[key]) });
+  const runs = (key, title, hint) => ({ key, title, hint, left: true, csv: STATES.map((state) => [`${key}_${state}`, (row) => row[key][state]]), value: (row) => sum(row[key]), text: (row) => inWords(row[key]), node: (row) => runsBar(row[key]) });
   return [
-    { key: "name", title: "DAG", name: true, hint: "Sort by name", value: (row) => row.name, node: (row) => element("span", {}, link(row.name), row.paused ? element("small", { class: "badge" }, "paused") : null) },
-    { key: "last_run", title: "last run", value: (row) => row.last_run, text: (row) => moment(row.last_run, utc) },
+    { key: "name", title: "DAG", name: true, csv: [["dag_id", (row) => row.name]], hint: "Sort by name", value: (row) => row.name, node: (row) => element("span", {}, link(row.name), row.paused ? element("small", { class: "badge" }, "paused") : null) },
+    { key: "last_run", title: "last run", csv: [["last_run", (row) => iso(row.last_run)]], value: (row) => row.last_run, text: (row) => moment(row.last_run, utc) },
     runs("ever", "runs ever", "Runs by state since the beginning"),
     runs("window", `runs in ${days === 1 ? "1 day" : `${days} days`}`, "Runs by state in the window"),
     whole("failures", "failures", "Task instances that ended failed in the window"),
@@ -46,6 +52,15 @@ export function overviewColumns({ days, utc, link }) {
     slow("total_seconds", "total time", "Running time of all tries in the window", duration),
     whole("active", "active", "Task instances running, queued or deferred now"),
   ];
+}
+
+/** What the signs before the numbers of runs mean. */
+export function statesLegend() {
+  return element("div", { class: "states", "aria-hidden": "true" }, ...STATES.map((state) => signed(state, state)));
+}
+
+function signed(state, text) {
+  return element("span", { class: `number ${state}` }, `${SIGNS[state]} ${text}`);
 }
 
 function sum(counts) {
@@ -61,7 +76,7 @@ function inWords(counts) {
 function runsBar(counts) {
   const found = STATES.filter((state) => counts[state] > 0);
   const parts = found.map((state) => element("i", { class: `state ${state}`, style: { "flex-grow": counts[state] } }));
-  const numbers = found.map((state) => element("span", { class: `number ${state}` }, count(counts[state])));
+  const numbers = found.map((state) => signed(state, count(counts[state])));
   return element("div", { class: "runs", title: inWords(counts) },
     element("div", { class: "runs-bar", role: "img", "aria-label": inWords(counts) }, ...parts),
     element("div", { class: "runs-numbers", "aria-hidden": "true" }, ...(numbers.length ? numbers : ["–"])));

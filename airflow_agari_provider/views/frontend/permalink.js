@@ -95,6 +95,19 @@ export function triesAddress(state, task = null) {
   return `api/dags/${encodeURIComponent(state.dag)}/tries?${query}`;
 }
 
+const COMPARED_UNASKED = 200; // runs: up to here the server compares with those before by itself
+
+/**
+ * Address of the figures of as many runs before a window, of the chosen task or all; null: there are not as many, or
+ * they came with the window's own.
+ */
+export function earlierAddress(state, window) {
+  const newest = state.before === null && state.after === null;
+  const enough = newest ? window.total >= 2 * window.shown : window.older;
+  if (state.runs <= COMPARED_UNASKED || window.shown < state.runs || !enough) return null;
+  return `${triesAddress({ ...state, before: window.before, after: null }, state.task)}&compare=false`;
+}
+
 /** Whether a filter hides runs of the DAG. */
 export function filtered(state) {
   return state.runTypes.length > 0 || state.runStates.length > 0 || state.before !== null || state.after !== null;

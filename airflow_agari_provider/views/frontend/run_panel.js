@@ -3,7 +3,7 @@
 import { airflowLink, logAddress } from "./airflow.js";
 import { element } from "./dom.js";
 import { LAYERS, palette } from "./palette.js";
-import { count, duration, moment, zone } from "./units.js";
+import { count, duration, moment, momentWithOffset, zone } from "./units.js";
 
 const LEFT = { 0: "name", 2: "text" }; // columns of words
 
@@ -23,7 +23,7 @@ export function tryOf(payload, index) {
 export function describeRun(payload, run, local) {
   const { runs } = payload;
   const logical = runs.logical_date[run];
-  const parts = [moment(runs.run_after[run], !local), runs.run_type[run].replace("_", "-"), runs.state[run]];
+  const parts = [momentWithOffset(runs.run_after[run], !local), runs.run_type[run].replace("_", "-"), runs.state[run]];
   if (logical === null) parts.push("no logical date");
   if (runs.deadline_missed[run]) parts.push("missed its deadline");
   return parts.join(" · ");
@@ -51,12 +51,12 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
       element("td", {}, duration(tries.idle_seconds[index])),
       element("td", {}, duration(tries.queued_seconds[index])),
       element("td", {}, duration(tries.deferred_seconds[index])),
-      element("td", {}, airflowLink(logAddress(configuration, tryOf(payload, index)), { class: "log" }, several ? "Logs" : "Log")));
+      element("td", {}, airflowLink(logAddress(configuration, tryOf(payload, index)), { class: "log", "data-key": `try-${tasks.task_id[tries.task[index]]}-${tries.try_number[index]}-${tries.map_index[index]}-${outcome}` }, several ? "Logs" : "Log")));
   });
   const titles = ["task", "try", "outcome", `start (${zone(!local)})`, "ran", "waited between tries", "queued", "deferred", ""];
-  const close = element("button", { type: "button", on: { click: onClose } }, "Close");
+  const close = element("button", { type: "button", "data-key": "close", on: { click: onClose } }, "Close");
   return element("section", { class: "panel", "aria-label": "Tries of the run" },
-    element("header", {}, element("h2", { tabindex: "-1" }, `Tries of ${runs.run_id[run]}`), close),
+    element("header", {}, element("h2", { tabindex: "-1", "data-key": "panel" }, `Tries of ${runs.run_id[run]}`), close),
     element("p", { class: "muted" }, describeRun(payload, run, local)),
     rows.length === 0
       ? element("p", {}, "No task of this run has started, or none that is shown.")

@@ -126,17 +126,42 @@ function levelOf(outcome, tries) {
   return outcome === "skipped" || outcome === "removed" ? CELL.skipped : CELL.once;
 }
 
-/** Runs in which the task came in after its SLA, counted from the run's start: indexes. */
+/** Outcomes with which a task is done; see ``sla_miss/states.py``. */
+const DONE = new Set(["success", "superseded", "skipped", "removed"]);
+
+/** When the SLAs of a run began to count: when it was queued, as alerts have it; else, when it started. */
+export function slaReference({ queued_at: queued, start }, run) {
+  return queued?.[run] ?? start[run];
+}
+
+/**
+ * Runs in which the task was not done when its SLA was over: indexes. A success that was cleared later was in time.
+ *
+ * Runs without a try of it count if they wait still or failed, but not those before it first started: it may not have
+ * been in the DAG yet.
+ */
 export function lateRuns(payload, task) {
+  const { runs, tries, now } = payload;
   const sla = task >= 0 ? payload.tasks.sla[task] : null;
   if (sla === null || sla === undefined) return [];
-  const late = new Set();
-  shownTries(payload, task, true).forEach((index) => {
-    const run = payload.tries.run[index];
-    const end = payload.tries.end[index] ?? payload.now;
-    if (payload.runs.start[run] !== null && end - payload.runs.start[run] > sla) late.add(run);
+  const byRun = new Map();
+  for (const index of shownTries(payload, task, false)) byRun.set(tries.run[index], [...(byRun.get(tries.run[index]) ?? []), index]);
+  const first = Math.min(...byRun.keys());
+  return runs.run_id.map((_, run) => run).filter((run) => {
+    const began = slaReference(runs, run);
+    if (began === null || run < first || (!byRun.has(run) && runs.state[run] === "success")) return false;
+    return doneAt(payload, byRun.get(run) ?? []) > began + sla && now > began + sla;
   });
-  return [...late];
+}
+
+/** When all instances of a task in a run had been done once; Infinity: not yet. */
+function doneAt({ tries, outcomes }, ofRun) {
+  const ofTry = new Map();
+  ofRun.forEach((index) => ofTry.set(tries.try_number[index], (ofTry.get(tries.try_number[index]) ?? 0) + tries.instances[index]));
+  let open = Math.max(1, ...ofTry.values());
+  const ends = ofRun.filter((index) => DONE.has(outcomes[tries.outcome[index]])).sort((one, other) => tries.end[one] - tries.end[other]);
+  const last = ends.find((index) => (open -= tries.instances[index]) <= 0);
+  return last === undefined ? Infinity : tries.end[last];
 }
 
 /** Indexes of the first and last run of a part given in epoch seconds; the whole where the part is open or empty. */
@@ -145,6 +170,13 @@ export function rangeOf(runs, from, to) {
   const first = from === null ? 0 : runs.run_after.findIndex((at) => at >= from);
   const last = to === null ? whole[1] : runs.run_after.findLastIndex((at) => at <= to);
   return first >= 0 && last >= first ? [first, last] : whole;
+}
+
+/** A part ``factor`` times as wide, with a run as near its middle as the ends allow; never less than two runs. */
+export function rangeScaled([first, last], factor, run, length) {
+  const width = Math.min(length, Math.max(2, Math.round((last - first + 1) * factor)));
+  const start = Math.min(length - width, Math.max(0, run - Math.floor(width / 2)));
+  return [start, start + width - 1];
 }
 
 /** The part of the runs around one of them, ``around`` on either side. */

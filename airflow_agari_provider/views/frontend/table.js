@@ -1,5 +1,6 @@
 /** Tables that sort, and that copy as text. */
 
+import { plain } from "./csv.js";
 import { element } from "./dom.js";
 
 /**
@@ -18,9 +19,12 @@ export function sorted(rows, columns, key, descending) {
   return [...(descending ? ordered.reverse() : ordered), ...rows.filter((row) => !known(row))];
 }
 
-/** The table as text with tabs, as spreadsheets and chats take it. Pure. */
+/** The table as text with tabs, as spreadsheets and chats take it; no name in it is taken for a formula. Pure. */
 export function asText(rows, columns) {
-  const text = (column, row) => String((column.text ?? column.value)(row)).replace(/\s+/g, " ");
+  const text = (column, row) => {
+    const shown = String((column.text ?? column.value)(row)).replace(/\s+/g, " ");
+    return column.name ? plain(shown) : shown;
+  };
   return [columns.map((column) => column.title), ...rows.map((row) => columns.map((column) => text(column, row)))]
     .map((cells) => cells.join("\t"))
     .join("\n");
@@ -28,7 +32,7 @@ export function asText(rows, columns) {
 
 /**
  * @param {object[]} columns ``key``, ``title``, ``value(row)`` to sort by, ``text(row)`` to read, ``hint``,
- *   ``node(row)`` instead of the text, ``name`` for the column that names the row, ``left`` for one that reads from the left.
+ *   ``node(row)`` instead of the text, ``csv``: names and values in a file, ``name`` for the column that names the row, ``left`` for one that reads from the left.
  * @param {(key: string, descending: boolean) => void} onSort
  */
 export function table(caption, rows, columns, { sort, descending, onSort, rowClass = () => null }) {
@@ -36,7 +40,7 @@ export function table(caption, rows, columns, { sort, descending, onSort, rowCla
     const current = column.key === sort;
     const next = current ? !descending : !column.name;
     const arrow = current ? (descending ? " ↓" : " ↑") : "";
-    const button = element("button", { type: "button", title: column.hint, on: { click: () => onSort(column.key, next) } }, column.title + arrow);
+    const button = element("button", { type: "button", "data-key": `sort-${column.key}`, title: column.hint, on: { click: () => onSort(column.key, next) } }, column.title + arrow);
     const order = current ? (descending ? "descending" : "ascending") : null;
     return element("th", { scope: "col", "aria-sort": order, "data-column": column.key, class: column.name ? "name" : column.left ? "text" : null }, button);
   });

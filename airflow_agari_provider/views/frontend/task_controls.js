@@ -8,13 +8,14 @@ import { showHelp } from "./help.js";
 import { DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
 
 const ALL = "";
+const SINCE_3 = ["asset_triggered", "asset_materialization", "operator_triggered"]; // the last two since 3.3 or so
 const NEWEST = { before: null, after: null, from: null, to: null };
 
 /** @param {object} page a TaskPage. @returns {{bar: Node, links: Node, all: object[], sync: (page) => void}} */
 export function taskControls(page) {
   const { go, frame } = page;
   const flag = (name, label, title) => toggle({ name, label, title, value: ({ state }) => state[name], set: (on) => go({ [name]: on }) });
-  const types = ["scheduled", "manual", "backfill", frame.configuration.airflow === 3 ? "asset_triggered" : "dataset_triggered"];
+  const types = ["scheduled", "manual", "backfill", ...(frame.configuration.airflow === 3 ? SINCE_3 : ["dataset_triggered"])];
   const zones = [["utc", "UTC"], ["local", "browser"]];
   const window = [
     choice({ name: "task", label: "Task", options: taskOptions, value: ({ state }) => state.task ?? ALL, pick: (task) => go({ task: task || null }) }),
@@ -37,11 +38,12 @@ export function taskControls(page) {
     several({ name: "type", legend: "Run type", options: types.map((type) => [type, type.replace("_", "-")]), chosen: ({ state }) => state.runTypes, set: (runTypes) => go({ runTypes }) }),
     several({ name: "state", legend: "Run state", options: RUN_STATES.map((state) => [state, state]), chosen: ({ state }) => state.runStates, set: (runStates) => go({ runStates }) }),
   ]);
+  const usable = ({ parts }) => !parts.body.hidden;
   const exports = [
-    action({ name: "csv", label: "CSV", title: "The tries that are shown", press: () => saveCsv(page) }),
-    action({ name: "png", label: "PNG", title: "Both charts as a picture", press: () => savePicture(page) }),
+    action({ name: "csv", label: "CSV", title: "The tries that are shown", press: () => saveCsv(page), usable }),
+    action({ name: "png", label: "PNG", title: "Both charts as a picture", press: () => savePicture(page), usable }),
     action({ name: "link", label: "Copy link", title: "To this page as it is", press: () => copyLink(page) }),
-    action({ name: "help", label: "?", title: "Keys", press: showHelp }),
+    action({ name: "help", label: "?", title: "Keys", press: () => showHelp(page.help) }),
   ];
   const rows = [window, [...shown, filters]];
   const all = [...rows.flat(), ...exports];
@@ -74,9 +76,9 @@ function overviewLink(page) {
     event.preventDefault();
     page.go({ ...DEFAULTS, local: page.state.local });
   };
-  return element("a", { href: "?", on: { click: open } }, "All DAGs");
+  return element("a", { href: "?", "data-key": "all-dags", on: { click: open } }, "All DAGs");
 }
 
 function dagLink({ frame, dag }) {
-  return airflowLink(dagAddress(frame.configuration, dag), {}, "DAG in Airflow");
+  return airflowLink(dagAddress(frame.configuration, dag), { "data-key": "dag" }, "DAG in Airflow");
 }

@@ -5,26 +5,28 @@ import { ask, ApiError } from "./api.js";
 import { Charts } from "./charts.js";
 import { noticeBox, searchBox } from "./controls.js";
 import { element } from "./dom.js";
-import { copyTable } from "./exports.js";
-import { figureCards, taskColumns, wallTime } from "./figures.js";
+import { copyTable, saveTable } from "./exports.js";
+import { focused, focusOn, keepFocus } from "./focus.js";
+import { TASK_HELP } from "./help.js";
+import { KeyFigures } from "./key_figures.js";
 import { notes } from "./notes.js";
-import { emptyNotice, errorNotice } from "./notices.js";
+import { emptyNotice, errorNotice, shiftText, staleNotice } from "./notices.js";
 import { ASKED, triesAddress } from "./permalink.js";
 import { remedy } from "./remedies.js";
-import { describeRun, runPanel, tryOf } from "./run_panel.js";
+import { RunKeys } from "./run_keys.js";
+import { runPanel, tryOf } from "./run_panel.js";
 import { shownTries } from "./series.js";
-import { table } from "./table.js";
 import { taskControls } from "./task_controls.js";
+import { TaskTable } from "./task_table.js";
 import { count, duration } from "./units.js";
 
-const FIRST_ORDER = { sort: "lost_seconds", descending: true };
 const OF_ROWS = ["search", "sort", "descending"]; // controls that leave the bars as they are
 const SETTLED = 200; // milliseconds without a zoom step before the address takes it over
 
 export class TaskPage {
   /**
    * @param {object} frame ``configuration``, ``go(change, {replace})``, ``note(change)``: into the address only,
-   *   ``query(change)``, ``say(text)`` to screen readers.
+   *   ``query(change)``, ``say(text)`` to screen readers, ``tell(text)`` to everybody.
    * @param {string} dag
    */
   constructor(root, frame, dag) {
@@ -32,7 +34,8 @@ export class TaskPage {
     this.frame = frame;
     this.dag = dag;
     this.go = frame.go;
-    this.cursor = null; // the run that the keys have reached
+    this.help = TASK_HELP;
+    this.keys = new RunKeys(this);
     this.marked = -1; // task whose tries stand out in the list of a run
     this.parts = this.#build();
     this.observer = new ResizeObserver(() => !this.parts.body.hidden && this.charts?.resize(this));
@@ -41,29 +44,30 @@ export class TaskPage {
 
   #build() {
     const parts = {
-      heading: element("h1", {}),
+      heading: element("h1", { tabindex: "-1", "data-key": "title" }),
       window: element("p", { class: "muted window", role: "status" }),
+      stale: element("p", { class: "stale", role: "status", hidden: true }),
       notice: element("div", {}),
       body: element("div", { hidden: true }),
-      cards: element("dl", { class: "cards" }),
-      wall: element("p", { class: "muted wall" }),
       notes: element("div", { class: "notes" }),
       chart: element("h2", {}),
-      duration: element("div", { class: "duration", tabindex: "0", role: "img" }),
+      duration: element("div", { class: "duration", tabindex: "0", role: "img", "data-key": "bars" }),
       panel: element("div", {}),
       map: element("div", { class: "map" }),
-      tasks: element("div", { class: "scroll" }),
     };
+    this.figures = new KeyFigures();
+    this.table = new TaskTable(this);
     this.controls = taskControls(this);
     const search = searchBox({ label: "Search tasks  /", value: ({ state }) => state.search, set: (text) => this.go({ search: text }, { replace: true }) });
     this.controls.all.push(search);
-    const copyButton = element("button", { type: "button", "data-control": "copy-table", on: { click: () => copyTable(this) } }, "Copy table");
-    parts.body.append(parts.cards, parts.wall, parts.notes, parts.chart, parts.duration, parts.panel,
+    const button = (name, label, press) => element("button", { type: "button", "data-control": name, on: { click: press } }, label);
+    const exports = [button("copy-table", "Copy table", () => copyTable(this.table)), button("table-csv", "CSV", () => saveTable(this.table))];
+    parts.body.append(this.figures.cards, this.figures.wall, parts.notes, parts.chart, parts.duration, parts.panel,
       element("h2", {}, "Tries per task and run"), parts.map,
-      element("div", { class: "table-head" }, element("h2", {}, "Tasks"), search.node, copyButton), parts.tasks);
+      element("div", { class: "table-head" }, element("h2", {}, "Tasks"), search.node, ...exports), this.table.node);
     this.root.replaceChildren(
       element("header", { class: "top" }, element("div", {}, parts.heading, parts.window), this.controls.links),
-      this.controls.bar, parts.notice, parts.body);
+      this.controls.bar, parts.stale, parts.notice, parts.body);
     return parts;
   }
 
@@ -71,6 +75,7 @@ export class TaskPage {
   update(state) {
     const before = this.state;
     this.state = state;
+    this.parts.heading.textContent = this.title;
     this.controls.sync(this);
     const changed = Object.keys(state).filter((key) => String(before?.[key]) !== String(state[key]));
     if (!this.address || changed.some((key) => ASKED.includes(key))) this.load();
@@ -87,12 +92,14 @@ export class TaskPage {
     this.parts.window.classList.toggle("busy", !again);
     try {
       const news = await this.#loadTries(triesAddress(this.state), again);
+      this.#tell(null);
       if (news || !again || this.parts.body.hidden) this.#render();
-      if (this.state.task !== null && this.task >= 0) await this.#loadFigures(triesAddress(this.state, this.state.task), again);
+      if (!this.parts.body.hidden) await this.figures.load(this, again, abort.signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof ApiError)) throw error;
-      this.#fail(error);
+      if (again && !this.parts.body.hidden) this.#tell(staleNotice(error, this.payload.now, this.state.local));
+      else keepFocus(() => this.#fail(error));
     } finally {
       if (this.abort === abort) this.parts.window.classList.remove("busy");
     }
@@ -109,19 +116,10 @@ export class TaskPage {
     return payload !== null;
   }
 
-  /** The figures of one task are asked for by themselves, after its bars are drawn. */
-  async #loadFigures(address, again) {
-    const answer = await ask(address, { again, signal: this.abort.signal });
-    if (answer !== null) this.taskFigures = { address, ...answer.figures };
-    this.#drawFigures();
-  }
-
-  #drawFigures() {
-    const { taskFigures } = this;
-    const wanted = triesAddress(this.state, this.state.task);
-    const figures = this.task < 0 ? this.payload.figures : taskFigures?.address === wanted ? taskFigures : null;
-    this.parts.cards.replaceChildren(...figureCards(figures));
-    this.parts.wall.textContent = figures ? wallTime(figures) : "";
+  /** A line above what is shown; null: none. */
+  #tell(text) {
+    this.parts.stale.hidden = text === null;
+    this.parts.stale.textContent = text ?? "";
   }
 
   #refreshLater() {
@@ -133,13 +131,14 @@ export class TaskPage {
 
   #fail(error) {
     this.address = null;
-    this.parts.heading.textContent = this.title;
+    this.#tell(null);
     this.parts.window.textContent = "";
     this.#showNotice(errorNotice(error.status, error.message));
   }
 
   #showNotice(notice) {
     this.parts.body.hidden = notice !== null;
+    this.controls.sync(this);
     this.parts.notice.replaceChildren(...(notice ? [noticeBox(notice, ...remedy(notice.action, this))] : []));
   }
 
@@ -156,21 +155,28 @@ export class TaskPage {
     return this.payload.shifts.filter((shift) => this.task < 0 || shift.task === this.task);
   }
 
+  /** Which runs are shown, in words. */
+  get windowText() {
+    return [this.payload.window.text, this.charts.part].filter(Boolean).join(" · ");
+  }
+
   #render() {
+    keepFocus(() => this.#draw());
+  }
+
+  #draw() {
     const started = performance.now();
     const { parts, payload, state } = this;
-    parts.heading.textContent = this.title;
     document.title = `${this.title} · tries`;
     parts.window.textContent = payload.window.text;
-    this.controls.sync(this);
     const empty = emptyNotice(payload, state);
     this.#showNotice(empty);
     if (empty) return;
-    this.#drawFigures();
-    parts.notes.replaceChildren(...notes(payload, this.shifts, (run) => this.charts.zoomAround(run)));
+    this.figures.draw(this);
     this.#drawCharts();
+    parts.notes.replaceChildren(...notes(this, Boolean(parts.notes.querySelector("details[open]"))));
     parts.chart.textContent = this.#chartTitle();
-    this.#drawTable();
+    this.table.draw();
     this.#drawPanel();
     performance.measure("agari-draw", { start: started, end: performance.now() });
   }
@@ -178,13 +184,16 @@ export class TaskPage {
   #chartTitle() {
     const { late, sla } = this.charts.view;
     const tries = this.state.last ? "last try only" : "every try stacked";
-    const missed = sla === null ? "" : ` · SLA ${duration(sla)} after the run’s start: ${count(late.length)} of ${count(this.payload.window.shown)} runs later`;
-    return `Time per run, ${tries}${this.task < 0 ? ", all tasks summed" : ""}${missed}`;
+    const missed = sla === null ? "" : ` · SLA ${duration(sla)} after the run ${this.payload.runs.queued_at ? "was queued" : "started"}: ${count(late.length)} of ${count(this.payload.window.shown)} runs later`;
+    const { part } = this.charts;
+    return `Time per run, ${tries}${this.task < 0 ? ", all tasks summed" : ""}${missed}${part ? ` · ${part}` : ""}`;
   }
 
   #drawRows() {
-    this.charts.drawMap(this);
-    this.#drawTable();
+    keepFocus(() => {
+      this.charts.drawMap(this);
+      this.table.draw();
+    });
   }
 
   #drawCharts() {
@@ -196,48 +205,35 @@ export class TaskPage {
     });
     this.charts.draw(this);
     this.parts.duration.setAttribute("aria-label", `Stacked bars of the time per run, ${this.payload.window.text}. `
-      + `${this.shifts.map(({ text }) => text).join(". ")} The table of tasks below has the numbers. `
-      + "Left and right arrow move from run to run, Enter opens the log.");
+      + `${this.shifts.map((shift) => shiftText(this.payload, shift, this.state.local)).join(". ")} The table of tasks below has the numbers. `
+      + "Left and right arrow move from run to run, Enter opens the log, plus and minus zoom.");
   }
 
   #zoomed(part) {
     this.state = { ...this.state, ...part };
-    this.controls.sync(this);
+    keepFocus(() => this.controls.sync(this));
+    this.parts.chart.textContent = this.#chartTitle();
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.frame.note(part), SETTLED);
   }
 
-  get rows() {
-    const named = this.payload.task_figures.map((row) => ({ ...row, name: this.payload.tasks.task_id[row.task] }));
-    return named.filter(({ name }) => name.toLowerCase().includes(this.state.search.toLowerCase()));
-  }
-
-  get columns() {
-    return taskColumns(({ name }) => this.frame.link({ task: name }, name));
-  }
-
-  get order() {
-    return this.state.sort ? this.state : FIRST_ORDER;
-  }
-
-  #drawTable() {
-    const { sort, descending } = this.order;
-    this.parts.tasks.replaceChildren(table(`Tasks of ${this.payload.dag_id}, ${this.payload.window.text}`, this.rows, this.columns, {
-      sort,
-      descending,
-      onSort: (key, down) => this.go({ sort: key, descending: down }, { replace: true }),
-      rowClass: ({ task }) => (task === this.task ? "marked" : null),
-    }));
-  }
-
   #drawPanel() {
+    const { scrollTop } = this.parts.panel.querySelector(".scroll") ?? { scrollTop: 0 };
     const { payload, state, marked } = this;
     const run = state.run === null ? -1 : payload.runs.run_id.indexOf(state.run);
     const panel = () => runPanel({
       payload, run, shown: this.shownOf(run), marked, local: state.local, dark: dark(),
-      configuration: this.frame.configuration, onClose: () => this.go({ run: null }),
+      configuration: this.frame.configuration, onClose: () => this.#closePanel(),
     });
     this.parts.panel.replaceChildren(...(run < 0 ? [] : [panel()]));
+    if (scrollTop > 0) this.parts.panel.querySelector(".scroll")?.scrollTo({ top: scrollTop });
+  }
+
+  /** The focus goes back to where it was when the list was opened. */
+  #closePanel() {
+    const inside = this.parts.panel.contains(document.activeElement);
+    this.go({ run: null });
+    if (inside) focusOn(this.opener, "bars");
   }
 
   /** Indexes of the tries of a run that are shown. */
@@ -259,6 +255,7 @@ export class TaskPage {
 
   openRun(run, task) {
     this.marked = task;
+    if (!this.parts.panel.contains(document.activeElement)) this.opener = focused();
     this.go({ run: this.payload.runs.run_id[run] });
     this.parts.panel.querySelector("h2")?.focus({ preventScroll: true });
     this.parts.panel.scrollIntoView({ block: "nearest" });
@@ -267,23 +264,10 @@ export class TaskPage {
   /** @returns {boolean} whether the key meant something; see help.js. */
   key(name) {
     if (!this.payload || this.parts.body.hidden) return false;
-    if (name === "ArrowLeft" || name === "ArrowRight") this.#step(name === "ArrowRight" ? 1 : -1);
-    else if (name === "Enter" && this.cursor !== null) this.#open();
-    else if (name === "Escape" && this.state.run !== null) this.go({ run: null });
-    else return false;
+    if (name !== "Escape") return this.keys.press(name);
+    if (this.state.run === null) return false;
+    this.#closePanel();
     return true;
-  }
-
-  #step(by) {
-    this.cursor = this.charts.runAfter(this.cursor, by);
-    this.charts.point(this.cursor);
-    this.frame.say(`${describeRun(this.payload, this.cursor, this.state.local)}, ${this.shownOf(this.cursor).length} tries`);
-  }
-
-  #open() {
-    const newest = this.shownOf(this.cursor).filter((index) => this.payload.tries.last[index]);
-    if (this.task >= 0 && newest.length === 1) this.openLog(newest[0]);
-    else this.openRun(this.cursor, this.task);
   }
 
   /** Draw anew in other colours. */

@@ -5,6 +5,7 @@ import { CELLS } from "./palette.js";
 import { CELL } from "./series.js";
 
 const ROW = 22; // pixels
+const LEGEND_HEIGHT = 28;
 const GAP = 2;
 const LEGEND = [CELL.once, CELL.twice, CELL.thrice, CELL.more, CELL.running, CELL.skipped];
 
@@ -43,14 +44,19 @@ export class TriesMap {
     this.colours = colours;
     this.names.style.width = `${view.left}px`;
     this.names.replaceChildren(...view.rows.map((task) => element("button", {
-      type: "button", class: task === view.selected ? "selected" : null, title: view.names[task],
+      type: "button", "data-key": `map-${view.names[task]}`, class: task === view.selected ? "selected" : null, title: view.names[task],
       "aria-pressed": String(task === view.selected), on: { click: () => this.events.task(task) },
     }, view.names[task])));
-    const present = new Set(view.map.level);
-    const swatches = LEGEND.filter((level) => present.has(level)).map((level) => swatch(colours.cells[level], CELLS.names[level]));
-    const failed = view.map.failed.includes(1) ? [swatch(colours.text, "newest try failed", "low")] : [];
-    this.legend.replaceChildren(...swatches, ...failed);
+    this.legend.replaceChildren(...this.#legend().map(swatch));
     this.paint(view.range);
+  }
+
+  /** Colour, text and height of each thing that occurs. */
+  #legend() {
+    const { map } = this.view;
+    const present = new Set(map.level);
+    const cells = LEGEND.filter((level) => present.has(level)).map((level) => [this.colours.cells[level], CELLS.names[level], 12]);
+    return map.failed.includes(1) ? [...cells, [this.colours.text, "newest try failed", 5]] : cells;
   }
 
   /** Draw the cells of a part of the runs. */
@@ -113,19 +119,45 @@ export class TriesMap {
     if (!this.line.hidden) this.line.style.left = `${((run - first + 0.5) / (last - first + 1)) * 100}%`;
   }
 
-  /** @returns {HTMLCanvasElement} with the names of the tasks at its left, twice as fine as on the screen. */
+  /** @returns {HTMLCanvasElement|null} with names and legend, twice as fine as on the screen; null if no task is shown. */
   canvas() {
     const { rows, names, left } = this.view;
-    const made = element("canvas", { width: 2 * (left + this.plot.clientWidth), height: 2 * rows.length * ROW });
+    if (rows.length === 0) return null;
+    const width = left + this.plot.clientWidth;
+    const height = rows.length * ROW;
+    const made = element("canvas", { width: 2 * width, height: 2 * (height + LEGEND_HEIGHT) });
     const context = made.getContext("2d");
     context.scale(2, 2);
-    context.drawImage(this.surface, left, 0, this.plot.clientWidth, rows.length * ROW);
+    context.drawImage(this.surface, left, 0, this.plot.clientWidth, height);
     Object.assign(context, { font: "12px system-ui, sans-serif", fillStyle: this.colours.text, textBaseline: "middle" });
-    rows.forEach((task, row) => context.fillText(names[task], 0, row * ROW + ROW / 2 - 1, left - 10));
+    rows.forEach((task, row) => context.fillText(cut(context, names[task], left - 10), 0, row * ROW + ROW / 2 - 1));
+    this.#writeLegend(context, width, height + LEGEND_HEIGHT / 2);
     return made;
+  }
+
+  /** From the right, as on the screen. */
+  #writeLegend(context, right, middle) {
+    let x = right;
+    for (const [colour, text, high] of this.#legend().reverse()) {
+      x -= context.measureText(text).width;
+      context.fillStyle = this.colours.muted;
+      context.fillText(text, x, middle);
+      context.fillStyle = colour;
+      context.fillRect(x - 18, middle - high / 2, 12, high);
+      x -= 34;
+    }
   }
 }
 
-function swatch(colour, text, kind = "") {
-  return element("span", {}, element("i", { class: `swatch ${kind}`, style: { background: colour } }), text);
+/** A text with an ellipsis at its end where it is wider than its room. */
+function cut(context, text, room) {
+  const fits = (length) => context.measureText(`${text.slice(0, length)}…`).width <= room;
+  if (context.measureText(text).width <= room) return text;
+  let length = text.length;
+  while (length > 1 && !fits(length)) length -= 1;
+  return `${text.slice(0, length)}…`;
+}
+
+function swatch([colour, text, high]) {
+  return element("span", {}, element("i", { class: high < 12 ? "swatch low" : "swatch", style: { background: colour } }), text);
 }

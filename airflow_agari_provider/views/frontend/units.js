@@ -88,6 +88,18 @@ export function moment(epoch, utc) {
   return shifted.toISOString().slice(0, 16).replace("T", " ");
 }
 
+/** A moment that also says how far the browser's clock is from UTC: an hour comes twice when clocks go back. */
+export function momentWithOffset(epoch, utc) {
+  const minutes = -new Date(epoch * 1000).getTimezoneOffset();
+  const clock = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) => String(part).padStart(2, "0")).join(":");
+  return utc ? moment(epoch, true) : `${moment(epoch, false)} (UTC${minutes < 0 ? "−" : "+"}${clock})`;
+}
+
+/** A number of things: "1 try", "1,250 tries". */
+export function counted(number, one, several) {
+  return `${count(number)} ${number === 1 ? one : several}`;
+}
+
 /** Name of the time zone that {@link moment} writes in. */
 export function zone(utc) {
   return utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyNotice, errorNotice, purgeNotice } from "../../../airflow_agari_provider/views/frontend/notices.js";
+import { emptyNotice, errorNotice, purgeNotice, shiftText, staleNotice } from "../../../airflow_agari_provider/views/frontend/notices.js";
 import { DEFAULTS } from "../../../airflow_agari_provider/views/frontend/permalink.js";
 import { smallPayload } from "./small_payload.js";
 
@@ -39,4 +39,17 @@ test("a page without runs says on which side they are", () => {
 
 test("the server's own sentence goes before ours", () => {
   assert.equal(errorNotice(403, "Ask Ada.").text, "Ask Ada.");
+});
+
+test("a shift is told in the time zone of the axis", () => {
+  const shift = { task: 1, kind: "duration", run: 1, before: 250, after: 420, text: "in UTC, by the server" };
+  assert.equal(shiftText(smallPayload(), shift, false), "load changed around 1970-01-01 01:15 (UTC): median 4.2 min to 7.0 min");
+  assert.match(shiftText(smallPayload(), shift, true), /^load changed around 1970-01-01 06:45 \(Asia\/(Kolkata|Calcutta)\): median/);
+  const tries = { ...shift, kind: "tries", before: 1.05, after: 2.3 };
+  assert.match(shiftText(smallPayload(), tries, false), /: mean 1\.1 to 2\.3 tries$/);
+});
+
+test("what is still shown after a refresh failed says of when it is", () => {
+  const text = staleNotice({ status: 0, message: "" }, 1_795_168_000, false);
+  assert.equal(text, "Airflow did not answer: shown is what it was at 2026-11-20 09:46. The page goes on trying.");
 });

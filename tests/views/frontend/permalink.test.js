@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULTS, filtered, format, parse, triesAddress } from "../../../airflow_agari_provider/views/frontend/permalink.js";
+import { DEFAULTS, earlierAddress, filtered, format, parse, triesAddress } from "../../../airflow_agari_provider/views/frontend/permalink.js";
 
 const EVERYTHING = {
   dag: "a/b & c", task: "load.x", runs: 365, before: "1786492800.5-42", after: null, runTypes: ["manual", "backfill"], runStates: ["failed"],
@@ -43,3 +43,15 @@ test("filters are what hides runs", () => {
   assert.equal(filtered({ ...DEFAULTS, before: "5" }), true);
   assert.equal(filtered({ ...DEFAULTS, after: "5-1" }), true);
 });
+
+const OF_365 = { shown: 365, total: 730, older: true, before: "5-1" };
+const COMPARED = [
+  ["many runs before many", { runs: 365 }, OF_365, "api/dags/a/tries?runs=365&before=5-1&compare=false"],
+  ["of one task", { runs: 365, task: "load" }, OF_365, "api/dags/a/tries?runs=365&before=5-1&task_id=load&compare=false"],
+  ["an older page", { runs: 365, before: "9-9" }, { ...OF_365, total: 800 }, "api/dags/a/tries?runs=365&before=5-1&compare=false"],
+  ["the server compares few by itself", { runs: 100 }, { ...OF_365, shown: 100 }, null],
+  ["not as many before them", { runs: 365 }, { ...OF_365, total: 729 }, null],
+  ["not as many as were asked for", { runs: 365 }, { ...OF_365, shown: 20, total: 20 }, null],
+];
+for (const [name, state, window, address] of COMPARED)
+  test(`what many runs are compared with: ${name}`, () => assert.equal(earlierAddress({ ...DEFAULTS, dag: "a", ...state }, window), address));

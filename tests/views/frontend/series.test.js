@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CELL, lateRuns, layers, rangeAround, rangeOf, rollingMedian, shiftLines, shownTries, totals, triesMap } from "../../../airflow_agari_provider/views/frontend/series.js";
+import { CELL, lateRuns, layers, rangeAround, rangeOf, rangeScaled, rollingMedian, shiftLines, shownTries, totals, triesMap } from "../../../airflow_agari_provider/views/frontend/series.js";
 import { smallPayload } from "./small_payload.js";
 
 const NO_WAITS = { idle: false, queued: false, deferred: false };
@@ -62,10 +62,40 @@ test("the outcomes of a mapped task's one try are one try", () => {
   assert.equal(triesMap(payload).count[1], 1);
 });
 
-test("a run is late if its task ended after its SLA, counted from the run's start", () => {
-  assert.deepEqual(lateRuns(smallPayload(), 1), [0]); // 1850 - 950 is 900, over 600
+/** Runs in which task 1, which is to be done 600 seconds after 950, 4550 and 8150, is late. */
+const late = (change) => {
+  const payload = smallPayload();
+  change(payload);
+  return lateRuns(payload, 1);
+};
+const LATE = [
+  ["it was done after its SLA, or failed and was never done", () => {}, [0, 1]],
+  ["it is not over yet", (payload) => { payload.now = 5150; }, [0]],
+  ["it waits past it", (payload) => { payload.now = 8751; }, [0, 1, 2]],
+  ["it runs past it", (payload) => { payload.tries.task[6] = 1; payload.now = 8751; }, [0, 1, 2]],
+  ["a success in time was cleared", (payload) => { payload.tries.outcome[1] = 3; }, [1]],
+  ["it was skipped", (payload) => { payload.tries.outcome[5] = 7; }, [0]],
+  ["it counts from when the run was queued", (payload) => { payload.runs.queued_at = [1250, 4550, 8150]; }, [1]],
+  ["a run that ended well had nothing of it", (payload) => { payload.tries.run[5] = 0; payload.runs.state[1] = "success"; }, [0]],
+  ["it failed before it could start", (payload) => { payload.tries.task[5] = 0; }, [0, 1]],
+  ["the run has not started", (payload) => { payload.runs.start[1] = null; }, [0]],
+  ["it was not in the DAG yet", (payload) => { [1, 2, 3].forEach((at) => { payload.tries.task[at] = 0; }); }, [1]],
+  ["one of two mapped instances was done in time", (payload) => { payload.tries.outcome[1] = 4; payload.tries.instances[1] = 2; payload.tries.instances[2] = 2; }, [1]],
+];
+for (const [name, change, runs] of LATE)
+  test(`which runs are late if ${name}`, () => assert.deepEqual(late(change), runs));
+
+test("a task without an SLA, or all of them, are never late", () => {
   assert.deepEqual(lateRuns(smallPayload(), 0), []);
   assert.deepEqual(lateRuns(smallPayload(), -1), []);
+});
+
+test("zooming by steps stays around a run, within the ends", () => {
+  assert.deepEqual(rangeScaled([0, 99], 0.5, 79, 100), [50, 99]);
+  assert.deepEqual(rangeScaled([50, 99], 0.5, 79, 100), [67, 91]);
+  assert.deepEqual(rangeScaled([67, 91], 2, 79, 100), [50, 99]);
+  assert.deepEqual(rangeScaled([3, 4], 0.5, 3, 100), [2, 3]);
+  assert.deepEqual(rangeScaled([0, 0], 0.5, 0, 1), [0, 0]);
 });
 
 test("a zoomed part is found again by its moments, and the whole is shown where it is gone", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { logAddress } from "../../../airflow_agari_provider/views/frontend/airflow.js";
+import { tableRows } from "../../../airflow_agari_provider/views/frontend/csv.js";
 import { overviewRows } from "../../../airflow_agari_provider/views/frontend/overview_rows.js";
 import { asText, sorted } from "../../../airflow_agari_provider/views/frontend/table.js";
 
@@ -20,6 +21,16 @@ test("rows without a value come last, whichever way a table is sorted", () => {
 
 test("a table is copied as it reads, a tab between its cells", () => {
   assert.equal(asText(ROWS.slice(0, 1), COLUMNS), "task\tlost\nb\t5 s");
+});
+
+test("a name that is copied is no formula, and a change stays the number it is", () => {
+  const columns = [{ ...COLUMNS[0], name: true }, { key: "trend", title: "trend", value: () => 5, text: () => "+5 %" }];
+  assert.equal(asText([{ name: "-2+3" }], columns), "task\ttrend\n'-2+3\t+5 %");
+});
+
+test("a table in a file has its plain numbers, and of several in a cell each", () => {
+  const columns = [...COLUMNS, { key: "runs", csv: [["ok", (row) => row.lost], ["failed", () => 1]] }];
+  assert.deepEqual(tableRows(ROWS.slice(0, 2), columns), [["name", "lost", "ok", "failed"], ["b", 5, 5, 1], ["a", null, null, 1]]);
 });
 
 test("what the slow answer tells is unknown until it is there", () => {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.views.frontend.browsing import DRAWN, ROWS
 from tests.views.frontend.charts_server import CONFIGURATION_3, ChartsServer, until
-from tests.views.frontend.payloads import tries_answer
+from tests.views.frontend.payloads import overview_answer, task_time_answer, tries_answer
 
-DRAWN = "performance.getEntriesByName('agari-draw').length > 0"
 AIRFLOW = """<!doctype html><html class="light"><title>Airflow</title><body>
 <iframe sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" src="{source}" width="1300" height="850">
 </iframe><script src="{root}airflow.js"></script>"""
@@ -19,7 +19,11 @@ window.addEventListener("popstate", () => window.opened.push(location.pathname +
 def airflow(request):
     """A server with the page in a frame: under Browse, or as a tab of a DAG in an Airflow below a path."""
     root = request.param
-    answers = {"api/dags/scoring/tries": tries_answer(25, active=False)}
+    answers = {
+        "api/dags/scoring/tries": tries_answer(25, active=False),
+        "api/overview": overview_answer(),
+        "api/overview/task_time": task_time_answer(),
+    }
     with ChartsServer(answers, {**CONFIGURATION_3, "root": root}) as server:
         place = "/plugin/agari-charts/agari/charts" if root == "/" else "/af/dags/scoring/plugin/agari-dag-tries"
         page = AIRFLOW.format(source=f"{root}agari/charts?dag_id=scoring", root=root)
@@ -57,6 +61,17 @@ def test_a_tab_finds_its_controls_again_after_a_reload(page, airflow):
     frame = frame_of(page, f"{airflow.place}?dag_id=scoring&idle=1&run_type=manual")
     assert frame.locator("[data-control=idle]").is_checked()
     assert ("api/dags/scoring/tries", {"runs": ["100"], "run_type": ["manual"]}, 200) in airflow.asked
+
+
+@pytest.mark.parametrize("airflow", ["/af/"], indirect=True, ids=["tab"])
+def test_all_dags_in_the_tab_of_one_are_there_again_after_a_reload(page, airflow):
+    frame = frame_of(page, airflow.place)
+    frame.locator("nav a", has_text="All DAGs").click()
+    until(frame, f"{ROWS} > 10")
+    page.reload()
+    frame = page.frames[1]
+    until(frame, f"{ROWS} > 10")
+    assert frame.locator("h1").text_content() == "All DAGs"
 
 
 @pytest.mark.parametrize("airflow", ["/"], indirect=True, ids=["under_browse"])

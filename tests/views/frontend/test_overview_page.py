@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from tests.views.frontend.browsing import ROWS
+from tests.views.frontend.browsing import open_overview as open_page
 from tests.views.frontend.charts_server import until
 from tests.views.frontend.payloads import task_time_answer
-
-ROWS = "document.querySelectorAll('tbody tr').length"
-
-
-def open_page(page, charts, query=""):
-    page.goto(charts.page(query))
-    until(page, f"{ROWS} > 0")
 
 
 def names(page) -> list[str]:
@@ -30,6 +25,11 @@ def test_it_shows_runs_by_state_as_bars_with_numbers(page, charts):
     assert names(page)[0] == dags["dag_id"][worst]
     bar = page.locator("tbody tr").first.locator(".runs-bar").nth(1)
     assert bar.get_attribute("aria-label").startswith(f"{dags['window']['success'][worst]} success, ")
+    numbers = page.locator("tbody tr").first.locator(".runs-numbers").nth(1)
+    assert numbers.text_content().startswith(f"✓ {dags['window']['success'][worst]:,}✕ ")
+    assert page.locator(".states").text_content() == "✓ success✕ failed▶ running◦ queued"
+    page.keyboard.press("?")
+    assert page.locator("dialog kbd").all_text_contents() == ["/", "?", "Click a name", "Click a title"]
     assert bar.locator(".state.failed").evaluate("part => part.style.flexGrow") == str(dags["window"]["failed"][worst])
 
 

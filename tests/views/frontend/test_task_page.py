@@ -5,33 +5,13 @@ from __future__ import annotations
 import csv
 import struct
 import threading
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 
+from tests.views.frontend.browsing import AT_BAR, DRAWN, control, open_page, query_of
 from tests.views.frontend.charts_server import until
 from tests.views.frontend.payloads import OUTCOMES, tries_answer
-
-DRAWN = "performance.getEntriesByName('agari-draw').length > 0"
-AT_BAR = """([run, seconds]) => {
-  const chart = echarts.getInstanceByDom(document.querySelector('.duration'));
-  const box = chart.getDom().getBoundingClientRect();
-  const [x, y] = chart.convertToPixel({gridIndex: 0}, [run, seconds]);
-  return [box.left + x, box.top + y];
-}"""
-
-
-def open_page(page, charts, query="dag_id=scoring"):
-    page.goto(charts.page(query))
-    until(page, DRAWN)
-
-
-def query_of(page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
-def control(page, name: str):
-    return page.locator(f"[data-control='{name}']")
 
 
 def column(page, key: str) -> list[str]:
@@ -171,6 +151,7 @@ def test_the_help_that_escape_closes_takes_no_further_key(page, charts):
     """Keys come faster than a loaded browser draws: the help's button must not still be there to press."""
     run_id = charts.answers["api/dags/scoring/tries"]["runs"]["run_id"][98]
     open_page(page, charts, urlencode({"dag_id": "scoring", "run": run_id}))
+    control(page, "png").focus()
     at_once = page.evaluate(
         """() => {
           const down = (key) => new KeyboardEvent("keydown", {key, bubbles: true});
@@ -178,10 +159,10 @@ def test_the_help_that_escape_closes_takes_no_further_key(page, charts):
           press("?");
           const opened = document.activeElement.textContent;
           press("Escape");
-          return [opened, document.activeElement.tagName, document.querySelectorAll("dialog, .panel").length];
+          return [opened, document.activeElement.textContent, document.querySelectorAll("dialog, .panel").length];
         }"""
     )
-    assert at_once == ["Close", "BODY", 1]
+    assert at_once == ["Close", "PNG", 1]
 
 
 def test_both_charts_share_zoom_and_crosshair_and_the_zoom_survives_a_reload(page, charts):
@@ -216,7 +197,7 @@ def test_the_file_has_exactly_what_is_shown(page, charts):
     with page.expect_download() as download:
         control(page, "csv").click()
     assert download.value.suggested_filename == "scoring-load-tries.csv"
-    with open(download.value.path(), newline="") as file:  # noqa: PTH123
+    with open(download.value.path(), newline="", encoding="utf-8-sig") as file:  # noqa: PTH123
         rows = list(csv.DictReader(file))
     assert len(rows) == 100
     assert {row["task_id"] for row in rows} == {"load"}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisLabel, axisStep, change, changeBetween, duration, logLines, logRange, moment, percent } from "../../../airflow_agari_provider/views/frontend/units.js";
+import { axisLabel, axisStep, change, changeBetween, duration, logLines, logRange, moment, momentWithOffset, percent } from "../../../airflow_agari_provider/views/frontend/units.js";
 
 const DURATIONS = [[null, "–"], [0, "0 s"], [0.42, "0.4 s"], [9.96, "10 s"], [95, "95 s"], [246, "4.1 min"], [7199, "120.0 min"], [7200, "2.0 h"], [4_500_000, "1,250.0 h"]];
 for (const [seconds, text] of DURATIONS)
@@ -40,4 +40,9 @@ test("a moment is told to the minute, in UTC or as the browser's clock has it", 
   assert.equal(moment(1_795_168_000, true), "2026-11-20 09:46");
   assert.equal(moment(1_795_168_000, false), "2026-11-20 15:16"); // TZ is set to Asia/Kolkata
   assert.equal(moment(null, true), "–");
+});
+
+test("a moment on the browser's clock says how far that is from UTC", () => {
+  assert.equal(momentWithOffset(1_795_168_000, true), "2026-11-20 09:46");
+  assert.equal(momentWithOffset(1_795_168_000, false), "2026-11-20 15:16 (UTC+05:30)");
 });

@@ -1,0 +1,44 @@
+/** The keys of a DAG's page: from run to run, to the log, nearer and further away. What else means what is in help.js. */
+
+import { describeRun } from "./run_panel.js";
+import { counted } from "./units.js";
+
+export class RunKeys {
+  /** @param {object} page a TaskPage. */
+  constructor(page) {
+    this.page = page;
+    this.run = null; // id of the run that they have reached
+  }
+
+  /** @returns {boolean} whether the key meant something. */
+  press(name) {
+    const { charts } = this.page;
+    const at = this.#index;
+    if (name === "ArrowLeft" || name === "ArrowRight") this.#step(at, name === "ArrowRight" ? 1 : -1);
+    else if (name === "+" || name === "-") charts.zoomBy(name === "+" ? 0.5 : 2, at);
+    else if (name === "Enter" && at !== null) this.#open(at);
+    else return false;
+    return true;
+  }
+
+  /** Of the run that they have reached; null: none that is still there. */
+  get #index() {
+    const at = this.page.payload.runs.run_id.indexOf(this.run);
+    return at < 0 ? null : at;
+  }
+
+  #step(from, by) {
+    const { charts, payload, state, frame } = this.page;
+    const run = charts.runAfter(from, by);
+    this.run = payload.runs.run_id[run];
+    charts.point(run);
+    frame.say(`${describeRun(payload, run, state.local)}, ${counted(this.page.shownOf(run).length, "try", "tries")}`);
+  }
+
+  #open(run) {
+    const { page } = this;
+    const newest = page.shownOf(run).filter((index) => page.payload.tries.last[index]);
+    if (page.task >= 0 && newest.length === 1) page.openLog(newest[0]);
+    else page.openRun(run, page.task);
+  }
+}
