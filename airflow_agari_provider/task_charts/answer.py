@@ -123,6 +123,7 @@ def _runs(runs: Sequence[RunRow], deadlines: Mapping[int, tuple[float | None, bo
         "logical_date": [_time(run.logical_date) for run in runs],
         "run_type": [run.run_type for run in runs],
         "state": [run.state for run in runs],
+        "queued_at": [_time(run.queued) for run in runs],
         "start": [_time(run.start) for run in runs],
         "end": [_time(run.end) for run in runs],
         "deadline": [_time(deadline) for deadline, _ in due],

@@ -26,6 +26,7 @@ class RunRow(NamedTuple):
     state: str
     run_after: float
     logical_date: float | None
+    queued: float | None
     start: float | None
     end: float | None
 
@@ -77,6 +78,7 @@ NUMBER: Final = 2
 STATE: Final = 3
 OLD: Final = 4
 MAP_INDEX: Final = 5
+INSTANCES: Final = 6
 REQUEUED: Final = 14
 OPERATOR: Final = 15
 PlainTryRow: TypeAlias = tuple[

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_agari_provider.task_charts.rows import MAP_INDEX, NUMBER, OLD, PlainTryRow, Position, RunRow, TryRow
+from airflow_agari_provider.task_charts.rows import INSTANCES, NUMBER, OLD, PlainTryRow, Position, RunRow, TryRow
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class Window:
     :param total: number of runs that fit the filters.
     :param newer: number of these that are newer than the shown.
     :param purged_before: see ``purged_before``.
+    :param filtered: whether only runs of some types or states were asked for.
     """
 
     runs: Sequence[RunRow]
     total: int
     newer: int
     purged_before: float | None
+    filtered: bool = False
 
     @property
     def older(self) -> int:
@@ -41,21 +44,27 @@ class Window:
     @property
     def text(self) -> str:
         """Such as ``last 100 of 8,214 runs, 2026-08-12 to 2026-11-21 (UTC)``."""
+        if not self.total:
+            return "no run matches the filters" if self.filtered else "no run"
         if not self.runs:
-            return (
-                "no run" if not self.total else f"none of {self.total:,} runs is this {'old' if self.newer else 'new'}"
-            )
+            return f"none of {self.total:,} runs{self._match} is this {'old' if self.newer else 'new'}"
         first, last = (date_of(run.run_after) for run in (self.runs[0], self.runs[-1]))
         return f"{self._count()}, {first} to {last} (UTC)" if first != last else f"{self._count()}, {first} (UTC)"
 
+    @property
+    def _match(self) -> str:
+        return " that match the filters" if self.filtered else ""
+
     def _count(self) -> str:
         shown = len(self.runs)
+        if self.total == 1:
+            return "the only run that matches the filters" if self.filtered else "the only run"
         if shown == self.total:
-            return "the only run" if shown == 1 else f"all {shown:,} runs"
+            return f"all {shown:,} runs{self._match}"
         if not self.newer:
-            return f"last {shown:,} of {self.total:,} runs"
+            return f"last {shown:,} of {self.total:,} runs{self._match}"
         first = self.older + 1
-        return f"runs {first:,} to {first + shown - 1:,} of {self.total:,}"
+        return f"runs {first:,} to {first + shown - 1:,} of {self.total:,}{self._match}"
 
 
 def date_of(seconds: float) -> str:
@@ -67,9 +76,18 @@ def minute_of(seconds: float) -> str:
 
 
 def tries_missing(rows: Collection[PlainTryRow]) -> set[tuple[str, str]]:
-    """(run, task) whose first tries are not there, though a later one is; mapped tasks aside."""
-    later = {row[:2] for row in rows if row[NUMBER] > 1 and row[MAP_INDEX] < 0}
-    return later and later - {row[:2] for row in rows if row[NUMBER] <= 1}
+    """(run, task) whose first tries are not there, though later ones are; of a mapped task, those of some indexes."""
+    later = {row[:2] for row in rows if row[NUMBER] > 1}
+    first: Counter[tuple[str, str]] = Counter()
+    of_try: Counter[tuple[tuple[str, str], int]] = Counter()
+    for row in rows if later else ():
+        if row[:2] not in later:
+            continue
+        if row[NUMBER] > 1:
+            of_try[row[:2], row[NUMBER]] += row[INSTANCES]
+        elif row[OLD]:
+            first[row[:2]] += row[INSTANCES]
+    return {place for (place, _), count in of_try.items() if first[place] < count}
 
 
 def purged_before(
@@ -86,7 +104,8 @@ def purged_before(
         return None
     there = [TryRow._make(row) for row in rows if row[OLD] or row[:2] in missing]
     oldest_left = min((row.first_start for row in there if row.old), default=None)
-    starts = {(row.run_id, row.task_id): row.first_start for row in there if not row.old}
+    newest = sorted((row for row in there if not row.old), key=lambda row: -row.first_start)
+    starts = {(row.run_id, row.task_id): row.first_start for row in newest}  # the earliest of a mapped task
     purged = [
         run_after[run_id]
         for run_id, task_id in missing

@@ -218,6 +218,12 @@ def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tupl
     return set(map(tuple, session.execute(sa.select(HISTORY.c.run_id, HISTORY.c.task_id).where(*where).distinct())))
 
 
+def runs_with_instances(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[str]:
+    """Those of the runs that have a task instance at all, whatever became of it."""
+    query = sa.select(INSTANCE.c.run_id).where(*of_runs(INSTANCE)).distinct()
+    return set(session.execute(query, {"dag_id": dag_id, "run_ids": run_ids}).scalars())
+
+
 def pauses(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> list[PauseRow]:
     """
     When tries left a worker to wait, and came back to one.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.task_charts.answer import DagTries, answer, figures_before
+from airflow_agari_provider.task_charts.answer import FINISHED, DagTries, answer, figures_before
 from airflow_agari_provider.task_charts.rows import (
     MAP_INDEX,
     OPERATOR,
@@ -39,7 +40,7 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
     return answer(
         DagTries(
             dag_id,
-            _window(session, dag_id, chosen, shown, question, rows),
+            _window(session, dag_id, chosen, shown, question, _purged_before(session, dag_id, shown, rows, facts)),
             tries,
             _repeated(session, dag_id, rows, tries),
             {row[TASK]: row[OPERATOR] for row in rows},
@@ -101,11 +102,8 @@ def _repeated(session: Any, dag_id: str, rows: list[PlainTryRow], tries: list[Pl
 
 
 def _window(
-    session: Any, dag_id: str, chosen: Any, runs: list[RunRow], question: TriesQuestion, rows: list[PlainTryRow]
+    session: Any, dag_id: str, chosen: Any, runs: list[RunRow], question: TriesQuestion, purged: float | None
 ) -> Window:
-    missing = tries_missing(rows)
-    if missing:
-        missing -= attempts.never_started(session, dag_id, sorted({run_id for run_id, _ in missing}))
     total = dag_runs.count_runs(session, chosen)
     if question.before is None and question.after is None:
         newer = 0
@@ -114,7 +112,26 @@ def _window(
         newer = dag_runs.count_runs(session, sa.and_(chosen, later))
     else:
         newer = total if question.before is not None else 0
-    return Window(runs, total, newer, purged_before(rows, missing, {run.run_id: run.run_after for run in runs}))
+    return Window(runs, total, newer, purged, bool(question.run_types or question.run_states))
+
+
+def _purged_before(
+    session: Any, dag_id: str, runs: list[RunRow], rows: list[PlainTryRow], facts: dict[str, TaskFacts]
+) -> float | None:
+    """When the newest of the runs was due of which old tries, or all task instances, seem to have been removed."""
+    missing = tries_missing(rows)
+    if missing:
+        missing -= attempts.never_started(session, dag_id, sorted({run_id for run_id, _ in missing}))
+    old_tries = purged_before(rows, missing, {run.run_id: run.run_after for run in runs})
+    emptied = _emptied_runs(session, dag_id, runs, {row[0] for row in rows}) if facts else []
+    return max((due for due in (old_tries, *(run.run_after for run in emptied)) if due is not None), default=None)
+
+
+def _emptied_runs(session: Any, dag_id: str, runs: list[RunRow], ran: Collection[str]) -> list[RunRow]:
+    """The oldest runs, as far as they have no task instance: ``airflow db clean`` goes by date."""
+    oldest = list(takewhile(lambda run: run.run_id not in ran, runs))
+    there = attempts.runs_with_instances(session, dag_id, [run.run_id for run in oldest]) if oldest else ()
+    return [run for run in takewhile(lambda run: run.run_id not in there, oldest) if run.state in FINISHED]
 
 
 def all_dags(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:

@@ -52,7 +52,10 @@ def runs(session: Any, chosen: Any, limit: int, *, oldest: bool = False) -> list
         RUN.c.run_id,
         RUN.c.run_type,
         RUN.c.state,
-        *(epoch(column, database) for column in (RUN_AFTER, LOGICAL_DATE, RUN.c.start_date, RUN.c.end_date)),
+        *(
+            epoch(column, database)
+            for column in (RUN_AFTER, LOGICAL_DATE, RUN.c.queued_at, RUN.c.start_date, RUN.c.end_date)
+        ),
     ]
     # the id also keeps PostgreSQL off a backward scan of all DAGs' runs by date
     order = [column.asc() if oldest else column.desc() for column in (RUN_AFTER, RUN.c.id)]

@@ -11,7 +11,7 @@ from airflow_agari_provider.task_charts.tries import AGAIN, PlainTry, Try
 
 PLACES = {
     "TASK": "task_id", "NUMBER": "try_number", "STATE": "state", "OLD": "old", "MAP_INDEX": "map_index",
-    "REQUEUED": "requeued", "OPERATOR": "operator",
+    "INSTANCES": "instances", "REQUEUED": "requeued", "OPERATOR": "operator",
 }  # fmt: skip
 
 

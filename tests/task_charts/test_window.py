@@ -10,10 +10,9 @@ AUGUST_12, NOVEMBER_21 = 1786492800, 1795219200  # 2026, at midnight UTC
 
 def runs(count):
     last = [
-        RunRow(number, f"r{number}", "scheduled", "success", NOVEMBER_21, None, None, None)
-        for number in range(1, count)
+        RunRow(number, f"r{number}", "scheduled", "success", NOVEMBER_21, *[None] * 4) for number in range(1, count)
     ]
-    return [RunRow(0, "r0", "scheduled", "success", AUGUST_12, None, None, None), *last]
+    return [RunRow(0, "r0", "scheduled", "success", AUGUST_12, *[None] * 4), *last]
 
 
 @pytest.mark.parametrize(
@@ -24,6 +23,18 @@ def runs(count):
         (Window(runs(1), 1, 0, None), "the only run, 2026-08-12 (UTC)"),
         (Window(runs(100), 8214, 1000, None), "runs 7,115 to 7,214 of 8,214, 2026-08-12 to 2026-11-21 (UTC)"),
         (Window([], 0, 0, None), "no run"),
+        (Window(runs(3), 3, 0, None, True), "all 3 runs that match the filters, 2026-08-12 to 2026-11-21 (UTC)"),
+        (Window(runs(1), 1, 0, None, True), "the only run that matches the filters, 2026-08-12 (UTC)"),
+        (
+            Window(runs(2), 20, 0, None, True),
+            "last 2 of 20 runs that match the filters, 2026-08-12 to 2026-11-21 (UTC)",
+        ),
+        (
+            Window(runs(2), 20, 5, None, True),
+            "runs 14 to 15 of 20 that match the filters, 2026-08-12 to 2026-11-21 (UTC)",
+        ),
+        (Window([], 20, 20, None, True), "none of 20 runs that match the filters is this old"),
+        (Window([], 0, 0, None, True), "no run matches the filters"),
         (Window([], 20, 20, None), "none of 20 runs is this old"),
         (Window([], 20, 0, None), "none of 20 runs is this new"),
     ],

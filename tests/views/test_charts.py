@@ -13,7 +13,7 @@ from airflow_agari_provider.views import charts
 from airflow_agari_provider.views.metadata import DEADLINE, INSTANCE, RESCHEDULE
 from airflow_agari_provider.views.overview import first_run
 from airflow_agari_provider.views.questions import overview_question, tries_question
-from tests.views.metadata_rows import EPOCH
+from tests.views.metadata_rows import EPOCH, at
 
 NOW = 5000.0
 KNOWS_SCHEDULING = "scheduled_dttm" in INSTANCE.c  # else the queue is the first thing known
@@ -292,6 +292,51 @@ def test_tries_that_were_purged_are_said_to_be(metadata, dag_id):
         metadata.instance(dag_id, f"r{number}", "load", 2, "success", start=due + 100, end=due + 200)
     metadata.old_try(dag_id, "r2", "load", 1, "failed", start=7200, end=7300)
     assert ask(metadata, dag_id)["window"]["purged_before"] == EPOCH + 3600
+
+
+@pytest.mark.parametrize("tasks", [None, [{"task_id": "load"}]], ids=["grouped", "row-by-row"])
+def test_purged_tries_of_mapped_indexes_are_missed_too(metadata, dag_id, tasks):
+    """In the first run all are gone, in the second those of one of two indexes, in the third none."""
+    metadata.dag(dag_id, tasks)
+    for number in range(3):
+        due = number * 3600
+        metadata.run(dag_id, f"r{number}", due)
+        for index in range(3):
+            tries = 1 if index == 2 else 2  # the last succeeded at once
+            metadata.instance(
+                dag_id, f"r{number}", "load", tries, "success", map_index=index, start=due + 9, end=due + 20
+            )
+            if tries == 2 and number + index > 1:
+                metadata.old_try(
+                    dag_id, f"r{number}", "load", 1, "failed", map_index=index, start=due + 10, end=due + 15
+                )
+    assert ask(metadata, dag_id)["window"]["purged_before"] == EPOCH + 3600
+    assert ask(metadata, dag_id, ("runs", "1"))["window"]["purged_before"] is None
+
+
+def test_runs_whose_task_instances_were_purged_are_said_to_be(metadata, dag_id):
+    """A newer run without any has another cause, and so has one that goes on."""
+    metadata.dag(dag_id, [{"task_id": "load"}])
+    for number in range(5):
+        metadata.run(dag_id, f"r{number}", number * 3600)
+    metadata.run(dag_id, "new", 5 * 3600, state="queued")
+    assert ask(metadata, dag_id)["window"]["purged_before"] == EPOCH + 4 * 3600
+    metadata.instance(dag_id, "r3", "skipped", 0, "skipped", end=4 * 3600)
+    assert ask(metadata, dag_id)["window"]["purged_before"] == EPOCH + 2 * 3600
+    assert ask(metadata, dag_id, ("runs", "3"))["window"]["purged_before"] is None
+
+
+def test_a_dag_without_tasks_was_not_purged(metadata, dag_id):
+    metadata.dag(dag_id, [])
+    metadata.run(dag_id, "r", 0)
+    assert ask(metadata, dag_id)["window"]["purged_before"] is None
+
+
+def test_when_a_run_was_queued_is_known_where_airflow_knows(metadata, dag_id):
+    metadata.dag(dag_id)
+    metadata.run(dag_id, "r1", 0, queued_at=at(2.5))
+    metadata.run(dag_id, "r2", 3600, queued_at=None)
+    assert ask(metadata, dag_id)["runs"]["queued_at"] == [EPOCH + 2.5, None]
 
 
 def test_a_try_that_was_lost_before_it_started_is_not_taken_for_purged(metadata, dag_id):

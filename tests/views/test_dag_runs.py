@@ -94,7 +94,7 @@ def test_turning_pages_keeps_to_the_filters_and_to_the_dag(metadata, dag_id):
     asked = ("runs", "2"), ("run_type", "manual")
     back, oldest = walk(metadata, dag_id, page(metadata, dag_id, *asked), "older", *asked)
     assert back == [["r9", "r11"], ["r5", "r7"], ["r1", "r3"]]
-    assert oldest["window"]["text"] == "runs 1 to 2 of 6, 2026-05-28 (UTC)"
+    assert oldest["window"]["text"] == "runs 1 to 2 of 6 that match the filters, 2026-05-28 (UTC)"
     assert walk(metadata, dag_id, oldest, "newer", *asked)[0] == back[::-1]
 
 
