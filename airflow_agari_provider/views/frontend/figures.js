@@ -3,7 +3,14 @@
 import { element } from "./dom.js";
 import { change, changeBetween, count, duration, percent } from "./units.js";
 
-const waiting = (figures) => figures.idle_seconds + figures.queued_seconds + figures.deferred_seconds;
+const WAITS = [["between tries", "idle_seconds"], ["queued", "queued_seconds"], ["deferred", "deferred_seconds"]];
+
+/** Seconds of what is known of the waiting; null: nothing is. */
+export function waiting(figures) {
+  const known = WAITS.map(([, key]) => figures[key]).filter((seconds) => seconds !== null);
+  return known.length ? known.reduce((sum, seconds) => sum + seconds) : null;
+}
+
 const lostShare = (figures) => (figures.total_seconds > 0 ? figures.lost_seconds / figures.total_seconds : null);
 
 /** Title, value of the figures, text, explanation. More is worse in all of them. */
@@ -36,8 +43,10 @@ export function figureCards(figures, missing) {
 /** Sentence on where wall time went: its parts add up to the time from the first schedule to the last end. */
 export function wallTime(figures) {
   const kept = figures.total_seconds - figures.lost_seconds;
-  return `Wall time: ${duration(kept)} ran + ${duration(figures.lost_seconds)} lost + ${duration(figures.idle_seconds)} between tries + `
-    + `${duration(figures.queued_seconds)} queued + ${duration(figures.deferred_seconds)} deferred = ${duration(figures.total_seconds + waiting(figures))}`;
+  const known = WAITS.filter(([, key]) => figures[key] !== null).map(([name, key]) => `${duration(figures[key])} ${name}`);
+  const unknown = WAITS.filter(([, key]) => figures[key] === null).map(([name]) => name);
+  const sum = [`${duration(kept)} ran`, `${duration(figures.lost_seconds)} lost`, ...known].join(" + ");
+  return `Wall time: ${sum} = ${duration(figures.total_seconds + waiting(figures))}${unknown.length ? `; not known: ${unknown.join(", ")}` : ""}`;
 }
 
 /** Columns of the table of tasks. @param {(row: object) => Node} link the task's name, to choose it. */
