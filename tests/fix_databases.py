@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import logging
 import os
@@ -82,7 +83,15 @@ def mariadb_socket() -> Iterator[str]:
     )
     socket = f"{folder}/sock"
     server = subprocess.Popen(
-        ["mariadbd", "--no-defaults", f"--datadir={folder}/data", f"--socket={socket}", "--skip-networking", *user],
+        [
+            "mariadbd",
+            "--no-defaults",
+            f"--datadir={folder}/data",
+            f"--socket={socket}",
+            "--skip-networking",
+            "--max-allowed-packet=2M",
+            *user,
+        ],
         stderr=subprocess.DEVNULL,
     )
     ping = ["mariadb-admin", "--no-defaults", f"--socket={socket}", "--user=root", "ping"]
@@ -143,6 +152,10 @@ def _opener(request: pytest.FixtureRequest) -> Callable[[], Any]:
         driver = pytest.importorskip("MySQLdb")
         socket, name = request.getfixturevalue("mariadb_database")
         return lambda: driver.connect(unix_socket=socket, user="root", db=name)
+    if request.param in ("pymysql", "mysql.connector"):
+        driver = importlib.import_module(request.param)
+        socket, name = request.getfixturevalue("mariadb_database")
+        return lambda: driver.connect(unix_socket=socket, user="root", database=name)
     if request.param == WITHOUT_ARROW:
         hidden = ("a_module_that_is_not_there",)
         request.getfixturevalue("monkeypatch").setattr(f"{PACKAGE}.avro.arrow_batches.NEEDED", hidden)

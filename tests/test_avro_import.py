@@ -13,9 +13,9 @@ from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroTy
 from airflow_agari_provider.avro.objects import FoundObject, MissingObject, objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
-from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
+from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
-from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, query
+from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, UnstorableValue, query
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
 from tests.avro_files import avro_file, message, messages
 
@@ -174,11 +174,11 @@ def test_an_upsert_takes_the_newer_row_of_another_object(importer, put, rows):
 
 def test_a_key_without_a_value_is_refused(importer, put, rows, connect):
     put("a.avro", avro_file([message(1), message(2) | {"message_id": None}]))
-    with pytest.raises(RowsRefused, match=r"s3://agari/a\.avro"):
+    with pytest.raises(UnstorableValue, match="'message_id': a value is missing"):
         importer(**UPSERT).import_object("agari", "a.avro")
     assert rows() == []
     with closing(connect()) as connection:
-        assert "refused" in str(failure_reason(connection, "agari", "a.avro"))
+        assert "part of the key" in str(failure_reason(connection, "agari", "a.avro"))
 
 
 def test_changed_content_is_treated_as_told(importer, put, rows):

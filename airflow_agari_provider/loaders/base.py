@@ -6,7 +6,7 @@ A :class:`Dialect` has no state: it works on the connection it is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -45,6 +45,24 @@ class MissingColumns(UnimportableObject):
             f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. Add the column, as "
             f'schema_change="add_columns" would: {", ".join(self.definitions)}; leave the field out with '
             'schema_change="ignore"; or rename it with columns=.'
+        )
+
+
+class SameColumn(UnimportableObject):
+    """
+    Fields for one and the same column, as the database reads names.
+
+    :param names: of the columns that the fields should go to.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(list(names))
+        self.names = list(names)
+
+    def __str__(self) -> str:
+        return (
+            f"Fields go to {' and '.join(map(repr, self.names))}, which are one column to this database: upper and "
+            "lower case are the same to it. Nothing was loaded; give one of them another name with columns=."
         )
 
 
@@ -237,12 +255,29 @@ def table_columns(dialect: Dialect, connection: Any, table: str) -> list[str]:
     return names
 
 
+def comparable_name(dialect: Dialect, name: str) -> str:
+    """Equal for names of the same column."""
+    return name if dialect.case_matters else name.casefold()
+
+
+def require_own_columns(dialect: Dialect, columns: Iterable[Column]) -> None:
+    """:raises SameColumn: two go to the same column of the table."""
+    found: dict[str, str] = {}
+    for column in columns:
+        name = comparable_name(dialect, column.name)
+        if name in found:
+            raise SameColumn([found[name], column.name])
+        found[name] = column.name
+
+
 def create_table(dialect: Dialect, connection: Any, target: Target) -> None:
     """
     Create the table if it is not there, also where several importers do so at once; in a transaction of its own.
 
+    :raises SameColumn: two columns are the same to the database.
     :raises UnsupportedAvroType: a column that no type of the database holds.
     """
+    require_own_columns(dialect, target.columns)
     definitions = [
         f"{quoted(dialect, column.name)} {dialect.column_type(column, column.name in target.key_columns)}"
         + ("" if column.nullable and column.name not in target.key_columns else " NOT NULL")
@@ -268,16 +303,29 @@ def insert_sql(dialect: Dialect, table: str, names: Sequence[str], verb: str = "
 
 
 def insert_batches(
-    dialect: Dialect, connection: Any, sql: str, columns: Sequence[Column], batches: Iterable[Batch]
+    dialect: Dialect,
+    connection: Any,
+    sql: str,
+    columns: Sequence[Column],
+    batches: Iterable[Batch],
+    rows_at_once: Callable[[Sequence[Column], Sequence[Sequence[Any]]], int] | None = None,
 ) -> int:
-    """Insert every batch by ``executemany``; number of rows, as the driver counts them."""
+    """
+    Insert every batch by ``executemany``.
+
+    :param rows_at_once: how many rows of some values a call may have; None takes a batch whole.
+    :return: rows, as the driver counts them; those given, where it does not count, which PEP 249 allows.
+    """
     inserted = 0
     with closing(connection.cursor()) as cursor:
-        for batch in batches:
-            if batch.rows:
-                values = [dialect.values(*pair) for pair in zip(columns, batch.columns, strict=True)]
-                cursor.executemany(sql, list(zip(*values, strict=True)))
-                inserted += cursor.rowcount
+        for batch in filter(lambda batch: batch.rows, batches):
+            values = [dialect.values(*pair) for pair in zip(columns, batch.columns, strict=True)]
+            rows = list(zip(*values, strict=True))
+            step = rows_at_once(columns, values) if rows_at_once else len(rows)
+            for start in range(0, len(rows), step):
+                part = rows[start : start + step]
+                cursor.executemany(sql, part)
+                inserted += cursor.rowcount if cursor.rowcount >= 0 else len(part)
     return inserted
 
 

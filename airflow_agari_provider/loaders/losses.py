@@ -15,6 +15,8 @@ from airflow_agari_provider.loaders.base import Target
 
 _TYPE = re.compile(r"(?P<name>[a-z0-9 ]*[a-z0-9])\s*(?:\((?P<one>\d+)(?:,\s*(?P<two>\d+))?\))?(?P<behind>.*)")
 
+TEXT_FOR_BYTES = "which would take the text of a UUID for its bytes"
+
 
 def require_lossless(target: Target, declared: Mapping[str, str], microseconds: int, affinities: bool) -> None:
     """
@@ -84,13 +86,17 @@ def _text(column: Column, name: str, one: int | None, two: int, microseconds: in
     return None
 
 
+def _uuid(column: Column, name: str, one: int | None, two: int, microseconds: int) -> str | None:
+    return TEXT_FOR_BYTES if name == "bytea" or name.endswith(("blob", "binary")) else None
+
+
 def _is_integer(name: str) -> bool:
     return name.split()[0] in ("integer", "int", "bigint", "smallint", "tinyint", "mediumint")
 
 
 _RULES: Mapping[Kind, Rule] = {
     "decimal": _decimal, "float": _float, "double": _float, "integer": _whole, "long": _whole, "instant": _moment,
-    "local_time": _moment, "time": _moment, "text": _text,
+    "local_time": _moment, "time": _moment, "text": _text, "uuid": _uuid,
 }  # fmt: skip
 
 
@@ -101,4 +107,6 @@ def _sqlite_loss(column: Column, declared: str) -> str | None:
         return "which makes numbers of texts that look like numbers"
     if "int" not in declared and any(word in declared for word in ("real", "floa", "doub")) and column.kind == "long":
         return "which rounds large whole numbers"
+    if "blob" in declared and column.kind == "uuid":
+        return TEXT_FOR_BYTES
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from math import isfinite
 from typing import Any
@@ -24,6 +25,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_table,
 )
 from airflow_agari_provider.loaders.losses import require_lossless
+from airflow_agari_provider.loaders.row_checks import checked, rows_at_once
 
 NAME_CHARACTERS = 64
 MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL
@@ -45,8 +47,10 @@ _KEY_TYPES: Mapping[Kind, str] = {
 }
 # Error numbers; MySQL reference manual, "Server Error Message Reference" and "Client Error Message Reference". Drivers
 # put many of them into OperationalError, whatever they mean.
-_ROWS = frozenset({1048, 1062, 1264, 1265, 1292, 1366, 1406, 1411, 1451, 1452, 1690, 3140, 3819, 4025})
-_CONFLICTS = frozenset({1205, 1213})
+_ROWS = frozenset(
+    {1048, 1062, 1118, 1264, 1265, 1292, 1366, 1369, 1406, 1411, 1451, 1452, 1644, 1690, 3140, 3819, 4025}
+)
+_CONFLICTS = frozenset({1020, 1205, 1213})
 _PASSING = frozenset({1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1317, 2002, 2003, 2006, 2013, 2014, 2055})
 
 
@@ -66,6 +70,27 @@ class NoUniqueKey(AgariError):
         return (
             f"Table {self.table} has no primary or unique key of exactly {', '.join(self.key_columns)}, so an upsert "
             "would only add rows. Nothing was loaded; create the key, or correct key_columns."
+        )
+
+
+class OtherUniqueKey(AgariError):
+    """
+    A table in which a row may be taken for another one by a key that is not that of the upsert.
+
+    :param table: the table.
+    :param key_columns: of the upsert.
+    :param others: names of the other keys.
+    """
+
+    def __init__(self, table: str, key_columns: Sequence[str], others: Sequence[str]) -> None:
+        super().__init__(table, list(key_columns), list(others))
+        self.table, self.key_columns, self.others = table, list(key_columns), list(others)
+
+    def __str__(self) -> str:
+        return (
+            f"Table {self.table} has other unique keys than {', '.join(self.key_columns)}: {', '.join(self.others)}. "
+            "MySQL would upsert a row over another one that has such a key in common. Nothing was loaded; upsert by "
+            "that key, or make it a plain index."
         )
 
 
@@ -160,10 +185,10 @@ class MySqlDialect:
         return convert(column, values) if convert else values
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
-        names = [column.name for column in target.columns]
+        names = _names(target)
+        batches = checked(target, batches, self._text_lengths(connection, target))
         if not target.key_columns:
-            sql = insert_sql(self, target.table, names)
-            return insert_batches(self, connection, sql, target.columns, batches)
+            return self._insert(connection, target.table, target.columns, batches)
         self._require_key(connection, target)
         execute(connection, f"DROP TEMPORARY TABLE IF EXISTS {STAGING}")  # temporary ones do not commit
         execute(
@@ -171,10 +196,26 @@ class MySqlDialect:
             f"CREATE TEMPORARY TABLE {STAGING} ({POSITION} BIGINT AUTO_INCREMENT PRIMARY KEY) "  # noqa: S608 - quoted
             f"AS SELECT {quoted_list(self, names)} FROM {quoted_table(self, target.table)} WHERE 1 = 0",
         )
-        rows = insert_batches(self, connection, insert_sql(self, STAGING, names), target.columns, batches)
+        rows = self._insert(connection, STAGING, target.columns, batches)
         execute(connection, self._merge_sql(target))
         execute(connection, f"DROP TEMPORARY TABLE {STAGING}")
         return rows
+
+    def _insert(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
+        sql = insert_sql(self, table, [column.name for column in columns])
+        ((packet,),) = query(connection, "SELECT @@max_allowed_packet")
+        fitting = partial(rows_at_once, statement_bytes=int(packet) - len(sql.encode()))
+        return insert_batches(self, connection, sql, columns, batches, fitting)
+
+    def _text_lengths(self, connection: Any, target: Target) -> dict[str, int]:
+        sql = (
+            "SELECT column_name, character_maximum_length FROM information_schema.columns WHERE data_type IN "
+            "('varchar', 'tinytext', 'text', 'mediumtext') AND table_schema = COALESCE(%s, DATABASE()) "
+            "AND table_name = %s"
+        )
+        rows = query(connection, sql, _schema_and_name(target.table))
+        lengths = {str(name).casefold(): int(length) for name, length in rows}
+        return {name: lengths[name.casefold()] for name in _names(target) if name.casefold() in lengths}
 
     def _merge_sql(self, target: Target) -> str:
         """
@@ -182,7 +223,7 @@ class MySqlDialect:
 
         Of rows with the same key the last one in the object comes last, and stays.
         """
-        names = [column.name for column in target.columns]
+        names = _names(target)
         others = [name for name in names if name not in target.key_columns] or names
         changes = ", ".join(f"{quoted(self, name)} = {STAGING}.{quoted(self, name)}" for name in others)
         return (
@@ -192,15 +233,28 @@ class MySqlDialect:
         )
 
     def _require_key(self, connection: Any, target: Target) -> None:
+        """
+        MySQL updates the row that has any unique key in common, so there must be none but that of the upsert.
+
+        Two do no harm: one that holds the key whole, and one of a number that the server gives each new row.
+        """
         sql = (
-            "SELECT index_name, column_name FROM information_schema.statistics "
-            "WHERE non_unique = 0 AND table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
+            "SELECT s.index_name, s.column_name, s.sub_part, c.extra FROM information_schema.statistics s "
+            "LEFT JOIN information_schema.columns c ON c.table_schema = s.table_schema AND c.table_name = s.table_name "
+            "AND c.column_name = s.column_name "
+            "WHERE s.non_unique = 0 AND s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s"
         )
+        loaded, key = ({name.casefold() for name in names} for names in (_names(target), target.key_columns))
         keys: dict[str, set[str]] = {}
-        for index, column in query(connection, sql, _schema_and_name(target.table)):
-            keys.setdefault(index, set()).add(str(column).lower())
-        if {name.lower() for name in target.key_columns} not in keys.values():
+        for index, column, prefix, extra in query(connection, sql, _schema_and_name(target.table)):
+            name = str(column).casefold()
+            if name in loaded or "auto_increment" not in str(extra).lower():
+                # A key of the first characters only is one of something else.
+                keys.setdefault(str(index), set()).add(name if prefix is None else f"{column}({prefix})")
+        if key not in keys.values():
             raise NoUniqueKey(target.table, target.key_columns)
+        if others := [name for name, columns in keys.items() if not columns >= key]:
+            raise OtherUniqueKey(target.table, target.key_columns, others)
 
     def fault(self, error: Exception) -> Fault:
         number = error.args[0] if error.args else 0
@@ -213,6 +267,10 @@ class MySqlDialect:
 
 def _lock_name(name: str) -> str:
     return f"agari:{sha256(name.encode()).hexdigest()[:48]}"  # 64 characters are the limit
+
+
+def _names(target: Target) -> list[str]:
+    return [column.name for column in target.columns]
 
 
 def _schema_and_name(table: str) -> tuple[str | None, str]:

@@ -29,14 +29,18 @@ from airflow_agari_provider.loaders.base import (
     quoted_table,
 )
 from airflow_agari_provider.loaders.losses import require_lossless
-from airflow_agari_provider.loaders.postgres_binary import binary_copy, column_types, refusal
+from airflow_agari_provider.loaders.postgres_binary import VARCHAR, binary_copy, column_types, refusal, text_lengths
+from airflow_agari_provider.loaders.row_checks import checked
 
 logger = logging.getLogger(__name__)
 
 NAME_BYTES = 63  # PostgreSQL cuts longer names, with no more than a notice
 MAX_PRECISION = 1000  # digits that numeric(p, s) may declare
 CREATE_LOCK = 0x4147415249  # of pg_advisory_xact_lock: "AGARI"
-CONFLICTS = frozenset({"40001", "40P01"})  # SQLSTATE: serialization failure, deadlock
+# SQLSTATE. Conflicts: serialization failure, deadlock. Rows: what a trigger raises, and the classes of wrong values,
+# broken constraints, a view's CHECK OPTION, and limits of the server, such as that of a value in an index.
+CONFLICTS = frozenset({"40001", "40P01"})
+ROWS = ("P0001", "22", "23", "44", "54")
 STAGING = "pg_temp.agari_staging"
 
 _TYPES: Mapping[Kind, str] = {
@@ -128,14 +132,14 @@ class PostgresDialect:
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
         if not target.key_columns:
-            return self._copy(connection, quoted_table(self, target.table), target.columns, batches)
+            return self._copy(connection, quoted_table(self, target.table), target, batches)
         table, names = quoted_table(self, target.table), quoted_list(self, [column.name for column in target.columns])
         execute(
             connection,
             f"CREATE TEMPORARY TABLE {STAGING.partition('.')[2]} ON COMMIT DROP AS "  # noqa: S608 - quoted
             f"SELECT {names} FROM {table} WITH NO DATA",
         )
-        rows = self._copy(connection, STAGING, target.columns, batches)
+        rows = self._copy(connection, STAGING, target, batches)
         kept = execute(connection, self._merge_sql(target))
         execute(connection, f"DROP TABLE {STAGING}")  # a transaction may load more than once
         if kept != rows:
@@ -160,8 +164,10 @@ class PostgresDialect:
             f"ON CONFLICT ({keys}) DO UPDATE SET {changes}"
         )
 
-    def _copy(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
+    def _copy(self, connection: Any, table: str, target: Target, batches: Iterable[Batch]) -> int:
+        columns = target.columns
         types = column_types(connection, table)
+        batches = checked(target, batches, text_lengths(connection, table) if VARCHAR in types.values() else {})
         if not missing_modules() and not refusal(types, columns):
             form, chunks = "(FORMAT binary)", binary_copy(types, columns, batches)
         else:
@@ -184,9 +190,10 @@ class PostgresDialect:
                 yield ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
     def fault(self, error: Exception) -> Fault:
-        if isinstance(error, self.driver.IntegrityError | self.driver.DataError):
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+        if state.startswith(ROWS) or isinstance(error, self.driver.IntegrityError | self.driver.DataError):
             return "rows"
-        if (getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)) in CONFLICTS:
+        if state in CONFLICTS:
             return "conflict"
         return "passing" if isinstance(error, self.driver.OperationalError | self.driver.InterfaceError) else "target"
 

@@ -17,7 +17,8 @@ from airflow_agari_provider.avro.python_arrays import KIND_TYPES, array_of, arro
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import UnstorableValue, as_json, query
 
-_TEXTS = ("text", "character varying")
+VARCHAR = "character varying"
+_TEXTS = ("text", VARCHAR)
 # Types of columns that take a kind.
 _TAKES: Mapping[Kind, tuple[str, ...]] = {
     "null": _TEXTS, "boolean": ("boolean",), "integer": ("integer", "bigint"), "long": ("bigint",),
@@ -42,6 +43,19 @@ def column_types(connection: Any, table: str) -> dict[str, str]:
     sql = (
         "SELECT attname, atttypid::regtype::text FROM pg_attribute "
         "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
+    )
+    return dict(row[:2] for row in query(connection, sql, (table,)))
+
+
+def text_lengths(connection: Any, table: str) -> dict[str, int]:
+    """
+    Characters that the columns of type varchar(n) of a table have room for.
+
+    :param table: quoted, as SQL has it.
+    """
+    sql = (
+        "SELECT attname, atttypmod - 4 FROM pg_attribute WHERE attrelid = to_regclass(%s) "
+        "AND atttypid = 'varchar'::regtype AND atttypmod > 4 AND attnum > 0 AND NOT attisdropped"
     )
     return dict(row[:2] for row in query(connection, sql, (table,)))
 

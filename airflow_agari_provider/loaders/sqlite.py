@@ -23,6 +23,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
 )
 from airflow_agari_provider.loaders.losses import require_lossless
+from airflow_agari_provider.loaders.row_checks import checked
 
 TURN_TIMEOUT = 600  # seconds until another writer's transaction is taken for stuck
 # Milliseconds that SQLite waits by itself. For its turn a writer waits in short pieces, so that Python can handle
@@ -118,7 +119,7 @@ class SqliteDialect:
             ] or names  # a row counts even if it is all key
             changes = ", ".join(f"{quoted(self, name)} = excluded.{quoted(self, name)}" for name in others)
             sql += f" ON CONFLICT ({quoted_list(self, target.key_columns)}) DO UPDATE SET {changes}"
-        return insert_batches(self, connection, sql, target.columns, batches)
+        return insert_batches(self, connection, sql, target.columns, checked(target, batches, {}))
 
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.loaders.base import Dialect, MissingColumns, Target, add_column, table_columns
+from airflow_agari_provider.loaders.base import (
+    Dialect,
+    MissingColumns,
+    Target,
+    add_column,
+    comparable_name,
+    require_own_columns,
+    table_columns,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +47,14 @@ def table_change(
 
     :param needed: columns without which the import makes no sense, such as its keys.
     :param source: name of the object.
+    :raises SameColumn: two fields are for one and the same column.
     :raises MissingColumns: fields without a column where ``schema_change`` is ``fail``, or one that is needed.
     :raises UnsupportedAvroType: no type of this database holds every value of a field.
     """
+    require_own_columns(dialect, target.columns)
     available = table_columns(dialect, connection, target.table)
-    known = {_comparable(dialect, name) for name in available}
-    missing = [column for column in target.columns if _comparable(dialect, column.name) not in known]
+    known = {comparable_name(dialect, name) for name in available}
+    missing = [column for column in target.columns if comparable_name(dialect, column.name) not in known]
     if not missing:
         return TableChange(target)
     names = [column.name for column in missing]
@@ -77,7 +87,3 @@ def add_columns(dialect: Dialect, connection: Any, change: TableChange, source: 
             change.target.table,
             source,
         )
-
-
-def _comparable(dialect: Dialect, name: str) -> str:
-    return name if dialect.case_matters else name.casefold()

@@ -207,3 +207,13 @@ def test_what_not_every_database_holds_is_refused(postgres, column, value, error
 
     with pytest.raises(error, match="'v'"):
         load()
+
+
+def test_a_driver_that_does_not_count_rows_is_believed_to_insert_them(sqlite_path, s3, bucket, rows, monkeypatch):
+    """... as PEP 249 lets it, with -1."""
+    monkeypatch.setattr(other_database.Cursor, "rowcount", property(lambda self: -1))
+    s3.put_object(Bucket="agari", Key="a.avro", Body=messages(5))
+    job = ImportJob("scored", "r", create_table=True)
+    with closing(Importer(other_database.connect(sqlite_path), s3, job)) as importer:
+        assert importer.import_object("agari", "a.avro").rows == 5
+    assert rows("SELECT COUNT(*) FROM scored") == [(5,)]

@@ -26,6 +26,7 @@ INSTANT = Column("v", "v", "instant", precision=6)
 MILLIS = Column("v", "v", "instant", precision=3)
 TEXT = Column("v", "v", "text")
 TIME = Column("v", "v", "time", precision=6)
+ID = Column("v", "v", "uuid")
 
 # (column, type in the table, databases that lose, databases that do not); what a database has no such type for is in
 # neither.
@@ -53,6 +54,9 @@ CASES = [
     (TEXT, "CHAR(10)", ["postgres", "mysql"], ["sqlite"]),
     (TEXT, "VARCHAR(10)", [], ["postgres", "mysql", "sqlite"]),
     (TEXT, "INTEGER", ["sqlite"], []),
+    (ID, "BYTEA", ["postgres"], []),
+    (ID, "BLOB", ["mysql", "sqlite"], []),
+    (ID, "CHAR(36)", [], ["postgres", "mysql", "sqlite"]),
 ]
 
 

@@ -15,7 +15,7 @@ from airflow_agari_provider.avro.objects import objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import MissingColumns, execute, query
+from airflow_agari_provider.loaders.base import MissingColumns, SameColumn, execute, query
 from tests.avro_files import SCORED, avro_file, message, messages
 
 ADD: dict[str, Any] = {"schema_change": "add_columns"}
@@ -30,7 +30,7 @@ def importer(connect: Callable[[], Any], s3: Any, bucket: str) -> Any:
     opened = []
 
     def make(**job: Any) -> Importer:
-        opened.append(Importer(connect(), s3, ImportJob("scored", "r", **job)))
+        opened.append(Importer(connect(), s3, ImportJob(**{"table": "scored", "run": "r"} | job)))
         return opened[-1]
 
     yield make
@@ -166,3 +166,16 @@ def test_columns_that_differ_in_case_are_two_to_postgresql(importer, s3, rows, c
     one = importer(columns={"message_id": "message_id", "org_id": "ORG_ID"}, **ADD)
     assert one.import_object("agari", "a.avro").rows == 2
     assert rows('SELECT org_id, "ORG_ID" FROM scored') == [(None, 1), (None, 1)]
+
+
+@pytest.mark.parametrize(
+    "job", [{}, ADD, {"table": "created", "create_table": True}], ids=["there", "added", "created"]
+)
+@pytest.mark.parametrize("connect", ["sqlite", "mysqlclient"], indirect=True)
+def test_fields_that_are_one_column_to_the_database_are_told(importer, s3, job, rows):
+    fields = [{"name": "org_id", "type": "int"}, {"name": "ORG_ID", "type": "int"}]
+    data = avro_file([{"org_id": 1, "ORG_ID": 2}], {"type": "record", "name": "r", "fields": fields})
+    s3.put_object(Bucket="agari", Key="a.avro", Body=data)
+    with pytest.raises(SameColumn, match="'org_id' and 'ORG_ID', which are one column"):
+        importer(**job).import_object("agari", "a.avro")
+    assert rows("SELECT COUNT(*) FROM scored") == [(0,)]
