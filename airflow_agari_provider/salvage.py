@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, cast
+from typing import cast
 
 from airflow_agari_provider.avro.blocks import SYNC_BYTES, Block, ContainerFile, Stream
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.records import MAX_EMPTY_RECORDS, MISFITS, Batch, decode
+from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, unconverted
+from airflow_agari_provider.avro.records import Batch, decode, read_as, require_room
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import BadAvro
 
@@ -169,9 +170,8 @@ class SalvagedFile:
         :raises BadAvro: the payload is not so many records.
         """
         payload = self.file.decompressed(block)
-        if block.records > max(len(payload), MAX_EMPTY_RECORDS):
-            raise self.file.bad(block.offset, f"{block.records} records in {len(payload)} bytes")
-        read, schema, stream = _reader(writer), _one_row(_unconverted(writer.raw)), BytesIO(payload)
+        require_room(self.file, block, payload, writer)
+        read, schema, stream = reader_of(writer), in_record("row", unconverted(writer.raw)), BytesIO(payload)
         data = []
         try:
             for _ in range(block.records):
@@ -232,7 +232,8 @@ def _one_by_one(
 ) -> SoundRows:
     from fastavro.read import SchemaResolutionError
 
-    read, schema, wanted = _reader(writer), _one_row(writer.raw), _one_row(reader.raw) if reader else None
+    read = reader_of(writer)
+    schema, wanted = (kind and in_record("row", kind) for kind in read_as(writer, reader, columns))
     rows, positions, bad = [], [], []
     for position, datum in enumerate(data):
         try:
@@ -243,32 +244,6 @@ def _one_by_one(
             bad.append(BadRow(position, datum, f"does not decode ({error!r})"))
     values = tuple(zip(*rows, strict=True)) or ((),) * len(columns)
     return SoundRows(Batch(len(rows), values), positions, bad)
-
-
-def _reader(schema: AvroSchema) -> Any:
-    from fastavro import _read_py, schemaless_reader
-
-    return _read_py.schemaless_reader if schema.recursive else schemaless_reader  # as avro.records does, and why
-
-
-def _one_row(schema: Any) -> Any:
-    """A record of nothing but the row, which is encoded as the row itself: fastavro keeps parsed records only."""
-    import fastavro
-
-    return fastavro.parse_schema({"type": "record", "name": "AgariRow", "fields": [{"name": "row", "type": schema}]})
-
-
-def _unconverted(schema: Any) -> Any:
-    """The schema without logical types: a value beyond their range is a number all the same."""
-    if isinstance(schema, list):
-        return [_unconverted(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _unconverted(value) if key in ("type", "items", "values", "fields") else value
-        for key, value in schema.items()
-        if key != "logicalType"
-    }
 
 
 def _reason(error: BadAvro) -> str:

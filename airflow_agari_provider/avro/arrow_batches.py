@@ -13,7 +13,8 @@ from airflow_agari_provider.avro.arrow_values import Unfit, python_values
 from airflow_agari_provider.avro.blocks import Block, ContainerFile
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.read_ahead import ReadAhead
-from airflow_agari_provider.avro.records import Batch, BlockDecoder
+from airflow_agari_provider.avro.records import Batch, BlockDecoder, require_room
+from airflow_agari_provider.avro.schemas import AvroSchema
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def batches_of_groups(
     :param fallback: decodes the blocks of such a group, or names what is wrong.
     :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
     """
-    with closing(ReadAhead(_groups(file), 1)) as groups:
+    with closing(ReadAhead(_groups(file, fallback.writer), 1)) as groups:
         for group in groups:
             try:
                 yield decoded(group)
@@ -75,12 +76,14 @@ def batches_of_groups(
                     yield fallback.batch(file, [one])
 
 
-def _groups(file: ContainerFile) -> Generator[Group]:
+def _groups(file: ContainerFile, writer: AvroSchema) -> Generator[Group]:
     group: list[tuple[Block, bytes]] = []
     size = 0
     for block in file.blocks():
-        group.append((block, file.decompressed(block)))
-        size += len(group[-1][1])
+        payload = file.decompressed(block)
+        require_room(file, block, payload, writer)
+        group.append((block, payload))
+        size += max(len(payload), block.records * writer.shape.whole.empties)
         if size >= GROUP_BYTES or len(group) == GROUP_BLOCKS:
             yield group
             group, size = [], 0

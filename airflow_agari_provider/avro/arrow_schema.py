@@ -16,13 +16,14 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 
 MAX_DECIMAL_DIGITS = 38  # of Arrow's decimal128
 MAX_DECIMAL_BYTES = 16
+MAX_TYPES = 10_000  # 30 records that name each other would become a billion
 
 
 class NotForArrow(ValueError):
     """Something that only fastavro decodes as it is; its text says what, as a clause."""
 
 
-def plain_schema(schema: AvroSchema, kind: Any, numbers: Iterator[int] | None = None) -> Any:
+def plain_schema(schema: AvroSchema, kind: Any) -> Any:
     """
     Schema of the same bytes: named ``f0``, ``f1`` and so on, enums as numbers, times as numbers.
 
@@ -31,42 +32,44 @@ def plain_schema(schema: AvroSchema, kind: Any, numbers: Iterator[int] | None = 
     """
     if schema.recursive:
         raise NotForArrow("its records hold records of their own type")
-    return _plain(schema, kind, numbers or itertools.count())
+    return _plain(schema, kind, itertools.count())
 
 
 def _plain(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> Any:
+    number = next(numbers)
+    if number >= MAX_TYPES:
+        raise NotForArrow(f"it has more than {MAX_TYPES} types, where each is counted wherever it is named")
     kind = schema.resolved(kind)
     if isinstance(kind, list):
-        if len(kind) != 2 or "null" not in kind:
+        if len(kind) != 2 or kind.count("null") != 1:
             raise NotForArrow(f"it has a union of {len(kind)} types")
         return [branch if branch == "null" else _plain(schema, branch, numbers) for branch in kind]
     name = kind if isinstance(kind, str) else kind["type"]
     if name in ("record", "error"):
-        return _plain_record(schema, kind, numbers)
+        return {"type": "record", "name": f"n{number}", "fields": _plain_fields(schema, kind, numbers)}
     if name == "array":
         return {"type": "array", "items": _plain(schema, kind["items"], numbers)}
     if name == "map":
         return {"type": "map", "values": _plain(schema, kind["values"], numbers)}
     if name == "enum":
         return "int"
-    plain = {"type": "fixed", "name": f"n{next(numbers)}", "size": kind["size"]} if name == "fixed" else {"type": name}
+    plain = {"type": "fixed", "name": f"n{number}", "size": kind["size"]} if name == "fixed" else {"type": name}
     return plain | _kept_logical_type(kind)
 
 
-def _plain_record(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> Any:
+def _plain_fields(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> list[Any]:
     if not kind["fields"]:
         raise NotForArrow("it has a record without fields")
-    fields = [
+    return [
         {"name": f"f{position}", "type": _plain(schema, field["type"], numbers)}
         for position, field in enumerate(kind["fields"])
     ]
-    return {"type": "record", "name": f"n{next(numbers)}", "fields": fields}
 
 
 def _kept_logical_type(kind: Any) -> dict[str, Any]:
     logical = logical_kind(kind)
     if logical == "uuid":
-        return {"logicalType": "uuid"}
+        return {"logicalType": "uuid"} if kind["type"] == "string" else {}
     if logical != "decimal":
         return {}
     precision, size = kind["precision"], kind.get("size", 0)

@@ -86,7 +86,7 @@ def _record_text(schema: AvroSchema, kind: Any, array: Any) -> Any:
 
 
 def _key(name: str, position: int) -> str:
-    return ("," if position else "{") + f'"{name}":'  # Avro's names are letters, digits and _
+    return ("," if position else "{") + json.dumps(name, ensure_ascii=False) + ":"
 
 
 def _member_text(schema: AvroSchema, kind: Any, array: Any) -> Any:

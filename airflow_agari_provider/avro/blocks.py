@@ -21,7 +21,7 @@ MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 SMALLEST_BLOCK = 1 + 1 + SYNC_BYTES  # bytes: a count, a size, no payload, the marker
 MAX_BLOCK_BYTES = 256 * 1024 * 1024  # as stored; a size beyond it is damage or malice, and would cost the memory
-MAX_HEADER_BYTES = 16 * 1024 * 1024  # of one header entry
+MAX_HEADER_BYTES = 16 * 1024 * 1024
 
 
 class Stream(Protocol):
@@ -83,8 +83,8 @@ class ContainerFile:
             if entries < 0:  # then the size in bytes follows, for readers that skip
                 self._long()
             for _ in range(abs(entries)):
-                key = self._exactly(self._size(MAX_HEADER_BYTES))
-                yield key.decode(errors="replace"), self._exactly(self._size(MAX_HEADER_BYTES))
+                key = self._exactly(self._size(MAX_HEADER_BYTES - self.position))
+                yield key.decode(errors="replace"), self._exactly(self._size(MAX_HEADER_BYTES - self.position))
 
     def blocks(self) -> Iterator[Block]:
         """

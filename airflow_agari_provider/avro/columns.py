@@ -26,6 +26,7 @@ _LOGICAL: dict[tuple[str, str], Kind] = {
     ("bytes", "decimal"): "decimal",
     ("fixed", "decimal"): "decimal",
     ("string", "uuid"): "uuid",
+    ("fixed", "uuid"): "uuid",
     ("int", "date"): "date",
     ("int", "time-millis"): "time",
     ("long", "time-micros"): "time",
@@ -34,6 +35,7 @@ _LOGICAL: dict[tuple[str, str], Kind] = {
     ("long", "local-timestamp-millis"): "local_time",
     ("long", "local-timestamp-micros"): "local_time",
 }
+UUID_BYTES = 16
 VALUE = "value"  # column of a file whose schema is no record
 
 
@@ -163,4 +165,6 @@ def kind_of(kind: Any) -> Kind:
 
 def logical_kind(kind: Any) -> Kind | None:
     """What its logical type makes of a type; None if it has none, or one without a meaning here."""
-    return None if isinstance(kind, str) else _LOGICAL.get((kind["type"], kind.get("logicalType", "")))
+    if isinstance(kind, str) or (kind.get("logicalType") == "uuid" and kind.get("size", UUID_BYTES) != UUID_BYTES):
+        return None
+    return _LOGICAL.get((kind["type"], kind.get("logicalType", "")))

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from airflow_agari_provider.avro.columns import kind_of
+from airflow_agari_provider.avro.schema_shape import parts
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 
@@ -34,13 +35,20 @@ def plain_in_json(schema: AvroSchema, kind: Any) -> bool:
     :param schema: in which no type holds itself.
     :param kind: as the schema has it.
     """
+    return _all_plain(schema, kind, set())
+
+
+def _all_plain(schema: AvroSchema, kind: Any, seen: set[str]) -> bool:
+    """:param seen: names of types that were looked at already."""
     kind = schema.resolved(kind)
     if isinstance(kind, list):
-        return all(plain_in_json(schema, branch) for branch in kind)
+        return all(_all_plain(schema, branch, seen) for branch in kind)
     if kind_of(kind) != "json":
         return kind_of(kind) not in ("bytes", "date", "time", "instant", "local_time")
-    parts = [field["type"] for field in kind.get("fields", [])]
-    return all(plain_in_json(schema, part) for part in [*parts, kind.get("items", "null"), kind.get("values", "null")])
+    if kind.get("name") in seen:
+        return True
+    seen |= {kind["name"]} if "name" in kind else set()
+    return all(_all_plain(schema, part, seen) for part in parts(kind))
 
 
 def _plain_texts(values: Sequence[Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -12,13 +12,11 @@ from typing import Any
 
 from airflow_agari_provider.avro.blocks import Block, ContainerFile, zigzag
 from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, wanted_only
 from airflow_agari_provider.avro.schemas import AvroSchema
 
-# A record that takes no byte could be there any number of times; such a block may not claim more than this.
-MAX_EMPTY_RECORDS = 1_000_000
-# What fastavro raises for bytes that do not fit the schema. (ValueError covers invalid UTF-8, ArithmeticError dates
-# beyond the year 9999.)
-MISFITS = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
+# Records that take no byte could be there any number of times: such a block may claim so many nulls and the like.
+MAX_EMPTIES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,12 @@ class BlockDecoder:
     """
 
     def __init__(self, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> None:
-        self._schemas = _of_block(writer), _of_block(reader) if reader else None
+        self.writer = writer
         self._fields = [column.field for column in columns]
-        self._read = _reader_of(writer)
+        self._kinds = read_as(writer, reader, columns)
+        # A block is laid out as an array: a count, the items, and, which _records adds, the end mark 0.
+        self._schemas = tuple(kind and in_record("items", {"type": "array", "items": kind}) for kind in self._kinds)
+        self._read = reader_of(writer)
 
     def batch(self, file: ContainerFile, blocks: Iterable[tuple[Block, bytes]]) -> Batch:
         """
@@ -77,21 +78,58 @@ class BlockDecoder:
     def _records(self, file: ContainerFile, block: Block, payload: bytes) -> list[Any]:
         from fastavro.read import SchemaResolutionError
 
-        if block.records > max(len(payload), MAX_EMPTY_RECORDS):
-            raise file.bad(
-                block.offset, f"the block here says it holds {block.records} records in {len(payload)} bytes"
-            )
+        require_room(file, block, payload, self.writer)
         data = zigzag(block.records) + payload + (b"\0" if block.records else b"")
         stream = BytesIO(data)
         try:
             records: list[Any] = self._read(stream, *self._schemas)["items"]
         except (*MISFITS, SchemaResolutionError) as error:
-            raise file.bad(block.offset, f"a record of the block here does not decode ({error!r})") from error
+            where = self._misfit(payload, block.records)
+            raise file.bad(block.offset, f"{where} of the block here does not decode ({error!r})") from error
         if len(records) != block.records or stream.tell() != len(data):
             raise file.bad(
                 block.offset, f"the block here says it holds {block.records} records, but its bytes say otherwise"
             )
         return records
+
+    def _misfit(self, payload: bytes, records: int) -> str:
+        """Which record does not decode, and where it can be told which of its fields."""
+        from fastavro.read import SchemaResolutionError
+
+        schemas = tuple(kind and in_record("row", kind) for kind in self._kinds)
+        stream, start = BytesIO(payload), 0
+        for number in range(records):
+            start = stream.tell()
+            try:
+                self._read(stream, *schemas)
+            except (*MISFITS, SchemaResolutionError):
+                field = None if self._kinds[1] else self._misfit_field(payload, start)
+                return f"record {number}" if field is None else f"field {field!r} of record {number}"
+        return "the end"
+
+    def _misfit_field(self, payload: bytes, start: int) -> str | None:
+        kind = self._kinds[0]
+        fields = kind.get("fields", []) if isinstance(kind, dict) else []
+        for number, field in enumerate(fields, 1):
+            stream = BytesIO(payload)
+            stream.seek(start)
+            try:
+                self._read(stream, in_record("row", kind | {"fields": fields[:number]}), None)
+            except MISFITS:
+                return str(field["name"])
+        return None
+
+
+def read_as(writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> tuple[Any, Any]:
+    """What fastavro is to read records by: the file's schema, and the one to resolve them to, if any."""
+    return (writer.raw, reader.raw) if reader else (wanted_only(writer.raw, [column.field for column in columns]), None)
+
+
+def require_room(file: ContainerFile, block: Block, payload: bytes, writer: AvroSchema) -> None:
+    """:raises BadAvro: a block that cannot hold as many records as it says, or whose records would fill the memory."""
+    whole = writer.shape.whole
+    if block.records > (MAX_EMPTIES // whole.empties if whole.empty else len(payload)):
+        raise file.bad(block.offset, f"the block here says it holds {block.records} records in {len(payload)} bytes")
 
 
 @contextmanager
@@ -119,25 +157,6 @@ def _without_collections() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _reader_of(schema: AvroSchema) -> Callable[..., Any]:
-    """fastavro's reader; for values nested without end the slow one, where the compiled one overflows the C stack."""
-    if schema.recursive:
-        from fastavro._read_py import schemaless_reader
-    else:
-        from fastavro import schemaless_reader
-    reader: Callable[..., Any] = schemaless_reader
-    return reader
-
-
-def _of_block(schema: AvroSchema) -> Any:
-    """A block is laid out as an array: a count, the items, and, which :class:`BlockDecoder` adds, the end mark 0."""
-    import fastavro
-
-    # In a record, because fastavro keeps what it parsed with records only.
-    array = {"name": "items", "type": {"type": "array", "items": schema.raw}}
-    return fastavro.parse_schema({"type": "record", "name": "AgariBlock", "fields": [array]})
 
 
 def _columns(records: Sequence[Any], fields: Sequence[str | None]) -> tuple[Sequence[Any], ...]:

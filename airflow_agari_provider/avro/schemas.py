@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from airflow_agari_provider.avro.schema_shape import Shape
 from airflow_agari_provider.exceptions import BadAvro
+
+MAX_DEPTH = 100  # types within types; each takes some frames of the stack
+# Parts of one value that take no byte, such as nulls: 30 records that name each other make a billion of them.
+MAX_EMPTIES = 1000
+PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+PARSED_MARKS = ("__fastavro_parsed", "__named_schemas")  # with which fastavro would take a schema as it is, unseen
 
 
 @dataclass(frozen=True)
@@ -21,63 +30,18 @@ class AvroSchema:
     definition: Any
     named: Mapping[str, Any]
 
+    @cached_property
+    def shape(self) -> Shape:
+        return Shape(self.definition, self.named)
+
     @property
     def recursive(self) -> bool:
         """Whether a value may hold values of its own type, and so be nested without end."""
-        held = {name: set(self._held(_parts(definition))) for name, definition in self.named.items()}
-        for name, found in held.items():
-            todo = list(found)
-            while todo:
-                more = held[todo.pop()] - found
-                found |= more
-                todo += more
-            if name in found:
-                return True
-        return False
-
-    def _held(self, kinds: Iterable[Any]) -> Iterator[str]:
-        """Names of the types that values hold, of any of the kinds."""
-        for kind in kinds:
-            name = kind.get("name") if isinstance(kind, dict) else kind
-            if isinstance(name, str) and name in self.named:
-                yield name
-            else:
-                yield from self._held(_parts(kind))
-
-    @property
-    def boundless(self) -> bool:
-        """Whether it has arrays of items that take no byte: a block of some bytes could claim any number of them."""
-        return any(self._boundless(kind) for kind in [self.definition, *self.named.values()])
-
-    def _boundless(self, kind: Any) -> bool:
-        if isinstance(kind, dict) and kind["type"] == "array" and self._takes_no_byte(kind["items"]):
-            return True
-        return any(self._boundless(part) for part in _parts(kind))
-
-    def _takes_no_byte(self, kind: Any, within: tuple[str, ...] = ()) -> bool:
-        kind = self.resolved(kind)
-        if not isinstance(kind, dict):
-            return bool(kind == "null")
-        if kind["type"] == "fixed":
-            return bool(kind["size"] == 0)
-        if kind["type"] not in ("record", "error") or kind["name"] in within:
-            return False
-        return all(self._takes_no_byte(field["type"], (*within, kind["name"])) for field in kind["fields"])
+        return self.shape.recursive
 
     def resolved(self, kind: Any) -> Any:
         """The definition behind a reference to a named type; anything else as it is."""
         return self.named.get(kind, kind) if isinstance(kind, str) else kind
-
-
-def _parts(kind: Any) -> list[Any]:
-    """The kinds that a kind is made of, one step down."""
-    if isinstance(kind, list):
-        return kind
-    if not isinstance(kind, dict):
-        return []
-    return [kind[part] for part in ("items", "values") if part in kind] + [
-        field["type"] for field in kind.get("fields", [])
-    ]
 
 
 def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
@@ -92,13 +56,22 @@ def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
     """
     try:
         parsed = _parsed(without_defaults(schema))
-        if parsed.boundless:
-            raise BadAvro(
-                source, 0, "it has arrays of items that take no bytes, of which a byte could claim any number"
-            )
+        if problem := _boundless(parsed.shape):
+            raise BadAvro(source, 0, problem)
     except _invalid() as error:
         raise BadAvro(source, 0, f"the schema in its header is not valid ({error})") from error
     return parsed
+
+
+def _boundless(shape: Shape) -> str | None:
+    """Why a few bytes could fill the memory, as a clause."""
+    if shape.boundless:
+        return "it has arrays of items that take no bytes, of which a byte could claim any number"
+    if shape.whole.depth > MAX_DEPTH:
+        return f"it has {shape.whole.depth} types within each other, where at most {MAX_DEPTH} make sense"
+    if shape.empties > MAX_EMPTIES:
+        return f"it has values of {shape.empties} parts that take no bytes, where at most {MAX_EMPTIES} make sense"
+    return None
 
 
 def parse_reader_schema(schema: Any) -> AvroSchema:
@@ -114,7 +87,7 @@ def parse_reader_schema(schema: Any) -> AvroSchema:
 
 
 def without_defaults(schema: Any) -> Any:
-    """The schema without the defaults of its records' fields, and without decimals that do not say their precision."""
+    """The schema without the defaults of its records' fields."""
     if isinstance(schema, list):
         return [without_defaults(branch) for branch in schema]
     if not isinstance(schema, dict):
@@ -122,8 +95,6 @@ def without_defaults(schema: Any) -> Any:
     inner = {key: without_defaults(schema[key]) for key in ("type", "items", "values") if key in schema}
     if isinstance(schema.get("fields"), list):
         inner["fields"] = [_without_default(field) for field in schema["fields"]]
-    if schema.get("logicalType") == "decimal" and "precision" not in schema:
-        schema = {key: value for key, value in schema.items() if key != "logicalType"}
     return schema | inner
 
 
@@ -136,7 +107,10 @@ def _without_default(field: Any) -> Any:
 
 
 def _short(schema: Any) -> Any:
-    """The schema with names for ``{"type": name}``: Avro's C library writes every type so, null in unions too."""
+    """
+    The schema with names for ``{"type": name}``, as Avro's C library writes every type, null in unions too; without
+    fastavro's marks, and without decimals that do not say their precision.
+    """
     if isinstance(schema, list):
         return [_short(branch) for branch in schema]
     if not isinstance(schema, dict):
@@ -146,7 +120,12 @@ def _short(schema: Any) -> Any:
     inner = {key: _short(schema[key]) for key in ("type", "items", "values") if key in schema}
     if isinstance(schema.get("fields"), list):
         inner["fields"] = [_short_field(field) for field in schema["fields"]]
-    return schema | inner
+    left_out = (*PARSED_MARKS, "logicalType") if _without_precision(schema) else PARSED_MARKS
+    return {key: value for key, value in schema.items() if key not in left_out} | inner
+
+
+def _without_precision(schema: Mapping[str, Any]) -> bool:
+    return schema.get("logicalType") == "decimal" and "precision" not in schema
 
 
 def _short_field(field: Any) -> Any:
@@ -158,7 +137,21 @@ def _parsed(schema: Any) -> AvroSchema:
 
     schema = _short(schema)
     named: dict[str, Any] = {}
-    return AvroSchema(schema, fastavro.parse_schema(schema, named), named)
+    parsed = AvroSchema(schema, fastavro.parse_schema(schema, named), named)
+    for name, definition in named.items():
+        _require_names(name, definition)
+    return parsed
+
+
+def _require_names(name: str, definition: Any) -> None:
+    """:raises ValueError: one that stands for two things, or for none. Avro allows fewer; some writers write more."""
+    if name in PRIMITIVES:  # a reference would be to either
+        raise ValueError(f"a type is named {name!r}")
+    fields = [field["name"] for field in definition.get("fields", [])]
+    for field, times in Counter(fields).items():
+        if not isinstance(field, str) or not field or times > 1:
+            raise ValueError(f"type {name!r} has {times} field(s) named {field!r}")
+        field.encode()
 
 
 def _invalid() -> tuple[type[Exception], ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import random
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any
+from uuid import UUID
 
 import fastavro
 import pytest
@@ -20,7 +21,7 @@ from airflow_agari_provider.avro.columns import columns_of
 from airflow_agari_provider.avro.decoders import ArrowUnusable, DecoderChoice
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import parse_reader_schema, parse_writer_schema
-from airflow_agari_provider.exceptions import BadAvro
+from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.loaders.base import as_json
 from tests.avro.random_avro import files
 
@@ -178,6 +179,64 @@ def test_decimals_are_made_of_their_bytes(raw, expected):
     assert [rows(decoder, data) for decoder in ("arrow", "fastavro", PLAIN)] == [[(expected,)]] * 3
 
 
+@every_decoder
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_decimal_of_more_digits_than_it_declares_is_told(decoder, nested):
+    decimal = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
+    raw = zigzag(3) + (1_234_567).to_bytes(3, "big")
+    kind: Any = {"type": "array", "items": decimal} if nested else decimal
+    payload = zigzag(1) + raw + b"\0" if nested else raw
+    data = written(record_of(kind), []) + zigzag(1) + zigzag(len(payload)) + payload + SYNC
+    with pytest.raises(BadAvro, match=r"field 'v' of record 0 .* 12345\.67 has more than the 4 digits"):
+        rows(decoder, data)
+
+
+@every_decoder
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_uuid_of_16_bytes_comes_as_one(decoder, nested):
+    kind: Any = {"type": "fixed", "name": "u", "size": 16, "logicalType": "uuid"}
+    value: Any = bytes(15) + b"\x05"
+    data = written(
+        record_of({"type": "array", "items": kind} if nested else kind), [{"v": [value] if nested else value}]
+    )
+    expected: Any = '["00000000-0000-0000-0000-000000000005"]' if nested else UUID(int=5)
+    assert rows(decoder, data) == [(expected,)]
+
+
+@every_decoder
+def test_the_name_of_a_nested_field_is_escaped_as_text_is(decoder):
+    inner = {"type": "record", "name": "i", "fields": [{"name": 'a":1,"b\\', "type": "int"}]}
+    data = written(record_of(inner), [{"v": {'a":1,"b\\': 7}}])
+    assert rows(decoder, data) == [('{"a\\":1,\\"b\\\\":7}',)]
+
+
+def test_types_that_name_each_other_are_left_to_fastavro_before_they_are_too_many(caplog):
+    kind: Any = {"type": "record", "name": "r0", "fields": [{"name": "x", "type": "int"}]}
+    for number in range(1, 40):
+        fields = [{"name": "a", "type": ["null", kind]}, {"name": "b", "type": ["null", f"r{number - 1}"]}]
+        kind = {"type": "record", "name": f"r{number}", "fields": fields}
+    with caplog.at_level("INFO"):
+        assert rows("auto", written(kind, [{"a": None, "b": None}])) == [(None, None)]
+    assert "more than 10000 types" in caplog.text
+
+
+def test_a_group_of_blocks_takes_so_many_records_without_a_byte(monkeypatch):
+    monkeypatch.setattr("airflow_agari_provider.avro.arrow_batches.GROUP_BYTES", 1000)
+    schema = {"type": "record", "name": "r", "fields": [{"name": "n", "type": "null"}]}
+    data = written(schema, []) + (zigzag(400) + zigzag(0) + SYNC) * 5
+    assert [batch.rows for batch in batches("fastavro", data)] == [1200, 800]
+
+
+@every_decoder
+def test_a_moment_that_nobody_asks_for_may_be_any_number(decoder):
+    fields: list[Any] = [{"name": "id", "type": "int"}, {"name": "at", "type": "long"}]
+    data = written({"type": "record", "name": "r", "fields": fields}, [{"id": 1, "at": 2**60}])
+    fields[1]["type"] = {"type": "long", "logicalType": "timestamp-millis"}
+    head = written({"type": "record", "name": "r", "fields": fields}, [])
+    (block,) = ContainerFile(io.BytesIO(data)).blocks()
+    assert rows(decoder, head + data[block.offset :], ["id"]) == [(1,)]
+
+
 NODE = {"type": "record", "name": "node", "fields": [{"name": "next", "type": ["null", "node"]}]}
 
 
@@ -254,6 +313,49 @@ def test_a_file_cut_off_anywhere_is_an_error_or_ends_behind_a_block(codec, decod
             continue
         assert whole[:length].endswith(SYNC)
         assert found == expected[: len(found)]
+
+
+SEVERAL_KINDS: dict[str, Any] = {
+    "id": "int",
+    "at": {"type": "long", "logicalType": "timestamp-millis"},
+    "d": {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2},
+    "e": {"type": "enum", "name": "en", "symbols": ["good", "bad"]},
+    "a": {"type": "array", "items": {"type": "record", "name": "in", "fields": [{"name": "l", "type": "long"}]}},
+}
+
+
+def test_a_flipped_bit_of_the_header_is_told_or_changes_no_count_and_nothing_between_decoders():
+    """Every bit of it; some make another sound schema, such as one of another name."""
+    schema: Any = {"type": "record", "name": "r", "fields": [{"name": n, "type": k} for n, k in SEVERAL_KINDS.items()]}
+    moment = datetime(2016, 4, 28, 5, tzinfo=UTC)
+    record = {"id": 1, "at": moment, "d": Decimal("1.25"), "e": "good", "a": [{"l": 7}]}
+    whole = written(schema, [record] * 3)
+    header = len(written(schema, []))
+    told = 0
+    for bit in range(8 * header):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        try:
+            columns_of(parse_writer_schema(ContainerFile(io.BytesIO(data), "s3://b/k").schema, "s3://b/k"))
+        except UnimportableObject:
+            told += 1
+            continue  # before anything is decoded
+        found = outcome(PLAIN, bytes(data))
+        assert isinstance(found, str) or len(found) == 3
+        assert repr(outcome("fastavro", bytes(data))) == repr(found), bit
+        if (by_arrow := outcome("arrow", bytes(data))) is not None:
+            assert repr(by_arrow) == repr(found), bit
+    assert 4 * header < told < 8 * header
+
+
+def outcome(decoder: str, data: bytes) -> Any:
+    """The rows; the error; or None where Arrow does not take the schema."""
+    try:
+        return rows(decoder, data)
+    except UnimportableObject as error:
+        return str(error)
+    except ArrowUnusable:
+        return None
 
 
 @every_decoder
