@@ -28,6 +28,7 @@ from airflow_agari_provider.views.metadata import (
     epoch,
     unindexed,
 )
+from airflow_agari_provider.views.questions import BadQuestion
 
 # In the others (none, scheduled, queued, up_for_retry) a task instance shows the times of the try before. "restarting"
 # lasts for seconds, between a try that is being stopped and its row in the history, and is left out.
@@ -41,6 +42,9 @@ TIMES_ARE_ITS_OWN = (
     "awaiting_input",
     "removed",
 )
+# Rows of one answer. A thousand runs of a dozen tasks have 13,000; a hundred runs of a thousand tasks are still
+# answered, with ten megabytes, but a thousand of them would have a hundred.
+MOST_ROWS = 150_000
 PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
 RUNNING = "running"
 INDEX = ("dag_id", "task_id", "run_id", "map_index")  # of a mapped task; of another -1
@@ -62,17 +66,21 @@ def tries(
     :param by_index: a row for every mapped index, instead of one for all that are in the same state: half the time
         where nothing is mapped, and many times as much where a task is.
     :param longest: with the duration of the longest index.
+    :raises BadQuestion: more than ``MOST_ROWS``.
     """
     if not run_ids:
         return []
-    values = {"dag_id": dag_id, "run_ids": run_ids, "now": now}
+    values = {"dag_id": dag_id, "run_ids": run_ids, "now": now, "most": MOST_ROWS + 1}
     rows: list[PlainTryRow] = []
     for old in (True, False):
         named = task_ids
         if old and not HISTORY_BY_RUN and not named:
             named = _task_ids(session, dag_id, run_ids)
         statement = _tries(dialect(session), old, bool(named), by_index, longest)
-        found = session.execute(statement, {**values, "task_ids": named} if named else values)
+        found = session.execute(statement, {**values, "task_ids": named} if named else values).all()
+        if len(rows) + len(found) > MOST_ROWS:
+            allowed = f"fewer, or task_id given: these runs have more than {MOST_ROWS:,} tries, too many for one answer"
+            raise BadQuestion("runs", str(len(run_ids)), allowed)
         if by_index:
             rows += one_by_one(found, old, now, {(*row[:3], row[MAP_INDEX]) for row in rows})
         else:
@@ -88,11 +96,11 @@ def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bo
     if of_tasks:
         where.append(table.c.task_id.in_(sa.bindparam("task_ids", expanding=True)))
     if by_index:
-        return sa.select(*key_of(table), *measures_of(table, database)).where(*where)
+        return sa.select(*key_of(table), *measures_of(table, database)).where(*where).limit(sa.bindparam("most"))
     if not old:
         where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history(database)]
     query = sa.select(*_sums(table, old, database, longest)).where(*where)
-    return query.group_by(*(unindexed(key, database) for key in key_of(table)))
+    return query.group_by(*(unindexed(key, database) for key in key_of(table))).limit(sa.bindparam("most"))
 
 
 def key_of(table: Any) -> list[Any]:

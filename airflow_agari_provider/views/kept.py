@@ -24,12 +24,23 @@ class Kept(Generic[T]):
     :param stale: seconds, not fewer.
     :param most: results that are kept; the oldest goes.
     :param at_once: threads.
+    :param size: of a result.
+    :param most_size: of all that are kept together; the newest is, whatever its size.
     """
 
     def __init__(
-        self, fresh: float, stale: float, most: int, at_once: int, clock: Callable[[], float] = time.monotonic
+        self,
+        fresh: float,
+        stale: float,
+        most: int,
+        at_once: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        size: Callable[[T], int] = lambda result: 1,
+        most_size: float = inf,
     ) -> None:
         self._fresh, self._stale, self._most, self._clock = fresh, stale, most, clock
+        self._size, self._most_size = size, most_size
         self._results: dict[Hashable, tuple[float, T]] = {}  # when it was begun, and what came out; the oldest first
         self._under_way: dict[Hashable, Future[T]] = {}
         self._lock = threading.Lock()
@@ -60,9 +71,13 @@ class Kept(Generic[T]):
             with self._lock:
                 self._results.pop(key, None)
                 self._results[key] = begun, result
-                if len(self._results) > self._most:
+                while len(self._results) > self._most or self._too_large():
                     del self._results[next(iter(self._results))]
             return result
         finally:
             with self._lock:
                 del self._under_way[key]
+
+    def _too_large(self) -> bool:
+        sizes = [self._size(result) for _, result in self._results.values()]
+        return len(sizes) > 1 and sum(sizes) > self._most_size

@@ -16,6 +16,7 @@ from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuesti
 TRIES_KEPT = 5.0  # seconds; who clears a task wants to see it
 OVERVIEW_FRESH, OVERVIEW_STALE = 15.0, 60.0  # seconds; the page asks every 30, so it never waits
 MOST_TRIES, MOST_OVERVIEWS = 16, 8  # of a megabyte or so
+MOST_BYTES = 64 << 20  # of the tries; the answers of very large DAGs have fifteen megabytes
 AT_ONCE = 8  # threads; as many connections to the database
 
 
@@ -34,7 +35,15 @@ class SharedCharts:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._sessions, self._clock = sessions, clock
-        self._tries: Kept[tuple[bytes, float]] = Kept(tries_kept, tries_kept, MOST_TRIES, AT_ONCE, clock)
+        self._tries: Kept[tuple[bytes, float]] = Kept(
+            tries_kept,
+            tries_kept,
+            MOST_TRIES,
+            AT_ONCE,
+            clock,
+            size=lambda found: len(found[0]),
+            most_size=MOST_BYTES,
+        )
         self._overviews: Kept[tuple[dict[str, Any], float]] = Kept(
             OVERVIEW_FRESH, OVERVIEW_STALE, MOST_OVERVIEWS, 2, clock
         )

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.views import charts
+from airflow_agari_provider.views import attempts, charts
 from airflow_agari_provider.views.metadata import DEADLINE, INSTANCE, RESCHEDULE
 from airflow_agari_provider.views.overview import first_run
-from airflow_agari_provider.views.questions import overview_question, tries_question
+from airflow_agari_provider.views.questions import BadQuestion, overview_question, tries_question
 from tests.views.metadata_rows import EPOCH, at
 
 NOW = 5000.0
@@ -368,6 +368,24 @@ def test_the_sla_of_a_task_comes_from_the_dag_file(metadata, dag_id):
     metadata.instance(dag_id, "r", "load", 1, "success", start=1, end=2)
     metadata.instance(dag_id, "r", "score", 1, "success", start=3, end=4)
     assert ask(metadata, dag_id)["tasks"]["sla"] == [1800, None]
+
+
+@pytest.mark.parametrize("tasks", [None, [{"task_id": "load"}]], ids=["grouped", "row-by-row"])
+def test_more_tries_than_an_answer_can_hold_are_refused_and_not_left_out(metadata, dag_id, tasks, monkeypatch):
+    monkeypatch.setattr(attempts, "MOST_ROWS", 5)
+    metadata.dag(dag_id, tasks)
+    for number in range(2):
+        metadata.run(dag_id, f"r{number}", number)
+        for task in ("load", "score"):
+            metadata.instance(dag_id, f"r{number}", task, 2, "success", start=number + 5, end=number + 6)
+        metadata.old_try(dag_id, f"r{number}", "load", 1, "failed", start=number, end=number + 1)
+    with pytest.raises(BadQuestion) as refused:
+        ask(metadata, dag_id)
+    assert str(refused.value) == (
+        "runs='2': runs has to be fewer, or task_id given: these runs have more than 5 tries, too many for one answer."
+    )
+    assert len(shown(ask(metadata, dag_id, ("runs", "1")))) == 3
+    assert len(shown(ask(metadata, dag_id, ("task_id", "load")))) == 4
 
 
 def test_a_dag_without_runs_has_an_answer(metadata, dag_id):

@@ -94,3 +94,15 @@ def test_only_the_newest_results_are_kept(kept):
     work = Counted()
     assert [kept.get(key, work) for key in "abc"] == [1, 2, 3]
     assert [kept.get(key, work) for key in "bca"] == [2, 3, 4]
+
+
+def test_large_results_are_not_all_kept(clock):
+    kept = Kept(FRESH, STALE, 9, at_once=1, clock=lambda: clock[0], size=len, most_size=10)
+    for text in ("aaaa", "bbbb", "cccc", "b" * 20):
+        assert kept.get(text, lambda text=text: text) == text
+        assert kept.get(text, pytest.fail) == text
+    kept.get("aaaa", lambda: "aaaa")
+    kept.get("dddd", lambda: "dddd")
+    assert kept.get("aaaa", pytest.fail) == "aaaa"
+    with pytest.raises(pytest.fail.Exception):
+        kept.get("b" * 20, pytest.fail)
