@@ -16,7 +16,8 @@ const ADVICE = {
 /** Title, sentence and action of an error the server answered with. */
 export function errorNotice(status, detail) {
   const [title, advice] = ADVICE[status] ?? [`The server failed (${status})`, "Its own log says why; then try again."];
-  const action = { 400: "reset", 401: "log in", 403: "all DAGs", 404: "all DAGs", 422: "reset", 503: "fewer" }[status] ?? "again";
+  const tooMany = status === 422 && detail.startsWith("runs="); // the page asks for no other number of runs that is wrong
+  const action = tooMany ? "fewer" : { 400: "reset", 401: "log in", 403: "all DAGs", 404: "all DAGs", 422: "reset", 503: "fewer" }[status] ?? "again";
   return { title, text: detail || advice, action };
 }
 
