@@ -78,7 +78,7 @@ export class OverviewPage {
     this.#refreshLater();
   }
 
-  /** The slower half, without which the table has its other columns. @returns {Promise<string|null>} why it did not come. */
+  /** The slower half, without which the table has its other columns. @returns {Promise<string|null>} what to say of it. */
   async #loadTaskTime(again, signal) {
     try {
       const taskTime = await ask(`api/overview/task_time?days=${this.state.days}`, { again, signal });
@@ -88,6 +88,7 @@ export class OverviewPage {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.counting = false;
+      if (again) return staleNotice(error, this.taskTime.now, this.state.local);
       return `Retry rate and total time did not come: ${errorNotice(error.status, error.message).text}`;
     }
   }

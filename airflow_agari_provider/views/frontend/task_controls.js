@@ -8,7 +8,7 @@ import { showHelp } from "./help.js";
 import { DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
 
 const ALL = "";
-const SINCE_3 = ["asset_triggered", "asset_materialization", "operator_triggered"]; // the last two since 3.3 or so
+const SINCE_3 = ["asset_triggered", "asset_materialization", "operator_triggered"]; // the last two since Airflow 3.3
 const NEWEST = { before: null, after: null, from: null, to: null };
 
 /** @param {object} page a TaskPage. @returns {{bar: Node, links: Node, all: object[], sync: (page) => void}} */
