@@ -22,7 +22,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
-from airflow_agari_provider.views import answers, questions
+from airflow_agari_provider.views import answers, openapi, questions
 from airflow_agari_provider.views.dag_facts import dag_exists
 from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up
 from airflow_agari_provider.views.shared import SharedCharts
@@ -30,16 +30,6 @@ from airflow_agari_provider.views.shared import SharedCharts
 CHARTS = SharedCharts(create_session)
 PREFIX = "/agari"
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"description": description}
-    for status, description in {
-        304: "What If-None-Match names is still right.",
-        401: "Not logged in.",
-        403: "The user may not read this DAG's runs and task instances.",
-        422: "A parameter is out of its bounds.",
-        503: "The database did not answer in time.",
-    }.items()
-}
 
 
 async def current_user(request: Request) -> BaseUser:
@@ -118,12 +108,12 @@ def create_app() -> FastAPI:
         return response(answers.file_answer(name, request.headers.get("if-none-match")))
 
     @app.get("/api/openapi.json", include_in_schema=False)
-    def openapi(user: User) -> dict[str, Any]:
-        return app.openapi()
+    def api_document(user: User, request: Request) -> dict[str, Any]:
+        return openapi.document(app.openapi(), request.scope.get("root_path", ""))
 
     @app.get(
         "/api/dags/{dag_id}/tries",
-        responses={**ERRORS, 404: {"description": "No such DAG."}},
+        responses=openapi.responses("The tries of one DAG.", openapi.TRIES, _404="No such DAG."),
         openapi_extra={"parameters": questions.openapi(questions.TRIES_PARAMETERS)},
     )
     def tries(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
@@ -134,7 +124,7 @@ def create_app() -> FastAPI:
 
     @app.get(
         "/api/overview",
-        responses=ERRORS,
+        responses=openapi.responses("All DAGs at a glance.", openapi.OVERVIEW),
         openapi_extra={"parameters": questions.openapi(questions.OVERVIEW_PARAMETERS)},
     )
     def overview(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
@@ -146,7 +136,7 @@ def create_app() -> FastAPI:
 
     @app.get(
         "/api/overview/task_time",
-        responses=ERRORS,
+        responses=openapi.responses("The slower half of the overview.", openapi.TASK_TIME),
         openapi_extra={"parameters": questions.openapi(questions.OVERVIEW_PARAMETERS)},
     )
     def task_time(dags: ReadableDags, session: SessionDep, request: Request) -> Response:

@@ -1,0 +1,155 @@
+"""The charts' answers and errors as an OpenAPI document describes them; docs/charts_api.md says what they mean."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Schema: TypeAlias = dict[str, Any]
+
+STRING, INTEGER, NUMBER, BOOLEAN = ({"type": name} for name in ("string", "integer", "number", "boolean"))
+STRING_OR_NULL, NUMBER_OR_NULL = ({"type": [name, "null"]} for name in ("string", "number"))
+TIME = {**NUMBER, "description": "Epoch seconds."}
+TIME_OR_NULL = {**NUMBER_OR_NULL, "description": "Epoch seconds; null: not known, or not yet."}
+SECONDS = {**NUMBER, "description": "Seconds."}
+SECONDS_OR_NULL = {**NUMBER_OR_NULL, "description": "Seconds; null: not known."}
+
+
+def of(**fields: Schema) -> Schema:
+    """An object; more fields may come with later versions."""
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+def array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def columns(**fields: Schema) -> Schema:
+    """Arrays of the same length: what stands at one place of each belongs together."""
+    return of(**{name: array(field) for name, field in fields.items()})
+
+
+SUMS: Schema = {
+    "total_seconds": {**SECONDS, "description": "What all tries ran, failed ones too."},
+    "lost_seconds": {**SECONDS, "description": "What failed tries ran."},
+    "idle_seconds": {**SECONDS_OR_NULL, "description": "Between the end of a try and the scheduling of the next."},
+    "queued_seconds": {**SECONDS_OR_NULL, "description": "Between scheduling and start."},
+    "deferred_seconds": {**SECONDS_OR_NULL, "description": "Waiting without a worker."},
+    "p95_seconds": SECONDS_OR_NULL,
+}
+FIGURES = of(**SUMS, retry_rate=NUMBER_OR_NULL, median_seconds=SECONDS_OR_NULL)
+RUNS_BY_STATE = columns(success=INTEGER, failed=INTEGER, running=INTEGER, queued=INTEGER)
+TRIES = of(
+    now=TIME,
+    dag_id=STRING,
+    window=of(
+        shown=INTEGER,
+        total=INTEGER,
+        first=TIME_OR_NULL,
+        last=TIME_OR_NULL,
+        older=BOOLEAN,
+        newer=BOOLEAN,
+        before=STRING_OR_NULL,
+        after=STRING_OR_NULL,
+        purged_before=TIME_OR_NULL,
+        text=STRING,
+    ),
+    runs=columns(
+        run_id=STRING,
+        run_after=TIME,
+        logical_date=TIME_OR_NULL,
+        run_type=STRING,
+        state=STRING,
+        queued_at=TIME_OR_NULL,
+        start=TIME_OR_NULL,
+        end=TIME_OR_NULL,
+        deadline=TIME_OR_NULL,
+        deadline_missed=BOOLEAN,
+    ),
+    tasks=columns(task_id=STRING, operator=STRING_OR_NULL, mapped=BOOLEAN, sla=SECONDS_OR_NULL),
+    outcomes=array(STRING),
+    tries=columns(
+        run={**INTEGER, "description": "Place in runs."},
+        task={**INTEGER, "description": "Place in tasks."},
+        try_number=INTEGER,
+        outcome={**INTEGER, "description": "Place in outcomes."},
+        start=TIME,
+        end=TIME_OR_NULL,
+        run_seconds=SECONDS,
+        idle_seconds=SECONDS_OR_NULL,
+        queued_seconds=SECONDS_OR_NULL,
+        deferred_seconds=SECONDS_OR_NULL,
+        instances=INTEGER,
+        map_index=INTEGER,
+        last=BOOLEAN,
+    ),
+    figures=of(**FIGURES["properties"], before={"anyOf": [FIGURES, {"type": "null"}]}),
+    task_figures=array(
+        of(
+            task=INTEGER,
+            tries=INTEGER,
+            runs=INTEGER,
+            retried_runs=INTEGER,
+            **SUMS,
+            p50_seconds=SECONDS_OR_NULL,
+            trend_percent=NUMBER_OR_NULL,
+        )
+    ),
+    shifts=array(of(task=INTEGER, kind=STRING, run=INTEGER, before=NUMBER, after=NUMBER, text=STRING)),
+)
+OVERVIEW = of(
+    now=TIME,
+    days=INTEGER,
+    since=TIME,
+    first_run=TIME_OR_NULL,
+    dags=of(
+        **columns(
+            dag_id=STRING,
+            paused=BOOLEAN,
+            last_run=TIME_OR_NULL,
+            failed_tries=INTEGER,
+            lost_seconds=SUMS["lost_seconds"],
+            failures=INTEGER,
+            oldest_failed_try=TIME_OR_NULL,
+            active=INTEGER,
+        )["properties"],
+        ever=RUNS_BY_STATE,
+        window=RUNS_BY_STATE,
+    ),
+)
+TASK_TIME = of(
+    now=TIME,
+    days=INTEGER,
+    dags=columns(dag_id=STRING, started=INTEGER, retried=INTEGER, total_seconds=SUMS["total_seconds"]),
+)
+ERROR = of(detail={**STRING, "description": "What to do."})
+ERRORS = {
+    401: "Not logged in.",
+    403: "The user may not read this DAG's runs and task instances.",
+    422: "A parameter is out of its bounds, or the answer would be too large.",
+    503: "The database did not answer in time.",
+}
+LOGINS = {
+    "token": {"type": "http", "scheme": "bearer", "description": "From POST /auth/token of Airflow."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "_token", "description": "Of a login in a browser."},
+}
+
+
+def responses(description: str, schema: Schema, **errors: str) -> dict[int | str, Schema]:
+    """Of one route. :param errors: of this route alone: status, such as ``_404``, and description."""
+    all_errors = ERRORS | {int(name.lstrip("_")): text for name, text in errors.items()}
+    return {
+        200: {"description": description, **_json(schema)},
+        304: {"description": "What If-None-Match names is still right."},
+        **{status: {"description": text, **_json(ERROR)} for status, text in sorted(all_errors.items())},
+    }
+
+
+def _json(schema: Schema) -> Schema:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def document(found: Schema, root: str) -> Schema:
+    """:param found: as FastAPI makes it. :param root: path of the app."""
+    components = {**found.get("components", {}), "securitySchemes": LOGINS}
+    security: list[Schema] = [{name: []} for name in LOGINS]
+    return {**found, "servers": [{"url": root}], "components": components, "security": security}
