@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow_agari_provider.avro.decoders import DecoderChoice
@@ -181,7 +182,9 @@ class Importer:
 
         All this before the DELETE, which sees only what others have committed when it begins.
         """
-        lock = f"replace {self.job.table}"
+        with reading(self._connection):
+            name, *_ = self.dialect.table_names(self._connection, self.job.table, ledger.LEDGER)
+        lock = f"replace {name}"
         try:
             with transaction(self.dialect, self._connection):
                 self.dialect.lock(self._connection, lock)
@@ -299,7 +302,14 @@ class Importer:
         """In a transaction: claim the object and load it."""
         job, stored, target = self.job, opened.stored, change.target
         claimed = ledger.claim(
-            self.dialect, self._connection, job.table, stored, job.run, job.on_changed_object, job.mode == "replace"
+            self.dialect,
+            self._connection,
+            job.table,
+            stored,
+            job.run,
+            job.on_changed_object,
+            job.mode == "replace",
+            partial(ledger.is_current, self._s3),
         )
         if claimed != "load":
             self._progress.finish(0, stored.size_bytes, passed_over=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import logging
 import os
@@ -153,7 +152,7 @@ def _opener(request: pytest.FixtureRequest) -> Callable[[], Any]:
         socket, name = request.getfixturevalue("mariadb_database")
         return lambda: driver.connect(unix_socket=socket, user="root", db=name)
     if request.param in ("pymysql", "mysql.connector"):
-        driver = importlib.import_module(request.param)
+        driver = pytest.importorskip(request.param)
         socket, name = request.getfixturevalue("mariadb_database")
         return lambda: driver.connect(unix_socket=socket, user="root", database=name)
     if request.param == WITHOUT_ARROW:

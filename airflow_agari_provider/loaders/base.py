@@ -160,6 +160,13 @@ class Dialect(Protocol):
     def table_exists(self, connection: Any, table: str) -> bool:
         """Whether there is such a table or view."""
 
+    def table_names(self, connection: Any, table: str, beside: str) -> tuple[str, ...]:
+        """
+        The one name of a table, whether it is there or not, and others that it may have been called by.
+
+        The first is without a schema where that is the schema of a table ``beside``.
+        """
+
     def column_type(self, column: Column, in_key: bool) -> str:
         """:raises UnsupportedAvroType: no type of this database holds every value."""
 
@@ -236,6 +243,13 @@ def quoted(dialect: Dialect, name: str) -> str:
 
 def quoted_list(dialect: Dialect, names: Iterable[str]) -> str:
     return ", ".join(quoted(dialect, name) for name in names)
+
+
+def names_beside(table: str, schema: str, name: str, schema_beside: str) -> tuple[str, ...]:
+    """What :meth:`Dialect.table_names` gives, of a table that is found in a schema by the name ``table``."""
+    whole = f"{schema}.{name}"
+    names = [name, whole] if schema == schema_beside else [whole]
+    return tuple(dict.fromkeys([*names, table]))
 
 
 @contextmanager

@@ -127,6 +127,10 @@ class GenericDialect:
             return False
         return True
 
+    def table_names(self, connection: Any, table: str, beside: str) -> tuple[str, ...]:
+        """As it is spelled: the standard has no way to ask for another."""
+        return (table,)
+
     def column_type(self, column: Column, in_key: bool) -> str:
         if column.kind == "bytes":
             raise UnsupportedAvroType(column.name, "standard SQL has no type for bytes of any length")

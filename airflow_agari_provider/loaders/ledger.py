@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -126,7 +126,8 @@ def create_tables(dialect: Dialect, connection: Any) -> None:
 
 def is_loaded(dialect: Dialect, connection: Any, table: str, bucket: str, key: str, etag: str) -> bool:
     """Whether this content of the object is in the table."""
-    return query(connection, _select(dialect, "etag"), (_id(table, bucket, key),)) == [(etag,)]
+    ids = _ids(dialect, connection, table, bucket, key)
+    return (etag,) in query(connection, _select(dialect, "etag", of=len(ids)), ids)
 
 
 def claim(
@@ -137,6 +138,7 @@ def claim(
     run: str,
     on_changed_object: OnChangedObject,
     again: bool = False,
+    is_current: Callable[[StoredObject], bool] = lambda stored: False,
 ) -> Claim:
     """
     In the transaction that loads an object, before its rows: whether to load them.
@@ -146,17 +148,19 @@ def claim(
     :param table: that the rows go to.
     :param run: who loads, in words.
     :param again: load it even though it was loaded: its rows were deleted in this transaction.
+    :param is_current: whether S3 has this content under the key now; asked where times do not tell which content is the
+        newer one, because S3 gives them in whole seconds.
     :raises ObjectChanged: other content was loaded, and ``on_changed_object`` is ``fail``.
     """
     row = {
-        "id": _id(table, stored.bucket, stored.key),
+        "id": _own_id(dialect, connection, table, stored.bucket, stored.key),
         "table_name": table,
         "bucket": stored.bucket,
         "object_key": stored.key,
         "etag": stored.etag,
         "version_id": stored.version_id,
         "size_bytes": stored.size_bytes,
-        "modified_at": stored.modified_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "modified_at": _modified_at(stored),
         "run": run,
     }
     if _inserted(dialect, connection, row):
@@ -164,8 +168,13 @@ def claim(
     ((etag, modified_at, loaded_at),) = query(
         connection, _select(dialect, "etag", "modified_at", "loaded_at") + dialect.for_update, (row["id"],)
     )
-    if not again and (answer := _compared(stored, etag, modified_at, loaded_at, table, on_changed_object)) != "load":
-        return answer
+    if not again:
+        answer = _compared(stored, etag, loaded_at, table, on_changed_object)
+        if answer == "load" and not _newer(stored, str(modified_at), is_current):  # SQS keeps no order
+            logger.info("%s: a newer version than this one was loaded at %s", stored.url, loaded_at)
+            return "there"
+        if answer != "load":
+            return answer
     changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in row)
     sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
     execute(connection, sql, [*row.values(), row["id"]])
@@ -178,7 +187,8 @@ def hold(dialect: Dialect, connection: Any, table: str, bucket: str, key: str, r
 
     For what has to happen between the claims of several objects and their rows; each is still to be claimed ``again``.
     """
-    row = {"id": _id(table, bucket, key), "table_name": table, "bucket": bucket, "object_key": key, "run": run}
+    own = _own_id(dialect, connection, table, bucket, key)
+    row = {"id": own, "table_name": table, "bucket": bucket, "object_key": key, "run": run}
     if not _inserted(dialect, connection, row):
         sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET run = {dialect.placeholder} "  # noqa: S608 - quoted
         execute(connection, f"{sql} WHERE id = {dialect.placeholder}", (run, row["id"]))
@@ -201,9 +211,7 @@ def _inserted(dialect: Dialect, connection: Any, row: Mapping[str, Any]) -> bool
     return True
 
 
-def _compared(
-    stored: StoredObject, etag: str, modified_at: str, loaded_at: Any, table: str, on_changed_object: OnChangedObject
-) -> Claim:
+def _compared(stored: StoredObject, etag: str, loaded_at: Any, table: str, on_changed_object: OnChangedObject) -> Claim:
     if etag == stored.etag:
         logger.info("%s is in %s since %s", stored.url, table, loaded_at)
         return "there"
@@ -212,10 +220,34 @@ def _compared(
     if on_changed_object == "skip":
         logger.warning("%s has changed since it was loaded at %s; its new content is skipped", stored.url, loaded_at)
         return "changed"
-    if stored.modified_at.astimezone(UTC).isoformat(timespec="seconds") < modified_at:  # SQS keeps no order
-        logger.info("%s: a newer version than this one was loaded at %s", stored.url, loaded_at)
-        return "there"
     return "load"
+
+
+def _newer(stored: StoredObject, modified_at: str, is_current: Callable[[StoredObject], bool]) -> bool:
+    """Whether an object's content is newer than one that was written at a time."""
+    own = _modified_at(stored)
+    return own > modified_at or (own == modified_at and is_current(stored))
+
+
+def _modified_at(stored: StoredObject) -> str:
+    return stored.modified_at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def is_current(s3: Any, stored: StoredObject) -> bool:
+    """
+    Whether S3 has this content under the key now, and no newer one.
+
+    :param s3: boto3 client of S3.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        found = s3.head_object(Bucket=stored.bucket, Key=stored.key)
+    except ClientError as error:  # without the right to list, S3 forbids to see that an object is gone
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            return False
+        raise
+    return (found["ETag"].strip('"'), found.get("VersionId")) == (stored.etag, stored.version_id)
 
 
 def settle(
@@ -244,7 +276,7 @@ def settle(
     }
     changes = ", ".join(f"{quoted(dialect, name)} = {dialect.placeholder}" for name in values)
     sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET {changes} WHERE id = {dialect.placeholder}"  # noqa: S608
-    execute(connection, sql, [*values.values(), _id(table, stored.bucket, stored.key)])
+    execute(connection, sql, [*values.values(), _ids(dialect, connection, table, stored.bucket, stored.key)[0]])
 
 
 def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, reason: str, run: str) -> None:
@@ -283,13 +315,34 @@ def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
     )
 
 
-def _select(dialect: Dialect, *names: str) -> str:
+def _select(dialect: Dialect, *names: str, of: int = 1) -> str:
+    """:param of: number of ids."""
     columns = ", ".join(quoted(dialect, name) for name in names)
-    return f"SELECT {columns} FROM {quoted_table(dialect, LEDGER)} WHERE id = {dialect.placeholder}"  # noqa: S608
+    places = ", ".join([dialect.placeholder] * of)
+    return f"SELECT {columns} FROM {quoted_table(dialect, LEDGER)} WHERE id IN ({places})"  # noqa: S608 - quoted
 
 
-def _id(table: str, bucket: str, key: str) -> str:
-    return sha256(f"{table}\0{bucket}\0{key}".encode()).hexdigest()
+def _own_id(dialect: Dialect, connection: Any, table: str, bucket: str, key: str) -> str:
+    """
+    Id of an object in a table; a row of it under another name of the table gets this id.
+
+    Without a lock, which MySQL would put on more than the row: whoever changes the id of such a row makes it this one.
+    """
+    own, *others = _ids(dialect, connection, table, bucket, key)
+    if others and own not in (found := _found(dialect, connection, [own, *others])) and found:
+        sql = f"UPDATE {quoted_table(dialect, LEDGER)} SET id = {dialect.placeholder} "  # noqa: S608 - quoted
+        execute(connection, f"{sql} WHERE id = {dialect.placeholder}", (own, found[0]))
+    return own
+
+
+def _found(dialect: Dialect, connection: Any, ids: Sequence[str]) -> list[str]:
+    return [str(found) for (found,) in query(connection, _select(dialect, "id", of=len(ids)), ids)]
+
+
+def _ids(dialect: Dialect, connection: Any, table: str, bucket: str, key: str) -> list[str]:
+    """Ids of an object in a table: that of the table's one name, and those of others that were written before."""
+    names = dialect.table_names(connection, table, LEDGER)
+    return [sha256(f"{name}\0{bucket}\0{key}".encode()).hexdigest() for name in names]
 
 
 def _now(dialect: Dialect) -> Any:

@@ -19,6 +19,7 @@ from airflow_agari_provider.loaders.base import (
     execute,
     insert_batches,
     insert_sql,
+    names_beside,
     query,
     quoted,
     quoted_list,
@@ -147,6 +148,12 @@ class MySqlDialect:
             "SELECT 1 FROM information_schema.tables WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
         )
         return bool(query(connection, sql, _schema_and_name(table)))
+
+    def table_names(self, connection: Any, table: str, beside: str) -> tuple[str, ...]:
+        ((current, fold),) = query(connection, "SELECT DATABASE(), @@lower_case_table_names")
+        (schema, name), (schema_beside, _) = map(_schema_and_name, (table, beside))
+        names = [schema or str(current), name, schema_beside or str(current)]
+        return names_beside(table, *(one.lower() if fold else one for one in names))
 
     def column_type(self, column: Column, in_key: bool) -> str:
         if len(column.name) > NAME_CHARACTERS:

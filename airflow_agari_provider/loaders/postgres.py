@@ -23,6 +23,7 @@ from airflow_agari_provider.loaders.base import (
     Target,
     as_json,
     execute,
+    names_beside,
     query,
     quoted,
     quoted_list,
@@ -101,6 +102,24 @@ class PostgresDialect:
 
     def table_exists(self, connection: Any, table: str) -> bool:
         return query(connection, "SELECT to_regclass(%s) IS NOT NULL", (quoted_table(self, table),)) == [(True,)]
+
+    def table_names(self, connection: Any, table: str, beside: str) -> tuple[str, ...]:
+        schema, name = self._schema_and_name(connection, table)
+        schema_beside, _ = self._schema_and_name(connection, beside)
+        twin = f"{schema_beside}.{table}"
+        if schema != schema_beside and table == name and self.table_exists(connection, twin):
+            return (table,)  # rows under this name may be of either
+        return names_beside(table, schema, name, schema_beside)
+
+    def _schema_and_name(self, connection: Any, table: str) -> tuple[str, str]:
+        """As the search path finds the table, or would create it."""
+        sql = (
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.oid = to_regclass(%s) UNION ALL SELECT COALESCE(NULLIF(%s, ''), current_schema()), %s"
+        )
+        schema, _, name = table.rpartition(".")
+        (found, *_) = query(connection, sql, (quoted_table(self, table), schema, name))
+        return str(found[0]), str(found[1])
 
     def column_type(self, column: Column, in_key: bool) -> str:
         if len(column.name.encode()) > NAME_BYTES:

@@ -18,6 +18,7 @@ from airflow_agari_provider.loaders.base import (
     execute,
     insert_batches,
     insert_sql,
+    names_beside,
     query,
     quoted,
     quoted_list,
@@ -87,6 +88,12 @@ class SqliteDialect:
         master = f"{self.quote(schema or 'main')}.sqlite_master"
         sql = f"SELECT 1 FROM {master} WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"  # noqa: S608
         return bool(query(connection, sql, (name,)))
+
+    def table_names(self, connection: sqlite3.Connection, table: str, beside: str) -> tuple[str, ...]:
+        schema, _, name = table.rpartition(".")
+        master = f"{self.quote(schema or 'main')}.sqlite_master"
+        found = query(connection, f"SELECT name FROM {master} WHERE name = ? COLLATE NOCASE", (name,))  # noqa: S608
+        return names_beside(table, schema.lower() or "main", str(found[0][0]) if found else name, "main")
 
     def column_type(self, column: Column, in_key: bool) -> str:
         if column.kind == "json" and in_key:
