@@ -13,11 +13,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 from airflow_agari_provider.avro.decoders import DecoderChoice
-from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
+from airflow_agari_provider.avro.objects import FoundObject, ObjectOverwritten, ObjectStream, StoredObject
 from airflow_agari_provider.avro.records import heap_out_of_sight
 from airflow_agari_provider.avro.schemas import parse_reader_schema
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
-from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost, RowsRefused
+from airflow_agari_provider.import_errors import (
+    ObjectBusy,
+    ObjectsFailed,
+    ObjectsFailedForNow,
+    RowsLost,
+    RowsRefused,
+    UnusableName,
+)
 from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
 from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.import_tally import PutRows, Tally
@@ -28,6 +35,7 @@ from airflow_agari_provider.loaders.base import (
     UnstorableValue,
     create_table,
     execute,
+    quoted_list,
     quoted_table,
     reading,
     transaction,
@@ -113,9 +121,9 @@ class Importer:
 
         Those that another importer is at work on come last, so that importers share a list among them.
 
-        :raises ObjectsFailed: afterwards, if any could not be imported.
+        :raises ObjectsFailed: afterwards, if any could not be imported; ObjectsFailedForNow, if trying again may help.
         """
-        imported, reasons, busy = [], [], []
+        imported, reasons, busy, curable = [], [], [], False
         todo = [(one, False) for one in self._expected(found)]
         while todo:
             (one, wait), *todo = todo
@@ -123,13 +131,14 @@ class Importer:
                 imported.append(self.import_object(one.bucket, one.key, None, one.etag, one.size_bytes, wait))
             except ObjectBusy:
                 busy.append((one, True))
-            except UnimportableObject as error:
+            except (UnimportableObject, ObjectOverwritten) as error:
+                curable |= isinstance(error, ObjectOverwritten)
                 reasons.append(reason(f"s3://{one.bucket}/{one.key}", error))
                 logger.error("Not imported: %s", reasons[-1])
             if not todo:  # of what others were at work on, the outcome is known when they are done
                 todo, busy = busy, []
         if reasons:
-            raise ObjectsFailed(reasons, len(imported))
+            raise (ObjectsFailedForNow if curable else ObjectsFailed)(reasons, len(imported))
         return imported
 
     def replace_window(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
@@ -197,13 +206,14 @@ class Importer:
 
     def record_failure(self, bucket: str, key: str, error: Exception) -> None:
         """Write down why an object, or a message that names none, could not be imported."""
-        ledger.record_failure(self.dialect, self._connection, bucket, key, str(error), self.job.run)
+        text = str(error).replace("\0", "\\0").encode(errors="backslashreplace").decode()  # it may quote the object
+        ledger.record_failure(self.dialect, self._connection, bucket, key, text, self.job.run)
 
     @contextmanager
     def _failures_recorded(self, bucket: str, key: str) -> Iterator[None]:
         try:
             yield
-        except UnimportableObject as error:
+        except (UnimportableObject, ObjectOverwritten) as error:
             self.record_failure(bucket, key, error)
             raise
 
@@ -262,7 +272,12 @@ class Importer:
                 self.dialect.unlock(self._connection, lock)
 
     def _open(self, stream: ObjectStream, careful: bool = False) -> OpenedObject:
-        return open_object(stream, self.job, self._reader, careful)
+        opened = open_object(stream, self.job, self._reader, careful)
+        try:
+            quoted_list(self.dialect, [column.name for column in opened.target.columns])
+        except ValueError as error:
+            raise UnusableName(opened.stored.url, str(error)) from error
+        return opened
 
     def _there(self) -> bool:
         with reading(self._connection):

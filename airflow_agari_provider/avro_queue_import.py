@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_agari_provider.avro.objects import ObjectOverwritten, hidden
+from airflow_agari_provider.avro.objects import ForbiddenObject, ObjectOverwritten, hidden
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy
@@ -138,6 +138,8 @@ class QueueImport:
         outcomes = [self._import(message_id, reference, wait) for reference in references]
         if "refused" in outcomes:
             self._refuse(lease, message_id)
+        elif "forbidden" in outcomes:
+            self._refuse(lease, message_id, at_once=False)
         elif "passing" in outcomes:
             lease.leave(message_id)
         else:
@@ -145,7 +147,7 @@ class QueueImport:
             self.failed.pop(message_id, None)
 
     def _import(self, message_id: str, reference: ObjectReference, wait: bool) -> str:
-        """``done``, ``refused`` (for good) or ``passing`` (trying again later may help)."""
+        """``done``, ``refused`` (for good), ``forbidden`` (until a person allows it) or ``passing`` (for now)."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         importer = self._importer
@@ -155,8 +157,11 @@ class QueueImport:
             )
         except UnimportableObject as error:
             self._fail(message_id, reason(reference.url, error))
-            return "refused"
-        except (BotoCoreError, ClientError, ObjectOverwritten) as error:
+            return "forbidden" if isinstance(error, ForbiddenObject) else "refused"
+        except ObjectOverwritten as error:
+            self._fail(message_id, reason(reference.url, error))
+            return "passing"
+        except (BotoCoreError, ClientError) as error:
             self._pass(message_id, reference, error)
             return "passing"
         except importer.dialect.driver.Error as error:
@@ -177,10 +182,14 @@ class QueueImport:
         logger.error("Message %s not imported: %s", message_id, why)
         self.failed[message_id] = why
 
-    def _refuse(self, lease: Lease, message_id: str) -> None:
-        """To the dead-letter queue, which SQS does by itself once the message was received often enough."""
+    def _refuse(self, lease: Lease, message_id: str, at_once: bool = True) -> None:
+        """
+        To the dead-letter queue, which SQS does by itself once the message was received often enough.
+
+        :param at_once: receive it as often as that right away, not each time its visibility timeout has run out.
+        """
         if lease.has_dead_letter_queue:
-            lease.release(message_id)
+            lease.release(message_id) if at_once else lease.leave(message_id)
             return
         lease.leave(message_id)
         if message_id in self._refused:

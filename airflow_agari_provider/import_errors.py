@@ -10,6 +10,22 @@ from airflow_agari_provider.loaders.ledger import FAILURES
 SHOWN_FAILURES = 10  # in the text of an error
 
 
+class UnusableName(UnimportableObject):
+    """
+    A field whose name no column can have.
+
+    :param url: S3 URL of the object.
+    :param cause: which name, and why not.
+    """
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(url, cause)
+        self.url, self.cause = url, cause
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.cause}. Nothing of it was loaded; give the column another name with columns=."
+
+
 class RowsRefused(UnimportableObject):
     """
     Rows that the database refused: they break a constraint or do not fit their column.
@@ -26,7 +42,7 @@ class RowsRefused(UnimportableObject):
         return f"{self.url}: the database refused its rows, so none was loaded: {self.cause.strip()}"
 
 
-class RowsLost(AgariError):
+class RowsLost(UnimportableObject):
     """
     A database that counts other rows than it was given, such as one with a trigger that drops some.
 
@@ -76,10 +92,27 @@ class ObjectsFailed(UnimportableObject):
         self.reasons, self.imported = list(reasons), imported
 
     def __str__(self) -> str:
-        lines = [
-            f"{len(self.reasons)} object(s) could not be imported; {self.imported} are in the table:",
-            *self.reasons[:SHOWN_FAILURES],
-        ]
-        if len(self.reasons) > SHOWN_FAILURES:
-            lines.append(f"... and {len(self.reasons) - SHOWN_FAILURES} more; see table {FAILURES}")
-        return "\n".join(lines)
+        return _listed(self.reasons, self.imported)
+
+
+class ObjectsFailedForNow(AgariError):
+    """
+    The same, where trying again may help some of them.
+
+    :param reasons: text of each object's error.
+    :param imported: number of the others.
+    """
+
+    def __init__(self, reasons: Sequence[str], imported: int) -> None:
+        super().__init__(list(reasons), imported)
+        self.reasons, self.imported = list(reasons), imported
+
+    def __str__(self) -> str:
+        return _listed(self.reasons, self.imported)
+
+
+def _listed(reasons: Sequence[str], imported: int) -> str:
+    lines = [f"{len(reasons)} object(s) could not be imported; {imported} are in the table:", *reasons[:SHOWN_FAILURES]]
+    if len(reasons) > SHOWN_FAILURES:
+        lines.append(f"... and {len(reasons) - SHOWN_FAILURES} more; see table {FAILURES}")
+    return "\n".join(lines)

@@ -39,6 +39,9 @@ class Progress:
         """So many more rows of the object at work, which is read up to a byte."""
         self._rows_now += rows
         self._bytes_now = position
+        self._log()
+
+    def _log(self) -> None:
         now = self._clock()
         if now - self._logged >= self._interval:
             self._logged = now
@@ -51,6 +54,7 @@ class Progress:
         self._rows += rows
         self._bytes += size_bytes
         self._passed_over_bytes += size_bytes * passed_over
+        self._log()
 
     def restart(self) -> None:
         """All objects so far are to be done again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.records import Batch
@@ -49,5 +49,11 @@ class Tally:
         self.rows += batch.rows
         if self._position is not None:
             for value, rows in Counter(batch.columns[self._position]).items():
-                self.counts["null" if value is None else str(value)] += rows
+                self.counts[_key(value)] += rows
         self._progress.advance(batch.rows, self._file.position)
+
+
+def _key(value: Any) -> str:
+    """``null`` for None; a text that reads so is put in quotes, so that the two are not taken for one."""
+    text = "null" if value is None else str(value)
+    return f'"{text}"' if isinstance(value, str) and text.strip('"') == "null" else text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
 from airflow_agari_provider.avro.objects import ObjectStream, StoredObject
+from airflow_agari_provider.avro.resolution import require_resolvable
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_writer_schema
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders.base import Target
@@ -35,12 +36,15 @@ def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None,
     :param reader: schema to resolve the records to; None takes them as written.
     :param careful: the file may be damaged; what is sound of it is wanted.
     :raises BadAvro: the header is none.
+    :raises ReaderSchemaMismatch: no record of it could be resolved.
     :raises MissingFields: the job wants fields that there are not.
     :raises UnsupportedAvroType: rows cannot be counted as the job wants, or there is nothing to put into columns.
     """
     salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
     file = salvaged.file if salvaged else ContainerFile(stream, stream.stored.url)
     writer = parse_writer_schema(file.schema, file.source)
+    if reader:
+        require_resolvable(writer, reader, file.source)
     columns = columns_of(reader or writer, job.columns)
     names = [column.name for column in columns]
     needed = {*job.key_columns, job.count_by} - {None}

@@ -14,7 +14,7 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from airflow_agari_provider.avro.objects import StoredObject, split_url
+from airflow_agari_provider.avro.objects import ForbiddenObject, StoredObject, forbidden, split_url
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import UnimportableObject
 from airflow_agari_provider.salvage import BadBlock, BadRow
@@ -126,8 +126,15 @@ class Quarantine:
             raise TooMuchQuarantined(self.stored.url, self.max_bad_blocks, reason)
 
     def _put(self, name: str, data: bytes) -> str:
+        from botocore.exceptions import ClientError
+
         bucket, key = split_url(self.folder + name)
-        self.s3.put_object(Bucket=bucket, Key=key, Body=data)
+        try:
+            self.s3.put_object(Bucket=bucket, Key=key, Body=data)
+        except ClientError as error:
+            if forbidden(error):
+                raise ForbiddenObject(f"s3://{bucket}/{key}", str(error)) from error
+            raise
         return f"s3://{bucket}/{key}"
 
     def _rows_file(self, offset: int, bad: Sequence[BadRow]) -> bytes:

@@ -46,7 +46,7 @@ class SoundRowsLoad:
         rows = 0
         for block in file.blocks():
             found = block if isinstance(block, BadBlock) else file.rows(block, writer, reader, self.target.columns)
-            self.read += block.records or 0
+            self.read += (found if isinstance(found, BadBlock) else block).records or 0
             if isinstance(found, BadBlock):
                 self.quarantine.add_block(found)
                 continue

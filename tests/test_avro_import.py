@@ -5,15 +5,24 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType
-from airflow_agari_provider.avro.objects import FoundObject, MissingObject, objects_at
+from airflow_agari_provider.avro.objects import (
+    FoundObject,
+    MissingObject,
+    ObjectOverwritten,
+    ObjectStream,
+    objects_at,
+)
+from airflow_agari_provider.avro.resolution import ReaderSchemaMismatch
 from airflow_agari_provider.avro_import import Importer
-from airflow_agari_provider.exceptions import BadAvro
-from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, RowsLost
+from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
+from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow, RowsLost, UnusableName
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, UnstorableValue, query
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
@@ -149,6 +158,151 @@ def test_one_bad_object_does_not_keep_the_others_back(importer, put, rows, s3):
     assert (caught.value.imported, len(caught.value.reasons)) == (2, 2)
     assert "s3://agari/day/2.avro" in str(caught.value)
     assert rows() == ["m0", "m1", "m2", "m6", "m7", "m8"]
+
+
+@pytest.fixture
+def answer(s3: Any) -> Callable[..., None]:
+    """Has S3 answer the requests for a key with an error, from here on."""
+
+    def answer(key: str, status: int, code: str, operation: str = "GetObject") -> None:
+        def handle(params: Any, **request: Any) -> Any:
+            if params["url_path"].endswith(key):
+                parsed = {"Error": {"Code": code, "Message": "No"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+                return SimpleNamespace(status_code=status), parsed
+            return None
+
+        s3.meta.events.register(f"before-call.s3.{operation}", handle)
+
+    return answer
+
+
+@pytest.mark.parametrize("connect", ["sqlite", "psycopg"], indirect=True)
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "AccessDenied"), (403, "InvalidObjectState"), (400, "KMS.DisabledException")]
+)
+def test_an_object_that_may_not_be_read_does_not_keep_the_others_back(
+    importer, put, rows, s3, answer, connect, status, code
+):
+    for number in range(3):
+        put(f"day/{number}.avro", messages(1, first=number))
+    answer("day/0.avro", status, code)
+    with pytest.raises(ObjectsFailed, match=rf"s3://agari/day/0\.avro is forbidden: .*{code}") as caught:
+        importer().import_objects(objects_at(s3, "s3://agari/day"))
+    assert "kms:Decrypt" in str(caught.value)
+    assert rows() == ["m1", "m2"]
+    with closing(connect()) as connection:
+        assert code in str(failure_reason(connection, "agari", "day/0.avro"))
+
+
+@pytest.mark.parametrize("connect", ["sqlite"], indirect=True)
+def test_an_answer_that_passes_ends_the_import_as_it_is(importer, put, s3, answer):
+    """It is the same for all objects; a retry goes on."""
+    put("day/0.avro", messages(1))
+    answer("day/0.avro", 400, "ExpiredToken")
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        importer().import_objects(objects_at(s3, "s3://agari/day"))
+
+
+@pytest.mark.parametrize("connect", ["sqlite"], indirect=True)
+def test_an_object_that_is_overwritten_does_not_keep_the_others_back_and_may_be_tried_again(
+    importer, put, rows, s3, monkeypatch, connect
+):
+    for number in range(2):
+        put(f"day/{number}.avro", messages(1, first=number))
+    read = ObjectStream.read
+
+    def overwritten(self: ObjectStream, size: int, /) -> bytes:
+        if self.stored.key == "day/0.avro":
+            raise ObjectOverwritten(self.stored.url)
+        return read(self, size)
+
+    monkeypatch.setattr(ObjectStream, "read", overwritten)
+    with pytest.raises(ObjectsFailedForNow, match=r"s3://agari/day/0\.avro was overwritten") as caught:
+        importer().import_objects(objects_at(s3, "s3://agari/day"))
+    assert "1 object(s) could not be imported; 1 are in the table" in str(pickle.loads(pickle.dumps(caught.value)))
+    assert not isinstance(caught.value, UnimportableObject)
+    assert rows() == ["m1"]
+    with closing(connect()) as connection:
+        assert "overwritten" in str(failure_reason(connection, "agari", "day/0.avro"))
+
+
+@pytest.mark.parametrize("connect", ["psycopg"], indirect=True)
+def test_rows_that_a_trigger_drops_do_not_keep_the_other_objects_back(importer, put, rows, s3, postgres_trigger):
+    for number in range(3):
+        put(f"day/{number}.avro", messages(1, first=number))
+    with pytest.raises(ObjectsFailed, match="has 1 rows, but the database counted 0"):
+        importer().import_objects(objects_at(s3, "s3://agari/day"))
+    assert rows() == ["m0", "m2"]
+    assert "trigger" in rows("SELECT reason FROM agari_import_failures")[0]
+
+
+def record_of(**fields: Any) -> Any:
+    return {"type": "record", "name": "r", "fields": [{"name": name, "type": kind} for name, kind in fields.items()]}
+
+
+@pytest.mark.parametrize("connect", ["sqlite", "psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize("name", ["a%b", "a\0b"], ids=["percent", "zero"])
+def test_a_field_that_gives_no_column_its_name_is_refused_with_its_object(importer, put, rows, name):
+    put("a.avro", avro_file([{name: 1}], record_of(**{name: "int"})))
+    with pytest.raises(UnusableName, match="cannot be the name of a table or column"):
+        importer().import_object("agari", "a.avro")
+    assert "give the column another name" in rows("SELECT reason FROM agari_import_failures")[0]
+    assert importer(columns={name: "b"}).import_object("agari", "a.avro").rows == 1
+    assert rows("SELECT b FROM scored") == [1]
+
+
+@pytest.mark.parametrize("connect", ["sqlite", "psycopg", "psycopg2"], indirect=True)
+def test_what_cannot_be_written_down_as_it_is_is_written_down_all_the_same(importer, put, rows):
+    """PostgreSQL takes no zero byte, and nobody a half of a character."""
+    put("a.avro", avro_file([], record_of(a="int")).replace(b'"name": "a"', b'"name": 5  '))
+    put("b.avro", avro_file([], record_of(a="bytes")).replace(b'"bytes"', b'"\\u0000"'))
+    put("c.avro", avro_file([], record_of(a="string", b="int")).replace(b'"string"', b'"\\ud800"'))
+    with pytest.raises(ObjectsFailed) as caught:
+        importer().import_objects([FoundObject("agari", f"{name}.avro", "") for name in "abc"])
+    assert len(caught.value.reasons) == 3
+    assert len(rows("SELECT reason FROM agari_import_failures")) == 3
+
+
+RENAMED = {"type": "record", "name": "another_name", "fields": [{"name": "message_id", "type": ["null", "string"]}]}
+WITHOUT_DEFAULT = {"type": "record", "name": "scored_message", "fields": [{"name": "verdict", "type": "string"}]}
+
+
+@pytest.mark.parametrize("connect", ["sqlite", "psycopg"], indirect=True)
+@pytest.mark.parametrize(
+    ("reader_schema", "problem"),
+    [
+        pytest.param(RENAMED, "named 'scored_message' in the file and 'another_name'", id="name"),
+        pytest.param(WITHOUT_DEFAULT, "no field 'verdict', which has no default", id="default"),
+    ],
+)
+@pytest.mark.parametrize("quarantine", [False, True])
+def test_a_reader_schema_that_does_not_fit_is_told_and_quarantines_nothing(
+    importer, put, rows, s3, reader_schema, problem, quarantine
+):
+    put("a.avro", messages(10))
+    job = {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/quarantine"} if quarantine else {}
+    with pytest.raises(ReaderSchemaMismatch, match=problem) as caught:
+        importer(reader_schema=reader_schema, **job).import_object("agari", "a.avro")
+    assert "the file may be sound" in str(caught.value)
+    assert rows("SELECT id FROM agari_import_ledger") == []
+    assert [one.key for one in objects_at(s3, "s3://agari/")] == ["a.avro"]
+
+
+@pytest.mark.parametrize("connect", ["sqlite"], indirect=True)
+def test_no_value_and_the_text_null_are_counted_apart(importer, put):
+    values = [None, "null", "null", "x", '"null"']
+    put("a.avro", avro_file([{"o": value} for value in values], record_of(o=["null", "string"])))
+    imported = importer(count_by="o").import_object("agari", "a.avro")
+    assert imported.counts == {"null": 1, '"null"': 2, "x": 1, '""null""': 1}
+
+
+@pytest.mark.parametrize("connect", ["sqlite"], indirect=True)
+def test_the_column_of_a_file_of_plain_values_is_renamed_and_its_field_is_called_value(importer, put, rows):
+    put("a.avro", avro_file(["x"], schema="string"))  # type: ignore[list-item]
+    with pytest.raises(MissingFields, match="no field 'name'; it has 'value'"):
+        importer(columns=["name"]).import_object("agari", "a.avro")
+    importer(columns={"value": "name"}).import_object("agari", "a.avro")
+    assert rows("SELECT name FROM scored") == ["x"]
 
 
 def test_a_failure_names_its_object(importer, put, s3):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.stub
@@ -18,7 +19,7 @@ from airflow_agari_provider.import_job import ImportJob, summary
 from airflow_agari_provider.loaders.base import query
 from airflow_agari_provider.loaders.ledger import failure_reason
 from airflow_agari_provider.queue_depth import read_depth
-from tests.avro_files import messages
+from tests.avro_files import avro_file, messages
 
 JOB = ImportJob(
     "scored", "run", mode="upsert", key_columns=("org_id", "message_id"), create_table=True, count_by="org_id"
@@ -256,6 +257,53 @@ def test_a_failure_of_s3_leaves_the_message_to_its_time(
     assert run(share())["rows"] == 5
     with closing(sqlite3.connect(sqlite_path)) as connection:
         assert query(connection, "SELECT COUNT(*) FROM agari_import_failures") == [(1,)]
+
+
+def test_what_may_not_be_read_comes_back_until_it_is_stuck_where_no_other_queue_takes_it(
+    share, notify, sqs, queue_url, s3, count
+):
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1"})
+    notify(a=messages(5))
+    notify(b=messages(5, first=5))
+    tries = []
+
+    def deny(params: Any, **request: Any) -> Any:
+        if not params["url_path"].endswith("a.avro"):
+            return None
+        tries.append(params)
+        denied = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        return SimpleNamespace(status_code=403), denied
+
+    s3.meta.events.register("before-call.s3.GetObject", deny)
+    with pytest.raises(MessageStuck, match=r"a\.avro is forbidden"):
+        share().run()
+    assert (len(tries), count()) == (2, 5)
+
+
+def test_what_may_not_be_read_is_left_to_its_visibility_timeout_where_there_is_a_dead_letter_queue(
+    share, notify, sqs, queue_url, dead_letter_url, s3
+):
+    """So that somebody may allow it meanwhile."""
+    notify(a=messages(5))
+    with botocore.stub.Stubber(s3) as stub:
+        stub.add_client_error("get_object", "AccessDenied", http_status_code=403)
+        one = share(max_messages=1)
+        one.run()
+    assert read_depth(sqs, queue_url).in_flight == 1
+    assert run(share())["rows"] == 5
+
+
+def test_objects_that_would_end_an_import_are_refused_and_the_others_go_on(
+    share, notify, sqs, queue_url, dead_letter_url, count
+):
+    for number, name in enumerate(["a%b", "c"]):
+        schema = {"type": "record", "name": "r", "fields": [{"name": name, "type": "int"}]}
+        data = avro_file([{name: 1}], schema)
+        notify(**{f"bad-{number}": data if number == 0 else data.replace(b'"int"', b'"\\u00"')})
+    notify(good=messages(5))
+    figures = run(share())
+    assert (figures["rows"], figures["failed_messages"], count()) == (5, 2, 5)
+    assert len(bodies(sqs, dead_letter_url)) == 2
 
 
 def test_a_broken_connection_to_the_database_is_made_anew(

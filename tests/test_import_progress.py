@@ -15,10 +15,20 @@ def test_progress_is_logged_every_few_seconds(caplog):
     assert caplog.messages == ["0 objects, 270 rows, 1.5 MB, 30 rows/s"]
 
 
+def test_progress_is_logged_also_while_objects_are_passed_over(caplog):
+    caplog.set_level(logging.INFO)
+    now = [100.0]
+    progress = Progress(interval=5, clock=lambda: now[0])
+    for seconds in (1, 4, 9):
+        now[0] = 100.0 + seconds
+        progress.finish(0, 1_000_000, passed_over=True)
+    assert caplog.messages == ["3 objects, 0 rows, 3.0 MB, 0 rows/s"]
+
+
 def test_progress_tells_what_is_left_where_that_is_known():
     """What was passed over took no time, and says nothing about the time left."""
     now = [0.0]
-    progress = Progress(clock=lambda: now[0])
+    progress = Progress(interval=99, clock=lambda: now[0])
     progress.expect(4, 40_000_000)
     assert progress.line() == "0 of 4 objects, 0 rows, 0.0 of 40.0 MB, 0 rows/s"
     progress.finish(0, 10_000_000, passed_over=True)

@@ -13,7 +13,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from airflow_agari_provider.avro.blocks import ContainerFile
+from airflow_agari_provider.avro.blocks import ContainerFile, zigzag
 from airflow_agari_provider.avro.objects import StoredObject, objects_at
 from airflow_agari_provider.avro.schemas import parse_writer_schema
 from airflow_agari_provider.avro_import import Importer
@@ -111,6 +111,17 @@ def test_a_damaged_block_is_quarantined_and_the_others_loaded(importer, put, row
     assert importer(**mode).import_object("agari", "a.avro").skipped
 
 
+def test_a_block_that_says_more_records_than_there_can_be_is_one_bad_block(importer, put, rows, quarantined):
+    """... which has an unknown number of rows, and is not one that triggers dropped."""
+    marker = b"0123456789abcdef"
+    sound = avro_file([message(1)], codec="null", sync_marker=marker)
+    put(sound + zigzag(2**40) + zigzag(2) + b"\0\0" + marker)
+    imported = importer().import_object("agari", "a.avro")
+    assert (imported.rows, imported.quarantined_rows, imported.quarantined_blocks) == (1, 0, 1)
+    assert rows("SELECT message_id FROM scored") == [("m1",)]
+    assert json.loads(quarantined()[f"block-{len(sound):015d}.json"])["records"] is None
+
+
 def test_without_quarantine_nothing_of_the_object_is_loaded(importer, put, rows, quarantined):
     put(with_a_bad_block()[0])
     with pytest.raises(Exception, match="damaged"):
@@ -189,7 +200,7 @@ def test_values_that_postgresql_cannot_hold_are_quarantined(importer, put, rows,
     bad = quarantine_file(quarantined())
     assert [row["position"] for row in bad] == [1, 2, 3, 4, 5]
     assert [row["row"]["id"] for row in bad] == [1, 2, 3, 4, 99999]
-    for row, reason in zip(bad, ["0x00", "no JSON form", "", "too long", "out of range"], strict=True):
+    for row, reason in zip(bad, ["0x00", "no JSON form", "", "6 characters", "out of range"], strict=True):
         assert reason in row["reason"]
     assert {row["object"] for row in bad} == {"s3://agari/a.avro"}
 

@@ -103,7 +103,7 @@ class Column:
 
 def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | None = None) -> tuple[Column, ...]:
     """
-    Columns for the records of a schema; a schema that is no record gives one column ``value``.
+    Columns for the records of a schema; a schema that is no record gives one column, of the field ``value``.
 
     ``["null", T]`` is a nullable ``T``. Records, arrays, maps and unions of several types become JSON.
 
@@ -115,7 +115,7 @@ def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | N
     definition = schema.resolved(schema.definition)
     if not (isinstance(definition, dict) and definition["type"] in ("record", "error")):
         fields: dict[str | None, Any] = {None: definition}
-        names: dict[str | None, str] = {None: VALUE}
+        names: dict[str | None, str] = dict(zip([None], (name for _, name in _names([VALUE], wanted)), strict=False))
     else:
         fields = {field["name"]: field["type"] for field in definition["fields"]}
         names = dict(_names(list(fields), wanted))

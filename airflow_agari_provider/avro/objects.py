@@ -38,6 +38,40 @@ class MissingObject(UnimportableObject):
         return f"{self.url} does not exist: deleted or moved since it was announced. If it was not loaded, put it back."
 
 
+class MissingBucket(UnimportableObject):
+    """
+    A bucket that is not there.
+
+    :param url: S3 URL in it that was looked at.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"{self.url}: there is no such bucket. Correct the URL, or create the bucket."
+
+
+class ForbiddenObject(UnimportableObject):
+    """
+    An object that may not be read, or a folder that may not be listed.
+
+    :param url: its S3 URL.
+    :param cause: what S3 says.
+    """
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(url, cause)
+        self.url, self.cause = url, cause
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} is forbidden: {self.cause}. Allow the credentials of aws_conn_id what is missing (of an "
+            "encrypted object also kms:Decrypt with its key), then import it again."
+        )
+
+
 class ObjectOverwritten(AgariError):
     """
     An object that was overwritten while it was read; trying again reads the new content.
@@ -87,6 +121,7 @@ class ObjectStream:
     :param version_id: the version to read; None reads the current content.
     :param sleep: takes seconds.
     :raises MissingObject: there is no such object.
+    :raises ForbiddenObject: it may not be read.
     """
 
     def __init__(
@@ -171,8 +206,11 @@ class ObjectStream:
         try:
             return self._s3.get_object(**self._asked, **pinned)
         except ClientError as error:
+            url = f"s3://{self._asked['Bucket']}/{self._asked['Key']}"
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                raise MissingObject(f"s3://{self._asked['Bucket']}/{self._asked['Key']}") from error
+                raise MissingObject(url) from error
+            if forbidden(error):
+                raise ForbiddenObject(url, str(error)) from error
             raise
 
     def close(self) -> None:
@@ -190,6 +228,12 @@ class ObjectStream:
         self.close()
 
 
+def forbidden(error: Any) -> bool:
+    """Whether a ClientError of S3 is about rights, also those to an object's key: waiting does not change them."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 403) or code.startswith("KMS.")
+
+
 def count_records(s3: Any, bucket: str, key: str) -> int:
     """
     Number of records of an Avro object, as its blocks give it: nothing is decompressed or decoded.
@@ -197,6 +241,7 @@ def count_records(s3: Any, bucket: str, key: str) -> int:
     :param s3: boto3 client of S3.
     :raises BadAvro: the object is no sound Avro object container file.
     :raises MissingObject: there is no such object.
+    :raises ForbiddenObject: it may not be read.
     """
     with ObjectStream(s3, bucket, key) as stream:
         return blocks.count_records(stream, stream.stored.url)
@@ -219,9 +264,24 @@ def objects_at(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
     Names below a folder that begin with ``_`` or ``.`` are left out: Hadoop hides them (``_SUCCESS``, ``_temporary/``).
 
     :param s3: boto3 client of S3.
+    :raises MissingBucket: a URL is in none.
+    :raises ForbiddenObject: the bucket may not be listed.
     """
-    found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _at(s3, url)]
+    found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _listed(s3, url)]
     return list(dict.fromkeys(found))
+
+
+def _listed(s3: Any, url: str) -> list[FoundObject]:
+    from botocore.exceptions import ClientError
+
+    try:
+        return list(_at(s3, url))
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            raise MissingBucket(url) from error
+        if forbidden(error):
+            raise ForbiddenObject(url, str(error)) from error
+        raise
 
 
 def _at(s3: Any, url: str) -> Iterator[FoundObject]:

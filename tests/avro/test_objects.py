@@ -10,10 +10,13 @@ from typing import Any
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.stub
 import fastavro
 import pytest
 
 from airflow_agari_provider.avro.objects import (
+    ForbiddenObject,
+    MissingBucket,
     MissingObject,
     ObjectOverwritten,
     ObjectStream,
@@ -108,6 +111,18 @@ def test_a_named_version_is_read_though_a_newer_one_exists(s3, bucket):
 def test_a_missing_object_is_told_by_its_url(s3, bucket):
     with pytest.raises(MissingObject, match="s3://agari/nowhere"):
         ObjectStream(s3, bucket, "nowhere")
+
+
+def test_a_missing_bucket_is_told_by_the_url(s3, aws):
+    with pytest.raises(MissingBucket, match="s3://nowhere/day: there is no such bucket"):
+        objects_at(s3, ["s3://nowhere/day"])
+
+
+def test_a_folder_that_may_not_be_listed_is_told_by_its_url(s3):
+    with botocore.stub.Stubber(s3) as stub:
+        stub.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
+        with pytest.raises(ForbiddenObject, match=r"s3://agari/day/ is forbidden: .*AccessDenied"):
+            objects_at(s3, "s3://agari/day/")
 
 
 def test_a_connection_that_breaks_is_resumed_where_it_broke(store):
