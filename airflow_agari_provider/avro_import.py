@@ -366,5 +366,12 @@ class Importer:
         refusal = arrow_refusal(self.dialect, self._connection, target)
         decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
         with closing(decoding) as batches:
-            loaded = self.dialect.load(self._connection, target, tally.counted(batches))
+            try:
+                loaded = self.dialect.load(self._connection, target, tally.counted(batches))
+            except UnstorableValue as error:
+                where = (
+                    f"in a row behind the first {tally.rows}" if error.row is None else f"row {tally.rows + error.row}"
+                )
+                problem = f"{error.problem} ({where} of {stored.url}, counted from 0)"
+                raise UnstorableValue(error.column, problem) from error
         return PutRows(tally.rows, loaded)

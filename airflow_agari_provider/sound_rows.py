@@ -74,7 +74,8 @@ class SoundRowsLoad:
 
     def _refused(self, batch: Batch, positions: Sequence[int], error: Exception) -> int:
         if batch.rows == 1:
-            self.refused.append((positions[0], str(error).strip()))
+            told = f"column {error.column!r}: {error.problem}" if isinstance(error, UnstorableValue) else str(error)
+            self.refused.append((positions[0], told.strip()))
             return 0
         half = batch.rows // 2
         return self._load(_part(batch, 0, half), positions[:half]) + self._load(

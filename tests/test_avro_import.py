@@ -263,6 +263,16 @@ def test_what_cannot_be_written_down_as_it_is_is_written_down_all_the_same(impor
     assert len(rows("SELECT reason FROM agari_import_failures")) == 3
 
 
+def test_a_value_that_cannot_be_stored_is_told_with_its_row(importer, put, rows):
+    records = [{"id": number, "j": [float(number)]} for number in range(5000)]
+    records[3777]["j"] = [1.5, float("nan")]
+    put("a.avro", avro_file(records, record_of(id="int", j={"type": "array", "items": "double"})))
+    with pytest.raises(UnstorableValue) as caught:
+        importer().import_object("agari", "a.avro")
+    assert "Column 'j': [1.5, nan] has no JSON form" in str(caught.value)
+    assert "row 3777 of s3://agari/a.avro, counted from 0" in str(caught.value)
+
+
 RENAMED = {"type": "record", "name": "another_name", "fields": [{"name": "message_id", "type": ["null", "string"]}]}
 WITHOUT_DEFAULT = {"type": "record", "name": "scored_message", "fields": [{"name": "verdict", "type": "string"}]}
 

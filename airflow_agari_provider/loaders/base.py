@@ -87,11 +87,12 @@ class UnstorableValue(UnimportableObject):
 
     :param column: its column.
     :param problem: what it is, as a clause.
+    :param row: of those at work, from 0; None where that is not known.
     """
 
-    def __init__(self, column: str, problem: str) -> None:
-        super().__init__(column, problem)
-        self.column, self.problem = column, problem
+    def __init__(self, column: str, problem: str, row: int | None = None) -> None:
+        super().__init__(column, problem, row)
+        self.column, self.problem, self.row = column, problem, row
 
     def __str__(self) -> str:
         return f"Column {self.column!r}: {self.problem}. Nothing was loaded; correct what writes the object."
@@ -352,4 +353,14 @@ def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
     try:
         return json_texts(values)
     except (ValueError, RecursionError) as error:  # a number that is none, or nested beyond reason
-        raise UnstorableValue(column.name, f"a value has no JSON form ({error})") from error
+        row = next(number for number, value in enumerate(values) if not _has_json(value))
+        value = "a value" if isinstance(error, RecursionError) else f"{values[row]!r:.100}"
+        raise UnstorableValue(column.name, f"{value} has no JSON form ({error})", row) from error
+
+
+def _has_json(value: Any) -> bool:
+    try:
+        json_texts([value])
+    except (ValueError, RecursionError):
+        return False
+    return True
