@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import in_thread
-from airflow_agari_provider.notifications.told_by_context import link, moment, tasks_of_run
-from airflow_agari_provider.sla_miss.miss import SlaMiss
-from airflow_agari_provider.sla_miss.watch import Run, Watch, miss_of
+from airflow_agari_provider.notifications.told_by_context import moment
+from airflow_agari_provider.sla_miss.watch import Run, Watch
 from airflow_agari_provider.slas.dispatch import (
     GIVE_UP_AFTER,
     UNEXPECTED_PAUSE,
@@ -21,6 +20,7 @@ from airflow_agari_provider.slas.dispatch import (
     make_ready,
     tell_recovery,
 )
+from airflow_agari_provider.slas.observation import Observation, observe
 
 logger = logging.getLogger(__name__)
 
@@ -58,36 +58,26 @@ async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
         return json.dumps(f"not watched: {run.run_type}")
     due = moment(context["deadline"]["deadline_time"]) - timedelta(seconds=watch.steps[0])
     dispatch = dispatch_miss(watch, run, due, time.time())
-    told = False
     # The first question in a triggerer's life takes it 6 s, in another process; the imports are over by then
-    miss, _ = await asyncio.gather(_observed(watch, run, due), in_thread(make_ready, watch))
-    while True:
-        told = told or miss is not None
-        if not told:
-            return json.dumps("in time")
-        pause = await in_thread(dispatch.attempt, miss, time.time())
-        if pause is None:
-            break
+    seen, _ = await asyncio.gather(_observed(watch, run, due), in_thread(make_ready, watch))
+    if seen.miss is None:
+        return json.dumps("in time" if seen.came_in else "nothing to tell")
+    while (pause := await in_thread(dispatch.attempt, seen.miss, time.time())) is not None:
         await asyncio.sleep(pause)
-        miss = await _observed(watch, run, due)
-    if await _observed(watch, run, due) is None:
-        await in_thread(tell_recovery, watch, run, datetime.now(UTC))  # it came in while it was told
+        seen = await _observed(watch, run, due)
+    if (await _observed(watch, run, due)).came_in:  # while it was told
+        await in_thread(tell_recovery, watch, run, datetime.now(UTC))
     return json.dumps(dispatch.outcomes)
 
 
-async def _observed(watch: Watch, run: Run, due: datetime) -> SlaMiss | None:
-    """The miss as it stands; while nobody answers, it waits: Airflow never repeats a callback that failed."""
+async def _observed(watch: Watch, run: Run, due: datetime) -> Observation:
+    """How it stands; while nobody answers, it waits: Airflow never repeats a callback that failed."""
     give_up = time.monotonic() + GIVE_UP_AFTER
     while True:
         try:
-            return await in_thread(_observe, watch, run, due)
+            return await in_thread(observe, watch, run, due)
         except Exception as error:  # whatever the supervisor and the API server answer in their distress
             if time.monotonic() > give_up:
                 raise
             logger.warning("The tasks of %s are unknown: %s: %s", run.run_id, type(error).__name__, error)
         await asyncio.sleep(UNEXPECTED_PAUSE)
-
-
-def _observe(watch: Watch, run: Run, due: datetime) -> SlaMiss | None:
-    run_state, tasks = tasks_of_run(run.dag_id, run.run_id, watch.mapped, watch.lookalikes)
-    return miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link)

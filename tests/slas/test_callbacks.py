@@ -147,6 +147,20 @@ def test_a_task_that_comes_in_while_it_is_told_is_told_as_recovered(watch, state
     assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "then"),
+    [
+        ({"when_failed": "skip"}, {"extract": "success", "load": "failed"}),
+        ({"watched": ["load", "extract"]}, {"extract": "failed", "load": "upstream_failed"}),
+    ],
+    ids=["its own failure, which nobody wants to hear of", "a failure that another SLA tells"],
+)
+def test_a_task_that_fails_while_it_is_told_has_not_recovered(changes, then, watch, states, alerts):
+    states[:] = [{"extract": "running", "load": "running"}, then]
+    missed(watch(VICTOROPS, **changes))
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL"]
+
+
 SEND = """
 import json, sys, time
 from datetime import UTC, datetime
