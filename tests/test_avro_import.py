@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +24,14 @@ from airflow_agari_provider.avro.objects import (
 from airflow_agari_provider.avro.resolution import ReaderSchemaMismatch
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
-from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow, RowsLost, UnusableName
+from airflow_agari_provider.import_errors import (
+    ObjectBusy,
+    ObjectsFailed,
+    ObjectsFailedForNow,
+    RowsLost,
+    RowsRefused,
+    UnusableName,
+)
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, UnstorableValue, query
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
@@ -271,6 +280,44 @@ def test_a_value_that_cannot_be_stored_is_told_with_its_row(importer, put, rows)
         importer().import_object("agari", "a.avro")
     assert "Column 'j': [1.5, nan] has no JSON form" in str(caught.value)
     assert "row 3777 of s3://agari/a.avro, counted from 0" in str(caught.value)
+
+
+LOCAL = {"type": "long", "logicalType": "local-timestamp-millis"}
+RARER: dict[str, tuple[Any, Any]] = {
+    "duration": ({"type": "fixed", "name": "du", "size": 12, "logicalType": "duration"}, b"\1\0\0\0\2\0\0\0\3\0\0\0"),
+    "decimal": (
+        {"type": "fixed", "name": "de", "size": 8, "logicalType": "decimal", "precision": 10, "scale": 3},
+        Decimal("-12.340"),
+    ),
+    "local": (LOCAL, datetime(2016, 4, 28, 5, 0, 0, 1000)),
+    "nanos": ({"type": "long", "logicalType": "timestamp-nanos"}, 1_461_819_600_000_000_001),
+    "uuid": ({"type": "fixed", "name": "u", "size": 16, "logicalType": "uuid"}, bytes(15) + b"\5"),
+}
+
+
+def test_values_of_rarer_types_arrive_as_they_are(importer, put, rows, request):
+    data = avro_file(
+        [{name: value for name, (_, value) in RARER.items()}],
+        record_of(**{name: kind for name, (kind, _) in RARER.items()}),
+    )
+    put("a.avro", data)
+    importer().import_object("agari", "a.avro")
+    ((duration, decimal, local, nanos, uuid),) = rows("SELECT * FROM scored")
+    as_text = "sqlite" in request.node.name
+    assert bytes(duration) == b"\1\0\0\0\2\0\0\0\3\0\0\0"
+    assert decimal == ("-12.340" if as_text else Decimal("-12.340"))
+    assert str(local) == ("2016-04-28T05:00:00.001000" if as_text else "2016-04-28 05:00:00.001000")
+    assert (nanos, str(uuid)) == (1_461_819_600_000_000_001, "00000000-0000-0000-0000-000000000005")
+
+
+def test_a_zero_byte_in_a_text_is_kept_or_refused(importer, put, rows, request):
+    put("a.avro", avro_file([{"text": "a\0b"}], record_of(text="string")))
+    if "psycopg" in request.node.name:
+        with pytest.raises(RowsRefused):
+            importer().import_object("agari", "a.avro")
+        return
+    importer().import_object("agari", "a.avro")
+    assert rows("SELECT text FROM scored") == ["a\0b"]
 
 
 RENAMED = {"type": "record", "name": "another_name", "fields": [{"name": "message_id", "type": ["null", "string"]}]}
