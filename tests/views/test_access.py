@@ -23,6 +23,12 @@ def ok(*dags: str) -> dict:
     return {"status": 200, "login": False, "dags": list(dags)}
 
 
+def again(*, large: bool) -> dict:
+    """What a browser gets that has the answer already, and how a large one came to it."""
+    coding = {"encoding": "gzip", "vary": True} if large else {}
+    return {"status": 304, "empty": True, "same": True, **coding}
+
+
 @pytest.fixture(params=list(MANAGERS))
 def walked(request, tmp_path):
     """(name of the auth manager, route: who: answer)."""
@@ -50,12 +56,22 @@ def test_every_route_asks_who_is_there_and_shows_nobody_a_dag_that_he_may_not_re
     logged_in = {"nobody": REFUSED, "stranger": ok(), "viewer": ok()}
     to_login = {"status": 307 if AIRFLOW_3 else 302, "login": True, "dags": []}
     expected = {
-        "/charts": {**logged_in, "nobody": to_login},
-        "/static/{name}": logged_in,
-        "/api/overview": {"nobody": REFUSED, "stranger": ok(*theirs), "viewer": ok(DAG_ID, OTHER)},
-        "/api/overview/task_time": {"nobody": REFUSED, "stranger": ok(), "viewer": ok()},
-        "/api/dags/{dag_id}/tries": {"nobody": REFUSED, "stranger": FORBIDDEN, "viewer": ok(DAG_ID)},
+        "/charts": {**logged_in, "nobody": to_login, "again": again(large=False)},
+        "/static/{name}": {**logged_in, "again": again(large=True)},
+        "/api/overview": {
+            "nobody": REFUSED,
+            "stranger": ok(*theirs),
+            "viewer": ok(DAG_ID, OTHER),
+            "again": again(large=False),
+        },
+        "/api/overview/task_time": {"nobody": REFUSED, "stranger": ok(), "viewer": ok(), "again": again(large=False)},
+        "/api/dags/{dag_id}/tries": {
+            "nobody": REFUSED,
+            "stranger": FORBIDDEN,
+            "viewer": ok(DAG_ID),
+            "again": again(large=True),
+        },
     }
     if AIRFLOW_3:
-        expected["/api/openapi.json"] = logged_in
+        expected["/api/openapi.json"] = {**logged_in, "again": {**again(large=True), "status": 200, "empty": False}}
     assert found == expected

@@ -7,15 +7,17 @@ once per process. The web server, the auth manager, the tokens and the cookies a
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 DAG_ID, OTHER = "secret_dag", "other_dag"
 PASSWORD = "correct horse"
+LARGE = 1024  # bytes, above which an answer is worth packing
 STRANGER_MAY = ("Website", "DAG Runs", "Task Instances", f"DAG:{OTHER}")
 # The viewer before the stranger, who is not to get what was kept for another.
 VISITORS = (("nobody", None), ("viewer", "bob"), ("stranger", "eve"))
@@ -40,7 +42,7 @@ def prepare(folder: Path) -> None:
     answers.FRONTEND = folder / "frontend"
     answers.FRONTEND.mkdir()
     (answers.FRONTEND / "index.html").write_text("<script>__CONFIGURATION__</script>")
-    (answers.FRONTEND / "page.js").write_text("// page")
+    (answers.FRONTEND / "page.js").write_text("// page\n" * 500)
 
 
 def add_fab_users(security: Any) -> None:
@@ -77,6 +79,8 @@ def walk_3() -> Iterator[tuple[str, str, dict[str, Any]]]:
             for route in routes:
                 answer = client.get("/agari" + filled(route), follow_redirects=False)
                 yield route, who, told(answer.status_code, answer.headers, answer.text)
+                if who == "viewer":
+                    yield route, "again", asked_again(client.get, "/agari" + filled(route), lambda found: found.content)
 
 
 def walk_2() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -94,12 +98,30 @@ def walk_2() -> Iterator[tuple[str, str, dict[str, Any]]]:
         for route in routes:
             answer = client.get(filled(route))
             yield route.removeprefix("/agari"), who, told(answer.status_code, answer.headers, answer.text)
+            if who == "viewer":
+                yield route.removeprefix("/agari"), "again", asked_again(client.get, filled(route), unpacked)
 
 
 def filled(route: str) -> str:
     """The route with a value for each parameter, in FastAPI's or in Flask's spelling."""
     route = re.sub(r"\{(\w+)(?::path)?\}", lambda found: FILL[found[1]], route)
     return re.sub(r"<(?:path:)?(\w+)>", lambda found: FILL[found[1]], route)
+
+
+def unpacked(answer: Any) -> bytes:
+    """Flask's client leaves the body as it came."""
+    return gzip.decompress(answer.data) if answer.headers.get("content-encoding") == "gzip" else answer.data
+
+
+def asked_again(get: Callable[..., Any], path: str, body: Callable[[Any], bytes]) -> dict[str, Any]:
+    """What a browser that has the answer gets, and how the answer came to one that takes it packed."""
+    plain, packed = (get(path, headers={"Accept-Encoding": encoding}) for encoding in ("identity", "gzip"))
+    again = get(path, headers={"If-None-Match": packed.headers.get("etag", ""), "Accept-Encoding": "gzip"})
+    found = {"status": again.status_code, "empty": not body(again), "same": body(packed) == body(plain)}
+    if len(body(plain)) > LARGE:
+        found["encoding"] = packed.headers.get("content-encoding")
+        found["vary"] = "Accept-Encoding" in packed.headers.get("vary", "")
+    return found
 
 
 def told(status: int, headers: Any, text: str) -> dict[str, Any]:
