@@ -33,7 +33,7 @@ from airflow_agari_provider.import_errors import (
     UnusableName,
 )
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
-from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, UnstorableValue, query
+from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, UnstorableValue, execute, query
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
 from tests.avro_files import avro_file, message, messages
 
@@ -293,6 +293,34 @@ RARER: dict[str, tuple[Any, Any]] = {
     "nanos": ({"type": "long", "logicalType": "timestamp-nanos"}, 1_461_819_600_000_000_001),
     "uuid": ({"type": "fixed", "name": "u", "size": 16, "logicalType": "uuid"}, bytes(15) + b"\5"),
 }
+
+
+@pytest.mark.parametrize("connect", ["psycopg", "mysqlclient"], indirect=True)
+def test_the_documented_tables_are_those_of_the_import(importer, put, rows, connect, request):
+    page = (request.config.rootpath / "docs" / "avro_s3_import.md").read_text()
+    schema = "current_schema()" if "psycopg" in request.node.name else "DATABASE()"
+    heading = "PostgreSQL:\n\n```sql\n" if "psycopg" in request.node.name else "MySQL and MariaDB:\n\n```sql\n"
+    tables = page.partition(heading)[2].partition("```")[0]
+
+    def columns() -> list[Any]:
+        sql = (
+            "SELECT table_name, column_name, data_type, is_nullable, character_set_name, collation_name "
+            "FROM information_schema.columns WHERE table_name IN ('agari_import_ledger', 'agari_import_failures') "
+            f"AND table_schema = {schema} ORDER BY table_name, ordinal_position"
+        )
+        return rows(sql)
+
+    importer()
+    created = columns()
+    with closing(connect()) as connection:
+        for statement in ("DROP TABLE agari_import_ledger", "DROP TABLE agari_import_failures", *tables.split(";\n")):
+            if statement.strip():
+                execute(connection, statement)
+        connection.commit()
+    assert [row[1] for row in columns()] == [row[1] for row in created]
+    assert columns() == created
+    put("a.avro", messages(2))
+    assert importer().import_object("agari", "a.avro").rows == 2
 
 
 def test_values_of_rarer_types_arrive_as_they_are(importer, put, rows, request):
