@@ -121,8 +121,10 @@ class MySqlDialect:
             connection.set_charset_collation("utf8mb4")
         else:
             connection.set_character_set("utf8mb4")
-        # Without STRICT_ALL_TABLES values that do not fit are cut with a warning.
-        execute(connection, "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'")
+        # Without STRICT_ALL_TABLES values that do not fit are cut with a warning; without the other mode a 0 becomes
+        # the next number of an AUTO_INCREMENT.
+        modes = ",STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO"
+        execute(connection, f"SET SESSION sql_mode = CONCAT(@@sql_mode, '{modes}'), time_zone = '+00:00'")
 
     def begin(self, connection: Any) -> None:
         """Nothing: without autocommit the first statement begins."""
@@ -173,12 +175,22 @@ class MySqlDialect:
 
     def require_lossless(self, connection: Any, target: Target) -> None:
         sql = (
-            "SELECT column_name, column_type FROM information_schema.columns "
+            "SELECT column_name, column_type, is_nullable FROM information_schema.columns "
             "WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
         )
         rows = query(connection, sql, _schema_and_name(target.table))
-        declared = {str(name): (kind.decode() if isinstance(kind, bytes) else str(kind)) for name, kind in rows}
+        declared = {str(name): (kind.decode() if isinstance(kind, bytes) else str(kind)) for name, kind, _ in rows}
         require_lossless(target, declared, microseconds=0, affinities=False)
+        if query(connection, "SELECT @@explicit_defaults_for_timestamp") == [(0,)]:
+            required = {
+                name.casefold()
+                for (name, kind), row in zip(declared.items(), rows, strict=True)
+                if kind.startswith("timestamp") and row[2] == "NO"
+            }
+            for column in target.columns:
+                if column.nullable and column.name.casefold() in required:
+                    problem = "the table has it as timestamp NOT NULL, where this server puts its clock's time for NULL"
+                    raise UnsupportedAvroType(column.name, problem)
 
     def add_column(self, connection: Any, table: str, definition: str) -> None:
         try:

@@ -136,7 +136,8 @@ class PostgresDialect:
 
     def require_lossless(self, connection: Any, target: Target) -> None:
         sql = (
-            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+            "SELECT attname, CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) "
+            "ELSE format_type(atttypid, atttypmod) END FROM pg_attribute JOIN pg_type t ON t.oid = atttypid "
             "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
         )
         declared = dict(row[:2] for row in query(connection, sql, (quoted_table(self, target.table),)))

@@ -24,7 +24,15 @@ DOUBLE = Column("v", "v", "double")
 LONG = Column("v", "v", "long")
 INSTANT = Column("v", "v", "instant", precision=6)
 MILLIS = Column("v", "v", "instant", precision=3)
+OPTIONAL = Column("v", "v", "instant", True, precision=6)
 TEXT = Column("v", "v", "text")
+ENUM = Column("v", "v", "text", length=9)
+FLOAT = Column("v", "v", "float")
+INTEGER = Column("v", "v", "integer")
+BOOLEAN = Column("v", "v", "boolean")
+BYTES = Column("v", "v", "bytes")
+FIXED = Column("v", "v", "bytes", length=6)
+DAY = Column("v", "v", "date")
 TIME = Column("v", "v", "time", precision=6)
 ID = Column("v", "v", "uuid")
 
@@ -73,6 +81,8 @@ def family(connection: Any) -> str:
 
 def test_types_that_lose_in_silence_are_refused_and_no_others(connection):
     dialect = dialect_of(connection)
+    if family(connection) == "postgres":
+        execute(connection, "CREATE DOMAIN cents AS numeric(5, -2)")
     for column, kind, losing, keeping in CASES:
         if family(connection) not in [*losing, *keeping]:
             continue
@@ -93,18 +103,42 @@ LOST = [
     (INSTANT, "DATE", datetime(2016, 4, 28, 5, 0, 0, 1, UTC)),
     (TIME, "TIME(3)", datetime(2016, 4, 28, 5, 0, 0, 1).time()),
 ]
-LOST_BY_SQLITE = [(TEXT, "INTEGER", "007"), (LONG, "REAL", 2**60 + 1)]
+LOST_BY_POSTGRES = [
+    (MONEY, "MONEY", Decimal("1.2345")),
+    (INTEGER, "NUMERIC(5, -2)", 1234),
+    (INTEGER, "DATE", 20160428),
+    (TEXT, "NAME", "x" * 64),
+    (TEXT, '"char"', "xy"),
+    (TEXT, "DATE", "2016-04-28 05:06:07"),
+    (TEXT, "TIMESTAMP", "2016-04-28 05:06:07+09:00"),
+]
+LOST_BY_MYSQL = [
+    (DOUBLE, "DOUBLE(10, 2)", 1.239),
+    (FLOAT, "FLOAT(10, 2)", 1.239),
+    (BYTES, "BINARY(6)", b"abc"),
+    (INTEGER, "YEAR", 16),
+    (INTEGER, "TIME", 101),
+    (INTEGER, "ENUM('a', 'b')", 1),
+    (TEXT, "INTEGER", "1.6"),
+    (TEXT, "DECIMAL(5, 1)", "1.29"),
+    (TEXT, "SET('a', 'b')", "b,a"),
+]
+LOST_BY_SQLITE = [(TEXT, "INTEGER", "007"), (LONG, "REAL", 2**60 + 1), (DOUBLE, "TEXT", 0.1 + 0.2)]
 
 
 def test_the_databases_do_lose_without_a_word(connection):
     """Why this is checked at all: none of these is an error of the database."""
-    cases = LOST_BY_SQLITE if family(connection) == "sqlite" else LOST
+    cases = {
+        "sqlite": LOST_BY_SQLITE,
+        "postgres": [*LOST, *LOST_BY_POSTGRES],
+        "mysql": [*LOST, *LOST_BY_MYSQL],
+    }[family(connection)]
     dialect = dialect_of(connection)
-    for column, kind, value in cases:
+    for number, (column, kind, value) in enumerate(cases):
         execute(connection, f"CREATE TABLE t (v {kind})")
         with transaction(dialect, connection):
             dialect.load(connection, Target("t", (column,)), [Batch(1, ((value,),))])
-        ((found,),) = query(connection, "SELECT v FROM t")
+        ((found,),) = query(connection, f"SELECT v AS v{number} FROM t")  # none that psycopg has prepared
         assert str(found) != str(value), f"{column.kind} into {kind}"
         execute(connection, "DROP TABLE t")
 
@@ -129,3 +163,31 @@ def test_times_say_how_many_digits_they_have():
     fields = [{"name": f"f{number}", "type": kind} for number, kind in enumerate(kinds)]
     columns = columns_of(parse_writer_schema({"type": "record", "name": "r", "fields": fields}, ""))
     assert [column.precision for column in columns] == [3, 6]
+
+
+@pytest.mark.parametrize("connect", ["mysqlclient"], indirect=True)
+@pytest.mark.parametrize("explicit", [0, 1])
+def test_a_time_that_mysql_would_make_up_is_refused_where_it_does(connection, explicit):
+    """Older servers put the time of the clock where a timestamp lacks a value, and may not."""
+    try:
+        execute(connection, f"SET SESSION explicit_defaults_for_timestamp = {explicit}")
+    except dialect_of(connection).driver.Error as error:
+        pytest.skip(f"this server does not let a session choose: {error}")
+    execute(connection, "CREATE TABLE t (v TIMESTAMP(6) NOT NULL)")
+    dialect = dialect_of(connection)
+    if explicit:
+        dialect.require_lossless(connection, Target("t", (OPTIONAL,)))
+    else:
+        with pytest.raises(UnsupportedAvroType, match="puts its clock's time for NULL"):
+            dialect.require_lossless(connection, Target("t", (OPTIONAL,)))
+    dialect.require_lossless(connection, Target("t", (Column("v", "v", "instant", False, precision=6),)))
+
+
+@pytest.mark.parametrize("connect", ["mysqlclient", "pymysql", "mysql.connector"], indirect=True)
+def test_a_zero_stays_a_zero(connection):
+    """... also in a column that makes numbers up."""
+    execute(connection, "CREATE TABLE t (v INT AUTO_INCREMENT PRIMARY KEY)")
+    dialect = dialect_of(connection)
+    with transaction(dialect, connection):
+        dialect.load(connection, Target("t", (INTEGER,)), [Batch(2, ((0, 7),))])
+    assert query(connection, "SELECT v FROM t ORDER BY v") == [(0,), (7,)]
