@@ -115,16 +115,15 @@ def of_window(table: Any, database: str) -> Any:
 
 
 def _may_have_waited(table: Any) -> Any:
-    """It came back to the queue, it waits now, or it is a sensor's on Airflow 3, of which the last look alone shows."""
+    """It came back to the queue, it waits now, or it is a rescheduled sensor's, which shows its last look alone."""
+    sensor = table.c.operator.contains("Sensor")
     signs = [column > table.c.start_date for column in attempts.queueing(table)]
-    if table is INSTANCE:
-        signs.append(table.c.state.in_(attempts.PAUSES))
-    if "ti_id" in RESCHEDULE.c:
-        looked = table.c.operator.contains("Sensor")
-        if table is INSTANCE:  # of old tries the looks are gone
-            looked = sa.and_(looked, sa.exists().where(RESCHEDULE.c.ti_id == table.c.id).correlate(table))
-        signs.append(looked)
-    return sa.or_(*signs)
+    if table is HISTORY:  # the looks of old tries are gone
+        return sa.or_(*signs, sensor)
+    by_id = "ti_id" in RESCHEDULE.c  # since 3.0
+    pairs = [("ti_id", "id")] if by_id else [(name, name) for name in (*attempts.INDEX, "try_number")]
+    looked = sa.exists().where(*(RESCHEDULE.c[look] == table.c[own] for look, own in pairs)).correlate(table)
+    return sa.or_(*signs, table.c.state.in_(attempts.PAUSES), sa.and_(sensor, looked))
 
 
 def seconds_of_paused(session: Any, dag_id: str, parts: Collection[Tries], since: float, now: float) -> float:

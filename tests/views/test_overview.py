@@ -85,12 +85,11 @@ def a_wait_that_is_not_in_the_log(rows):
 
 
 def rescheduled_sensors(rows):
-    """Airflow 3 shows the last look alone, Airflow 2 begins with the first."""
-    first, again = (10, 1010) if AIRFLOW_2 else (210, 1210)
-    rows.old("wait", 1, "failed", scheduled=209, queued=209, start=first, end=212, operator="PythonSensor")
+    """Airflow shows the last look alone."""
+    rows.old("wait", 1, "failed", scheduled=209, queued=209, start=210, end=212, operator="PythonSensor")
     rows.looks(None, "wait", 1, [10, 110])
     rows.events("wait", running=[210])
-    newest = rows.now("wait", 2, "failed", scheduled=1209, queued=1209, start=again, end=1212, operator="PythonSensor")
+    newest = rows.now("wait", 2, "failed", scheduled=1209, queued=1209, start=1210, end=1212, operator="PythonSensor")
     rows.looks(newest, "wait", 2, [1010, 1110])
     rows.events("wait", 2, running=[1210])
 
