@@ -8,6 +8,7 @@ database has to have transactions, which is tried out; savepoints only to quaran
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from importlib import import_module
 from math import isfinite
 from typing import Any
@@ -141,7 +142,18 @@ class GenericDialect:
         return f"VARCHAR({KEY_LENGTH})" if in_key and column.kind == "text" else _TYPES[column.kind]
 
     def require_lossless(self, connection: Any, target: Target) -> None:
-        """Nothing: how a type is spelled differs too much."""
+        """Only texts into numbers, as the driver tells: how types are spelled differs too much for more."""
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(f"SELECT * FROM {quoted_table(self, target.table)} WHERE 1 = 0")  # noqa: S608 - quoted
+            types = {str(entry[0]).casefold(): entry[1] for entry in cursor.description}
+            cursor.fetchall()
+        number = getattr(self.driver, "NUMBER", None)  # by PEP 249 equal to the type of any column of numbers
+        for column in target.columns:
+            kind = types.get(column.name.casefold())
+            if column.kind == "text" and kind is not None and kind == number:
+                raise UnsupportedAvroType(
+                    column.name, "the table has it as numbers, which drop zeros in front of texts"
+                )
 
     def add_column(self, connection: Any, table: str, definition: str) -> None:
         execute(connection, f"ALTER TABLE {table} ADD {definition}")

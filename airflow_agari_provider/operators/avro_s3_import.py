@@ -29,7 +29,7 @@ from airflow_agari_provider.loaders.base import MissingTable
 from airflow_agari_provider.loaders.dialects import UnknownDatabase
 from airflow_agari_provider.loaders.generic import NoTransactions
 from airflow_agari_provider.loaders.ledger import OnChangedObject
-from airflow_agari_provider.loaders.mysql import NoUniqueKey
+from airflow_agari_provider.loaders.mysql import NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.loaders.table_changes import SchemaChange
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 
@@ -203,8 +203,8 @@ class AvroS3ImportOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         ti = context["ti"]
         job = self._job(f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}")
-        incurable = (UnimportableObject, MissingTable, NoUniqueKey, UnknownDatabase, NoTransactions, ArrowUnusable)
-        with no_retry(*incurable):
+        keys = (NoUniqueKey, OtherUniqueKey)
+        with no_retry(UnimportableObject, MissingTable, *keys, UnknownDatabase, NoTransactions, ArrowUnusable):
             imported, failed = self._import_queue(job) if self.queue_url is not None else (self._import_urls(job), 0)
         self._figures = figures = summary(imported, failed)
         self._folders = folders_of(one.url for one in imported if not one.skipped)

@@ -22,7 +22,7 @@ from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders import ledger
-from airflow_agari_provider.loaders.base import Target, UnstorableValue, create_table, query, transaction
+from airflow_agari_provider.loaders.base import Target, UnstorableValue, create_table, execute, query, transaction
 from airflow_agari_provider.loaders.dialects import UnknownDatabase, any_dialect_of
 from airflow_agari_provider.loaders.generic import GenericDialect, NoTransactions, NoUpsert
 from tests import other_database
@@ -217,3 +217,13 @@ def test_a_driver_that_does_not_count_rows_is_believed_to_insert_them(sqlite_pat
     with closing(Importer(other_database.connect(sqlite_path), s3, job)) as importer:
         assert importer.import_object("agari", "a.avro").rows == 5
     assert rows("SELECT COUNT(*) FROM scored") == [(5,)]
+
+
+def test_a_text_is_not_made_a_number(postgres):
+    """... as far as the driver tells what a column holds."""
+    dialect = GenericDialect(psycopg2)
+    dialect.prepare(postgres)
+    execute(postgres, "CREATE TABLE t (number numeric, word text)")
+    dialect.require_lossless(postgres, Target("t", (Column("word", None, "text"), Column("number", None, "integer"))))
+    with pytest.raises(UnsupportedAvroType, match="'number': the table has it as numbers"):
+        dialect.require_lossless(postgres, Target("t", (Column("number", None, "text"),)))
