@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ SECTION_CHARACTERS = 3000  # Slack refuses more in the text of one section; API 
 TEXT_CHARACTERS = 4000  # of the text beside the blocks; API reference, "chat.postMessage"
 BLOCKING_SHOWN = 15  # readable on a telephone; the run's page has the rest
 NAME_CHARACTERS = 150  # of anything that data decides
+PARTIAL = re.compile(r"(&[a-z]{0,3}|<[^>]*)$")  # what a cut leaves of an escape, a link or a mention
 
 
 def slack_message(
@@ -86,4 +88,6 @@ def _link(url: str, label: str) -> str:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_CHARACTERS]}}
+    if len(text) > SECTION_CHARACTERS:
+        text = PARTIAL.sub("", text[: SECTION_CHARACTERS - 1]) + "…"
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}

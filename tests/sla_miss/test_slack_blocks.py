@@ -93,3 +93,14 @@ def test_a_digest_says_how_many_there_are_and_names_some():
     assert head == "<!here> EP_STAGE - ep_telemetry_v2 SLA Miss for 500 more"
     assert listed.splitlines()[0] == "• load_000 on 2016-02-26T18:00:00 &lt;!channel&gt;"
     assert listed.splitlines()[15:] == ["… and 485 more"]
+
+
+@pytest.mark.parametrize(
+    ("mention", "end"),
+    [("<!here>", "&lt;&lt;&lt;…"), ("<!channel>", "&lt;&lt;&lt;…"), ("<@U1>", "&lt;&lt;…")],
+)
+def test_a_section_is_not_cut_inside_an_escape_either(mention, end):
+    (text,) = texts(slack_message(MISS, "<" * 3000, mentions=[mention]))
+    assert len(text) <= 3000
+    assert text.endswith(end)
+    assert set(text.removeprefix(f"{mention} ").removesuffix("…").split("&lt;")) == {""}
