@@ -16,7 +16,7 @@ from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES, envir
 from airflow_agari_provider.sla_miss.miss import Scope
 from airflow_agari_provider.sla_miss.time_of_day import time_of_day_text
 from airflow_agari_provider.sla_miss.watch import Watch, WhenFailed, due_after
-from airflow_agari_provider.slas.alerts import SlaAlert
+from airflow_agari_provider.slas.alerts import SlaAlert, sender_of
 from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
 from airflow_agari_provider.slas.recovery_callback import OnSuccess
 from airflow_agari_provider.slas.sla_miss_callback import OnSlaMiss
@@ -71,6 +71,7 @@ def set_slas(
         if any(alert.after for alert in each):
             raise ValueError(f"{dag.dag_id}: an alert with after= needs claims=, which remember what was told.")
         logger.info("%s: set_slas without claims: alerts of Slack may come twice", dag.dag_id)
+    _check_alerts(dag, each)
     ids = list(dag.task_ids)
     mapped = [task.task_id for task in dag.tasks if _is_mapped(task)]
     common = Watch(
@@ -113,6 +114,15 @@ def _check(
     ):
         if value not in choices:
             raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}.")
+
+
+def _check_alerts(dag: Any, alerts: Sequence[SlaAlert]) -> None:
+    told: set[tuple[str, timedelta]] = set()
+    for alert in alerts:
+        destination = sender_of(alert.specification()).destination
+        if (destination, alert.after) in told:
+            raise ValueError(f"{dag.dag_id}: two alerts to {destination.strip()} at the same time; one is never sent.")
+        told.add((destination, alert.after))
 
 
 def _check_digest(dag: Any, claims: str | None, digest: timedelta | None) -> None:

@@ -182,6 +182,7 @@ else:
         ({"report": HOUR}, {"reference": "start"}, "reference is one of queued_at, logical_date, not 'start'"),
         ({"report": HOUR}, {"digest": HALF_HOUR, "claims": None, "alerts": ALERTS[:1]}, "digest= needs claims="),
         ({"report": HOUR}, {"digest": HOUR}, "telemetry: digest is up to 0:30:00, not 1:00:00"),
+        ({"report": HOUR}, {"alerts": [ALERTS[0]] * 2}, "telemetry: two alerts to .* at the same time"),
         ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
     ],
