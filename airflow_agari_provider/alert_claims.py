@@ -16,6 +16,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
+from airflow_agari_provider.exceptions import AgariError
+
 if TYPE_CHECKING:
     from airflow_agari_provider.loaders.base import Dialect
 
@@ -24,7 +26,22 @@ TABLE = "agari_alert_claims"
 LEASE = 120.0
 ALERT_CHARACTERS = 1000
 
-State = Literal["mine", "takeover", "busy", "sent", "refused"]
+State = Literal["mine", "takeover", "busy", "sent", "refused", "sending", "doubtful"]
+
+
+class ClaimsUnavailable(AgariError):
+    """
+    The claims could neither be read nor written.
+
+    :param problem: what the database, or who opens connections to it, says.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"The database of the claims cannot be used: {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -36,11 +53,13 @@ class Claim:
         ``busy``: somebody else is about to send it; ``sent``; ``refused``: the service does not want it.
     :param first_at: when it was claimed for the first time; seconds since the epoch.
     :param reference: to what was sent.
+    :param failures: how often nobody knew afterwards whether it was sent.
     """
 
     state: State
     first_at: float = 0
     reference: str = ""
+    failures: int = 0
 
 
 class ClaimTable:
@@ -50,6 +69,8 @@ class ClaimTable:
     :param connect: opens a DB-API connection to PostgreSQL, MySQL, MariaDB or SQLite.
     :param owner: tells this process from every other; made up by default.
     :param lease: seconds until an owner that has not said that it sent is taken for dead.
+
+    Every method raises :class:`ClaimsUnavailable`, and nothing else, where the database cannot be used.
     """
 
     def __init__(self, connect: Callable[[], Any], owner: str = "", lease: float = LEASE) -> None:
@@ -75,14 +96,16 @@ class ClaimTable:
             ((state, owner, claimed_at, first_at, reference),) = found
             if state in ("sent", "refused"):
                 return Claim(state, first_at, reference)
-            if state == "sending" and now - claimed_at < self._lease:
+            if now < claimed_at + (self._lease if state == "sending" else 0):
                 return Claim("busy", first_at)
             same = "WHERE id = ? AND owner = ? AND state = ? AND claimed_at = ?"  # nobody else was quicker
             taken = table.change(
                 f"UPDATE {TABLE} SET owner = ?, state = 'sending', claimed_at = ? {same}",  # noqa: S608 - a constant
                 (self._owner, now, id_, owner, state, claimed_at),
             )
-            return Claim("takeover" if taken else "busy", first_at)
+            if not taken:
+                return Claim("busy", first_at)
+            return Claim("mine" if state == "postponed" else "takeover", first_at, failures=int(reference or 0))
 
     def mark_sent(self, key: str, reference: str) -> None:
         """Note that the alert was sent; for good. :param reference: to what was sent, up to 255 characters."""
@@ -92,9 +115,19 @@ class ClaimTable:
         """Note that the service will not take it; for good."""
         self._settle(f"UPDATE {TABLE} SET state = 'refused'", (), key)  # noqa: S608
 
-    def mark_doubtful(self, key: str) -> None:
-        """Note that nobody knows whether it was sent: whoever claims it next takes it over at once."""
-        self._settle(f"UPDATE {TABLE} SET state = 'doubtful'", (), key)  # noqa: S608
+    def mark_doubtful(self, key: str, failures: int, until: float = 0) -> None:
+        """
+        Note that nobody knows whether it was sent: whoever claims it next takes it over at once.
+
+        :param failures: how often that was so; the reference of what is not sent holds it.
+        :param until: or not before then; seconds since the epoch.
+        """
+        changes = "state = 'doubtful', reference = ?, claimed_at = ?"
+        self._settle(f"UPDATE {TABLE} SET {changes}", (str(failures), until), key)  # noqa: S608
+
+    def postpone(self, key: str, until: float) -> None:
+        """Forget the claim: it certainly was not sent, and nobody is to claim it until then."""
+        self._settle(f"UPDATE {TABLE} SET state = 'postponed', claimed_at = ?", (until,), key)  # noqa: S608
 
     def release(self, key: str) -> None:
         """Forget the claim: it certainly was not sent."""
@@ -102,9 +135,14 @@ class ClaimTable:
 
     def sent(self, key: str) -> Claim | None:
         """What was sent under a key; ``None`` if nothing was."""
+        found = self.perhaps_sent(key)
+        return found if found and found.state == "sent" else None
+
+    def perhaps_sent(self, key: str) -> Claim | None:
+        """What was sent under a key, is being sent, or may have been; ``None`` if nothing was."""
         with self._open() as table:
-            found = table.rows("SELECT first_at, reference", "WHERE id = ? AND state = 'sent'", (_id(key),))
-        return Claim("sent", *found[0]) if found else None
+            found = table.rows("SELECT state, first_at, reference", "WHERE id = ?", (_id(key),))
+        return Claim(*found[0]) if found and found[0][0] in ("sent", "sending", "doubtful") else None
 
     def enter_window(self, window: str, key: str, text: str, now: float) -> bool:
         """
@@ -145,14 +183,17 @@ class ClaimTable:
     def _open(self) -> Iterator[_Table]:
         from airflow_agari_provider.loaders.dialects import dialect_of
 
-        with closing(self._connect()) as connection:
-            dialect = dialect_of(connection)
-            dialect.prepare(connection)
-            table = _Table(dialect, connection)
-            if not self._there:
-                table.create()
-                self._there = True
-            yield table
+        try:
+            with closing(self._connect()) as connection:
+                dialect = dialect_of(connection)
+                dialect.prepare(connection)
+                table = _Table(dialect, connection)
+                if not self._there:
+                    table.create()
+                    self._there = True
+                yield table
+        except Exception as error:  # any driver's, or of whatever opens the connections
+            raise ClaimsUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 @dataclass

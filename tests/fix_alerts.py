@@ -26,8 +26,9 @@ class AlertServices:
     """
     What arrived, and what happens to the next requests.
 
-    :param failures: for the next requests: a status, ``(status, headers)``, ``"taken, then silence"``, ``"silence"``,
-        an error of Slack's API, ``"nothing"`` (the connection is closed), or ``None`` for none.
+    :param failures: for the next requests: a status, ``(status, headers)``, ``(status, headers, answer)``,
+        ``"taken, then silence"``, ``"silence"``, an error of Slack's API, ``"nothing"`` (the connection is closed), or
+        ``None`` for none.
     :param gate: what happens to a request, given its path, its body and the port it comes from, where that is not
         decided by order.
     :param moments: when what was received arrived.
@@ -93,7 +94,7 @@ class AlertServices:
         if isinstance(failure, int):
             return failure, {}, "no"
         if isinstance(failure, tuple):
-            return *failure, "no"
+            return failure if len(failure) == 3 else (*failure, "no")
         if isinstance(failure, str):
             return 200, {}, {"ok": False, "error": failure}
         if path.endswith("chat.postMessage"):
@@ -102,11 +103,24 @@ class AlertServices:
             return 202, {}, {"status": "success", "dedup_key": body["dedup_key"]}
         if path.endswith("conversations.history"):
             return 200, {}, {"ok": True, "messages": self._history()}
+        if path.endswith("conversations.replies"):
+            return 200, {}, {"ok": True, "messages": self._thread(body["ts"])}
         return 200, {}, "ok" if "/services/" in path else {"result": "success", "entity_id": body.get("entity_id")}
 
     def _history(self) -> list[dict[str, Any]]:
+        """The newest first, and without the replies of threads."""
+        return [message for message in reversed(self._posted()) if not message["thread_ts"]]
+
+    def _thread(self, ts: str) -> list[dict[str, Any]]:
+        """The message that it begins with, and its replies."""
+        return [message for message in self._posted() if ts in (message["ts"], message["thread_ts"])]
+
+    def _posted(self) -> list[dict[str, Any]]:
         posted = [(place, body) for place, (path, body) in enumerate(self.received, 1) if "chat.postMessage" in path]
-        return [{"ts": f"17.{place:06}", "metadata": body.get("metadata")} for place, body in reversed(posted)]
+        return [
+            {"ts": f"17.{place:06}", "thread_ts": body.get("thread_ts"), "metadata": body.get("metadata")}
+            for place, body in posted
+        ]
 
     def open(self) -> None:
         """Listen: at first on any free port, and then always on the same one."""

@@ -35,7 +35,9 @@ class HttpSender:
     """Posts to a service that keeps what it gets, and can be asked."""
 
     name = "service"
+    safe_to_repeat = False
     repeats_when_in_doubt = True
+    most_failures = 9.0
 
     def __init__(self, url: str, point: str) -> None:
         self.url, self.point = url, point
@@ -46,7 +48,7 @@ class HttpSender:
         self.die_at("after the post")
         return str(answer)
 
-    def find(self, key: str, since: float) -> str | None:
+    def find(self, key: str, since: float, follows: str = "") -> str | None:
         return self.ask("find", key)
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:

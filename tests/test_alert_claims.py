@@ -9,13 +9,14 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from airflow_agari_provider.alert_claims import Claim, ClaimTable
+from airflow_agari_provider.alert_claims import Claim, ClaimsUnavailable, ClaimTable
 from tests.send_alerts import POINTS
 
 SCRIPT = Path(__file__).parent / "send_alerts.py"
@@ -48,6 +49,43 @@ def test_what_was_certainly_not_sent_is_anybody_s_again(tables):
     first.claim(KEY, 1000.0)
     first.release(KEY)
     assert second.claim(KEY, 1001.0) == Claim("mine", 1001.0)
+
+
+def test_what_a_service_wants_later_nobody_claims_before(tables):
+    first, second = tables("first"), tables("second")
+    first.claim(KEY, 1000.0)
+    first.postpone(KEY, 1030.0)
+    assert second.claim(KEY, 1029.0) == Claim("busy", 1000.0)
+    assert second.perhaps_sent(KEY) is None
+    assert second.claim(KEY, 1030.0) == Claim("mine", 1000.0)
+
+
+def test_what_is_being_sent_or_in_doubt_may_have_been_sent(tables):
+    first = tables("first")
+    assert first.perhaps_sent(KEY) is None
+    first.claim(KEY, 1000.0)
+    assert first.perhaps_sent(KEY) == Claim("sending", 1000.0)
+    first.mark_doubtful(KEY, 2, until=1030.0)
+    assert first.perhaps_sent(KEY).state == "doubtful"
+    assert first.sent(KEY) is None
+    assert first.claim(KEY, 1029.0).state == "busy"
+    assert first.claim(KEY, 1030.0) == Claim("takeover", 1000.0, failures=2)
+
+
+def test_a_role_that_may_not_create_the_table_is_told_so(cleared_postgres_uri):
+    driver = pytest.importorskip("psycopg2")
+    role = f"role_{uuid4().hex[:8]}"
+
+    def connect():
+        connection = driver.connect(cleared_postgres_uri)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION AUTHORIZATION {role}")
+        return connection
+
+    with closing(driver.connect(cleared_postgres_uri)) as owner, owner, owner.cursor() as cursor:
+        cursor.execute(f"REVOKE CREATE ON SCHEMA public FROM public; CREATE ROLE {role}")
+    with pytest.raises(ClaimsUnavailable, match="permission denied for schema public"):
+        ClaimTable(connect).claim(KEY, 1000.0)
 
 
 def test_what_the_service_refused_nobody_sends(tables):
@@ -97,8 +135,8 @@ def test_of_many_who_would_take_over_one_does(tables):
 def test_a_doubtful_alert_is_taken_over_at_once_also_by_its_owner(tables):
     first = tables("first")
     first.claim(KEY, 1000.0)
-    first.mark_doubtful(KEY)
-    assert first.claim(KEY, 1002.0) == Claim("takeover", 1000.0)
+    first.mark_doubtful(KEY, 1)
+    assert first.claim(KEY, 1002.0) == Claim("takeover", 1000.0, failures=1)
     assert tables("second").claim(KEY, 1003.0) == Claim("busy", 1000.0)
 
 

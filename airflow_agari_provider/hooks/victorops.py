@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_agari_provider.airflow_compat import BaseHook, mask_secret
-from airflow_agari_provider.sla_miss.delivery import AlertPostponed, AlertRefused
+from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused
 from airflow_agari_provider.sla_miss.victorops_payload import MONITORING_TOOL, checked_message_type
 
 HOST = "https://alert.victorops.com"
@@ -58,6 +58,7 @@ class VictorOpsHook(BaseHook):
         :param fields: ``entity_display_name``, ``state_start_time`` (epoch seconds), and any others.
         :raises AlertRefused: wrong key or routing key, or a body that it does not take.
         :raises AlertPostponed: not taken within ``retry_for``.
+        :raises AlertInDoubt: not known to be taken within ``retry_for``; sending it again does no harm.
         """
         body = {
             "monitoring_tool": MONITORING_TOOL,
@@ -75,7 +76,7 @@ class VictorOpsHook(BaseHook):
         while True:
             try:
                 self._request(url, body)
-            except AlertPostponed as error:
+            except (AlertPostponed, AlertInDoubt) as error:  # the entity id makes a repeat the same incident
                 wait = max(pause, error.retry_after)
                 if time.monotonic() + wait > give_up:
                     raise
@@ -91,7 +92,7 @@ class VictorOpsHook(BaseHook):
         self.retry_for = 0
         try:
             self.send("INFO", "airflow/connection-test", state_message="Test of an Airflow connection")
-        except (AlertRefused, AlertPostponed, ValueError) as error:
+        except (AlertNotSent, ValueError) as error:
             return False, str(error)
         return True, "VictorOps took an INFO message; it opens no incident, and shows in the timeline."
 
@@ -121,18 +122,27 @@ class VictorOpsHook(BaseHook):
         try:
             # A redirect would hand the key to somebody else
             answer = requests.post(url, json=body, timeout=self.timeout, allow_redirects=False)
+        except (ValueError, requests.exceptions.InvalidJSONError) as error:  # requests' InvalidURL, InvalidSchema...
+            problem = f"the request cannot be made ({type(error).__name__}, {where})"
+            raise AlertRefused("VictorOps", f"{problem}. Check the connection's endpoint, and the fields.") from None
         except requests.RequestException as error:
-            # Repeating is safe whether or not it arrived: the entity id makes it the same incident.
-            problem = "no answer in time" if isinstance(error, requests.Timeout) else "it cannot be reached"
-            raise AlertPostponed("VictorOps", f"{problem} ({type(error).__name__}, {where})") from None
-        status = answer.status_code
-        if status == 429 or status >= 500:
-            raise AlertPostponed(
-                "VictorOps", f"it answered {status} ({where})", _seconds(answer.headers.get("Retry-After"))
-            )
-        if status >= 300 or _result(answer) not in ("success", None):
+            said = f"{type(error).__name__}, {where}"
+            if _never_connected(error):
+                raise AlertPostponed("VictorOps", f"it cannot be reached ({said})") from None
+            problem = "no answer in time" if isinstance(error, requests.Timeout) else "no answer"
+            raise AlertInDoubt("VictorOps", f"{problem} ({said})") from None
+        status, retry_after = answer.status_code, _seconds(answer.headers.get("Retry-After"))
+        if status == 429:
+            raise AlertPostponed("VictorOps", f"it answered {status} ({where})", retry_after)
+        if status >= 500:
+            raise AlertInDoubt("VictorOps", f"it answered {status} ({where})", retry_after)
+        result = _result(answer)
+        if status >= 300 or result not in ("success", None):
             hint = " Check the routing key and the API key." if status in (401, 403, 404) else ""
             raise AlertRefused("VictorOps", f"it answered {status} ({where}).{hint}")
+        if result is None:
+            problem = f"it answered {status} without a result, so perhaps a proxy did ({where})"
+            raise AlertInDoubt("VictorOps", problem)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -155,6 +165,18 @@ class VictorOpsHook(BaseHook):
 def _seconds(retry_after: str | None) -> float:
     """Seconds of a Retry-After header; its other form, a date, is left to the backoff."""
     return float(retry_after) if retry_after and retry_after.isdecimal() else 0
+
+
+def _never_connected(error: Exception) -> bool:
+    """Whether an error of requests came before there was a connection that could have brought the alert."""
+    from requests import ConnectTimeout
+    from requests.exceptions import ProxyError, SSLError
+    from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+    if isinstance(error, ConnectTimeout | ProxyError | SSLError):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 def _result(answer: Any) -> Any:

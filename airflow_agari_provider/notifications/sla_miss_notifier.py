@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from airflow_agari_provider.airflow_compat import NOTIFIERS_TAKE_CONTEXT, BaseNotifier, Stats, conf, in_thread
+from airflow_agari_provider.airflow_compat import (
+    NOTIFIERS_TAKE_CONTEXT,
+    AirflowNotFoundException,
+    BaseNotifier,
+    Stats,
+    conf,
+    in_thread,
+)
 from airflow_agari_provider.notifications.told_by_context import misses_of
-from airflow_agari_provider.sla_miss.delivery import Delivery
+from airflow_agari_provider.sla_miss.delivery import AlertRefused, Delivery
 from airflow_agari_provider.sla_miss.miss import Scope, SlaMiss
 
 if TYPE_CHECKING:
@@ -39,6 +47,7 @@ class SlaMissNotifier(BaseNotifier):
     name: str
     needs: Sequence[str]
     repeats_when_in_doubt = True
+    most_failures = math.inf
     template_fields: Sequence[str] = ("text",)
 
     def __init__(
@@ -59,27 +68,42 @@ class SlaMissNotifier(BaseNotifier):
         """Nothing yet, where Airflow asks: templates are rendered for each miss, of which Airflow knows nothing."""
 
     def rendered(self, miss: SlaMiss) -> SlaMissNotifier:
-        """A copy of this notifier with its templates rendered for a miss."""
+        """
+        A copy of this notifier with its templates rendered for a miss.
+
+        :raises AlertRefused: a template cannot be rendered, now or later.
+        """
         notifier = copy(self)
         context: Any = {"sla_miss": miss, "dag": None}
-        BaseNotifier.render_template_fields(notifier, context)
+        try:
+            BaseNotifier.render_template_fields(notifier, context)
+        except Exception as error:  # a template may call anything
+            problem = f"its templates cannot be rendered ({type(error).__name__}: {str(error)[:200]})"
+            raise AlertRefused(self.name, f"{problem}. They know sla_miss, and nothing else.") from error
         return notifier
 
     def notify(self, context: Context) -> None:
         """Send what the callback is told; blocks for up to 30 seconds."""
         for miss in misses_of(context, environment_or_default(self.environment), self.incident):
             delivery = self._delivery(miss)
-            give_up = time.monotonic() + RETRY_FOR
-            while (pause := delivery.attempt(miss, time.time())) is not None:
-                if time.monotonic() + pause > give_up:
-                    logger.error("Alert %s was not sent within %.0f s; given up", delivery.key, RETRY_FOR)
-                    break
-                time.sleep(pause)
+            try:
+                self._deliver(delivery, miss)
+            except AirflowNotFoundException as error:
+                delivery.refuse(error)
             count_alert(delivery)
 
     async def async_notify(self, context: Context) -> None:
         """As :meth:`notify`, in a thread."""
         await in_thread(self.notify, context)
+
+    @staticmethod
+    def _deliver(delivery: Delivery, miss: SlaMiss) -> None:
+        give_up = time.monotonic() + RETRY_FOR
+        while (pause := delivery.attempt(miss, time.time())) is not None:
+            if time.monotonic() + pause > give_up:
+                logger.error("Alert %s was not sent within %.0f s; given up", delivery.key, RETRY_FOR)
+                return
+            time.sleep(pause)
 
     def _delivery(self, miss: SlaMiss) -> Delivery:
         return Delivery(self, miss.entity_id)  # type: ignore[arg-type]  # the children are senders

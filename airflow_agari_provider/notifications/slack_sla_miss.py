@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from airflow_agari_provider.sla_miss.miss import SlaMiss
 
 TIMEOUT = 10  # seconds for one request
+CLOCKS_APART = 600  # seconds by which a host's clock may be ahead of Slack's, and a message be still found
 LOOKED_THROUGH = 200  # messages; Slack gives some apps no more than 15 at a time, and says that there are more
 # Answers of a server that may have posted all the same; API reference, "chat.postMessage", errors
 DOUBTFUL = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+ERROR_WORD = re.compile(r"[a-z_]{1,100}")
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{7,}")
-# Slack's client logs addresses on level DEBUG, and a webhook's address is its secret.
+# Said while a workspace moves to an Enterprise organization; the same list
+PASSING = frozenset({"team_added_to_org", "org_login_required"})
+# Slack's client logs addresses, on level DEBUG and in errors, and a webhook's address is its secret.
 _quiet = logging.getLogger(f"{__name__}.client")
-_quiet.setLevel(logging.WARNING)
+_quiet.setLevel(logging.CRITICAL)
 
 
 class SlackSlaMissNotifier(SlaMissNotifier):
@@ -92,14 +96,18 @@ class SlackSlaMissNotifier(SlaMissNotifier):
             message |= {"thread_ts": thread, "reply_broadcast": self.broadcast_recovery}
         return self._post(message, channel or own.channel, key)
 
-    def find(self, key: str, since: float) -> str | None:
-        """Look through the channel for a message with this key in its metadata."""
+    def find(self, key: str, since: float, follows: str = "") -> str | None:
+        """Look through the channel, or the thread of what it follows, for a message with this key in its metadata."""
         if self._is_webhook():
             raise CannotLook("an incoming webhook cannot be read")
-        channel = self._channel_id(self.channel)
-        query = {"channel": channel, "oldest": f"{since - 60:.6f}", "limit": LOOKED_THROUGH}
+        known, _, thread = follows.partition(":")
+        channel = known or self._channel_id(self.channel)
+        query: dict[str, Any] = {"channel": channel, "limit": LOOKED_THROUGH, "include_all_metadata": True}
+        query["oldest"] = f"{since - CLOCKS_APART:.6f}"
+        # A channel's history has no replies
+        method = "conversations.replies" if thread else "conversations.history"
         try:
-            answer = self._call("conversations.history", params={**query, "include_all_metadata": True})
+            answer = self._call(method, params={**query, "ts": thread} if thread else query)
         except (AlertRefused, AlertInDoubt) as error:  # no permission, or no answer
             raise CannotLook(str(error)) from error
         for message in answer.get("messages", []):
@@ -153,22 +161,35 @@ def _tried(request: Callable[[], Any]) -> Any:
     """What a request answers; a network's errors as ours, without a cause that would show an address."""
     try:
         return request()
+    except http.client.InvalidURL as error:
+        raise _unmakeable(error) from None
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         said = f"{type(reason).__name__}"
         if isinstance(reason, ConnectionRefusedError | socket.gaierror):  # not even a connection
             raise AlertPostponed("Slack", f"it cannot be reached ({said})") from None
         raise AlertInDoubt("Slack", f"no answer ({said})") from None
+    except ValueError as error:
+        raise _unmakeable(error) from None
+
+
+def _unmakeable(error: Exception) -> AlertRefused:
+    """Of a blank or a line's end in an address or a token."""
+    problem = f"the request cannot be made ({type(error).__name__}). Check the connection's host and password."
+    return AlertRefused("Slack", problem)
 
 
 def _check(status: int, headers: Any, said: str) -> None:
     """:raises AlertNotSent: what an answer means, unless it is that the message was taken."""
     if status == 429 or said in ("ratelimited", "rate_limited"):
         raise AlertPostponed("Slack", "too many messages", _retry_after(headers))
+    if said in PASSING:
+        raise AlertPostponed("Slack", f"it answered {said}")
     if status >= 500 or said in DOUBTFUL or (status < 300 and "non-JSON" in said):
         raise AlertInDoubt("Slack", f"it answered {status}")
     if status >= 300 or said != "ok":
-        raise AlertRefused("Slack", f"it answered {status}: {said[:200]}")
+        word = f": {said}" if ERROR_WORD.fullmatch(said) else ""  # anything else may quote the webhook's address
+        raise AlertRefused("Slack", f"it answered {status}{word}")
 
 
 def _retry_after(headers: Any) -> float:

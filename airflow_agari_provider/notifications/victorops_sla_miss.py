@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
+from airflow_agari_provider.sla_miss.delivery import CannotLook
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 from airflow_agari_provider.sla_miss.victorops_payload import checked_message_type, message_type_of, victorops_alert
 
@@ -56,9 +57,9 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         body = victorops_alert(miss, message_type_of(miss, self.message_type), own.text, own.fields)
         return VictorOpsHook(self.victorops_conn_id, routing_key=own.routing_key, retry_for=0).post(body)
 
-    def find(self, key: str, since: float) -> str | None:
-        """Never there, so that a doubtful alert is sent again: the entity id makes it the same incident."""
-        return None
+    def find(self, key: str, since: float, follows: str = "") -> str | None:
+        """Never known, so that a doubtful alert is sent again: the entity id makes it the same incident."""
+        raise CannotLook("VictorOps is not asked, as it takes what is repeated for the same")
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
         """Recover the incident: the miss has the entity id that opened it."""

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol
 
-from airflow_agari_provider.alert_claims import Claim, ClaimTable
+from airflow_agari_provider.alert_claims import Claim, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 
@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 
 BUSY_PAUSE = 2.0  # seconds until somebody else's claim is looked at again
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between tries; each is twice the one before
+LONGEST_RETRY_AFTER = 900.0  # seconds; whoever asks for more is asked again before an alert is given up
+# Seconds without claims after which an alert that may be repeated is sent all the same; longer than a lease, and than
+# most databases are down when they are restarted.
+UNCLAIMED_AFTER = 180.0
 
 
 class AlertNotSent(AgariError):
@@ -26,11 +30,12 @@ class AlertNotSent(AgariError):
 
     :param service: such as ``Slack``.
     :param problem: what happened, as a clause without secrets.
+    :param retry_after: seconds that the service asks to wait.
     """
 
-    def __init__(self, service: str, problem: str) -> None:
-        super().__init__(service, problem)
-        self.service, self.problem = service, problem
+    def __init__(self, service: str, problem: str, retry_after: float = 0) -> None:
+        super().__init__(service, problem, retry_after)
+        self.service, self.problem, self.retry_after = service, problem, retry_after
 
     def __str__(self) -> str:
         return f"{self.service}: {self.problem}"
@@ -41,16 +46,7 @@ class AlertRefused(AlertNotSent):
 
 
 class AlertPostponed(AlertNotSent):
-    """
-    It was not taken, and may be sent again.
-
-    :param retry_after: seconds that the service asks to wait.
-    """
-
-    def __init__(self, service: str, problem: str, retry_after: float = 0) -> None:
-        super().__init__(service, problem)
-        self.args = (service, problem, retry_after)
-        self.retry_after = retry_after
+    """It was not taken, and may be sent again."""
 
 
 class AlertInDoubt(AlertNotSent):
@@ -76,11 +72,13 @@ class Sender(Protocol):
     :param destination: tells apart what goes to different people.
     :param safe_to_repeat: whether the service itself takes a repeated alert for the same.
     :param repeats_when_in_doubt: whether a double is better than a loss, where neither can be ruled out.
+    :param most_failures: how often at most it is called if nobody knows each time whether it sent something.
     """
 
     name: str
     safe_to_repeat: bool
     repeats_when_in_doubt: bool
+    most_failures: float
 
     @property
     def destination(self) -> str: ...
@@ -92,11 +90,12 @@ class Sender(Protocol):
         :raises AlertNotSent: one of its three kinds.
         """
 
-    def find(self, key: str, since: float) -> str | None:
+    def find(self, key: str, since: float, follows: str = "") -> str | None:
         """
         Reference of an alert that was sent with this key; ``None`` when it certainly was not.
 
         :param since: time before which it cannot have been sent.
+        :param follows: reference of the alert that it follows, if that is known.
         :raises CannotLook: there is no way to know.
         :raises AlertPostponed: not now.
         """
@@ -117,6 +116,8 @@ class Delivery:
 
     :param claims: where those who could send it agree who does; ``None`` when they cannot.
     :param reference: of the alert that this one follows; ``None`` for an alert that opens.
+    :param since: when it was to be sent; seconds since the epoch. After some minutes without claims it is sent all the
+        same if it is safe to repeat; 0 never does that.
     :param tries: how often the service has not taken it.
     :param outcome: how it ended, in words; empty while it is on its way.
     """
@@ -125,10 +126,13 @@ class Delivery:
     key: str
     claims: ClaimTable | None = None
     reference: str | None = None
+    since: float = 0
     tries: int = 0
     outcome: str = ""
     refused: bool = False
     _doubtful_since: float = 0
+    _failures: int = 0
+    _claim: Claim | None = None
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         """
@@ -138,7 +142,7 @@ class Delivery:
         :param now: seconds since the epoch.
         :return: seconds to wait before the next step, ``None`` when it is over.
         """
-        claim = self.claims.claim(self.key, now) if self.claims else self._without_claims(now)
+        claim = self._claim = self._claimed(now)
         if claim.state == "sent":
             return self._ended("sent already")
         if claim.state == "refused":  # whoever tried has said so
@@ -152,22 +156,26 @@ class Delivery:
                 there = self._is_there(claim)
             if there:
                 return self._ended("found sent")
+            if there is None and (miss is None or not self.sender.repeats_when_in_doubt):
+                self._keep("")  # so that its end is told
+                return self._ended("may have been sent; not repeated")
             if miss is None:
                 self._release()
                 return self._ended("nothing to tell any more")
-            if there is None and not self.sender.repeats_when_in_doubt:
-                self._keep("")
-                return self._ended("may have been sent; not repeated")
             self._send(miss, in_doubt=there is None)
         except AlertRefused as error:
             self.refuse(error)
             return None
         except AlertPostponed as error:
-            self._doubt(claim) if there is None else self._release()
-            return self._try_again(error, error.retry_after)
+            until = now + self._asked_to_wait(error)
+            self._doubt(claim, claim.failures, until) if there is None else self._release(until if until > now else 0)
+            return self._try_again(error)
         except AlertInDoubt as error:
-            self._doubt(claim)
-            return self._try_again(error, 0)
+            if claim.failures + 1 >= self.sender.most_failures:
+                self.refuse(error)
+                return None
+            self._doubt(claim, claim.failures + 1, now + self._asked_to_wait(error))
+            return self._try_again(error)
         return self._ended("sent")
 
     def refuse(self, error: Exception) -> None:
@@ -178,6 +186,29 @@ class Delivery:
         if self.claims:
             self.claims.mark_refused(self.key)
 
+    def give_back(self) -> None:
+        """Let go of the claim, after an attempt whose error means that it sent nothing."""
+        if self._claim and self._claim.state == "takeover":  # an earlier one may have
+            self._doubt(self._claim, self._claim.failures, 0)
+        else:
+            self._release()
+
+    def instead(self, sender: Sender) -> Delivery:
+        """What is sent in its place when it cannot be."""
+        return Delivery(sender, f"{self.key}|fallback", self.claims, since=self.since)
+
+    def _claimed(self, now: float) -> Claim:
+        if self.claims is None:
+            return self._without_claims(now)
+        try:
+            return self.claims.claim(self.key, now)
+        except ClaimsUnavailable as error:
+            if not (self.sender.safe_to_repeat and self.since and now - self.since >= UNCLAIMED_AFTER):
+                raise
+            logger.error("Alert %s is sent without a claim, perhaps by others too. %s", self.key, error)
+            self.claims = None
+            return self._without_claims(now)
+
     def _send(self, miss: SlaMiss, in_doubt: bool) -> None:
         if self.reference is None:
             self._keep(self.sender.send(miss, self.key, in_doubt))
@@ -187,33 +218,41 @@ class Delivery:
     def _is_there(self, claim: Claim) -> bool | None:
         """Whether a doubtful alert has arrived; ``None`` when nobody can tell."""
         try:
-            reference = self.sender.find(self.key, claim.first_at)
+            reference = self.sender.find(self.key, claim.first_at, self.reference or "")
         except CannotLook as error:
-            logger.warning("Whether alert %s was sent is unknown: %s", self.key, error)
+            logger.info("Whether alert %s was sent is unknown: %s", self.key, error)
             return None
         if reference is not None:
             self._keep(reference)
         return reference is not None
 
     def _without_claims(self, now: float) -> Claim:
-        return Claim("takeover", self._doubtful_since) if self._doubtful_since else Claim("mine", now)
+        if not self._doubtful_since:
+            return Claim("mine", now)
+        return Claim("takeover", self._doubtful_since, failures=self._failures)
 
     def _keep(self, reference: str) -> None:
         if self.claims:
             self.claims.mark_sent(self.key, reference)
 
-    def _release(self) -> None:
+    def _release(self, until: float = 0) -> None:
         self._doubtful_since = 0
-        if self.claims:
+        if self.claims and until:
+            self.claims.postpone(self.key, until)
+        elif self.claims:
             self.claims.release(self.key)
 
-    def _doubt(self, claim: Claim) -> None:
-        self._doubtful_since = claim.first_at
+    def _doubt(self, claim: Claim, failures: int, until: float) -> None:
+        self._doubtful_since, self._failures = claim.first_at, failures
         if self.claims:
-            self.claims.mark_doubtful(self.key)
+            self.claims.mark_doubtful(self.key, failures, until)
 
-    def _try_again(self, error: AlertNotSent, retry_after: float) -> float:
-        pause: float = max(min(FIRST_PAUSE * 2**self.tries, LONGEST_PAUSE), retry_after)
+    @staticmethod
+    def _asked_to_wait(error: AlertNotSent) -> float:
+        return min(error.retry_after, LONGEST_RETRY_AFTER)
+
+    def _try_again(self, error: AlertNotSent) -> float:
+        pause: float = max(min(FIRST_PAUSE * 2**self.tries, LONGEST_PAUSE), self._asked_to_wait(error))
         self.tries += 1
         logger.warning("Alert %s was not sent, trying again in %.0f s. %s", self.key, pause, error)
         return pause

@@ -42,13 +42,14 @@ class DigestSender:
         self._sender, self._claims, self._window = sender, claims, window
         self.name, self.destination = sender.name, sender.destination
         self.safe_to_repeat, self.repeats_when_in_doubt = sender.safe_to_repeat, sender.repeats_when_in_doubt
+        self.most_failures = sender.most_failures
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
         collected = tuple(self._claims.close_window(self._window.name))
         return self._sender.send(replace(miss, collected=collected), key, in_doubt)
 
-    def find(self, key: str, since: float) -> str | None:
-        return self._sender.find(key, since)
+    def find(self, key: str, since: float, follows: str = "") -> str | None:
+        return self._sender.find(key, since, follows)
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
         raise NotImplementedError("a digest is not followed up")
@@ -62,9 +63,9 @@ class DigestedDelivery(Delivery):
     claim as any alert. What was collected too late for it is told alone.
     """
 
-    def __init__(self, sender: Sender, key: str, claims: ClaimTable, window: Window) -> None:
-        super().__init__(sender, key, claims)
-        self._table, self._own_key = claims, key
+    def __init__(self, sender: Sender, key: str, claims: ClaimTable, window: Window, since: float = 0) -> None:
+        super().__init__(sender, key, claims, since=since)
+        self._table = claims
         self._window = window
         self._digest = Delivery(DigestSender(sender, claims, window), f"{window.name}|digest", claims)
         self._is_alone: bool | None = None
@@ -76,11 +77,21 @@ class DigestedDelivery(Delivery):
             return super().attempt(miss, now)
         if now < self._window.ends:
             return self._window.ends - now
-        self.key = self._digest.key  # by which a fallback is told once as well
         if not self._digest.outcome and (pause := self._digest.attempt(miss, now)) is not None:
             return pause
         self.refused = self._digest.refused
-        if miss is None or self.refused or self._table.was_collected(self._window.name, self._own_key):
+        if miss is None or self.refused or self._table.was_collected(self._window.name, self.key):
             return self._ended(f"digest {self._digest.outcome}")
-        self._is_alone, self.key = True, self._own_key
+        self._is_alone = True
         return super().attempt(miss, now)
+
+    def instead(self, sender: Sender) -> Delivery:
+        """One digest of the window too, unless it opens an incident: each of those has to be told, and closed."""
+        if self._is_alone is not False or sender.safe_to_repeat:
+            return super().instead(sender)
+        return self._digest.instead(DigestSender(sender, self._table, self._window))
+
+    def give_back(self) -> None:
+        """Let go of the digest's claim as well."""
+        self._digest.give_back()
+        super().give_back()

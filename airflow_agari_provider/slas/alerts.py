@@ -15,13 +15,15 @@ from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertRefused, CannotLook, Sender
+from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, CannotLook, Sender
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 
 # Arguments that hold a secret themselves, where a connection id would do: integration_key, api_token, password...
 _SECRET = re.compile(r"password|secret|token|(api|integration|private|access)_?key")
 
-MOST_TRIES = 5  # of another provider's notifier: each of them may have sent something before it failed
+# What an error may quote of an address: its path or query is a webhook's secret
+_ADDRESS = re.compile(r"(\w+://)(?:[^\s/@]*@)?([^\s/?#]*)\S*")
+_PATH = re.compile(r"(?<![:/\w])/\S+|\?\S+")
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,11 @@ class _NotifierSender:
 
     repeats_when_in_doubt = True
     safe_to_repeat = False
+    most_failures = 5.0  # each of them may have sent something before it failed
 
     def __init__(self, notifier: BaseNotifier, recovery: BaseNotifier | None, digest: str) -> None:
         self._notifier = notifier
         self._recovery = recovery
-        self._failures = 0
         self.name = type(notifier).__name__
         self.destination = f"{self.name} {digest}"
 
@@ -83,7 +85,7 @@ class _NotifierSender:
         self._notify(self._notifier, miss)
         return ""
 
-    def find(self, key: str, since: float) -> str | None:
+    def find(self, key: str, since: float, follows: str = "") -> str | None:
         raise CannotLook(f"{self.name} cannot be asked")
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
@@ -98,22 +100,37 @@ class _NotifierSender:
             fresh.render_template_fields(context)
             fresh.notify(context)
         except Exception as error:  # noqa: BLE001 - somebody else's code, whose errors nobody else would handle
-            self._failures += 1
-            problem = f"{type(error).__name__}: {str(error)[:200]}"
-            raise (AlertInDoubt if self._failures < MOST_TRIES else AlertRefused)(self.name, problem) from None
+            raise AlertInDoubt(self.name, f"{type(error).__name__}: {_without_addresses(str(error))[:200]}") from None
+
+
+def _without_addresses(text: str) -> str:
+    return _PATH.sub("…", _ADDRESS.sub(r"\1\2", text))
+
+
+def _check_templates(notifier: BaseNotifier) -> None:
+    """:raises ValueError: a template that could never be rendered."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    for name in notifier.template_fields:
+        value = getattr(notifier, name, None)
+        try:
+            Environment().parse(value if isinstance(value, str) else "")  # noqa: S701 - nothing is rendered
+        except TemplateSyntaxError as error:
+            raise ValueError(f"{type(notifier).__name__}({name}=...) is no template: {error}.") from error
 
 
 def _specification(notifier: BaseNotifier) -> dict[str, Any]:
     """
     A notifier as its class and the arguments that made it.
 
-    :raises ValueError: it cannot be made again from JSON, or holds a secret.
+    :raises ValueError: it cannot be made again from JSON, holds a secret, or a template that is none.
     """
     cls = type(notifier)
     if "<locals>" in cls.__qualname__ or cls.__module__.startswith("unusual_prefix_"):
         raise ValueError(
             f"{cls.__name__} must be in an installed package: other processes cannot import it from a DAG."
         )
+    _check_templates(notifier)
     arguments = {}
     for parameter in _parameters(cls):
         if not hasattr(notifier, parameter.name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from airflow_agari_provider.airflow_compat import AirflowNotFoundException, Base
 from airflow_agari_provider.alert_claims import Claim, ClaimTable
 from airflow_agari_provider.notifications.sla_miss_notifier import count_alert
 from airflow_agari_provider.notifications.told_by_context import link
-from airflow_agari_provider.sla_miss.delivery import LONGEST_PAUSE, Delivery
+from airflow_agari_provider.sla_miss.delivery import LONGEST_PAUSE, Delivery, Sender
 from airflow_agari_provider.sla_miss.digest import DigestedDelivery, window_of
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 from airflow_agari_provider.sla_miss.watch import Run, Watch, recovery_of
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 3600.0  # seconds; an alert that is later than this helps nobody
 UNEXPECTED_PAUSE = 10.0  # seconds after an error that is nobody's answer: a claim's database that is down
+# Seconds until a connection that is not found is taken for missing. Airflow says the same of one that it could not
+# read, because its database, its API server or a Vault is down.
+MISSING_FOR = 300.0
 RECOVERY_FOR = 120.0  # seconds for which a worker tries to tell a recovery
 
 
@@ -33,6 +36,7 @@ class _OnItsWay:
     delivery: Delivery
     fallback: dict[str, Any] | None
     give_up: float
+    missing_since: float | None  # its connection; before the first try, when it could have been missing
     next_at: float = 0
 
 
@@ -41,11 +45,11 @@ class Dispatch:
     The alerts of one step of one miss; like each of them, it decides and does not sleep.
 
     :param deliveries: each with the specification of its fallback.
-    :param now: seconds since the epoch.
+    :param begun: when, here or in another process, it was first tried to send them; seconds since the epoch.
     """
 
-    def __init__(self, deliveries: Iterable[tuple[Delivery, dict[str, Any] | None]], now: float) -> None:
-        self._all = [_OnItsWay(delivery, fallback, now + GIVE_UP_AFTER) for delivery, fallback in deliveries]
+    def __init__(self, deliveries: Iterable[tuple[Delivery, dict[str, Any] | None]], begun: float) -> None:
+        self._all = [_OnItsWay(delivery, fallback, begun + GIVE_UP_AFTER, begun) for delivery, fallback in deliveries]
         self._open = list(self._all)
 
     @property
@@ -61,10 +65,12 @@ class Dispatch:
         :return: seconds to wait, ``None`` when all are over.
         """
         due = list(self._open)
+        called, clock = now, time.monotonic()
         for one in due:  # and the fallbacks that come to it on the way
+            now = called + time.monotonic() - clock  # a service that takes its time shortens no other's lease
             if one.next_at > now:
                 continue
-            pause = self._attempt(one.delivery, miss, now)
+            pause = self._attempt(one, miss, now)
             if pause is not None and now + pause < one.give_up:
                 one.next_at = now + pause
                 continue
@@ -73,13 +79,12 @@ class Dispatch:
             if pause is not None:
                 logger.error("Alert %s could not be sent for an hour; given up", one.delivery.key)
             if (pause is not None or one.delivery.refused) and one.fallback:
-                delivery = Delivery(
-                    sender_of({"notifier": one.fallback}), f"{one.delivery.key}|fallback", one.delivery.claims
-                )
-                instead = _OnItsWay(delivery, None, now + GIVE_UP_AFTER)
+                delivery = one.delivery.instead(sender_of({"notifier": one.fallback}))
+                instead = _OnItsWay(delivery, None, now + GIVE_UP_AFTER, now)
                 self._all.append(instead)
                 self._open.append(instead)
                 due.append(instead)
+        now = called + time.monotonic() - clock
         return max(0.0, min(one.next_at for one in self._open) - now) if self._open else None
 
     def run(self, miss: SlaMiss, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -92,17 +97,27 @@ class Dispatch:
             sleep(pause)
 
     @staticmethod
-    def _attempt(delivery: Delivery, miss: SlaMiss | None, now: float) -> float | None:
+    def _attempt(one: _OnItsWay, miss: SlaMiss | None, now: float) -> float | None:
+        delivery, missing_since, one.missing_since = one.delivery, one.missing_since, None
         try:
             return delivery.attempt(miss, now)
         except AirflowNotFoundException as error:
-            with suppress(AirflowNotFoundException):  # where it is the claims' connection that is missing
-                delivery.refuse(error)
-            return None
+            one.missing_since = now if missing_since is None else missing_since
+            if now - one.missing_since >= MISSING_FOR:
+                with suppress(AirflowNotFoundException):  # where it is the claims' connection that is missing
+                    delivery.refuse(error)
+                return None
+            with suppress(Exception):  # the claims' database may be what is down; then the claim ends with its lease
+                delivery.give_back()
+            return _pause_after(delivery, error)
         except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's: Airflow never repeats a callback
-            delivery.tries += 1
-            logger.warning("Alert %s was not sent: %s: %s", delivery.key, type(error).__name__, error)
-            return min(UNEXPECTED_PAUSE * delivery.tries, LONGEST_PAUSE)
+            return _pause_after(delivery, error)
+
+
+def _pause_after(delivery: Delivery, error: Exception) -> float:
+    delivery.tries += 1
+    logger.warning("Alert %s was not sent: %s: %s", delivery.key, type(error).__name__, error)
+    return min(UNEXPECTED_PAUSE * delivery.tries, LONGEST_PAUSE)
 
 
 def make_ready(watch: Watch) -> None:
@@ -121,25 +136,29 @@ def _make_ready(claims: str, notifiers: tuple[str, ...]) -> None:
         logger.debug("Not ready for alerts yet: %s: %s", type(error).__name__, error)
 
 
-def dispatch_miss(watch: Watch, run: Run, due: datetime, now: float) -> Dispatch:
+def dispatch_miss(watch: Watch, run: Run, due: datetime, begun: float) -> Dispatch:
     """
     The alerts of a step of an SLA that was missed in a run.
 
     :param due: when the SLA was over.
+    :param begun: as in :class:`Dispatch`.
     """
     claims = _claims(watch.claims)
-    deliveries = [(_delivery(watch, run, alert, claims, due), alert["fallback"]) for alert in watch.alerts]
+    deliveries = [(_delivery(watch, run, alert, claims, due, begun), alert["fallback"]) for alert in watch.alerts]
     # Who is paged does not wait for a Slack that keeps its caller waiting
-    return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), now)
+    return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), begun)
 
 
-def _delivery(watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime) -> Delivery:
+def _delivery(
+    watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime, begun: float
+) -> Delivery:
     sender, key = sender_of(alert), _key(watch, run, alert)
     opens_incident = sender.safe_to_repeat or alert["recovery"]  # each of which somebody has to close
     if claims is None or not watch.digest or opens_incident:
-        return Delivery(sender, key, claims)
+        return Delivery(sender, key, claims, since=begun)
     together = f"digest|{watch.environment}|{run.dag_id}|{alert['after']:g}|{sender.destination}"
-    return DigestedDelivery(sender, key, claims, window_of(together, due.timestamp() + alert["after"], watch.digest))
+    window = window_of(together, due.timestamp() + alert["after"], watch.digest)
+    return DigestedDelivery(sender, key, claims, window, since=begun)
 
 
 def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
@@ -147,22 +166,45 @@ def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
     Tell those who were told of a miss that it has come in, and nobody else; blocks for up to two minutes.
 
     Without claims nobody knows who was told, and only incidents are closed, which does no harm where there is none.
+
+    :raises ClaimsUnavailable: who was told cannot be known now.
     """
     claims = _claims(watch.claims)
     told: dict[str, Delivery] = {}
     due: datetime | None = None
-    for alert in watch.alerts:
+    for alert, key in _alerts_and_fallbacks(watch, run):
         sender: Any = sender_of(alert)
         if not follows_up(alert) or sender.destination in told:
             continue
-        key = _key(watch, run, alert)
-        sent = claims.sent(key) if claims else Claim("sent") if sender.safe_to_repeat else None
-        if sent:
-            told[sender.destination] = Delivery(sender, f"recovery|{key}", claims, sent.reference)
-        if sent and sent.first_at:
+        sent = _told(sender, key, claims, at.timestamp())
+        if sent is None:
+            continue
+        # What is being sent right now may arrive after its recovery, which then has to be told again
+        agreed = claims if sent.state == "sent" else None
+        told[sender.destination] = Delivery(sender, f"recovery|{key}", agreed, sent.reference)
+        if sent.first_at:
             due = due or datetime.fromtimestamp(sent.first_at - alert["after"], UTC)
     dispatch = Dispatch([(delivery, None) for delivery in told.values()], at.timestamp())
     dispatch.run(recovery_of(watch, run, due, at, link), RECOVERY_FOR)
+
+
+def _alerts_and_fallbacks(watch: Watch, run: Run) -> Iterator[tuple[dict[str, Any], str]]:
+    for alert in watch.alerts:
+        key = _key(watch, run, alert)
+        yield alert, key
+        if alert["fallback"]:
+            yield {"notifier": alert["fallback"], "after": alert["after"]}, f"{key}|fallback"
+
+
+def _told(sender: Sender, key: str, claims: ClaimTable | None, now: float) -> Claim | None:
+    """What was told, or may have been where that is enough; ``None`` if nothing was."""
+    if claims is None:
+        return Claim("sent") if sender.safe_to_repeat else None
+    found = claims.perhaps_sent(key)
+    if found and found.state == "doubtful":
+        Delivery(sender, key, claims).attempt(None, now)  # finds out, and ends it
+        found = claims.perhaps_sent(key)
+    return found if found and (found.state == "sent" or sender.safe_to_repeat) else None
 
 
 def _claims(claims: str) -> ClaimTable | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_agari_provider.alert_claims import ClaimsUnavailable
 from airflow_agari_provider.notifications.told_by_context import tasks_of_run
 from airflow_agari_provider.sla_miss.states import DONE
 from airflow_agari_provider.sla_miss.watch import Run, Watch, due_after
@@ -43,7 +45,12 @@ class OnSuccess:
         run = Run(dag_id, run_id, date or at)
         if not self.watch.claims and not self._is_late(facts, at):
             return
-        tell_recovery(self.watch, run, at)
+        try:
+            tell_recovery(self.watch, run, at)
+        except ClaimsUnavailable as error:
+            logger.error("Recovery of %s is told without claims. %s", self.watch.task_id or "the run", error)
+            if self._is_late(facts, at):
+                tell_recovery(replace(self.watch, claims=""), run, at)
 
     def _others_are_open(self, ti: Any, dag_id: str, run_id: str) -> bool:
         """Whether other indexes of a mapped task are still to come."""

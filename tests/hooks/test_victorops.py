@@ -10,10 +10,15 @@ import pytest
 from airflow_agari_provider.hooks import victorops
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.provider_info import get_provider_info
-from airflow_agari_provider.sla_miss.delivery import AlertPostponed, AlertRefused
+from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertPostponed, AlertRefused
 from tests.fix_alerts import API_KEY
 
 PATH = f"/integrations/generic/20131114/alert/{API_KEY}/data-team"
+
+
+def answered(body):
+    """Answer of whoever is in the place of VictorOps."""
+    return (200, {}, body)
 
 
 @pytest.fixture
@@ -56,10 +61,52 @@ def test_what_passes_is_tried_again(failures, alerts, impatient):
 
 def test_it_gives_up_when_its_time_is_over(alerts, impatient):
     alerts.failures = [503] * 100
-    with pytest.raises(AlertPostponed, match=r"VictorOps: it answered 503 \(connection victorops\)"):
+    with pytest.raises(AlertInDoubt, match=r"VictorOps: it answered 503 \(connection victorops\)"):
         VictorOpsHook("victorops", retry_for=0.05).send("CRITICAL", "x")
     assert alerts.received == []
     assert len(alerts.failures) > 90
+
+
+@pytest.mark.parametrize(
+    ("failure", "retry_after"),
+    [(503, 0), ((502, {"Retry-After": "7"}), 7), ("silence", 0), ("taken, then silence", 0), ("nothing", 0)],
+    ids=["503", "502", "silence", "taken", "closed"],
+)
+def test_an_answer_that_got_lost_leaves_in_doubt_whether_it_was_taken(failure, retry_after, alerts):
+    alerts.failures = [failure]
+    with pytest.raises(AlertInDoubt) as raised:
+        VictorOpsHook("victorops", retry_for=0, timeout=0.5).send("CRITICAL", "x")
+    assert raised.value.retry_after == retry_after
+
+
+@pytest.mark.parametrize("answer", ["<html>Please log in to the proxy</html>", "[]", "{}"])
+def test_what_did_not_come_from_victorops_is_no_success_and_is_repeated(answer, alerts, impatient):
+    alerts.failures = [answered(answer), None]
+    VictorOpsHook("victorops").send("CRITICAL", "x")
+    assert len(alerts.victorops()) == 1
+    assert alerts.failures == []
+
+
+def test_a_result_that_is_no_success_is_refused(alerts):
+    alerts.failures = [answered('{"result": "failure"}')]
+    with pytest.raises(AlertRefused, match="it answered 200"):
+        VictorOpsHook("victorops").send("CRITICAL", "x")
+
+
+@pytest.mark.parametrize(
+    ("host", "fields", "error"),
+    [
+        ("ftp://127.0.0.1", {}, "InvalidSchema"),
+        ("http://exa mple", {}, "InvalidURL"),
+        (None, {"n": float("nan")}, "InvalidJSONError"),
+    ],
+)
+def test_what_can_never_be_sent_is_refused_at_once(host, fields, error, alerts, monkeypatch):
+    value = {"conn_type": "victorops", "host": host or alerts.url, "password": API_KEY}
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps({**value, "extra": {"routing_key": "data-team"}}))
+    with pytest.raises(AlertRefused, match=f"the request cannot be made \\({error}, connection odd\\)") as raised:
+        VictorOpsHook("odd").send("CRITICAL", "x", **fields)
+    assert API_KEY not in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_service_that_asks_for_more_time_than_there_is_is_not_waited_for(alerts):
@@ -92,7 +139,7 @@ def test_the_key_is_in_no_error_and_no_log(failure, alerts, caplog):
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     alerts.failures = [failure]
     hook = VictorOpsHook("victorops", retry_for=0, timeout=0.5)
-    with pytest.raises((AlertRefused, AlertPostponed)) as raised:
+    with pytest.raises((AlertRefused, AlertInDoubt)) as raised:
         hook.send("CRITICAL", "x")
     shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + repr(vars(hook)) + caplog.text
     assert "VictorOps" in shown

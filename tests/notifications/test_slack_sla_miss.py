@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from dataclasses import replace
@@ -50,6 +51,21 @@ def test_a_recovery_goes_into_the_thread_and_mentions_nobody(api, alerts):
     assert message["blocks"][0]["text"]["text"].startswith("EP_STAGE - telemetry SLA Miss recovered for task load")
 
 
+def test_a_recovery_is_found_in_the_thread_where_no_history_shows_it(api, alerts):
+    reference = api.send(MISS, "key", in_doubt=False)
+    assert api.find("recovery|key", 1000.0, reference) is None
+    api.follow_up(replace(MISS, event="recovery"), "recovery|key", reference)
+    assert api.find("recovery|key", 1000.0) is None
+    assert api.find("recovery|key", 1000.0, reference) == "C012AB3CD:17.000003"
+
+
+def test_a_message_is_found_though_this_host_s_clock_is_ahead_of_slack_s(api, alerts):
+    asked = []
+    alerts.gate = lambda path, body, port: asked.append(body["oldest"])
+    api.find("key", 1000.0)
+    assert asked == ["400.000000"]
+
+
 def test_a_webhook_gets_the_same_message_without_a_thread(webhook, alerts):
     reference = webhook.send(MISS, "key", in_doubt=False)
     webhook.follow_up(replace(MISS, event="recovery"), "recovery|key", reference)
@@ -96,12 +112,60 @@ def test_what_a_failure_means(kind, failure, error, alerts, request, monkeypatch
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [("channel_not_found", AlertRefused), ("internal_error", AlertInDoubt), ("ratelimited", AlertPostponed)],
+    [
+        ("channel_not_found", AlertRefused),
+        ("internal_error", AlertInDoubt),
+        ("ratelimited", AlertPostponed),
+        ("team_added_to_org", AlertPostponed),
+        ("org_login_required", AlertPostponed),
+    ],
 )
 def test_what_an_error_of_the_api_means(answer, error, api, alerts):
     alerts.failures = [answer]
     with pytest.raises(error):
         api.send(MISS, "key", in_doubt=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("no_team", "Slack: it answered 404: no_team"),
+        ("Cannot POST /services/T0/B0/hush-webhook", "Slack: it answered 404"),
+    ],
+)
+def test_what_a_webhook_answers_is_shown_if_it_is_a_word(body, said, webhook, alerts):
+    alerts.failures = [(404, {}, body)]
+    with pytest.raises(AlertRefused) as raised:
+        webhook.send(MISS, "key", in_doubt=False)
+    assert str(raised.value) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret"),
+    [
+        ("slackwebhook", "T0/B0/hush webhook"),
+        ("slackwebhook", "T0/B0/hush-webhook\nX"),
+        ("slackwebhook", "T0/B0/hush-webh\u00f6k"),
+        ("slack", "xoxb-hush\ntoken"),
+    ],
+    ids=["blank", "line", "letter", "token"],
+)
+def test_a_secret_that_cannot_be_sent_is_refused_and_not_shown(kind, secret, alerts, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    host = (
+        {"host": f"{alerts.url}/services"} if kind == "slackwebhook" else {"extra": {"base_url": f"{alerts.url}/api/"}}
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps({"conn_type": kind, "password": secret, **host}))
+    with pytest.raises(AlertRefused, match="the request cannot be made") as raised:
+        SlackSlaMissNotifier(slack_conn_id="odd", channel="C012AB3CD").send(MISS, "key", in_doubt=False)
+    assert "hush" not in "".join(traceback.format_exception(raised.value)) + caplog.text
+
+
+@pytest.mark.parametrize("text", ["{{ ti.task_id }}", "{{ sla_miss", "{{ sla_miss.run_id + 1 }}"])
+def test_a_template_that_cannot_be_rendered_is_refused(text, alerts):
+    with pytest.raises(AlertRefused, match="its templates cannot be rendered"):
+        SlackSlaMissNotifier(slack_conn_id="slack_api", channel="C012AB3CD", text=text).send(MISS, "key", False)
+    assert alerts.received == []
 
 
 def test_a_slack_that_is_not_there_took_nothing(monkeypatch):

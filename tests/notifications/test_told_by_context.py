@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, BaseOperator, timezone
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, BaseOperator, Stats, timezone
 from airflow_agari_provider.notifications import sla_miss_notifier, told_by_context
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
@@ -130,6 +130,20 @@ def test_a_service_that_stays_down_never_fails_the_callback(alerts, web, monkeyp
         "was not sent within 0 s; given up",
         "was refused. VictorOps: it answered 404 (connection victorops). Check the routing key and the API key.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("conn_id", "text", "error"),
+    [("victorops", "{{ dag.dag_id + 1 }}", "cannot be rendered"), ("nowhere", None, "nowhere")],
+    ids=["template", "connection"],
+)
+def test_what_can_never_be_sent_is_one_error_and_is_counted(conn_id, text, error, alerts, web, monkeypatch, caplog):
+    counted = []
+    monkeypatch.setattr(Stats, "incr", lambda name, tags: counted.append(name))
+    VictorOpsSlaMissNotifier(victorops_conn_id=conn_id, text=text)(context_of_task("failed"))
+    assert counted == ["agari.alerts.failed"]
+    ours = [record for record in caplog.records if record.name.startswith("airflow_agari_provider")]
+    assert [error in record.getMessage() for record in ours if record.levelname == "ERROR"] == [True]
 
 
 def test_the_text_is_a_template(alerts, web):

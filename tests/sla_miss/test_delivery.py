@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from airflow_agari_provider.alert_claims import ClaimTable
+from airflow_agari_provider.alert_claims import Claim, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.sla_miss.delivery import (
     AlertInDoubt,
     AlertPostponed,
@@ -30,6 +30,8 @@ class Service:
     shows: bool = True
     failures_of_find: list = field(default_factory=list)
     repeats_when_in_doubt: bool = True
+    safe_to_repeat: bool = False
+    most_failures: float = 9
     name: str = "Service"
     taken: list = field(default_factory=list)
 
@@ -41,7 +43,7 @@ class Service:
             raise failure
         return "reference"
 
-    def find(self, key, since):
+    def find(self, key, since, follows=""):
         if self.failures_of_find:
             raise self.failures_of_find.pop()
         if not self.shows:
@@ -81,8 +83,25 @@ def test_what_is_postponed_is_tried_again_ever_more_slowly(claims):
     assert service.taken == [("key", "miss")]
 
 
-def test_a_service_that_asks_for_time_gets_it(claims):
-    assert drive(Delivery(Service([AlertPostponed("Slack", "too many", 30)]), "key", claims)) == [30]
+@pytest.mark.parametrize("error", [AlertPostponed, AlertInDoubt])
+def test_a_service_that_asks_for_time_gets_it(error, claims):
+    assert drive(Delivery(Service([error("Slack", "too many", 30)]), "key", claims)) == [30]
+
+
+def test_a_service_that_asks_for_hours_is_asked_again_before_the_alert_is_given_up(claims):
+    assert drive(Delivery(Service([AlertPostponed("Slack", "too many", 4000)]), "key", claims)) == [900]
+
+
+def test_a_second_process_waits_as_long_as_the_service_asked_the_first_to(sqlite_path):
+    def delivery():
+        return Delivery(service, "key", ClaimTable(lambda: sqlite3.connect(sqlite_path)))
+
+    service = Service([AlertPostponed("Slack", "too many", 30)])
+    assert delivery().attempt(MISS, 1000.0) == 30
+    assert delivery().attempt(MISS, 1029.0) == 2
+    assert service.taken == []
+    assert delivery().attempt(MISS, 1030.0) is None
+    assert service.taken == [("key", "miss")]
 
 
 def test_a_doubtful_alert_that_was_taken_is_not_sent_again(claims):
@@ -117,6 +136,52 @@ def test_or_it_is_not_sent_again_where_that_is_preferred(claims):
     drive(delivery)
     assert service.taken == [("key", "miss")]
     assert delivery.outcome == "may have been sent; not repeated"
+
+
+def test_what_may_have_been_sent_is_told_as_recovered_when_it_is_no_longer_true(sqlite_path):
+    claims = ClaimTable(lambda: sqlite3.connect(sqlite_path))
+    delivery = Delivery(Service([IN_DOUBT], takes_when_in_doubt=True, shows=False), "key", claims)
+    delivery.attempt(MISS, 1000.0)
+    assert delivery.attempt(None, 1002.0) is None
+    assert delivery.outcome == "may have been sent; not repeated"
+    assert claims.sent("key") == Claim("sent", 1000.0)
+
+
+def test_a_sender_that_leaves_doubt_is_called_no_more_often_than_it_bears(claims):
+    service = Service([IN_DOUBT] * 9, takes_when_in_doubt=True, shows=False, most_failures=3)
+    delivery = Delivery(service, "key", claims)
+    assert drive(delivery) == [2, 4]
+    assert delivery.refused
+    assert len(service.taken) == 3
+
+
+def test_also_by_processes_that_know_nothing_of_each_other(sqlite_path):
+    service = Service([IN_DOUBT] * 9, takes_when_in_doubt=True, shows=False, most_failures=3)
+    for check in range(9):
+        delivery = Delivery(service, "key", ClaimTable(lambda: sqlite3.connect(sqlite_path)))
+        delivery.attempt(MISS, 1000.0 + 30 * check)
+    assert len(service.taken) == 3
+    assert delivery.outcome == "refused already"
+
+
+def no_database():
+    raise sqlite3.OperationalError("unable to open database file")
+
+
+def test_without_its_claims_an_alert_that_may_be_repeated_is_sent_after_three_minutes(caplog):
+    service = Service(safe_to_repeat=True)
+    delivery = Delivery(service, "key", ClaimTable(no_database), since=1000.0)
+    with pytest.raises(ClaimsUnavailable, match="OperationalError: unable to open database file"):
+        delivery.attempt(MISS, 1179.0)
+    assert delivery.attempt(MISS, 1180.0) is None
+    assert (delivery.outcome, service.taken) == ("sent", [("key", "miss")])
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+
+
+def test_without_its_claims_an_alert_that_may_not_be_repeated_waits():
+    delivery = Delivery(Service(), "key", ClaimTable(no_database), since=1000.0)
+    with pytest.raises(ClaimsUnavailable):
+        delivery.attempt(MISS, 9999.0)
 
 
 def test_doubt_outlives_a_later_try_that_certainly_failed(claims):
@@ -184,7 +249,9 @@ def test_a_follow_up_refers_to_what_it_follows(claims):
     assert service.taken == [("key", "follows C1:17.5")]
 
 
-@pytest.mark.parametrize("error", [POSTPONED, IN_DOUBT, AlertRefused("Slack", "no"), AlertPostponed("S", "p", 3)])
+@pytest.mark.parametrize(
+    "error", [POSTPONED, IN_DOUBT, AlertRefused("Slack", "no"), AlertPostponed("S", "p", 3), ClaimsUnavailable("x")]
+)
 def test_errors_pickle(error):
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), vars(copy)) == (str(error), vars(error))

@@ -25,6 +25,7 @@ class Service:
     name = destination = "Service"
     safe_to_repeat = False
     repeats_when_in_doubt = True
+    most_failures = 9
 
     def send(self, miss, key, in_doubt):
         failure = self.failures.pop(0) if self.failures else None
@@ -37,7 +38,7 @@ class Service:
             raise failure
         return "reference"
 
-    def find(self, key, since):
+    def find(self, key, since, follows=""):
         return self.history.get(key)
 
 
@@ -142,7 +143,33 @@ def test_of_a_digest_that_is_refused_one_fallback_is_named(late, service):
     service.failures = [AlertRefused("Service", "404")]
     for delivery, miss in misses[1:]:
         assert delivery.attempt(miss, 1300.0) is None
-        assert (delivery.refused, delivery.key) == (True, "digest|telemetry|1|digest")
+        assert delivery.refused
+        assert delivery.instead(service).key == "digest|telemetry|1|digest|fallback"
+
+
+def test_the_fallback_of_a_digest_tells_all_of_it_once(late, service):
+    misses = [late(name) for name in ("first", "second", "third")]
+    for delivery, miss in misses:
+        delivery.attempt(miss, 1000.0)
+    service.failures = [AlertRefused("Service", "404")]
+    for delivery, miss in misses[1:]:
+        delivery.attempt(miss, 1300.0)
+        assert delivery.instead(service).attempt(miss, 1300.0) is None
+    assert service.taken == [told("first"), "telemetry SLA Miss for 2 more"]
+
+
+def test_a_fallback_that_opens_incidents_tells_each_miss_of_a_digest(late, service):
+    misses = [late(name) for name in ("first", "second", "third")]
+    for delivery, miss in misses:
+        delivery.attempt(miss, 1000.0)
+    service.failures = [AlertRefused("Service", "404")]
+    pager = Service()
+    pager.safe_to_repeat = True
+    for delivery, miss in misses[1:]:
+        delivery.attempt(miss, 1300.0)
+        delivery.instead(pager).attempt(miss, 1300.0)
+    assert pager.taken == [told("second"), told("third")]
+    assert list(pager.history) == ["key of second|fallback", "key of third|fallback"]
 
 
 def test_windows_lie_side_by_side():

@@ -90,6 +90,30 @@ def test_what_another_notifier_raises_leaves_its_alert_in_doubt():
         sender_of(SlaAlert(FailingNotifier("{{ sla_miss.task_id }} is late")).specification()).send(MISS, "key", False)
 
 
+@pytest.mark.parametrize(
+    ("raised", "shown"),
+    [
+        (
+            "404 for url: https://user:hush@hooks.example.com/hush?hush=1 then",
+            "404 for url: https://hooks.example.com then",
+        ),
+        ("Max retries exceeded with url: /hush/1 (Caused", "Max retries exceeded with url: … (Caused"),
+        ("read and/or write of ?token=hush", "read and/or write of …"),
+    ],
+    ids=["address", "path", "query"],
+)
+def test_what_another_notifier_raises_is_shown_without_the_secret_parts_of_addresses(raised, shown):
+    with pytest.raises(AlertInDoubt) as error:
+        sender_of(SlaAlert(FailingNotifier(raised)).specification()).send(MISS, "key", False)
+    assert str(error.value) == f"FailingNotifier: RuntimeError: {shown}"
+
+
+@pytest.mark.parametrize("notifier", [FailingNotifier("{{ x"), SlackSlaMissNotifier(text="{% if %}")], ids=repr)
+def test_a_template_that_is_none_is_refused_when_the_dag_is_parsed(notifier):
+    with pytest.raises(ValueError, match=r"\(text=\.\.\.\) is no template"):
+        SlaAlert(notifier).specification()
+
+
 def test_only_those_that_can_tell_a_recovery_do():
     other = FailingNotifier("x")
     alerts = [SlaAlert(SlackSlaMissNotifier()), SlaAlert(other, recovery=other), SlaAlert(other)]

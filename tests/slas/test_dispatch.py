@@ -1,0 +1,234 @@
+"""Who hears of a miss, and of its end, when services, answers or the claims' database get lost on the way."""
+
+# ruff: noqa: F811 - fixtures of the callbacks
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import closing
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from airflow_agari_provider.alert_claims import ClaimTable
+from airflow_agari_provider.hooks.victorops import VictorOpsHook
+from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
+from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
+from airflow_agari_provider.sla_miss import delivery
+from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.sla_miss.watch import Run
+from airflow_agari_provider.slas import SlaAlert
+from airflow_agari_provider.slas.deadline_callback import on_deadline
+from airflow_agari_provider.slas.dispatch import dispatch_miss
+from tests.slas.test_alerts import FailingNotifier
+from tests.slas.test_callbacks import (
+    DATE,
+    MISSED,
+    RECOVERED,
+    RUN_ID,
+    SLACK,
+    VICTOROPS,
+    WEBHOOK,
+    airflow_2,  # noqa: F401
+    context,
+    impatient,  # noqa: F401
+    missed,
+    recorded,
+    states,  # noqa: F401
+    succeeded,
+    watch,  # noqa: F401
+)
+
+RUN = Run("telemetry", RUN_ID, DATE)
+MISS = SlaMiss("telemetry", RUN_ID, "load", "2016-02-26T18:00:00")
+LOST = "taken, then silence"
+
+
+def message_types(alerts):
+    return [alert["message_type"] for alert in alerts.victorops()]
+
+
+def texts(alerts):
+    return [message["text"] for message in alerts.slack()]
+
+
+@pytest.fixture
+def short_of_time(monkeypatch):
+    """VictorOps has half a second for its answer."""
+    made = VictorOpsHook.__init__
+    monkeypatch.setattr(
+        VictorOpsHook, "__init__", lambda hook, *ids, **options: made(hook, *ids, **options, timeout=0.5)
+    )
+
+
+def test_a_page_whose_answer_got_lost_is_closed_when_the_task_comes_in(watch, states, alerts, short_of_time):
+    alerts.failures = [LOST]
+    states[:] = [{"load": "running"}, {"load": "success"}]
+    told = watch(VICTOROPS)
+    assert missed(told) == {"VictorOps victorops ": "may have been sent; not repeated"}
+    assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
+
+
+@pytest.mark.parametrize("notifier", [SLACK, WEBHOOK], ids=["api", "webhook"])
+def test_so_is_a_message_whose_answer_got_lost(notifier, watch, states, alerts):
+    alerts.failures = [LOST]
+    states[:] = [{"load": "running"}, {"load": "success"}]
+    missed(watch(notifier))
+    assert texts(alerts) == [MISSED, RECOVERED]
+
+
+@pytest.mark.parametrize("notifier", [VICTOROPS, SLACK, WEBHOOK], ids=["victorops", "api", "webhook"])
+def test_2_tells_the_end_of_what_may_have_been_sent(notifier, watch, airflow_2, states, alerts, short_of_time):
+    alerts.failures = [LOST]
+    told = watch(notifier)
+    assert airflow_2(told, misses=[recorded(31)]) == 0
+    states[:] = [{"load": "success"}]
+    succeeded(told)
+    assert airflow_2(told, misses=[recorded(31)]) == 1
+    assert [body.get("text") or body["state_message"] for _, body in alerts.received if body.get("limit") is None] == [
+        MISSED,
+        RECOVERED,
+    ]
+
+
+def test_a_page_whose_sender_died_is_closed_when_the_task_comes_in_before_its_takeover(
+    watch, states, alerts, monkeypatch
+):
+    def die(table, key, reference):
+        raise KeyboardInterrupt
+
+    told = watch(VICTOROPS)
+    with monkeypatch.context() as patch:
+        patch.setattr(ClaimTable, "mark_sent", die)
+        with pytest.raises(KeyboardInterrupt):
+            dispatch_miss(told, RUN, DATE, 1000.0).attempt(MISS, 1000.0)
+    succeeded(told)
+    assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
+
+
+def test_a_page_that_is_on_its_way_when_the_task_comes_in_is_closed_after_it_too(watch, states, alerts):
+    told = watch(VICTOROPS)
+
+    def come_in(path, body, port):
+        if body["message_type"] == "CRITICAL":
+            states[:] = [{"load": "success"}]
+            succeeded(told)
+
+    alerts.gate = come_in
+    missed(told)
+    assert message_types(alerts) == ["RECOVERY", "CRITICAL", "RECOVERY"]
+
+
+def test_a_recovery_whose_answer_got_lost_is_not_told_twice(watch, states, alerts):
+    told = watch(SLACK)
+    missed(told)
+    alerts.failures = [LOST]
+    succeeded(told)
+    assert texts(alerts) == [MISSED, RECOVERED]
+
+
+@pytest.mark.parametrize("claims", ["sql:claims", ""], ids=["claims", "no claims"])
+def test_a_fallback_that_was_told_is_told_the_end(claims, watch, states, alerts):
+    alerts.failures = ["channel_not_found"]
+    told = watch(SlaAlert(SLACK, fallback=VICTOROPS), claims=claims)
+    missed(told)
+    succeeded(told)
+    assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
+    assert alerts.slack() == []
+
+
+def test_the_fallback_of_a_digest_names_all_of_it(watch, states, alerts):
+    async def storm():
+        due = datetime.now(UTC)
+        tasks = [
+            watch(SlaAlert(SLACK, fallback=WEBHOOK), task_id=name, digest=1) for name in ("load", "extract", "report")
+        ]
+        contexts = [{**context(str(n)), "deadline": {"id": str(n), "deadline_time": due}} for n in range(3)]
+        await asyncio.gather(*(on_deadline(task.to_json(), one) for task, one in zip(tasks, contexts, strict=True)))
+
+    states[:] = [{"load": "running", "extract": "running", "report": None}]
+    alerts.gate = lambda path, body, port: "channel_not_found" if path.endswith("chat.postMessage") else None
+    asyncio.run(storm())
+    assert len(alerts.slack()) == 2
+    assert texts(alerts)[1] == "EP_STAGE - telemetry SLA Miss for 2 more"
+
+
+def no_right_to_create(request):
+    """A PostgreSQL whose role may read and write, and create nothing."""
+    driver = pytest.importorskip("psycopg2")
+    uri, role = request.getfixturevalue("postgres_uri"), f"role_{uuid4().hex[:8]}"
+    with closing(driver.connect(uri)) as owner, owner, owner.cursor() as cursor:
+        cursor.execute(f"REVOKE CREATE ON SCHEMA public FROM public; CREATE ROLE {role} LOGIN")
+    parts = driver.extensions.parse_dsn(uri)
+    return {"conn_type": "postgres", "login": role, "schema": parts["dbname"], "extra": {"host": parts["host"]}}
+
+
+@pytest.mark.parametrize("trouble", ["down", "missing", "no right to create"])
+def test_without_its_claims_a_page_goes_out_after_three_minutes_and_is_closed(
+    trouble, watch, states, alerts, monkeypatch, request, caplog
+):
+    told = watch(VICTOROPS, SLACK, claims="sql:nowhere" if trouble == "missing" else "sql:claims")
+    if trouble == "no right to create":
+        monkeypatch.setenv("AIRFLOW_CONN_CLAIMS", json.dumps(no_right_to_create(request)))
+    if trouble == "down":
+        monkeypatch.setenv("AIRFLOW_CONN_CLAIMS", json.dumps({"conn_type": "sqlite", "host": "/nowhere/claims.db"}))
+    sending = dispatch_miss(told, RUN, DATE, 1000.0)
+    sending.attempt(MISS, 1000.0)
+    assert alerts.received == []
+    assert sending.attempt(MISS, 1180.0) is not None
+    assert sending.outcomes == {"VictorOps victorops ": "sent", "Slack slack_api C012AB3CD": ""}
+    (error,) = [record.getMessage() for record in caplog.records if "without a claim" in record.getMessage()]
+    assert {"down": "unable to open", "missing": "nowhere", "no right to create": "permission denied"}[trouble] in error
+    succeeded(told)
+    assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
+    assert alerts.slack() == []
+
+
+def test_a_task_in_time_is_told_to_nobody_while_the_claims_are_down(watch, states, alerts):
+    succeeded(watch(VICTOROPS, claims="sql:nowhere"), start=datetime.now(UTC))
+    assert alerts.received == []
+
+
+def test_a_template_that_cannot_be_rendered_is_refused_and_the_fallback_told(watch, states, alerts):
+    broken = VictorOpsSlaMissNotifier(victorops_conn_id="victorops", text="{{ ti.task_id }}")
+    told = watch(SlaAlert(broken, fallback=WEBHOOK))
+    assert missed(told) == {"VictorOps victorops ": "refused", "Slack slack_hook ": "sent"}
+
+
+def test_2_calls_another_provider_s_failing_notifier_five_times(watch, airflow_2, alerts, monkeypatch):
+    calls = []
+    monkeypatch.setattr(FailingNotifier, "notify", lambda notifier, context: calls.append(1) or 1 / 0)
+    told = watch(SlaAlert(FailingNotifier("x"), fallback=WEBHOOK))
+    assert [airflow_2(told, misses=[recorded(31)]) for _ in range(8)] == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert len(calls) == 5
+    assert texts(alerts) == [MISSED]
+
+
+def test_who_is_told_after_a_service_that_took_its_time_has_a_lease_from_then_on(watch, states, alerts, monkeypatch):
+    claimed = []
+    claim = ClaimTable.claim
+    monkeypatch.setattr(ClaimTable, "claim", lambda table, key, now: claimed.append(now) or claim(table, key, now))
+    alerts.failures = ["silence"]
+    monkeypatch.setattr("airflow_agari_provider.notifications.slack_sla_miss.TIMEOUT", 1)
+    hooks = [SlackSlaMissNotifier(slack_conn_id="slack_hook", channel=name) for name in ("one", "two")]
+    dispatch_miss(watch(*hooks), RUN, DATE, 1000.0).attempt(MISS, 1000.0)
+    first, second = claimed
+    assert second - first >= 1
+
+
+def test_no_log_shows_what_a_webhook_answers(watch, states, alerts, caplog):
+    caplog.set_level(logging.DEBUG)
+    alerts.gate = lambda path, body, port: (404, {}, f"Cannot POST {path}")
+    missed(watch(WEBHOOK))
+    assert "was refused. Slack: it answered 404" in caplog.text
+    assert "hush-webhook" not in caplog.text
+
+
+def test_a_service_that_asks_for_hours_is_asked_again(watch, states, alerts):
+    alerts.failures = [(429, {"Retry-After": "4000"})]
+    sending = dispatch_miss(watch(VICTOROPS), RUN, DATE, 1000.0)
+    assert 800 < sending.attempt(MISS, 1000.0) <= delivery.LONGEST_RETRY_AFTER
+    assert sending.attempt(MISS, 1000.0 + delivery.LONGEST_RETRY_AFTER + 60) is None
+    assert message_types(alerts) == ["CRITICAL"]
