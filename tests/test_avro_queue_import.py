@@ -296,10 +296,9 @@ def test_what_may_not_be_read_is_left_to_its_visibility_timeout_where_there_is_a
 def test_objects_that_would_end_an_import_are_refused_and_the_others_go_on(
     share, notify, sqs, queue_url, dead_letter_url, count
 ):
-    for number, name in enumerate(["a%b", "c"]):
+    for number, name in enumerate(["a%b", "a\0b"]):
         schema = {"type": "record", "name": "r", "fields": [{"name": name, "type": "int"}]}
-        data = avro_file([{name: 1}], schema)
-        notify(**{f"bad-{number}": data if number == 0 else data.replace(b'"int"', b'"\\u00"')})
+        notify(**{f"bad-{number}": avro_file([{name: 1}], schema)})
     notify(good=messages(5))
     figures = run(share())
     assert (figures["rows"], figures["failed_messages"], count()) == (5, 2, 5)
