@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Case:
 
 FAILED = Tried(1, "failed_first", 5)
 RUN_OF_DEFERRED = Tried(1, "success", 6, deferred=20) if AIRFLOW_3 else Tried(1, "success", 26, deferred=None)
+FAILURE_OF_DEFERRED = replace(RUN_OF_DEFERRED, outcome="failed_first")
 LONG = 600  # seconds; longer than any of it takes
 CASES = {
     "retry": Case(
@@ -97,6 +98,7 @@ CASES = {
         ("instance 1 deferred",),
         (Tried(1, "deferred", 3, deferred=1) if AIRFLOW_3 else Tried(1, "deferred", 3, LONG, deferred=None),),
     ),
+    "failure after it was deferred": Case("by_hand", "deferred_fails", ("instance 1 failed",), (FAILURE_OF_DEFERRED,)),
     "mapped, of which some run": Case(
         "halfway",
         "mapped",
@@ -148,7 +150,7 @@ RUNS = {
 OVERVIEW = {
     "golden": (2, 0, 0),
     "halfway": (1, 0, 2),
-    "by_hand": (4, 1, 1),
+    "by_hand": (5, 2, 1),
     "rewritten": (0, 0, 1),
     "daily": (0, 0, 0),
     "told": (0, 0, 0),

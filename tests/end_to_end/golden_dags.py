@@ -43,9 +43,10 @@ def look(enough, ti):
 
 
 class Defers(BaseOperator):
-    def __init__(self, seconds, **arguments):
+    def __init__(self, seconds, fails=False, **arguments):
         super().__init__(**arguments)
         self.seconds = seconds
+        self.fails = fails
 
     def execute(self, context):
         time.sleep(3)
@@ -53,6 +54,8 @@ class Defers(BaseOperator):
 
     def resume(self, context, event=None):
         time.sleep(3)
+        if self.fails:
+            raise ValueError("it fails on purpose")
 
 
 def works(task_id, *, delay=timedelta(seconds=5), fails=None, until=None, retries=1, **arguments):
@@ -95,6 +98,7 @@ with DAG("by_hand", schedule=None, start_date=BEGAN):
     works("cleared", pool="gate") >> works("cleared_after")
     works("retried", fails="first", until="gate-closed", delay=timedelta(0), pool="gate")
     Defers(task_id="deferred", seconds=3600)
+    Defers(task_id="deferred_fails", seconds=20, fails=True)
 
 with DAG("rewritten", schedule=None, start_date=BEGAN):
     stays = works("stays", until="{{ dag_run.conf.get('until', '') }}")
