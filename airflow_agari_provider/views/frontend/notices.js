@@ -34,6 +34,15 @@ export function shiftText(payload, { task, kind, run, before, after }, local) {
   return `${payload.tasks.task_id[task]} changed around ${when}: ${what}`;
 }
 
+/**
+ * In the overview's window: since when failed tries are there, where that is long after its start; "" elsewhere. Whether
+ * none failed before, or ``airflow db clean`` has removed them, nobody knows.
+ */
+export function oldestFailure({ now, since, dags }, utc) {
+  const oldest = Math.min(...(dags.oldest_failed_try ?? []).filter((at) => at !== null));
+  return Number.isFinite(oldest) && oldest - since > (now - since) / 4 ? `, its first failed try at ${moment(oldest, utc)}` : "";
+}
+
 /** Why there is nothing to draw; null: there is something. */
 export function emptyNotice(payload, state) {
   const { window, runs, tasks, tries } = payload;
@@ -49,7 +58,7 @@ export function emptyNotice(payload, state) {
       text: "It may have been renamed or removed, or has not started in any of them.",
       action: "all tasks",
     };
-  if (tries.run.length === 0 && window.purged_before !== null && runs.run_after.at(-1) < window.purged_before)
+  if (tries.run.length === 0 && window.purged_before !== null && runs.run_after.at(-1) <= window.purged_before)
     return { title: "These tries were purged", text: purged(window.purged_before), action: "newest" };
   if (tries.run.length === 0)
     return {
@@ -63,7 +72,7 @@ export function emptyNotice(payload, state) {
 /** Sentence for a window that reaches back into times whose tries were removed; null where it does not. */
 export function purgeNotice(payload) {
   const { purged_before: before, first } = payload.window;
-  return before !== null && first !== null && first < before ? purged(before) : null;
+  return before !== null && first !== null && first <= before ? purged(before) : null;
 }
 
 function purged(before) {

@@ -6,7 +6,7 @@ import { element } from "./dom.js";
 import { copyLink, copyTable, saveTable } from "./exports.js";
 import { keepFocus } from "./focus.js";
 import { OVERVIEW_HELP, showHelp } from "./help.js";
-import { errorNotice, staleNotice } from "./notices.js";
+import { errorNotice, oldestFailure, staleNotice } from "./notices.js";
 import { overviewColumns, overviewRows, statesLegend } from "./overview_rows.js";
 import { ASKED, DAY_COUNTS, DEFAULTS } from "./permalink.js";
 import { remedy } from "./remedies.js";
@@ -155,7 +155,7 @@ export class OverviewPage {
     const { first_run: first, since } = this.overview;
     const dags = shown === total ? `${count(total)} DAGs` : `${count(shown)} of ${count(total)} DAGs`;
     const utc = !this.state.local;
-    return `${dags}; window since ${moment(since, utc)}, “ever” since ${first === null ? "the first run" : moment(first, utc)} (${utc ? "UTC" : "browser time"})`;
+    return `${dags}; window since ${moment(since, utc)}${oldestFailure(this.overview, utc)}, “ever” since ${first === null ? "the first run" : moment(first, utc)} (${utc ? "UTC" : "browser time"})`;
   }
 
   #emptyNotice(shown, total) {

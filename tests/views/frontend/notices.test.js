@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyNotice, errorNotice, purgeNotice, shiftText, staleNotice } from "../../../airflow_agari_provider/views/frontend/notices.js";
+import { emptyNotice, errorNotice, oldestFailure, purgeNotice, shiftText, staleNotice } from "../../../airflow_agari_provider/views/frontend/notices.js";
 import { DEFAULTS } from "../../../airflow_agari_provider/views/frontend/permalink.js";
 import { smallPayload } from "./small_payload.js";
 
@@ -9,6 +9,9 @@ const noRuns = { ...smallPayload(), window: { ...smallPayload().window, shown: 0
 const tooOld = { ...noRuns, window: { ...noRuns.window, total: 20, text: "none of 20 runs is this old" } };
 const noTries = { ...smallPayload(), tries: NONE };
 const purged = { ...noTries, window: { ...noTries.window, purged_before: 9000 } };
+
+const lastRun = smallPayload().runs.run_after.at(-1);
+const justPurged = { ...noTries, window: { ...noTries.window, purged_before: lastRun } };
 
 const CASES = [
   ["there is something to draw", smallPayload(), {}, null],
@@ -19,6 +22,7 @@ const CASES = [
   ["nothing has started", noTries, {}, "open DAG"],
   ["nothing has started in the runs that the filters leave", noTries, { runStates: ["queued"] }, "reset"],
   ["the tries were purged", purged, {}, "newest"],
+  ["the tries were purged up to the last run that is shown", justPurged, {}, "newest"],
 ];
 for (const [name, payload, change, action] of CASES)
   test(`what to do if ${name}`, () => assert.equal(emptyNotice(payload, { ...DEFAULTS, ...change })?.action ?? null, action));
@@ -27,6 +31,13 @@ test("a window that reaches back before a purge says so, any other says nothing"
   const reaching = { ...smallPayload(), window: { ...smallPayload().window, purged_before: 5000 } };
   assert.match(purgeNotice(reaching), /^Tries before 1970-01-01 01:23 UTC were removed/);
   assert.equal(purgeNotice(smallPayload()), null);
+});
+
+test("the overview says since when there are failed tries, where that is late in its window", () => {
+  const of = (...oldest) => oldestFailure({ now: 4000, since: 0, dags: { oldest_failed_try: oldest } }, true);
+  assert.equal(of(null, 3600, 2400), ", its first failed try at 1970-01-01 00:40");
+  assert.equal(of(3600, 900), "");
+  assert.equal(of(null), "");
 });
 
 const ERRORS = [[0, "again"], [401, "log in"], [403, "all DAGs"], [404, "all DAGs"], [422, "reset"], [503, "fewer"], [500, "again"]];

@@ -182,6 +182,7 @@ def overview_answer(dags: int = 24, *, days: int = 30) -> dict[str, Any]:
             "failed_tries": [count * 3 for count in failed],
             "lost_seconds": [count * 412.5 for count in failed],
             "failures": failed,
+            "oldest_failed_try": [NOW - 86400 * days + 7200 if count else None for count in failed],
             "active": active,
         },
     }  # fmt: skip
