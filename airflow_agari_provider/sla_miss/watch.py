@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -48,6 +48,7 @@ class Watch:
     :param alerts: specifications of the alerts; each has ``after``: seconds after the SLA.
     :param claims: ``sql:<conn_id>``, or empty.
     :param digest: seconds for which misses of the DAG are collected after the first one; 0 to tell each.
+    :param reference: where the time counts from: ``queued_at``, ``logical_date``, or ``planned`` start.
     :param silent_for: types of runs that are not watched.
     :param mapped: ids of the DAG's mapped tasks.
     :param lookalikes: ids of tasks that look like an index of a mapped one.
@@ -65,6 +66,7 @@ class Watch:
     environment: str = ""
     incident: Scope = "task"
     when_failed: WhenFailed = "page"
+    reference: str = "queued_at"
     silent_for: Sequence[str] = field(default_factory=list)
     owner: str = ""
     mapped: Sequence[str] = field(default_factory=list)
@@ -78,7 +80,9 @@ class Watch:
 
     @classmethod
     def from_json(cls, text: str) -> Watch:
-        return cls(**json.loads(text))
+        """What a newer version has added, in a process that has not been updated yet, is left out."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
     @property
     def steps(self) -> list[float]:
@@ -131,6 +135,22 @@ def due_after(watch: Watch, start: datetime) -> datetime:
     if watch.by:
         return first_after(start, watch.by)
     return start + timedelta(seconds=watch.sla)
+
+
+def due_between(
+    watch: Watch, planned: datetime | None, logical_date: datetime | None, started: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """
+    The earliest and the latest time at which the SLA of a run can have been over; ``None`` where that is not known.
+
+    They are the same unless it counts from when the run was queued: between its planned start and its start.
+    """
+    if watch.by or watch.reference != "queued_at":
+        start = logical_date if watch.reference == "logical_date" and not watch.by else planned
+        due = due_after(watch, start) if start else None
+        return due, due
+    starts = [start for start in (planned, started) if start]
+    return due_after(watch, min(starts)) if starts else None, due_after(watch, started) if started else None
 
 
 def _told(

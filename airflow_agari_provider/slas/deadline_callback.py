@@ -66,7 +66,7 @@ async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
         await asyncio.sleep(pause)
         seen = await _observed(watch, run, due)
     if (await _observed(watch, run, due)).came_in:  # while it was told
-        await in_thread(tell_recovery, watch, run, datetime.now(UTC))
+        await in_thread(tell_recovery, watch, run, datetime.now(UTC), due)
     return json.dumps(dispatch.outcomes)
 
 

@@ -87,14 +87,15 @@ class Dispatch:
         now = called + time.monotonic() - clock
         return max(0.0, min(one.next_at for one in self._open) - now) if self._open else None
 
-    def run(self, miss: SlaMiss, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Send them, trying again for no more than so many seconds."""
+    def run(self, miss: SlaMiss, seconds: float, sleep: Callable[[float], None] = time.sleep) -> bool:
+        """Send them, trying again for no more than so many seconds; whether all are over."""
         give_up = time.time() + seconds
         while (pause := self.attempt(miss, time.time())) is not None:
             if time.time() + pause > give_up:
                 logger.error("Alerts were not sent within %.0f s; given up: %s", seconds, self.outcomes)
-                return
+                return False
             sleep(pause)
+        return True
 
     @staticmethod
     def _attempt(one: _OnItsWay, miss: SlaMiss | None, now: float) -> float | None:
@@ -161,17 +162,20 @@ def _delivery(
     return DigestedDelivery(sender, key, claims, window, since=begun)
 
 
-def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
+def tell_recovery(
+    watch: Watch, run: Run, at: datetime, due: datetime | None = None, seconds: float = RECOVERY_FOR
+) -> bool:
     """
-    Tell those who were told of a miss that it has come in, and nobody else; blocks for up to two minutes.
+    Tell those who were told of a miss that it has come in, and nobody else; whether nothing is left to do.
 
     Without claims nobody knows who was told, and only incidents are closed, which does no harm where there is none.
 
+    :param due: when the SLA was over, or the latest that it can have been; ``None`` if that is not known.
+    :param seconds: after which no further try begins.
     :raises ClaimsUnavailable: who was told cannot be known now.
     """
     claims = _claims(watch.claims)
     told: dict[str, Delivery] = {}
-    due: datetime | None = None
     for alert, key in _alerts_and_fallbacks(watch, run):
         sender: Any = sender_of(alert)
         if not follows_up(alert) or sender.destination in told:
@@ -183,9 +187,10 @@ def tell_recovery(watch: Watch, run: Run, at: datetime) -> None:
         agreed = claims if sent.state == "sent" else None
         told[sender.destination] = Delivery(sender, f"recovery|{key}", agreed, sent.reference)
         if sent.first_at:
-            due = due or datetime.fromtimestamp(sent.first_at - alert["after"], UTC)
+            told_for = datetime.fromtimestamp(sent.first_at - alert["after"], UTC)
+            due = min(due or told_for, told_for)
     dispatch = Dispatch([(delivery, None) for delivery in told.values()], at.timestamp())
-    dispatch.run(recovery_of(watch, run, due, at, link), RECOVERY_FOR)
+    return dispatch.run(recovery_of(watch, run, due if due and due < at else None, at, link), seconds)
 
 
 def _alerts_and_fallbacks(watch: Watch, run: Run) -> Iterator[tuple[dict[str, Any], str]]:

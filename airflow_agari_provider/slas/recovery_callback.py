@@ -11,15 +11,20 @@ from typing import Any
 from airflow_agari_provider.alert_claims import ClaimsUnavailable
 from airflow_agari_provider.notifications.told_by_context import tasks_of_run
 from airflow_agari_provider.sla_miss.states import DONE
-from airflow_agari_provider.sla_miss.watch import Run, Watch, due_after
-from airflow_agari_provider.slas.dispatch import tell_recovery
+from airflow_agari_provider.sla_miss.watch import Run, Watch, due_between
+from airflow_agari_provider.slas.dispatch import RECOVERY_FOR, tell_recovery
 
 logger = logging.getLogger(__name__)
+
+# Seconds after which no further try begins for a run: Airflow ends a process that works on a DAG's file for 50 s, and
+# a service that does not answer takes 10 s for each request.
+RUN_RECOVERY_FOR = 20.0
 
 
 class OnSuccess:
     """
-    ``on_success_callback`` of a task or DAG with an SLA; silent unless a miss was told.
+    ``on_success_callback`` of a task or DAG with an SLA, and ``on_skipped_callback`` of a task; silent unless a miss
+    was told.
 
     :param watch: the SLA, with the alerts of every step.
     """
@@ -41,16 +46,22 @@ class OnSuccess:
         if self.watch.task_id is not None and self._others_are_open(ti, dag_id, run_id):
             return
         at = datetime.now(UTC)
-        date = (facts.logical_date or getattr(facts, "run_after", None)) if facts else None
-        run = Run(dag_id, run_id, date or at)
-        if not self.watch.claims and not self._is_late(facts, at):
+        logical_date, planned = getattr(facts, "logical_date", None), _planned_start(facts)
+        kind = getattr(facts, "run_type", "scheduled")
+        run = Run(dag_id, run_id, logical_date or planned or at, str(getattr(kind, "value", kind)))
+        if run.run_type in self.watch.silent_for:
             return
+        earliest, latest = due_between(self.watch, planned, logical_date, getattr(facts, "start_date", None))
+        is_late = earliest is not None and earliest < at  # as far as can be known without claims
+        if not self.watch.claims and not is_late:
+            return
+        seconds = RUN_RECOVERY_FOR if self.watch.task_id is None else RECOVERY_FOR
         try:
-            tell_recovery(self.watch, run, at)
+            tell_recovery(self.watch, run, at, latest, seconds)
         except ClaimsUnavailable as error:
             logger.error("Recovery of %s is told without claims. %s", self.watch.task_id or "the run", error)
-            if self._is_late(facts, at):
-                tell_recovery(replace(self.watch, claims=""), run, at)
+            if is_late:
+                tell_recovery(replace(self.watch, claims=""), run, at, latest, seconds)
 
     def _others_are_open(self, ti: Any, dag_id: str, run_id: str) -> bool:
         """Whether other indexes of a mapped task are still to come."""
@@ -60,9 +71,8 @@ class OnSuccess:
         others = (task for task in tasks if task.task_id == ti.task_id and task.map_index not in (ti.map_index, -1))
         return any(task.state not in DONE for task in others)
 
-    def _is_late(self, facts: Any, at: datetime) -> bool:
-        """Whether there has been a miss, as far as can be known without claims."""
-        if not (facts and facts.start_date):
-            return False
-        planned = getattr(facts, "run_after", None) or facts.data_interval_end  # Airflow 3, 2.11
-        return due_after(self.watch, planned if self.watch.by else facts.start_date) < at
+
+def _planned_start(facts: Any) -> datetime | None:
+    """On Airflow 3 ``run_after``, on 2.11 the end of the data interval."""
+    found: datetime | None = getattr(facts, "run_after", None) or getattr(facts, "data_interval_end", None)
+    return found

@@ -63,15 +63,16 @@ def set_slas(
         the others together when it is over; needs ``claims``. What opens incidents is told each: VictorOps (see
         ``incident``), and alerts with a ``recovery``.
     :raises ValueError: an unknown task, or an argument that is none of the above.
+    :raises TypeError: an SLA that is no time.
     """
     _check(dag, slas, claims, reference, incident, when_failed)
     _check_digest(dag, claims, digest)
     each = [alert if isinstance(alert, SlaAlert) else SlaAlert(alert) for alert in alerts]
+    _check_alerts(dag, each)
     if not claims:
         if any(alert.after for alert in each):
             raise ValueError(f"{dag.dag_id}: an alert with after= needs claims=, which remember what was told.")
         logger.info("%s: set_slas without claims: alerts of Slack may come twice", dag.dag_id)
-    _check_alerts(dag, each)
     ids = list(dag.task_ids)
     mapped = [task.task_id for task in dag.tasks if _is_mapped(task)]
     common = Watch(
@@ -83,6 +84,7 @@ def set_slas(
         digest=digest.total_seconds() if digest else 0,
         incident=incident,
         when_failed=when_failed,
+        reference=reference if hasattr(dag, "deadline") else "planned",
         silent_for=[*([] if manual else ["manual"]), *([] if backfill else ["backfill"])],
         mapped=mapped,
         lookalikes=[name for name in ids if re.sub(r"_\d+$", "", name) in mapped and name not in mapped],
@@ -94,7 +96,11 @@ def set_slas(
     else:
         _set_sla_misses(dag, watches)
     for watch in watches:
-        _append_on_success(dag if watch.task_id is None else dag.get_task(watch.task_id), OnSuccess(watch))
+        if watch.task_id is None:
+            _append_callback(dag, "on_success_callback", OnSuccess(watch))
+            continue
+        for event in ("on_success_callback", "on_skipped_callback"):
+            _append_callback(dag.get_task(watch.task_id), event, OnSuccess(watch))
     if DAG_RUN in slas:
         dag.has_on_success_callback = True  # computed when the DAG was made
 
@@ -105,6 +111,7 @@ def _check(
     unknown = sorted(set(slas) - set(dag.task_ids) - {DAG_RUN})
     if unknown:
         raise ValueError(f"{dag.dag_id} has no task {', '.join(unknown)}; set SLAs when all tasks are there.")
+    _check_slas(dag, slas)
     if claims is not None and not re.fullmatch(r"sql:\S+", claims):
         raise ValueError(f"claims is 'sql:<conn_id>' or None, not {claims!r}.")
     for name, value, choices in (
@@ -117,12 +124,25 @@ def _check(
 
 
 def _check_alerts(dag: Any, alerts: Sequence[SlaAlert]) -> None:
+    if not alerts:
+        raise ValueError(f"{dag.dag_id}: alerts is empty, so nobody would be told; give a notifier.")
     told: set[tuple[str, timedelta]] = set()
     for alert in alerts:
+        if alert.after < timedelta(0):
+            raise ValueError(f"{dag.dag_id}: after= of an alert is a time after the SLA, not {alert.after}.")
         destination = sender_of(alert.specification()).destination
         if (destination, alert.after) in told:
             raise ValueError(f"{dag.dag_id}: two alerts to {destination.strip()} at the same time; one is never sent.")
         told.add((destination, alert.after))
+
+
+def _check_slas(dag: Any, slas: Mapping[str, timedelta | time]) -> None:
+    for name, sla in slas.items():
+        where = f"{dag.dag_id}: the SLA of {'the run' if name == DAG_RUN else name}"
+        if not isinstance(sla, timedelta | time):
+            raise TypeError(f"{where} is a timedelta or a time of day, not {sla!r}; such as timedelta(minutes=30).")
+        if isinstance(sla, timedelta) and sla <= timedelta(0):
+            raise ValueError(f"{where} is more than no time, not {sla}.")
 
 
 def _check_digest(dag: Any, claims: str | None, digest: timedelta | None) -> None:
@@ -140,7 +160,9 @@ def _watch(dag: Any, common: Watch, name: str, sla: timedelta | time) -> Watch:
     else:
         common = replace(common, sla=sla.total_seconds())
     if name == DAG_RUN:
-        return replace(common, owner=dag.owner, carriers=_carriers(dag, dag.leaves))
+        return replace(
+            common, owner=", ".join(sorted({task.owner for task in dag.tasks})), carriers=_carriers(dag, dag.leaves)
+        )
     task = dag.get_task(name)
     upstream = sorted({name, *task.get_flat_relative_ids(upstream=True)})
     following = [task, *(dag.get_task(other) for other in sorted(task.get_flat_relative_ids(upstream=False)))]
@@ -184,7 +206,8 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
 
 
 def _set_sla_misses(dag: Any, watches: Sequence[Watch]) -> None:
-    if dag.sla_miss_callback:
+    ours = dag.sla_miss_callback
+    if ours and not isinstance(ours, OnSlaMiss):
         raise ValueError(f"{dag.dag_id} has an sla_miss_callback; give what it does to set_slas as an alert.")
     for watch in watches:
         if not watch.carriers:
@@ -197,7 +220,7 @@ def _set_sla_misses(dag: Any, watches: Sequence[Watch]) -> None:
             if task.sla and task.sla != sla and not watch.claims:
                 raise ValueError(f"{dag.dag_id}: two SLAs that end with {carrier} need claims= on Airflow 2.11.")
             task.sla = min(task.sla or sla, sla)
-    dag.sla_miss_callback = OnSlaMiss(watches)
+    dag.sla_miss_callback = OnSlaMiss([*(ours.watches if ours else []), *watches])
 
 
 def _shortest(dag: Any, watch: Watch) -> timedelta:
@@ -220,6 +243,6 @@ def _shortest(dag: Any, watch: Watch) -> timedelta:
     return max(least, min(due_after(watch, end) - end for end in ends))
 
 
-def _append_on_success(place: Any, callback: OnSuccess) -> None:
-    present = place.on_success_callback or []
-    place.on_success_callback = [*(present if isinstance(present, list | tuple) else [present]), callback]
+def _append_callback(place: Any, event: str, callback: OnSuccess) -> None:
+    present = getattr(place, event) or []
+    setattr(place, event, [*(present if isinstance(present, list | tuple) else [present]), callback])

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import RunNotCreated, late_run
 from airflow_agari_provider.notifications.sla_miss_notifier import RETRY_FOR
-from airflow_agari_provider.notifications.told_by_context import link, tasks_of_run
-from airflow_agari_provider.sla_miss.watch import Run, Watch, due_after, miss_of
-from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss
+from airflow_agari_provider.sla_miss.watch import Run, Watch, due_after
+from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss, tell_recovery
+from airflow_agari_provider.slas.observation import observe
 
 logger = logging.getLogger(__name__)
 
 # Seconds after which a check begins with no further miss: Airflow ends a process that works on a DAG's file for 50 s,
 # and a service that does not answer takes 10 s for each request.
 CHECK_FOR = 20.0
+RECOVERY_FOR = 0.0  # seconds; a recovery that cannot be told at once is told at the next check
+OPEN_FOR = 86400.0  # seconds for which it is looked whether a late task has come in
 
 
 class OnSlaMiss:
@@ -59,28 +61,35 @@ class OnSlaMiss:
         if facts is None:
             return True
         run = Run(dag.dag_id, facts["run_id"], facts["logical_date"], facts["run_type"])
-        told = [self._tell(watch, run, facts["planned"], now) for watch in watches]
+        found_at = recorded.timestamp.timestamp()
+        told = [self._tell(watch, run, due_after(watch, facts["planned"]), found_at, now) for watch in watches]
         return all(told)
 
-    def _tell(self, watch: Watch, run: Run, planned: datetime, now: float) -> bool:
+    def _tell(self, watch: Watch, run: Run, due: datetime, found_at: float, now: float) -> bool:
         """Tell the steps of one SLA that are due; whether there is nothing left to do."""
         if run.run_type in watch.silent_for:
             return True
-        due = due_after(watch, planned)
-        run_state, tasks = tasks_of_run(run.dag_id, run.run_id)
-        miss = miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link)
-        if miss is None:
+        seen = observe(watch, run, due)
+        if seen.miss is None and not (seen.came_in and watch.claims):
             return True
         finished = True
         for after in watch.steps:
-            step_due = (due + timedelta(seconds=after)).timestamp()
+            step_due = due.timestamp() + after
             if now < step_due:
-                return False
-            dispatch = dispatch_miss(watch.step(after), run, due, step_due)
-            if not watch.claims:
-                dispatch.run(miss, RETRY_FOR)  # nobody would know at the next check what was sent at this one
+                finished = seen.came_in and finished
+                break
+            begun = max(step_due, found_at)
+            dispatch = dispatch_miss(watch.step(after), run, due, begun)
+            if not watch.claims and seen.miss:
+                dispatch.run(seen.miss, RETRY_FOR)  # nobody would know at the next check what was sent at this one
             elif (
-                dispatch.attempt(miss, now) is not None and now < step_due + 2 * GIVE_UP_AFTER
+                dispatch.attempt(seen.miss, now) is not None and now < begun + 2 * GIVE_UP_AFTER
             ):  # fallbacks have one too
                 finished = False
-        return finished
+        lasts = now < due.timestamp() + OPEN_FOR
+        if seen.came_in or observe(watch, run, due).came_in:
+            return (tell_recovery(watch, run, datetime.now(UTC), due, RECOVERY_FOR) or not lasts) and finished
+        # A task's own callback, which tells its recovery, runs before Airflow 2.11 commits its state: a message that
+        # was on its way then, or another index that came in at the same time, is found at a later check.
+        may_come_in = bool(watch.claims) and seen.miss is not None and seen.miss.standing == "late"
+        return finished and not (may_come_in and lasts)

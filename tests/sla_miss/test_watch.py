@@ -80,6 +80,10 @@ def test_it_travels_as_json():
     assert Watch.from_json(WATCH.to_json()) == WATCH
 
 
+def test_what_a_newer_version_has_added_is_left_out():
+    assert Watch.from_json(WATCH.to_json().replace("{", '{"newer": 1, ', 1)) == WATCH
+
+
 def test_each_step_has_its_alerts():
     assert WATCH.steps == [0, 900]
     assert WATCH.step(900).alerts == [{"after": 900, "notifier": "y"}]

@@ -18,7 +18,7 @@ from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNoti
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.sla_miss import delivery
 from airflow_agari_provider.sla_miss.watch import Run, Watch
-from airflow_agari_provider.slas import SlaAlert, deadline_callback, dispatch, sla_miss_callback
+from airflow_agari_provider.slas import SlaAlert, deadline_callback, dispatch, recovery_callback, sla_miss_callback
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from airflow_agari_provider.slas.dispatch import dispatch_miss
 from airflow_agari_provider.slas.recovery_callback import OnSuccess
@@ -88,9 +88,10 @@ def missed(watch, **changes):
     return json.loads(asyncio.run(on_deadline(watch.to_json(), context(**changes))))
 
 
-def succeeded(watch, map_index=-1, start=DATE):
+def succeeded(watch, map_index=-1, start=DATE, **facts):
     ti = SimpleNamespace(dag_id="telemetry", task_id="load", run_id=RUN_ID, map_index=map_index)
-    OnSuccess(watch)({"ti": ti, "dag_run": SimpleNamespace(logical_date=DATE, start_date=start, run_after=start)})
+    run = SimpleNamespace(**{"logical_date": DATE, "start_date": start, "run_after": start, **facts})
+    OnSuccess(watch)({"ti": ti, "dag_run": run})
 
 
 def test_a_late_task_is_told_to_everybody(watch, states, alerts):
@@ -114,8 +115,8 @@ def test_runs_that_are_not_watched_are_not_told(watch, states, alerts):
 def test_a_late_task_that_comes_in_is_told_in_the_thread_and_closes_the_incident(watch, states, alerts):
     told = watch(SLACK, VICTOROPS)
     missed(told)
-    succeeded(told)
-    succeeded(told)  # as where Airflow runs a callback twice
+    for _ in range(2):  # as where Airflow runs a callback twice
+        succeeded(told, start=datetime.now(UTC))
     assert [(message["text"], message.get("thread_ts")) for message in alerts.slack()] == [
         (MISSED, None),
         (RECOVERED, "17.000002"),
@@ -384,6 +385,39 @@ def test_without_claims_a_success_before_its_time_of_day_is_not_told(watch, stat
         assert len(alerts.victorops()) == told
 
 
+HALF_AN_HOUR_AGO = datetime.now(UTC) - timedelta(minutes=31)
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts"),
+    [
+        ({"reference": "logical_date", "sla": 90000}, {"logical_date": datetime.now(UTC) - timedelta(hours=26)}),
+        ({"reference": "planned"}, {"run_after": None, "data_interval_end": HALF_AN_HOUR_AGO}),
+        ({}, {"run_after": HALF_AN_HOUR_AGO}),
+    ],
+    ids=["from the logical date", "from the planned start", "queued for long"],
+)
+def test_without_claims_a_recovery_counts_from_where_the_sla_does(changes, facts, watch, states, alerts):
+    succeeded(watch(VICTOROPS, claims="", **changes), start=datetime.now(UTC) - timedelta(minutes=5), **facts)
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["RECOVERY"]
+
+
+def test_without_claims_a_run_that_is_not_watched_recovers_nothing(watch, states, alerts):
+    succeeded(watch(VICTOROPS, claims="", silent_for=["backfill"]), run_type="backfill")
+    assert alerts.received == []
+
+
+def test_a_run_s_recovery_ends_before_airflow_ends_its_process(watch, states, alerts, monkeypatch, caplog):
+    monkeypatch.setattr(recovery_callback, "RUN_RECOVERY_FOR", 0.1)
+    told = watch(VICTOROPS, task_id=None)
+    missed(told)
+    alerts.failures = [503] * 50
+    dag = SimpleNamespace(dag_id="telemetry")
+    OnSuccess(told)({"dag": dag, "run_id": RUN_ID, "dag_run": SimpleNamespace(logical_date=DATE, start_date=DATE)})
+    assert "Alerts were not sent within 0 s" in caplog.text
+    assert len(alerts.failures) > 45
+
+
 def test_an_error_never_reaches_the_task(watch, states, alerts, caplog):
     succeeded(watch(VICTOROPS, claims="sql:there_is_no_such_connection"))
     assert "Recovery of load is told without claims" in caplog.text
@@ -393,8 +427,9 @@ def test_an_error_never_reaches_the_task(watch, states, alerts, caplog):
 
 
 def recorded(minutes_ago, task_id="load"):
-    now = datetime.now(UTC)
-    return SimpleNamespace(task_id=task_id, execution_date=now - timedelta(minutes=minutes_ago), timestamp=now)
+    """A miss of an SLA of half an hour, found when that was over."""
+    planned = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    return SimpleNamespace(task_id=task_id, execution_date=planned, timestamp=planned + timedelta(minutes=30))
 
 
 @pytest.fixture
@@ -416,10 +451,10 @@ def airflow_2(states, monkeypatch):
     return check
 
 
-def test_2_tells_a_recorded_miss_once(watch, airflow_2, alerts):
+def test_2_tells_a_recorded_miss_once_and_looks_at_it_until_it_comes_in(watch, airflow_2, alerts, states):
     told, miss = watch(SLACK, VICTOROPS), recorded(31)
-    assert airflow_2(told, misses=[miss]) == 1
-    assert airflow_2(told, misses=[miss]) == 1
+    assert airflow_2(told, misses=[miss]) == 0
+    assert airflow_2(told, misses=[miss]) == 0
     assert [message["text"] for message in alerts.slack()] == [MISSED]
     assert [alert["entity_display_name"] for alert in alerts.victorops()] == [
         f"telemetry.load late by 1 min ({RUN_ID})"
@@ -429,8 +464,8 @@ def test_2_tells_a_recorded_miss_once(watch, airflow_2, alerts):
 def test_2_shows_again_what_could_not_be_sent(watch, airflow_2, alerts):
     told, miss = watch(VICTOROPS), recorded(31)
     alerts.failures = [503]
-    assert airflow_2(told, misses=[miss]) == 0
-    assert airflow_2(told, misses=[miss]) == 1
+    for _ in range(3):
+        assert airflow_2(told, misses=[miss]) == 0
     assert len(alerts.victorops()) == 1
 
 
@@ -438,27 +473,82 @@ def test_2_shows_a_miss_again_until_the_last_step_is_due(watch, airflow_2, alert
     told = watch(SLACK, SlaAlert(VICTOROPS, after=timedelta(minutes=15)))
     assert airflow_2(told, misses=[recorded(31)]) == 0
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 0)
-    assert airflow_2(told, misses=[recorded(46)]) == 1
+    airflow_2(told, misses=[recorded(46)])
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 1)
+
+
+def test_2_looks_no_longer_at_what_failed_or_is_a_day_late(watch, airflow_2, alerts, states):
+    assert airflow_2(watch(SLACK), misses=[recorded(31 + 1440)]) == 1
+    states[:] = [{"load": "failed"}]
+    assert airflow_2(watch(SLACK), misses=[recorded(31)]) == 1
+
+
+def test_2_tells_a_recovery_of_what_came_in_while_its_page_was_on_its_way(watch, airflow_2, alerts, states):
+    """... and whose own callback found nothing told yet."""
+    told = watch(VICTOROPS)
+    states[:] = [{"load": "running"}, {"load": "success"}]
+    assert airflow_2(told, misses=[recorded(31)]) == 1
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
+
+
+def test_2_finds_out_whether_a_miss_was_told_and_tells_its_recovery(watch, airflow_2, alerts, states):
+    told = watch(SLACK)
+    alerts.failures = ["taken, then silence"]
+    assert airflow_2(told, misses=[recorded(31)]) == 0
+    states[:] = [{"load": "success"}]
+    assert airflow_2(told, misses=[recorded(31)]) == 1
+    assert [message["text"] for message in alerts.slack()] == [MISSED, RECOVERED]
+
+
+def test_2_tells_the_recovery_of_two_indexes_that_came_in_at_once(watch, airflow_2, alerts, states):
+    told = watch(VICTOROPS, mapped=["load"])
+    states[:] = [{"load_0": "running", "load_1": "running"}]  # 2.11 calls the tasks' callbacks before it commits
+    airflow_2(told, misses=[recorded(31)])
+    succeeded(told, map_index=0)
+    succeeded(told, map_index=1)
+    assert len(alerts.victorops()) == 1
+    states[:] = [{"load_0": "success", "load_1": "success"}]
+    assert airflow_2(told, misses=[recorded(31)]) == 1
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
+
+
+def test_2_shows_a_miss_again_whose_recovery_could_not_be_told(watch, airflow_2, alerts, states):
+    told = watch(VICTOROPS)
+    airflow_2(told, misses=[recorded(31)])
+    states[:] = [{"load": "success"}]
+    alerts.failures = [503]
+    assert [airflow_2(told, misses=[recorded(31)]) for _ in range(2)] == [0, 1]
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
+
+
+def test_2_tells_how_late_it_was_and_not_how_long_ago_it_was_told(watch, airflow_2, alerts):
+    told = watch(VICTOROPS, reference="planned")
+    miss = recorded(91)
+    airflow_2(told, misses=[miss])
+    succeeded(told, run_after=None, data_interval_end=miss.execution_date)
+    assert [alert["details"].split(",")[0] for alert in alerts.victorops()] == [
+        "Late by 1 h 1 min",
+        "Finished 1 h 1 min late",
+    ]
 
 
 def test_2_waits_for_a_time_of_day(watch, airflow_2, alerts):
     now = datetime.now(UTC)
-    for minutes, left, told in ((5, 0, 0), (-5, 1, 1)):
+    for minutes, told in ((5, 0), (-5, 1)):
         by = f"{now + timedelta(minutes=minutes):%H:%M:%S} UTC"
-        assert airflow_2(watch(VICTOROPS, sla=0, by=by), misses=[recorded(10)]) == left
+        assert airflow_2(watch(VICTOROPS, sla=0, by=by), misses=[recorded(10)]) == 0
         assert len(alerts.victorops()) == told
 
 
 def test_2_tells_the_fallback_in_the_same_check(watch, airflow_2, alerts):
     alerts.failures = [404]
-    assert airflow_2(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)), misses=[recorded(31)]) == 1
+    airflow_2(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)), misses=[recorded(31)])
     assert len(alerts.slack()) == 1
 
 
 def test_2_tells_the_fallback_after_an_hour_of_failing(watch, airflow_2, alerts):
     alerts.failures = [503, None]
-    assert airflow_2(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)), misses=[recorded(91)]) == 1
+    airflow_2(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)), misses=[recorded(91)])
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 0)
 
 

@@ -57,8 +57,8 @@ def test_every_step_of_every_sla_is_watched(dag):
     assert [(watch.task_id, watch.sla, watch.steps, watch.owner) for watch in watches(dag)] == [
         ("report", 1800, [0], "eve"),
         ("report", 1800, [900], "eve"),
-        (None, 3600, [0], dag.owner),
-        (None, 3600, [900], dag.owner),
+        (None, 3600, [0], "ada, airflow, eve"),  # in the same order in every process
+        (None, 3600, [900], "ada, airflow, eve"),
     ]
     first = watches(dag)[0]
     assert first.upstream == ["extract", "group.mapped", "group.mapped_3", "report"]
@@ -185,11 +185,33 @@ else:
         ({"report": HOUR}, {"alerts": [ALERTS[0]] * 2}, "telemetry: two alerts to .* at the same time"),
         ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
+        ({"report": timedelta(0)}, {}, "telemetry: the SLA of report is more than no time, not 0:00:00"),
+        ({DAG_RUN: 30}, {}, "telemetry: the SLA of the run is a timedelta or a time of day, not 30"),
+        ({"report": "06:00"}, {}, "telemetry: the SLA of report is a timedelta or a time of day, not '06:00'"),
+        ({"report": HOUR}, {"alerts": []}, "telemetry: alerts is empty, so nobody would be told"),
+        (
+            {"report": HOUR},
+            {"alerts": [SlaAlert(ALERTS[0], after=-HOUR)]},
+            "after= of an alert is a time after the SLA",
+        ),
     ],
 )
 def test_a_mistake_is_an_import_error(slas, changes, problem, dag):
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises((ValueError, TypeError), match=problem):
         set_slas(dag, slas, **{"alerts": ALERTS, "claims": "sql:claims", **changes})
+
+
+def test_what_is_told_of_can_be_skipped(dag):
+    set_slas(dag, {"report": HOUR}, alerts=ALERTS[:1])
+    assert [callback.__name__ for callback in dag.get_task("report").on_skipped_callback] == [
+        "agari_sla_recovery_of_report"
+    ]
+
+
+def test_it_can_be_called_twice(dag):
+    set_slas(dag, {"report": HOUR}, alerts=ALERTS[:1])
+    set_slas(dag, {"extract": HALF_HOUR}, alerts=ALERTS[:1])
+    assert [watch.task_id for watch in watches(dag)] == ["report", "extract"]
 
 
 def test_airflow_dags_test_is_left_alone(dag, monkeypatch, caplog):
