@@ -66,6 +66,8 @@ class SlackSlaMissNotifier(SlaMissNotifier):
         super().__init__(**kwargs)
         if when_in_doubt not in ("send", "skip"):
             raise ValueError(f"when_in_doubt is 'send' or 'skip', not {when_in_doubt!r}.")
+        if isinstance(mentions, str):
+            raise TypeError(f"mentions is a list, such as [{mentions!r}], and not one text.")
         self.slack_conn_id = slack_conn_id
         self.channel = channel
         self.mentions = mentions

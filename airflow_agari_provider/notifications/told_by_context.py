@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow_agari_provider.airflow_compat import RunNotCreated, base_url, late_run, read_run, web_url
 from airflow_agari_provider.sla_miss.miss import Event, Scope, SlaMiss, TaskInState, date_text
@@ -19,6 +20,7 @@ _EVENTS: Mapping[str, Event] = {
     "success": "success",
     "running": "start",
 }
+_NOWHERE = frozenset({None, "", "localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 - nobody's address
 _warned_of: set[str] = set()
 
 
@@ -40,10 +42,10 @@ def misses_of(context: Mapping[str, Any], environment: str, scope: Scope) -> Ite
 def link(dag_id: str, run_id: str, task: TaskInState | None = None) -> str:
     """Address of a run's or a task instance's page; empty, with one warning, where the configuration knows none."""
     base, option = base_url()
-    if base.partition("://")[2].split(":")[0].split("/")[0] == "localhost":
+    if urlsplit(base).hostname in _NOWHERE:
         if base not in _warned_of:
             _warned_of.add(base)
-            logger.warning("Alerts are sent without links, which would lead to %s: set %s", base, option)
+            logger.warning("Alerts are sent without links, which would lead to %r: set %s", base, option)
         return ""
     if task is None:
         return web_url(dag_id, run_id)

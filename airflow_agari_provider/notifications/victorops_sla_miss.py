@@ -43,6 +43,8 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         self.victorops_conn_id = victorops_conn_id
         self.routing_key = routing_key
         self.message_type = checked_message_type(message_type)
+        if taken := sorted({"message_type", "entity_id"} & set(fields or {})):
+            raise ValueError(f"fields cannot have {', '.join(taken)}: no recovery would close the incident.")
         self.fields = fields
 
     @property

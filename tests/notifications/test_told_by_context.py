@@ -60,8 +60,13 @@ def test_links_lead_to_the_index_and_the_try(alerts, web):
     )
 
 
-def test_without_an_address_there_are_no_links_and_one_warning(alerts, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    "address", ["http://localhost:8080", "http://127.0.0.1:8080", "http://0.0.0.0:8080", "http://[::1]:8080", "", "/"]
+)
+def test_without_an_address_there_are_no_links_and_one_warning(address, alerts, monkeypatch, caplog):
     monkeypatch.setattr(told_by_context, "_warned_of", set())
+    for section in ("API", "WEBSERVER"):
+        monkeypatch.setenv(f"AIRFLOW__{section}__BASE_URL", address)
     notifier = VictorOpsSlaMissNotifier(victorops_conn_id="victorops")
     notifier(context_of_task("failed"))
     notifier(context_of_task("failed"))
@@ -144,6 +149,13 @@ def test_what_can_never_be_sent_is_one_error_and_is_counted(conn_id, text, error
     assert counted == ["agari.alerts.failed"]
     ours = [record for record in caplog.records if record.name.startswith("airflow_agari_provider")]
     assert [error in record.getMessage() for record in ours if record.levelname == "ERROR"] == [True]
+
+
+def test_a_mistake_in_an_argument_is_an_error_where_it_is_written():
+    with pytest.raises(TypeError, match=r"mentions is a list, such as \['<!channel>'\]"):
+        SlackSlaMissNotifier(mentions="<!channel>")
+    with pytest.raises(ValueError, match="fields cannot have message_type: no recovery would close the incident"):
+        VictorOpsSlaMissNotifier(fields={"message_type": "CRITICAL"})
 
 
 def test_the_text_is_a_template(alerts, web):
