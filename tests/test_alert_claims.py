@@ -83,7 +83,9 @@ def test_a_role_that_may_not_create_the_table_is_told_so(cleared_postgres_uri):
         return connection
 
     with closing(driver.connect(cleared_postgres_uri)) as owner, owner, owner.cursor() as cursor:
-        cursor.execute(f"REVOKE CREATE ON SCHEMA public FROM public; CREATE ROLE {role}")
+        cursor.execute(
+            f"CREATE ROLE {role}; REVOKE CREATE ON SCHEMA public FROM public; GRANT USAGE ON SCHEMA public TO {role}"
+        )
     with pytest.raises(ClaimsUnavailable, match="permission denied for schema public"):
         ClaimTable(connect).claim(KEY, 1000.0)
 
