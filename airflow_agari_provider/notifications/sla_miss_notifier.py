@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 SCOPES = ("task", "run", "dag")
 # Seconds in all to try to send. Airflow 2.11 ends the process that runs an sla_miss_callback after 50 s.
 RETRY_FOR = 30.0
+ASK_AGAIN_AFTER = 2.0  # seconds after a question about tasks that was not answered
 
 
 class SlaMissNotifier(BaseNotifier):
@@ -84,13 +85,26 @@ class SlaMissNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Send what the callback is told; blocks for up to 30 seconds."""
-        for miss in misses_of(context, environment_or_default(self.environment), self.incident):
+        for miss in self._misses(context):
             delivery = self._delivery(miss)
             try:
                 self._deliver(delivery, miss)
             except AirflowNotFoundException as error:
                 delivery.refuse(error)
             count_alert(delivery)
+
+    def _misses(self, context: Context) -> list[SlaMiss]:
+        """What the callback is told; a deadline's asks about tasks, and Airflow never repeats one that failed."""
+        give_up = time.monotonic() + RETRY_FOR
+        while True:
+            try:
+                return list(misses_of(context, environment_or_default(self.environment), self.incident))
+            except Exception as error:  # whatever the supervisor and the API server answer in their distress
+                if "deadline" not in context or time.monotonic() > give_up:
+                    Stats.incr("agari.alerts.failed", tags={"service": self.name})
+                    raise
+                logger.warning("What was missed is unknown: %s: %s", type(error).__name__, error)
+            time.sleep(ASK_AGAIN_AFTER)
 
     async def async_notify(self, context: Context) -> None:
         """As :meth:`notify`, in a thread."""

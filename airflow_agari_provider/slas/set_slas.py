@@ -85,7 +85,7 @@ def set_slas(
         incident=incident,
         when_failed=when_failed,
         reference=reference if hasattr(dag, "deadline") else "planned",
-        silent_for=[*([] if manual else ["manual"]), *([] if backfill else ["backfill"])],
+        silent_for=[*([] if manual and hasattr(dag, "deadline") else ["manual"]), *([] if backfill else ["backfill"])],
         mapped=mapped,
         lookalikes=[name for name in ids if re.sub(r"_\d+$", "", name) in mapped and name not in mapped],
         watched=[None if name == DAG_RUN else name for name in slas],

@@ -109,6 +109,20 @@ def test_in_a_deadline_s_callback(alerts, web, deadline):
     assert alert["blocking_tasks"] == "load (running)"
 
 
+def test_airflow_that_does_not_answer_a_deadline_s_callback_is_asked_again(alerts, web, deadline, monkeypatch):
+    monkeypatch.setattr(sla_miss_notifier, "ASK_AGAIN_AFTER", 0.01)
+    read_run, failures = told_by_context.read_run, [RuntimeError("the API server is down")] * 2
+
+    def failing(dag_id, run_id):
+        if failures:
+            raise failures.pop()
+        return read_run(dag_id, run_id)
+
+    monkeypatch.setattr(told_by_context, "read_run", failing)
+    asyncio.run(VictorOpsSlaMissNotifier(victorops_conn_id="victorops").async_notify(deadline))
+    assert len(alerts.victorops()) == 1
+
+
 if AIRFLOW_3:  # 2.11 has no deadlines
 
     def test_as_the_class_that_an_async_callback_names(alerts, web, deadline):
