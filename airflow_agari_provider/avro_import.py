@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from airflow_agari_provider.avro.decoders import DecoderChoice
-from airflow_agari_provider.avro.objects import FoundObject, ObjectOverwritten, ObjectStream, StoredObject
+from airflow_agari_provider.avro.object_errors import ObjectOverwritten
+from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, StoredObject
 from airflow_agari_provider.avro.records import heap_out_of_sight
 from airflow_agari_provider.avro.schemas import parse_reader_schema
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
@@ -30,9 +31,7 @@ from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.import_tally import PutRows, Tally
 from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import (
-    MissingTable,
     Target,
-    UnstorableValue,
     create_table,
     execute,
     quoted_list,
@@ -41,6 +40,7 @@ from airflow_agari_provider.loaders.base import (
     transaction,
 )
 from airflow_agari_provider.loaders.dialects import any_dialect_of
+from airflow_agari_provider.loaders.errors import MissingTable, UnstorableValue
 from airflow_agari_provider.loaders.postgres import arrow_refusal
 from airflow_agari_provider.loaders.table_changes import TableChange, add_columns, table_change
 from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_agari_provider.avro.objects import ForbiddenObject, ObjectOverwritten, hidden
+from airflow_agari_provider.avro.object_errors import ForbiddenObject, ObjectOverwritten
+from airflow_agari_provider.avro.objects import hidden
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy

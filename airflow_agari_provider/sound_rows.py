@@ -14,7 +14,8 @@ from typing import Any
 from airflow_agari_provider.avro.blocks import Block
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import AvroSchema
-from airflow_agari_provider.loaders.base import Dialect, Target, UnstorableValue, savepoint
+from airflow_agari_provider.loaders.base import Dialect, Target, savepoint
+from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.quarantine import Quarantine
 from airflow_agari_provider.salvage import BadBlock, BadRow, SalvagedFile
 

@@ -14,13 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType
-from airflow_agari_provider.avro.objects import (
-    FoundObject,
-    MissingObject,
-    ObjectOverwritten,
-    ObjectStream,
-    objects_at,
-)
+from airflow_agari_provider.avro.object_errors import MissingObject, ObjectOverwritten
+from airflow_agari_provider.avro.objects import FoundObject, ObjectStream, objects_at
 from airflow_agari_provider.avro.resolution import ReaderSchemaMismatch
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
@@ -33,7 +28,8 @@ from airflow_agari_provider.import_errors import (
     UnusableName,
 )
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
-from airflow_agari_provider.loaders.base import MissingColumns, MissingTable, UnstorableValue, execute, query
+from airflow_agari_provider.loaders.base import execute, query
+from airflow_agari_provider.loaders.errors import MissingColumns, MissingTable, UnstorableValue
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
 from tests.avro_files import avro_file, message, messages
 

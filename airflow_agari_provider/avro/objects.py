@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from airflow_agari_provider.avro import blocks
+from airflow_agari_provider.avro.object_errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
 from airflow_agari_provider.avro.read_ahead import ReadAhead
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 
 logger = logging.getLogger(__name__)
 
@@ -21,73 +21,6 @@ CHUNK_BYTES = 1024 * 1024
 READY_CHUNKS = 8
 TRIES = 5  # connections in a row that bring no byte; the waits between them add up to 7.5 seconds
 FIRST_WAIT = 0.5  # seconds, doubled each time
-
-
-class MissingObject(UnimportableObject):
-    """
-    An object that is not there, or no longer.
-
-    :param url: its S3 URL.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.url = url
-
-    def __str__(self) -> str:
-        return f"{self.url} does not exist: deleted or moved since it was announced. If it was not loaded, put it back."
-
-
-class MissingBucket(UnimportableObject):
-    """
-    A bucket that is not there.
-
-    :param url: S3 URL in it that was looked at.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.url = url
-
-    def __str__(self) -> str:
-        return f"{self.url}: there is no such bucket. Correct the URL, or create the bucket."
-
-
-class ForbiddenObject(UnimportableObject):
-    """
-    An object that may not be read, or a folder that may not be listed.
-
-    :param url: its S3 URL.
-    :param cause: what S3 says.
-    """
-
-    def __init__(self, url: str, cause: str) -> None:
-        super().__init__(url, cause)
-        self.url, self.cause = url, cause
-
-    def __str__(self) -> str:
-        return (
-            f"{self.url} is forbidden: {self.cause}. Allow the credentials of aws_conn_id what is missing (of an "
-            "encrypted object also kms:Decrypt with its key), then import it again."
-        )
-
-
-class ObjectOverwritten(AgariError):
-    """
-    An object that was overwritten while it was read; trying again reads the new content.
-
-    :param url: its S3 URL.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.url = url
-
-    def __str__(self) -> str:
-        return (
-            f"{self.url} was overwritten while it was read, so nothing of it was loaded. "
-            "The next try reads the new content."
-        )
 
 
 @dataclass(frozen=True)

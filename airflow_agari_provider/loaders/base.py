@@ -14,88 +14,12 @@ from typing import Any, Literal, Protocol
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.json_text import json_texts
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.loaders.errors import SameColumn, UnstorableValue
 
 # Whose fault a database error is: the rows' (they break a constraint or do not fit), two transactions' in each other's
 # way (trying again at once helps), nobody's (trying again later helps), or that of the table, its rights or the SQL.
 Fault = Literal["rows", "conflict", "passing", "target"]
 PLAIN_INSERT = ("INSERT", "")  # of databases that have no way to insert where nothing is
-
-
-class MissingColumns(UnimportableObject):
-    """
-    Columns that the table does not have.
-
-    :param table: the table.
-    :param missing: their names.
-    :param available: the columns that there are.
-    :param definitions: of the missing ones, in SQL.
-    """
-
-    def __init__(
-        self, table: str, missing: Sequence[str], available: Sequence[str], definitions: Sequence[str]
-    ) -> None:
-        super().__init__(table, list(missing), list(available), list(definitions))
-        self.table, self.missing, self.available = table, list(missing), list(available)
-        self.definitions = list(definitions)
-
-    def __str__(self) -> str:
-        missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
-        return (
-            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. Add the column, as "
-            f'schema_change="add_columns" would: {", ".join(self.definitions)}; leave the field out with '
-            'schema_change="ignore"; or rename it with columns=.'
-        )
-
-
-class SameColumn(UnimportableObject):
-    """
-    Fields for one and the same column, as the database reads names.
-
-    :param names: of the columns that the fields should go to.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(list(names))
-        self.names = list(names)
-
-    def __str__(self) -> str:
-        return (
-            f"Fields go to {' and '.join(map(repr, self.names))}, which are one column to this database: upper and "
-            "lower case are the same to it. Nothing was loaded; give one of them another name with columns=."
-        )
-
-
-class MissingTable(AgariError):
-    """
-    The table to load is not there.
-
-    :param table: the table.
-    """
-
-    def __init__(self, table: str) -> None:
-        super().__init__(table)
-        self.table = table
-
-    def __str__(self) -> str:
-        return f"Table {self.table} does not exist. Create it, or pass create_table=True."
-
-
-class UnstorableValue(UnimportableObject):
-    """
-    A value that the database would not keep as it is.
-
-    :param column: its column.
-    :param problem: what it is, as a clause.
-    :param row: of those at work, from 0; None where that is not known.
-    """
-
-    def __init__(self, column: str, problem: str, row: int | None = None) -> None:
-        super().__init__(column, problem, row)
-        self.column, self.problem, self.row = column, problem, row
-
-    def __str__(self) -> str:
-        return f"Column {self.column!r}: {self.problem}. Nothing was loaded; correct what writes the object."
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from airflow_agari_provider.loaders.base import (
     PLAIN_INSERT,
     Fault,
     Target,
-    UnstorableValue,
     as_json,
     execute,
     insert_batches,
@@ -29,6 +28,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_table,
     transaction,
 )
+from airflow_agari_provider.loaders.errors import UnstorableValue
 
 TEXT_LENGTH, KEY_LENGTH = 4000, 255  # characters; databases without an unbounded type begin to end there
 MAX_PRECISION = 38  # digits; where most databases' NUMERIC ends

@@ -10,11 +10,9 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.loaders.base import (
     Fault,
     Target,
-    UnstorableValue,
     as_json,
     execute,
     insert_batches,
@@ -25,6 +23,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
     quoted_table,
 )
+from airflow_agari_provider.loaders.errors import NoUniqueKey, OtherUniqueKey, UnstorableValue
 from airflow_agari_provider.loaders.losses import require_lossless
 from airflow_agari_provider.loaders.row_checks import checked, rows_at_once
 
@@ -53,46 +52,6 @@ _ROWS = frozenset(
 )
 _CONFLICTS = frozenset({1020, 1205, 1213})
 _PASSING = frozenset({1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1317, 2002, 2003, 2006, 2013, 2014, 2055})
-
-
-class NoUniqueKey(AgariError):
-    """
-    A table in which nothing tells MySQL that two rows have the same key.
-
-    :param table: the table.
-    :param key_columns: the key that it should have.
-    """
-
-    def __init__(self, table: str, key_columns: Sequence[str]) -> None:
-        super().__init__(table, list(key_columns))
-        self.table, self.key_columns = table, list(key_columns)
-
-    def __str__(self) -> str:
-        return (
-            f"Table {self.table} has no primary or unique key of exactly {', '.join(self.key_columns)}, so an upsert "
-            "would only add rows. Nothing was loaded; create the key, or correct key_columns."
-        )
-
-
-class OtherUniqueKey(AgariError):
-    """
-    A table in which a row may be taken for another one by a key that is not that of the upsert.
-
-    :param table: the table.
-    :param key_columns: of the upsert.
-    :param others: names of the other keys.
-    """
-
-    def __init__(self, table: str, key_columns: Sequence[str], others: Sequence[str]) -> None:
-        super().__init__(table, list(key_columns), list(others))
-        self.table, self.key_columns, self.others = table, list(key_columns), list(others)
-
-    def __str__(self) -> str:
-        return (
-            f"Table {self.table} has other unique keys than {', '.join(self.key_columns)}: {', '.join(self.others)}. "
-            "MySQL would upsert a row over another one that has such a key in common. Nothing was loaded; upsert by "
-            "that key, or make it a plain index."
-        )
 
 
 class MySqlDialect:

@@ -13,7 +13,6 @@ from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import (
     Fault,
     Target,
-    UnstorableValue,
     as_json,
     execute,
     insert_batches,
@@ -23,6 +22,7 @@ from airflow_agari_provider.loaders.base import (
     quoted,
     quoted_list,
 )
+from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.losses import require_lossless
 from airflow_agari_provider.loaders.row_checks import checked
 

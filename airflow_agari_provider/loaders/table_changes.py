@@ -10,13 +10,13 @@ from typing import Any, Literal
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.loaders.base import (
     Dialect,
-    MissingColumns,
     Target,
     add_column,
     comparable_name,
     require_own_columns,
     table_columns,
 )
+from airflow_agari_provider.loaders.errors import MissingColumns
 
 logger = logging.getLogger(__name__)
 

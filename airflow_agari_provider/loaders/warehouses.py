@@ -13,7 +13,8 @@ from contextlib import closing
 from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
-from airflow_agari_provider.avro.objects import ObjectOverwritten, StoredObject
+from airflow_agari_provider.avro.object_errors import ObjectOverwritten
+from airflow_agari_provider.avro.objects import StoredObject
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.exceptions import UnimportableObject
 from airflow_agari_provider.loaders.base import Target, execute, query, quoted_list, quoted_table

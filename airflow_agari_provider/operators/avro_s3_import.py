@@ -25,11 +25,10 @@ from airflow_agari_provider.import_job import (
     summary,
 )
 from airflow_agari_provider.import_progress import Progress
-from airflow_agari_provider.loaders.base import MissingTable
 from airflow_agari_provider.loaders.dialects import UnknownDatabase
+from airflow_agari_provider.loaders.errors import MissingTable, NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.loaders.generic import NoTransactions
 from airflow_agari_provider.loaders.ledger import OnChangedObject
-from airflow_agari_provider.loaders.mysql import NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.loaders.table_changes import SchemaChange
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 

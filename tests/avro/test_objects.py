@@ -14,16 +14,8 @@ import botocore.stub
 import fastavro
 import pytest
 
-from airflow_agari_provider.avro.objects import (
-    ForbiddenObject,
-    MissingBucket,
-    MissingObject,
-    ObjectOverwritten,
-    ObjectStream,
-    count_records,
-    objects_at,
-    split_url,
-)
+from airflow_agari_provider.avro.object_errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
+from airflow_agari_provider.avro.objects import ObjectStream, count_records, objects_at, split_url
 from airflow_agari_provider.exceptions import BadAvro
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB: several chunks

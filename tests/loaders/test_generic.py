@@ -22,8 +22,9 @@ from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders import ledger
-from airflow_agari_provider.loaders.base import Target, UnstorableValue, create_table, execute, query, transaction
+from airflow_agari_provider.loaders.base import Target, create_table, execute, query, transaction
 from airflow_agari_provider.loaders.dialects import UnknownDatabase, any_dialect_of
+from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.generic import GenericDialect, NoTransactions, NoUpsert
 from tests import other_database
 from tests.avro_files import avro_file, message, messages

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
-from airflow_agari_provider.loaders.base import UnstorableValue, execute, query
-from airflow_agari_provider.loaders.mysql import NoUniqueKey, OtherUniqueKey
+from airflow_agari_provider.loaders.base import execute, query
+from airflow_agari_provider.loaders.errors import NoUniqueKey, OtherUniqueKey, UnstorableValue
 from tests.avro_files import avro_file
 from tests.fix_databases import DATABASES, WITHOUT_ARROW
 

@@ -14,7 +14,8 @@ import pytest
 from airflow_agari_provider.avro.objects import objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import MissingTable, query
+from airflow_agari_provider.loaders.base import query
+from airflow_agari_provider.loaders.errors import MissingTable
 from tests.avro_files import messages
 
 WINDOW: dict[str, Any] = {"mode": "replace", "replace_where": "hour = '2016-04-28T05'"}

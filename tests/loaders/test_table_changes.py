@@ -15,7 +15,8 @@ from airflow_agari_provider.avro.objects import objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import MissingColumns, SameColumn, execute, query
+from airflow_agari_provider.loaders.base import execute, query
+from airflow_agari_provider.loaders.errors import MissingColumns, SameColumn
 from tests.avro_files import SCORED, avro_file, message, messages
 
 ADD: dict[str, Any] = {"schema_change": "add_columns"}

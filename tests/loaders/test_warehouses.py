@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
-from airflow_agari_provider.avro.objects import ObjectOverwritten, StoredObject
+from airflow_agari_provider.avro.object_errors import ObjectOverwritten
+from airflow_agari_provider.avro.objects import StoredObject
 from airflow_agari_provider.loaders.base import Target
 from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 

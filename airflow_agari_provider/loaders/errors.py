@@ -1,0 +1,123 @@
+"""Why a table does not take rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+
+
+class MissingColumns(UnimportableObject):
+    """
+    Columns that the table does not have.
+
+    :param table: the table.
+    :param missing: their names.
+    :param available: the columns that there are.
+    :param definitions: of the missing ones, in SQL.
+    """
+
+    def __init__(
+        self, table: str, missing: Sequence[str], available: Sequence[str], definitions: Sequence[str]
+    ) -> None:
+        super().__init__(table, list(missing), list(available), list(definitions))
+        self.table, self.missing, self.available = table, list(missing), list(available)
+        self.definitions = list(definitions)
+
+    def __str__(self) -> str:
+        missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
+        return (
+            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. Add the column, as "
+            f'schema_change="add_columns" would: {", ".join(self.definitions)}; leave the field out with '
+            'schema_change="ignore"; or rename it with columns=.'
+        )
+
+
+class SameColumn(UnimportableObject):
+    """
+    Fields for one and the same column, as the database reads names.
+
+    :param names: of the columns that the fields should go to.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(list(names))
+        self.names = list(names)
+
+    def __str__(self) -> str:
+        return (
+            f"Fields go to {' and '.join(map(repr, self.names))}, which are one column to this database: upper and "
+            "lower case are the same to it. Nothing was loaded; give one of them another name with columns=."
+        )
+
+
+class MissingTable(AgariError):
+    """
+    The table to load is not there.
+
+    :param table: the table.
+    """
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.table = table
+
+    def __str__(self) -> str:
+        return f"Table {self.table} does not exist. Create it, or pass create_table=True."
+
+
+class UnstorableValue(UnimportableObject):
+    """
+    A value that the database would not keep as it is.
+
+    :param column: its column.
+    :param problem: what it is, as a clause.
+    :param row: of those at work, from 0; None where that is not known.
+    """
+
+    def __init__(self, column: str, problem: str, row: int | None = None) -> None:
+        super().__init__(column, problem, row)
+        self.column, self.problem, self.row = column, problem, row
+
+    def __str__(self) -> str:
+        return f"Column {self.column!r}: {self.problem}. Nothing was loaded; correct what writes the object."
+
+
+class NoUniqueKey(AgariError):
+    """
+    A table in which nothing tells MySQL that two rows have the same key.
+
+    :param table: the table.
+    :param key_columns: the key that it should have.
+    """
+
+    def __init__(self, table: str, key_columns: Sequence[str]) -> None:
+        super().__init__(table, list(key_columns))
+        self.table, self.key_columns = table, list(key_columns)
+
+    def __str__(self) -> str:
+        return (
+            f"Table {self.table} has no primary or unique key of exactly {', '.join(self.key_columns)}, so an upsert "
+            "would only add rows. Nothing was loaded; create the key, or correct key_columns."
+        )
+
+
+class OtherUniqueKey(AgariError):
+    """
+    A table in which a row may be taken for another one by a key that is not that of the upsert.
+
+    :param table: the table.
+    :param key_columns: of the upsert.
+    :param others: names of the other keys.
+    """
+
+    def __init__(self, table: str, key_columns: Sequence[str], others: Sequence[str]) -> None:
+        super().__init__(table, list(key_columns), list(others))
+        self.table, self.key_columns, self.others = table, list(key_columns), list(others)
+
+    def __str__(self) -> str:
+        return (
+            f"Table {self.table} has other unique keys than {', '.join(self.key_columns)}: {', '.join(self.others)}. "
+            "MySQL would upsert a row over another one that has such a key in common. Nothing was loaded; upsert by "
+            "that key, or make it a plain index."
+        )
