@@ -20,7 +20,8 @@ _EVENTS: Mapping[str, Event] = {
     "success": "success",
     "running": "start",
 }
-_NOWHERE = frozenset({None, "", "localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 - nobody's address
+# Airflow's default, and what a server listens on. Who writes 127.0.0.1 means his own machine, as the demo does.
+_NOWHERE = frozenset({None, "", "localhost", "0.0.0.0", "::"})  # noqa: S104 - nobody's address
 _warned_of: set[str] = set()
 
 

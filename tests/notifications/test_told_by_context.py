@@ -60,9 +60,7 @@ def test_links_lead_to_the_index_and_the_try(alerts, web):
     )
 
 
-@pytest.mark.parametrize(
-    "address", ["http://localhost:8080", "http://127.0.0.1:8080", "http://0.0.0.0:8080", "http://[::1]:8080", "", "/"]
-)
+@pytest.mark.parametrize("address", ["http://localhost:8080", "http://0.0.0.0:8080", "http://[::]:8080", "", "/"])
 def test_without_an_address_there_are_no_links_and_one_warning(address, alerts, monkeypatch, caplog):
     monkeypatch.setattr(told_by_context, "_warned_of", set())
     for section in ("API", "WEBSERVER"):
