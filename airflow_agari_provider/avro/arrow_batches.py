@@ -19,7 +19,6 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 logger = logging.getLogger(__name__)
 
 Group = Sequence[tuple[Block, bytes]]  # blocks with their payloads, decompressed
-GROUP_BYTES = 2 * 1024 * 1024  # decompressed; more is hardly faster, and a group is in memory several times over
 GROUP_BLOCKS = 256
 NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra [arrow]
 
@@ -57,16 +56,17 @@ def arrow_batch(rows: int, columns: Sequence[Column], arrays: tuple[Any, ...]) -
 
 
 def batches_of_groups(
-    file: ContainerFile, decoded: Callable[[Group], Batch], fallback: BlockDecoder
+    file: ContainerFile, group_bytes: int, decoded: Callable[[Group], Batch], fallback: BlockDecoder
 ) -> Generator[Batch]:
     """
     The records of a file, a group of blocks at a time.
 
+    :param group_bytes: of a group, decompressed; it is in memory several times over.
     :param decoded: batch of a group; raises :class:`Unfit` for values that it would not hold as fastavro does.
     :param fallback: decodes the blocks of such a group, or names what is wrong.
     :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
     """
-    with closing(ReadAhead(_groups(file, fallback.writer), 1)) as groups:
+    with closing(ReadAhead(_groups(file, group_bytes, fallback.writer), 1)) as groups:
         for group in groups:
             try:
                 yield decoded(group)
@@ -76,7 +76,7 @@ def batches_of_groups(
                     yield fallback.batch(file, [one])
 
 
-def _groups(file: ContainerFile, writer: AvroSchema) -> Generator[Group]:
+def _groups(file: ContainerFile, group_bytes: int, writer: AvroSchema) -> Generator[Group]:
     group: list[tuple[Block, bytes]] = []
     size = 0
     for block in file.blocks():
@@ -84,7 +84,7 @@ def _groups(file: ContainerFile, writer: AvroSchema) -> Generator[Group]:
         require_room(file, block, payload, writer)
         group.append((block, payload))
         size += max(len(payload), block.records * writer.shape.whole.empties)
-        if size >= GROUP_BYTES or len(group) == GROUP_BLOCKS:
+        if size >= group_bytes or len(group) == GROUP_BLOCKS:
             yield group
             group, size = [], 0
     if group:

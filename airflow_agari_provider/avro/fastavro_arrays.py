@@ -24,6 +24,7 @@ from airflow_agari_provider.avro.records import Batch, BlockDecoder
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 ToArray = Callable[[Sequence[Any]], Any]
+GROUP_BYTES = 1024 * 1024  # whose values are Python objects, which take ten times as much
 
 
 class FastavroArrays:
@@ -48,7 +49,7 @@ class FastavroArrays:
 
         :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
         """
-        return batches_of_groups(file, partial(self._decoded, file), self._fallback)
+        return batches_of_groups(file, GROUP_BYTES, partial(self._decoded, file), self._fallback)
 
     def _decoded(self, file: ContainerFile, group: Group) -> ArrowBatch:
         batch = self._decoder.batch(file, group)
