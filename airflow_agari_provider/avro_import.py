@@ -194,15 +194,11 @@ class Importer:
         with reading(self._connection):
             name, *_ = self.dialect.table_names(self._connection, self.job.table, ledger.LEDGER)
         lock = f"replace {name}"
-        try:
-            with transaction(self.dialect, self._connection):
-                self.dialect.lock(self._connection, lock)
-                for bucket, key, *_ in sorted(found):  # in one order, so that nobody waits in a circle
-                    ledger.hold(self.dialect, self._connection, self.job.table, bucket, key, self.job.run)
-                yield
-        finally:
-            with suppress(self.dialect.driver.Error):  # a broken connection has no locks
-                self.dialect.unlock(self._connection, lock)
+        with self._unlocked_after(lock), transaction(self.dialect, self._connection):
+            self.dialect.lock(self._connection, lock)
+            for bucket, key, *_ in sorted(found):  # in one order, so that nobody waits in a circle
+                ledger.hold(self.dialect, self._connection, self.job.table, bucket, key, self.job.run)
+            yield
 
     def record_failure(self, bucket: str, key: str, error: Exception) -> None:
         """Write down why an object, or a message that names none, could not be imported."""
@@ -262,11 +258,16 @@ class Importer:
     @contextmanager
     def _transaction_alone(self, url: str, wait: bool) -> Iterator[None]:
         lock = f"{self.job.table} {url}"
+        with self._unlocked_after(lock), transaction(self.dialect, self._connection):
+            if not self.dialect.try_lock(self._connection, lock) and not wait:
+                raise ObjectBusy(url)
+            yield
+
+    @contextmanager
+    def _unlocked_after(self, lock: str) -> Iterator[None]:
+        """Behind the transaction: some databases keep a lock beyond it."""
         try:
-            with transaction(self.dialect, self._connection):
-                if not self.dialect.try_lock(self._connection, lock) and not wait:
-                    raise ObjectBusy(url)
-                yield
+            yield
         finally:
             with suppress(self.dialect.driver.Error):  # a broken connection has no locks
                 self.dialect.unlock(self._connection, lock)

@@ -79,7 +79,7 @@ class ObjectBusy(AgariError):
         return f"Another importer is at work on {self.url}. Import others meanwhile, or wait for it."
 
 
-class ObjectsFailed(UnimportableObject):
+class _SomeFailed(AgariError):
     """
     Objects that could not be imported, where the others were.
 
@@ -92,27 +92,16 @@ class ObjectsFailed(UnimportableObject):
         self.reasons, self.imported = list(reasons), imported
 
     def __str__(self) -> str:
-        return _listed(self.reasons, self.imported)
+        count, shown = len(self.reasons), self.reasons[:SHOWN_FAILURES]
+        lines = [f"{count} object(s) could not be imported; {self.imported} are in the table:", *shown]
+        if count > SHOWN_FAILURES:
+            lines.append(f"... and {count - SHOWN_FAILURES} more; see table {FAILURES}")
+        return "\n".join(lines)
 
 
-class ObjectsFailedForNow(AgariError):
-    """
-    The same, where trying again may help some of them.
-
-    :param reasons: text of each object's error.
-    :param imported: number of the others.
-    """
-
-    def __init__(self, reasons: Sequence[str], imported: int) -> None:
-        super().__init__(list(reasons), imported)
-        self.reasons, self.imported = list(reasons), imported
-
-    def __str__(self) -> str:
-        return _listed(self.reasons, self.imported)
+class ObjectsFailed(_SomeFailed, UnimportableObject):
+    """None of them can be imported by trying again."""
 
 
-def _listed(reasons: Sequence[str], imported: int) -> str:
-    lines = [f"{len(reasons)} object(s) could not be imported; {imported} are in the table:", *reasons[:SHOWN_FAILURES]]
-    if len(reasons) > SHOWN_FAILURES:
-        lines.append(f"... and {len(reasons) - SHOWN_FAILURES} more; see table {FAILURES}")
-    return "\n".join(lines)
+class ObjectsFailedForNow(_SomeFailed):
+    """Trying again may help some of them."""

@@ -32,6 +32,7 @@ from airflow_agari_provider.loaders.base import execute, query
 from airflow_agari_provider.loaders.errors import MissingColumns, MissingTable, UnstorableValue
 from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
 from tests.avro_files import avro_file, message, messages
+from tests.importers import importers
 
 UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
 
@@ -39,15 +40,8 @@ UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_i
 @pytest.fixture
 def importer(connect: Callable[[], Any], s3: Any, bucket: str) -> Any:
     """Makes importers for jobs; the table is ``scored`` and is created."""
-    opened = []
-
-    def make(**job: Any) -> Importer:
-        opened.append(Importer(connect(), s3, ImportJob(**{"table": "scored", "run": "r", "create_table": True} | job)))
-        return opened[-1]
-
-    yield make
-    for one in opened:
-        one.close()
+    with importers(connect, s3, create_table=True) as make:
+        yield make
 
 
 @pytest.fixture

@@ -16,14 +16,13 @@ import pytest
 from airflow_agari_provider.avro.blocks import ContainerFile, zigzag
 from airflow_agari_provider.avro.objects import StoredObject, objects_at
 from airflow_agari_provider.avro.schemas import parse_writer_schema
-from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.import_errors import RowsRefused
-from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders.base import execute, query
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.quarantine import Quarantine, TooMuchQuarantined, in_quarantine
 from airflow_agari_provider.salvage import BadBlock
 from tests.avro_files import SCORED, avro_file, message, messages
+from tests.importers import importers
 
 UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
 FOLDER = "quarantine/scored/agari/a.avro/"
@@ -31,21 +30,9 @@ FOLDER = "quarantine/scored/agari/a.avro/"
 
 @pytest.fixture
 def importer(connect: Callable[[], Any], s3: Any, bucket: str) -> Any:
-    opened = []
-
-    def make(**job: Any) -> Importer:
-        settled = {
-            "table": "scored",
-            "run": "r",
-            "on_bad_block": "quarantine",
-            "quarantine_url": "s3://agari/quarantine",
-        }
-        opened.append(Importer(connect(), s3, ImportJob(**settled | {"create_table": True} | job)))
-        return opened[-1]
-
-    yield make
-    for one in opened:
-        one.close()
+    settled = {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/quarantine"}
+    with importers(connect, s3, create_table=True, **settled) as make:
+        yield make
 
 
 @pytest.fixture

@@ -28,20 +28,13 @@ from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.generic import GenericDialect, NoTransactions, NoUpsert
 from tests import other_database
 from tests.avro_files import avro_file, message, messages
+from tests.importers import importers
 
 
 @pytest.fixture
 def importer(sqlite_path: Any, s3: Any, bucket: str) -> Any:
-    opened = []
-
-    def make(**job: Any) -> Importer:
-        settled = {"table": "scored", "run": "r", "create_table": True} | job
-        opened.append(Importer(other_database.connect(sqlite_path), s3, ImportJob(**settled)))
-        return opened[-1]
-
-    yield make
-    for one in opened:
-        one.close()
+    with importers(lambda: other_database.connect(sqlite_path), s3, create_table=True) as make:
+        yield make
 
 
 @pytest.fixture

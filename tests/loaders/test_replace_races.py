@@ -17,6 +17,7 @@ from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders.base import query
 from airflow_agari_provider.loaders.errors import MissingTable
 from tests.avro_files import messages
+from tests.importers import importers
 
 WINDOW: dict[str, Any] = {"mode": "replace", "replace_where": "hour = '2016-04-28T05'"}
 servers = pytest.mark.parametrize("connect", ["psycopg", "psycopg2", "mysqlclient"], indirect=True)
@@ -33,17 +34,10 @@ WAITING = {  # others that a lock keeps waiting, by driver
 @pytest.fixture
 def importer(connect: Callable[[], Any], s3: Any, bucket: str) -> Any:
     """Makes importers into a table that has rows of another window only."""
-    opened = []
-
-    def make(**job: Any) -> Importer:
-        opened.append(Importer(connect(), s3, ImportJob(**{"table": "scored", "run": "r", "create_table": True} | job)))
-        return opened[-1]
-
     s3.put_object(Bucket=bucket, Key="other.avro", Body=messages(1, first=99, hour="2016-04-28T04"))
-    make().import_object(bucket, "other.avro")
-    yield make
-    for one in opened:
-        one.close()
+    with importers(connect, s3, create_table=True) as make:
+        make().import_object(bucket, "other.avro")
+        yield make
 
 
 def one_behind_the_other(

@@ -14,10 +14,10 @@ from airflow_agari_provider.avro.columns import UnsupportedAvroType
 from airflow_agari_provider.avro.objects import objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
-from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders.base import execute, query
 from airflow_agari_provider.loaders.errors import MissingColumns, SameColumn
 from tests.avro_files import SCORED, avro_file, message, messages
+from tests.importers import importers
 
 ADD: dict[str, Any] = {"schema_change": "add_columns"}
 
@@ -28,15 +28,8 @@ def importer(connect: Callable[[], Any], s3: Any, bucket: str) -> Any:
     with closing(connect()) as connection:
         execute(connection, "CREATE TABLE scored (message_id VARCHAR(99), org_id INTEGER)")
         connection.commit()
-    opened = []
-
-    def make(**job: Any) -> Importer:
-        opened.append(Importer(connect(), s3, ImportJob(**{"table": "scored", "run": "r"} | job)))
-        return opened[-1]
-
-    yield make
-    for one in opened:
-        one.close()
+    with importers(connect, s3) as make:
+        yield make
 
 
 @pytest.fixture

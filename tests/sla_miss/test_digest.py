@@ -59,6 +59,16 @@ def late(service, sqlite_path):
     return make
 
 
+@pytest.fixture
+def misses(late, service):
+    """Three of one digest, of which the first was told; the service takes no more."""
+    found = [late(name) for name in ("first", "second", "third")]
+    for delivery, miss in found:
+        delivery.attempt(miss, 1000.0)
+    service.failures = [AlertRefused("Service", "404")]
+    return found
+
+
 def told(task_id: str) -> str:
     return f"telemetry SLA Miss for task {task_id} on 2016-02-26T18:00:00"
 
@@ -136,33 +146,21 @@ def test_a_digest_that_is_not_taken_is_tried_again(failure, late, service):
     assert service.taken == [told("first"), "telemetry SLA Miss for 1 more"]
 
 
-def test_of_a_digest_that_is_refused_one_fallback_is_named(late, service):
-    misses = [late(name) for name in ("first", "second", "third")]
-    for delivery, miss in misses:
-        delivery.attempt(miss, 1000.0)
-    service.failures = [AlertRefused("Service", "404")]
+def test_of_a_digest_that_is_refused_one_fallback_is_named(misses, service):
     for delivery, miss in misses[1:]:
         assert delivery.attempt(miss, 1300.0) is None
         assert delivery.refused
         assert delivery.instead(service).key == "digest|telemetry|1|digest|fallback"
 
 
-def test_the_fallback_of_a_digest_tells_all_of_it_once(late, service):
-    misses = [late(name) for name in ("first", "second", "third")]
-    for delivery, miss in misses:
-        delivery.attempt(miss, 1000.0)
-    service.failures = [AlertRefused("Service", "404")]
+def test_the_fallback_of_a_digest_tells_all_of_it_once(misses, service):
     for delivery, miss in misses[1:]:
         delivery.attempt(miss, 1300.0)
         assert delivery.instead(service).attempt(miss, 1300.0) is None
     assert service.taken == [told("first"), "telemetry SLA Miss for 2 more"]
 
 
-def test_a_fallback_that_opens_incidents_tells_each_miss_of_a_digest(late, service):
-    misses = [late(name) for name in ("first", "second", "third")]
-    for delivery, miss in misses:
-        delivery.attempt(miss, 1000.0)
-    service.failures = [AlertRefused("Service", "404")]
+def test_a_fallback_that_opens_incidents_tells_each_miss_of_a_digest(misses):
     pager = Service()
     pager.safe_to_repeat = True
     for delivery, miss in misses[1:]:
