@@ -122,6 +122,19 @@ async def in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
     return await asyncio.to_thread(function, *arguments)
 
 
+def _session_of_its_own() -> Any:
+    """
+    On Airflow 2.11: a session for what is only read, to be closed.
+
+    ``create_session`` gives the one that Airflow holds in this thread: an error in a callback, or its end, would take
+    Airflow's own rows, such as recorded SLA misses, out of it.
+    """
+    from airflow import settings
+    from sqlalchemy.orm import Session
+
+    return Session(settings.engine)
+
+
 def is_deferred(task_instance: Any) -> bool:
     """
     Whether a task is still deferred; blocks. For the triggers of Airflow before 3.3.
@@ -138,9 +151,8 @@ def is_deferred(task_instance: Any) -> bool:
         )
         return "deferred" in states.get(ti.run_id, {}).values()
     from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
 
-    with create_session() as session:
+    with _session_of_its_own() as session:
         this_one = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
         return bool(session.query(TaskInstance.state).filter_by(**this_one).scalar() == "deferred")
 
@@ -205,9 +217,8 @@ def read_run(dag_id: str, run_id: str) -> tuple[str, list[dict[str, Any]]]:
         run_state = RuntimeTaskInstance.get_dagrun_state(dag_id, run_id)
         return str(run_state), [{"key": key, "state": state} for key, state in states.items()]
     from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
 
-    with create_session() as session:
+    with _session_of_its_own() as session:
         run = session.query(DagRun).filter_by(dag_id=dag_id, run_id=run_id).one()
         tasks = [
             {
@@ -238,9 +249,8 @@ def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
     :raises RunNotCreated: it is not there yet, and nor is any run after it.
     """
     from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
 
-    with create_session() as session:
+    with _session_of_its_own() as session:
         automatic = session.query(DagRun).filter(
             DagRun.dag_id == dag.dag_id, DagRun.run_type.in_(("scheduled", "backfill"))
         )

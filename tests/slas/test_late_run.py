@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -21,12 +22,13 @@ from airflow_agari_provider.airflow_compat import DAG, BaseOperator
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.slas import set_slas
 
-HOUR = timedelta(hours=1)
+HOUR, BEGIN = timedelta(hours=1), pendulum.parse(os.environ["BEGIN"])
 ALERT = VictorOpsSlaMissNotifier(victorops_conn_id="victorops")
-SCHEDULES = {"intervals": HOUR, "moments": CronTriggerTimetable("0 * * * *", timezone="UTC"), "alone": HOUR}
+MOMENTS = CronTriggerTimetable(f"{BEGIN.minute} * * * *", timezone="UTC")
+SCHEDULES = {"intervals": HOUR, "moments": MOMENTS, "alone": HOUR}
 
 for name, schedule in SCHEDULES.items():
-    with DAG(name, schedule=schedule, start_date=pendulum.datetime(2016, 2, 1), catchup=False) as dag:
+    with DAG(name, schedule=schedule, start_date=BEGIN, catchup=False) as dag:
         load = BaseOperator(task_id="load")
     globals()[name] = dag
     if name == "alone":
@@ -58,9 +60,7 @@ Base.metadata.create_all(settings.engine)  # a migration takes many times as lon
 synchronize_log_template()
 steps, *dag_ids = sys.argv[1:]
 bag = DagBag(os.environ["FOLDER"], read_dags_from_db=False)
-# The last run's planned start was an hour ago at the most, so that one run is late, and no other
-now = pendulum.now("UTC")
-before = now.start_of("hour").subtract(hours=3 if now.minute < 2 else 2)
+before = pendulum.parse(os.environ["BEFORE"])
 
 
 def create(dag, hours, state):
@@ -97,7 +97,7 @@ for dag_id in dag_ids:
 @pytest.fixture
 def checked(tmp_path, sqlite_path, alerts, monkeypatch):
     """
-    Runs the steps in an Airflow of its own.
+    Runs the steps in an Airflow of its own, some hours and a half after the run that succeeded: that many are due.
 
     Returns the late run's date, and after each check whether each recorded miss is marked as notified, for each DAG.
     """
@@ -110,9 +110,11 @@ def checked(tmp_path, sqlite_path, alerts, monkeypatch):
         "FOLDER": str(tmp_path / "dag.py"),
     }
 
-    def run(steps: str, *dag_ids: str) -> tuple[str, list[list[list[bool]]]]:
+    def run(steps: str, *dag_ids: str, due: int = 1) -> tuple[str, list[list[list[bool]]]]:
+        before = (datetime.now(UTC) - timedelta(hours=due + 1, minutes=30)).replace(second=0, microsecond=0)
+        moments = {"BEGIN": (before - timedelta(days=30)).isoformat(), "BEFORE": before.isoformat()}
         command = [sys.executable, "-W", "ignore", "-c", CHECK, steps, *dag_ids]
-        done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True)
+        done = subprocess.run(command, env={**os.environ, **settings, **moments}, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('["2')]
         return answers[0][0], [results for _, results in answers]
@@ -129,6 +131,16 @@ if not AIRFLOW_3:  # which has no such check
         assert [alert["state_message"] for alert in alerts.victorops()] == [
             f"intervals SLA Miss for task load on {date}",
             f"alone SLA Miss for task load on {date}",
+        ]
+
+    def test_of_two_late_runs_each_is_told_when_it_is_there(checked, alerts):
+        date, results = checked("check the-late-one check the-one-after check", "intervals", "alone", due=2)
+        assert results == [[[False, False]] * 3, [[False, False], [True, False], [True, True]]]
+        following = (datetime.fromisoformat(date) + timedelta(hours=1)).isoformat()
+        assert [alert["state_message"] for alert in alerts.victorops()] == [
+            f"{dag_id} SLA Miss for task load on {moment}"
+            for dag_id in ("intervals", "alone")
+            for moment in (date, following)
         ]
 
     def test_a_run_that_was_skipped_is_not_waited_for(checked, alerts):
