@@ -161,6 +161,23 @@ class ObjectStream:
         self.close()
 
 
+def is_current(s3: Any, stored: StoredObject) -> bool:
+    """
+    Whether S3 has this content under the key now.
+
+    :param s3: boto3 client of S3.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        found = s3.head_object(Bucket=stored.bucket, Key=stored.key)
+    except ClientError as error:  # without the right to list, S3 forbids to see that an object is gone
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            return False
+        raise
+    return bool(found["ETag"].strip('"') == stored.etag)
+
+
 def forbidden(error: Any) -> bool:
     """Whether a ClientError of S3 is about rights, also those to an object's key: waiting does not change them."""
     code = str(error.response.get("Error", {}).get("Code", ""))

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.object_errors import ObjectOverwritten
-from airflow_agari_provider.avro.objects import StoredObject
+from airflow_agari_provider.avro.objects import StoredObject, is_current
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.exceptions import UnimportableObject
 from airflow_agari_provider.loaders.base import Target, execute, query, quoted_list, quoted_table
@@ -101,9 +101,9 @@ def require_unchanged(s3: Any, stored: StoredObject) -> None:
     After the copy: what the database has read is what the ledger says.
 
     :param s3: boto3 client of S3.
-    :raises ObjectOverwritten: it may be something else.
+    :raises ObjectOverwritten: it may be something else, or the object is gone.
     """
-    if s3.head_object(Bucket=stored.bucket, Key=stored.key)["ETag"].strip('"') != stored.etag:
+    if not is_current(s3, stored):
         raise ObjectOverwritten(stored.url)
 
 

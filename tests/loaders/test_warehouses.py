@@ -91,10 +91,13 @@ def test_the_rows_are_those_that_the_database_counts():
     assert SNOWFLAKE.copy(before, TARGET, STORED, "stage") == 0
 
 
-def test_an_object_that_was_overwritten_meanwhile_is_told(s3, bucket):
+def test_an_object_that_was_overwritten_or_deleted_meanwhile_is_told(s3, bucket):
     etag = s3.put_object(Bucket=bucket, Key="a.avro", Body=b"x")["ETag"].strip('"')
     stored = StoredObject(bucket, "a.avro", etag, None, 1, datetime(2016, 4, 28, tzinfo=UTC))
     require_unchanged(s3, stored)
     s3.put_object(Bucket=bucket, Key="a.avro", Body=b"y")
+    with pytest.raises(ObjectOverwritten):
+        require_unchanged(s3, stored)
+    s3.delete_object(Bucket=bucket, Key="a.avro")
     with pytest.raises(ObjectOverwritten):
         require_unchanged(s3, stored)
