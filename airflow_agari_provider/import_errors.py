@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
-from airflow_agari_provider.loaders.ledger import FAILURES
+from airflow_agari_provider.loaders.import_tables import FAILURES
 
 SHOWN_FAILURES = 10  # in the text of an error
 

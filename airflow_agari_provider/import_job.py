@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from airflow_agari_provider.avro.decoders import Decoder
 from airflow_agari_provider.avro.objects import split_url
-from airflow_agari_provider.loaders.ledger import OnChangedObject
+from airflow_agari_provider.loaders.loaded_content import OnChangedObject
 from airflow_agari_provider.loaders.table_changes import SchemaChange
 
 logger = logging.getLogger(__name__)

@@ -18,15 +18,15 @@ import boto3
 from airflow_agari_provider import avro_import, avro_queue_import, sqs_lease
 from airflow_agari_provider.avro import blocks
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders import ledger
+from airflow_agari_provider.loaders.ledger import TableLedger
 
 # What is killed before or after which call of what.
 POINTS: dict[str, tuple[Any, str, str, int]] = {
-    "before the claim": (ledger, "claim", "before", 1),
-    "after the claim": (ledger, "claim", "after", 1),
+    "before the claim": (TableLedger, "claim", "before", 1),
+    "after the claim": (TableLedger, "claim", "after", 1),
     "in the middle of the rows": (blocks.ContainerFile, "decompressed", "before", 8),
-    "after the rows": (ledger, "settle", "before", 1),
-    "before the commit": (ledger, "settle", "after", 1),
+    "after the rows": (TableLedger, "settle", "before", 1),
+    "before the commit": (TableLedger, "settle", "after", 1),
     "after the commit": (avro_import.Importer, "import_object", "after", 1),
     "before the message is deleted": (sqs_lease.Lease, "delete", "before", 1),
     "after the message is deleted": (sqs_lease.Lease, "delete", "after", 1),

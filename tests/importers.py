@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.import_job import ImportJob
+from airflow_agari_provider.import_transactions import ImportTransactions
+from airflow_agari_provider.loaders.dialects import dialect_of
 
 
 @contextmanager
@@ -22,3 +24,12 @@ def importers(connect: Callable[[], Any], s3: Any, **settled: Any) -> Iterator[C
     yield make
     for one in opened:
         one.close()
+
+
+@contextmanager
+def at_work(connect: Callable[[], Any], url: str) -> Iterator[None]:
+    """Another importer, which is loading an object into the table ``scored`` meanwhile."""
+    with closing(connect()) as connection:
+        transactions = ImportTransactions(dialect_of(connection), connection, ImportJob("scored", "other"))
+        with transactions.of_object(url):
+            yield

@@ -30,9 +30,10 @@ from airflow_agari_provider.import_errors import (
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.loaders.base import execute, query
 from airflow_agari_provider.loaders.errors import MissingColumns, MissingTable, UnstorableValue
-from airflow_agari_provider.loaders.ledger import ObjectChanged, failure_reason
+from airflow_agari_provider.loaders.failures import failure_reason
+from airflow_agari_provider.loaders.loaded_content import ObjectChanged
 from tests.avro_files import avro_file, message, messages
-from tests.importers import importers
+from tests.importers import at_work, importers
 
 UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
 
@@ -119,18 +120,18 @@ def test_importers_at_once_load_every_object_once(importer, put, rows, mode):
 
 
 @pytest.mark.parametrize("connect", ["psycopg", "psycopg2", "mysqlclient"], indirect=True)
-def test_importers_of_the_same_list_do_not_wait_for_each_other(importer, put, s3):
+def test_importers_of_the_same_list_do_not_wait_for_each_other(importer, put, s3, connect):
     """... but take the objects that nobody is at work on, and come back for the others."""
     for number in range(3):
         put(f"{number}.avro", messages(10, first=number * 10))
-    first, second = importer(), importer()
+    second = importer()
     found = objects_at(s3, "s3://agari/")
-    with first._transaction_alone("s3://agari/0.avro", wait=False):
+    with at_work(connect, "s3://agari/0.avro"):
         with pytest.raises(ObjectBusy, match=r"s3://agari/0\.avro"):
             second.import_object("agari", "0.avro", wait=False)
         imported = second.import_objects(found)
     assert [one.url[-6:] for one in imported] == ["1.avro", "2.avro", "0.avro"]
-    assert first.import_object("agari", "0.avro", wait=False).skipped
+    assert importer().import_object("agari", "0.avro", wait=False).skipped
 
 
 def test_a_damaged_object_leaves_nothing_and_its_reason(importer, put, rows, connect):

@@ -17,9 +17,10 @@ from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import MessageStuck, QueueImport
 from airflow_agari_provider.import_job import ImportJob, summary
 from airflow_agari_provider.loaders.base import query
-from airflow_agari_provider.loaders.ledger import failure_reason
+from airflow_agari_provider.loaders.failures import failure_reason
 from airflow_agari_provider.queue_depth import read_depth
 from tests.avro_files import avro_file, messages
+from tests.importers import at_work
 
 JOB = ImportJob(
     "scored", "run", mode="upsert", key_columns=("org_id", "message_id"), create_table=True, count_by="org_id"
@@ -161,12 +162,10 @@ def test_a_message_that_came_twice_does_not_keep_the_others_waiting(notify, sqs,
     """... while another importer loads the object that it names."""
     notify(a=messages(5))
     notify(b=messages(5, first=5))
-    busy = Importer(connect(), s3, JOB)
     shared = QueueImport(sqs, queue_url, lambda: Importer(connect(), s3, JOB), wait_time_seconds=0)
-    with busy._transaction_alone("s3://agari/a.avro", wait=False):
+    with at_work(connect, "s3://agari/a.avro"):
         assert run(shared)["objects"] == 2
     assert [one.url for one in shared.imported] == ["s3://agari/b.avro", "s3://agari/a.avro"]
-    busy.close()
 
 
 def test_bad_messages_go_to_the_dead_letter_queue_and_the_others_go_on(

@@ -28,7 +28,7 @@ from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.loaders.dialects import UnknownDatabase
 from airflow_agari_provider.loaders.errors import MissingTable, NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.loaders.generic import NoTransactions
-from airflow_agari_provider.loaders.ledger import OnChangedObject
+from airflow_agari_provider.loaders.loaded_content import OnChangedObject
 from airflow_agari_provider.loaders.table_changes import SchemaChange
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 

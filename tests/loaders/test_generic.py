@@ -21,11 +21,13 @@ from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import Target, create_table, execute, query, transaction
 from airflow_agari_provider.loaders.dialects import UnknownDatabase, any_dialect_of
 from airflow_agari_provider.loaders.errors import UnstorableValue
+from airflow_agari_provider.loaders.failures import failure_reason
 from airflow_agari_provider.loaders.generic import GenericDialect, NoTransactions, NoUpsert
+from airflow_agari_provider.loaders.import_tables import create_import_tables
+from airflow_agari_provider.loaders.ledger import ClaimedMeanwhile, TableLedger
 from tests import other_database
 from tests.avro_files import avro_file, message, messages
 from tests.importers import importers
@@ -69,7 +71,7 @@ def test_a_damaged_object_leaves_nothing_and_its_reason(importer, s3, rows, sqli
         importer().import_object("agari", "a.avro")
     assert rows("SELECT COUNT(*) FROM scored") == [(0,)]
     with closing(other_database.connect(sqlite_path)) as connection:
-        assert "truncated" in str(ledger.failure_reason(connection, "agari", "a.avro"))
+        assert "truncated" in str(failure_reason(connection, "agari", "a.avro"))
 
 
 def test_importers_at_once_load_every_object_once(importer, s3, rows):
@@ -167,19 +169,19 @@ def test_an_object_is_claimed_once_on_a_real_server(postgres, cleared_postgres_u
     """... also where another importer claims it between the look and the claim, as a snapshot has it."""
     dialect = GenericDialect(psycopg2)
     dialect.prepare(postgres)
-    ledger.create_tables(dialect, postgres)
+    create_import_tables(dialect, postgres)
     stored = StoredObject("b", "k", "e1", None, 10, INSTANT)
-    claim = ("t", stored, "run", "fail")
+    ledger = TableLedger(dialect, postgres, "t", "run")
     with closing(psycopg2.connect(cleared_postgres_uri)) as other, ThreadPoolExecutor(1) as pool:
         with transaction(dialect, other):
-            assert ledger.claim(dialect, other, *claim) == "load"
-            late = pool.submit(ledger.claim, dialect, postgres, *claim)
+            assert TableLedger(dialect, other, "t", "run").claim(stored, "fail") == "load"
+            late = pool.submit(ledger.claim, stored, "fail")
             wait_until_blocked(cleared_postgres_uri, postgres.info.backend_pid)
-        with pytest.raises(ledger.ClaimedMeanwhile):
+        with pytest.raises(ClaimedMeanwhile):
             late.result(30)
     postgres.rollback()
     with transaction(dialect, postgres):
-        assert ledger.claim(dialect, postgres, *claim) == "there"
+        assert ledger.claim(stored, "fail") == "there"
 
 
 @pytest.mark.parametrize(

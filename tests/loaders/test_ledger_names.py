@@ -13,9 +13,9 @@ import pytest
 from airflow_agari_provider.avro.objects import StoredObject, objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders import ledger
 from airflow_agari_provider.loaders.base import execute, query, transaction
 from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.loaders.ledger import TableLedger
 from tests.avro_files import avro_file, messages
 
 
@@ -67,10 +67,11 @@ def test_what_was_loaded_when_each_name_was_a_table_of_its_own_stays_loaded(
         connection.commit()
         dialect = dialect_of(connection)
         for name in names:
-            assert ledger.is_loaded(dialect, connection, name, bucket, "a.avro", etag)
+            ledger = TableLedger(dialect, connection, name, "r")
+            assert ledger.is_loaded(bucket, "a.avro", etag)
             stored = StoredObject(bucket, "a.avro", etag, None, 9, datetime(2016, 4, 28, tzinfo=UTC))
             with transaction(dialect, connection):
-                assert ledger.claim(dialect, connection, name, stored, "r", "fail") == "there"
+                assert ledger.claim(stored, "fail") == "there"
     assert [imported(now), imported(before)] == [0, 0]
     with closing(connect()) as connection:
         assert query(connection, "SELECT COUNT(*), MIN(loaded_rows) FROM agari_import_ledger") == [(1, 5)]
@@ -124,12 +125,14 @@ def test_a_table_of_another_schema_is_loaded_by_its_whole_name(connect, s3, buck
 def test_a_table_that_is_found_by_the_search_path_has_its_whole_name_in_the_ledger(connect, s3, bucket):
     """... unless one of the same name is beside the ledger: rows under the short name may be of either."""
     s3.put_object(Bucket=bucket, Key="a.avro", Body=messages(5))
-    with closing(Importer(connect(), s3, ImportJob("scored", "r", create_table=True))) as importer:
+    job = ImportJob("scored", "r", create_table=True)
+    with closing(Importer(connect(), s3, job)) as importer:
         assert importer.import_object(bucket, "a.avro").rows == 5
-        session = importer._connection
-        for sql in ("CREATE SCHEMA app", "ALTER TABLE scored SET SCHEMA app", "SET search_path TO app, public"):
-            execute(session, sql)
-        session.commit()
+    session = connect()
+    for sql in ("CREATE SCHEMA app", "ALTER TABLE scored SET SCHEMA app", "SET search_path TO app, public"):
+        execute(session, sql)
+    session.commit()
+    with closing(Importer(session, s3, job)) as importer:
         assert importer.import_object(bucket, "a.avro").skipped
         whole_id = sha256(b"app.scored\0agari\0a.avro").hexdigest()
         assert query(session, "SELECT id FROM agari_import_ledger") == [(whole_id,)]

@@ -42,14 +42,15 @@ def ledger(postgres_uri, monkeypatch):
     import psycopg2
 
     from airflow_agari_provider.loaders.dialects import dialect_of
-    from airflow_agari_provider.loaders.ledger import create_tables, record_failure
+    from airflow_agari_provider.loaders.failures import record_failure
+    from airflow_agari_provider.loaders.import_tables import create_import_tables
 
     parts = urlsplit(postgres_uri)
     fields = {"host": parse_qs(parts.query)["host"][0], "login": parts.username, "schema": parts.path.lstrip("/")}
     monkeypatch.setenv("AIRFLOW_CONN_SCORING", json.dumps({"conn_type": "postgres", **fields}))
     with closing(psycopg2.connect(postgres_uri)) as connection:
         dialect = dialect_of(connection)
-        create_tables(dialect, connection)
+        create_import_tables(dialect, connection)
         yield lambda *failure: record_failure(dialect, connection, *failure)
 
 

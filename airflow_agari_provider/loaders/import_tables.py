@@ -1,0 +1,69 @@
+"""The tables that an import keeps beside those it loads: which objects are loaded, and which could not be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.loaders.base import Dialect, Target, create_table, reading
+from airflow_agari_provider.loaders.generic import GenericDialect, require_transactions
+
+LEDGER = "agari_import_ledger"
+FAILURES = "agari_import_failures"
+
+_PROBE = "agari-transaction-probe"
+
+# ``id`` is a hash, because a key of S3 (1024 bytes) is too long for a key of a table, and many collations would take
+# two of them for the same. ``modified_at`` is text in one format, to compare by.
+LEDGER_TABLE = Target(
+    LEDGER,
+    (
+        Column("id", None, "text"),
+        Column("table_name", None, "text"),
+        Column("bucket", None, "text"),
+        Column("object_key", None, "text"),
+        Column("etag", None, "text"),
+        Column("version_id", None, "text"),
+        Column("size_bytes", None, "long"),
+        Column("modified_at", None, "text"),
+        Column("loaded_rows", None, "long"),
+        Column("quarantined_rows", None, "long"),
+        Column("quarantined_blocks", None, "long"),
+        Column("counts", None, "json"),
+        Column("run", None, "text"),
+        Column("loaded_at", None, "instant"),
+    ),
+    ("id",),
+)
+FAILURES_TABLE = Target(
+    FAILURES,
+    (
+        Column("bucket", None, "text"),
+        Column("object_key", None, "text"),
+        Column("reason", None, "text"),
+        Column("failed_at", None, "instant"),
+        Column("run", None, "text"),
+    ),
+)
+
+
+def create_import_tables(dialect: Dialect, connection: Any) -> None:
+    """
+    Create both where they are not there; each in a transaction of its own.
+
+    :raises NoTransactions: the connection keeps what is rolled back.
+    """
+    for target in (LEDGER_TABLE, FAILURES_TABLE):
+        with reading(connection):
+            there = dialect.table_exists(connection, target.table)
+        if not there:
+            create_table(dialect, connection, target)
+    if isinstance(dialect, GenericDialect):
+        require_transactions(dialect, connection, LEDGER, {"id": _PROBE, "table_name": _PROBE, "bucket": _PROBE})
+
+
+def now(dialect: Dialect) -> Any:
+    """The time as the driver takes it for a column of these tables."""
+    (value,) = dialect.values(Column("now", None, "instant"), [datetime.now(UTC)])
+    return value

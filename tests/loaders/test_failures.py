@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.loaders.failures import failure_reason, record_failure
+from airflow_agari_provider.loaders.import_tables import create_import_tables
+
+
+def test_the_latest_reason_of_a_failure_is_given(connect):
+    with closing(connect()) as connection:
+        dialect = dialect_of(connection)
+        create_import_tables(dialect, connection)
+        assert failure_reason(connection, "b", "k") is None
+        for key, reason in (("k", "first"), ("K", "of another object"), ("k", "sec'ond\n" + "x" * 9999)):
+            record_failure(dialect, connection, "b", key, reason, "run")
+        assert (failure_reason(connection, "b", "k") or "")[:9] == "sec'ond\nx"
+        assert failure_reason(connection, "b", "K") == "of another object"
+        assert failure_reason(connection, "c", "k") is None
+        assert failure_reason(connection, "", "k") is None
+
+
+def test_where_nothing_was_ever_imported_there_is_no_reason(connect):
+    with closing(connect()) as connection:
+        assert failure_reason(connection, "b", "k") is None
+
+
+def test_the_reason_is_read_from_any_plain_connection(sqlite_path):
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        create_import_tables(dialect_of(connection), connection)
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        record_failure(dialect_of(connection), connection, "", "message-1", "no JSON", "run")
+        connection.commit()
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        assert failure_reason(connection, "", "message-1") == "no JSON"
