@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -79,17 +80,23 @@ def test_a_service_that_stays_away_is_told_and_leaves_the_job_alone(emr_world, j
 
 
 def test_the_event_loop_is_free_while_it_asks(emr_world, job):
-    async def ticks_while_waiting() -> int:
+    asked, ticked, went_on = threading.Event(), threading.Event(), []
+
+    def answer_after_a_tick() -> None:
+        asked.set()
+        went_on.append(ticked.wait(20))
+
+    async def tick_while_waiting() -> None:
         task = asyncio.create_task(first_event(trigger_for(job)))
-        ticks = 0
         while not task.done():
             await asyncio.sleep(0.001)
-            ticks += 1
-        return ticks
+            if asked.is_set():
+                ticked.set()
 
-    emr_world.before("describe_step", lambda: time.sleep(0.3))
+    emr_world.before("describe_step", answer_after_a_tick)
     emr_world.work()
-    assert asyncio.run(ticks_while_waiting()) > 50
+    asyncio.run(tick_while_waiting())
+    assert went_on == [True]
 
 
 # When it is stopped
@@ -102,10 +109,9 @@ def task_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str
         return lambda state: None
     from airflow import settings
     from sqlalchemy import create_engine
-    from sqlalchemy.orm import sessionmaker
 
     database = tmp_path / "metadata.db"
-    monkeypatch.setattr(settings, "Session", sessionmaker(create_engine(f"sqlite:///{database}")))
+    monkeypatch.setattr(settings, "engine", create_engine(f"sqlite:///{database}"))
 
     def set_state(state: str | None) -> None:
         with closing(sqlite3.connect(database)) as connection, connection:
