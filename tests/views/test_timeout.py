@@ -86,6 +86,7 @@ def test_a_statement_that_takes_too_long_is_given_up_and_said_to_be(charts, lock
     assert TIMEOUT <= time.monotonic() - started < PATIENCE
     assert (status, json.loads(body)["detail"].split(":")[0]) == (503, "The database did not answer in time")
     locked.set()
+    monkeypatch.setattr(airflow_tables, "STATEMENT_TIMEOUT", PATIENCE)
     status, body = answered(charts, monkeypatch)
     assert (status, json.loads(body)["runs"]["run_id"]) == (200, ["r"])
 

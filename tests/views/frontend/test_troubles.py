@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.views.frontend.browsing import DRAWN, control, open_overview, open_page
@@ -12,13 +14,13 @@ TRIES = "api/dags/scoring/tries"
 SLOW = (503, {"detail": "The database did not answer in time."})
 
 
-def flaky(answer, failing: int):
-    """An answer that changes each time, and fails once: the how manieth."""
+def failing_after_the_first(answer, mended: threading.Event):
+    """An answer that changes each time, and fails from the second time on until it is mended."""
     asked = []
 
     def next_answer(_):
         asked.append(None)
-        return (502, {"detail": ""}) if len(asked) == failing else answer(len(asked))
+        return answer(len(asked)) if len(asked) == 1 or mended.is_set() else (502, {"detail": ""})
 
     return next_answer
 
@@ -55,22 +57,28 @@ def test_a_refresh_that_fails_leaves_the_bars_and_the_next_one_makes_it_good(pag
         answer["tries"]["run_seconds"][-1] += asked
         return answer
 
-    charts.answers[TRIES] = flaky(running, failing=2)
+    mended = threading.Event()
+    charts.answers[TRIES] = failing_after_the_first(running, mended)
     open_page(page, charts)
     until(page, "!document.querySelector('.stale').hidden")
     assert page.locator(".stale").text_content() == (
         "The server failed (502): shown is what it was at 2026-11-20 09:46. The page goes on trying."
     )
     assert page.locator(".duration").is_visible()
+    mended.set()
     until(page, "document.querySelector('.stale').hidden")
     page.complaints.clear()
 
 
 def test_a_refresh_that_fails_leaves_the_table_of_all_dags_and_goes_on(page, charts):
-    charts.answers["api/overview"] = flaky(lambda asked: overview_answer() | {"first_run": asked}, failing=2)
+    mended = threading.Event()
+    charts.answers["api/overview"] = failing_after_the_first(
+        lambda asked: overview_answer() | {"first_run": asked}, mended
+    )
     open_overview(page, charts)
     until(page, "!document.querySelector('.stale').hidden")
     assert page.locator("tbody tr").count() == 24
+    mended.set()
     until(page, "document.querySelector('.stale').hidden")
     page.complaints.clear()
 
