@@ -94,13 +94,13 @@ def mariadb_socket() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     ping = ["mariadb-admin", "--no-defaults", f"--socket={socket}", "--user=root", "ping"]
-    for _ in range(300):
+    for _ in range(900):
         if subprocess.run(ping, capture_output=True).returncode == 0:
             break
         time.sleep(0.1)
     else:
         server.kill()
-        raise RuntimeError("MariaDB did not answer within 30 seconds")
+        raise RuntimeError("MariaDB did not answer within 90 seconds")
     yield socket
     server.terminate()
     server.wait(30)

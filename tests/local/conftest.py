@@ -57,7 +57,7 @@ def fake_spark(tmp_path: Path) -> Path:
 def wait_for() -> Callable[..., Any]:
     """``wait_for(question)``: its answer, once there is one; an error after the deadline."""
 
-    def wait(question: Callable[[], Any], seconds: float = 20) -> Any:
+    def wait(question: Callable[[], Any], seconds: float = 60) -> Any:
         deadline = time.monotonic() + seconds
         while not (answer := question()):
             assert time.monotonic() < deadline, f"not within {seconds} seconds"

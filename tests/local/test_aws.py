@@ -33,7 +33,7 @@ def test_the_process_says_where_it_serves_and_ends_on_sigterm(tmp_path: Path, wa
         for service, call in (("s3", "list_buckets"), ("sqs", "list_queues"), ("sns", "list_topics")):
             getattr(boto3.client(service, endpoint_url=address["endpoint_url"]), call)()
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=60)
         assert (process.returncode, output) == (0, b"")
     finally:
         process.kill()

@@ -391,7 +391,7 @@ def test_a_runner_that_is_stopped_ends_its_step_as_failed(
     step_id = emr.submit(wait_script(tmp_path), "s3://agari/out")
     emr.wait_for((tmp_path / "starts").exists)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert processes_named(str(tmp_path)) == []
     assert emr.state(step_id) == "FAILED"
     assert emr.status(step_id)["FailureDetails"]["Message"] == "The node that ran the step was shut down"
