@@ -41,12 +41,14 @@ class Tries(NamedTuple):
     :param by_state: read by the index of the states, else run by run.
     :param among: condition for the rows to read.
     :param own: condition for those of them that are a try which is nowhere else.
+    :param sure: condition for most of those that never waited, to be told from their row alone; ``None``: none are.
     """
 
     table: Any
     by_state: bool
     among: Any
     own: Any
+    sure: Any = None
 
 
 class Sum(NamedTuple):
@@ -68,7 +70,10 @@ def old_tries(*conditions: Any) -> Tries:
     )
     shadow = sa.exists().where(*same, before.c.try_number < HISTORY.c.try_number).correlate(HISTORY)
     started = HISTORY.c.start_date.is_not(None)
-    return Tries(HISTORY, False, sa.and_(started, *conditions), sa.or_(HISTORY.c.try_number < 2, ~shadow))
+    own, sure = sa.or_(HISTORY.c.try_number < 2, ~shadow), ~_may_have_waited(HISTORY)
+    if "scheduled_dttm" not in HISTORY.c:  # by which, since 3.0, what never started seems to have waited
+        sure = sa.and_(HISTORY.c.try_number < 2, sure)
+    return Tries(HISTORY, False, sa.and_(started, *conditions), own, sure)
 
 
 def newest_tries(*conditions: Any, by_state: bool = False) -> Tries:
@@ -87,18 +92,33 @@ def sums(session: Any, tries: Tries, since: float, now: float) -> list[Sum]:
 
     :param since: only runs due then or later are in the window.
     """
+    if tries.sure is None:
+        return _sums(session, tries, _kind(tries), since, now)
+    found = _sums(session, tries, tries.sure, since, now)
+    doubtful = [row.dag_id for row in found if not row.kind]
+    surely = [row._replace(kind=TRY) for row in found if row.kind]
+    if not doubtful:
+        return surely
+    looked_up = sa.and_(tries.among, ~tries.sure, tries.table.c.dag_id.in_(doubtful))
+    return surely + _sums(session, tries._replace(among=looked_up), _kind(tries), since, now)
+
+
+def _kind(tries: Tries) -> Any:
+    return sa.case((tries.own, sa.case((_may_have_waited(tries.table), PAUSED), else_=TRY)), else_=NO_TRY)
+
+
+def _sums(session: Any, tries: Tries, kind: Any, since: float, now: float) -> list[Sum]:
+    """:param kind: with no look at other rows, PostgreSQL sums in its workers; else it sorts every row."""
     table, database = tries.table, dialect(session)
     start, end = (epoch(column, database) for column in (table.c.start_date, table.c.end_date))
-    of_try = sa.case((_may_have_waited(table), PAUSED), else_=TRY)
-    kind = sa.case((tries.own, of_try), else_=NO_TRY).label("kind")
     ran = sa.func.coalesce(sa.func.sum(sa.func.coalesce(end, sa.literal(now, sa.Float)) - start), 0.0)
     first = epoch(sa.func.min(table.c.start_date), database)
     if tries.by_state:
         source = table.join(RUN, sa.and_(RUN.c.dag_id == table.c.dag_id, RUN.c.run_id == table.c.run_id))
     else:
         source = RUN.join(table, of_window(table, database))
-    query = sa.select(table.c.dag_id, kind, sa.func.count(), ran, first).select_from(source)
-    query = query.where(due_since(since), tries.among).group_by(unindexed(table.c.dag_id, database), kind)
+    query = sa.select(table.c.dag_id, kind.label("kind"), sa.func.count(), ran, first).select_from(source)
+    query = query.where(due_since(since), tries.among).group_by(unindexed(table.c.dag_id, database), sa.text("kind"))
     return [Sum(*row) for row in session.execute(query)]
 
 
@@ -119,7 +139,7 @@ def _may_have_waited(table: Any) -> Any:
     sensor = table.c.operator.contains("Sensor")
     signs = [column > table.c.start_date for column in attempts.queueing(table)]
     if table is HISTORY:  # the looks of old tries are gone
-        return sa.or_(*signs, sensor)
+        return sa.func.coalesce(sa.or_(*signs, sensor), sa.false())
     by_id = "ti_id" in RESCHEDULE.c  # since 3.0
     pairs = [("ti_id", "id")] if by_id else [(name, name) for name in (*attempts.INDEX, "try_number")]
     looked = sa.exists().where(*(RESCHEDULE.c[look] == table.c[own] for look, own in pairs)).correlate(table)

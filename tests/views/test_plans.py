@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from airflow_agari_provider.views import charts
 from airflow_agari_provider.views.metadata import HISTORY, HISTORY_BY_RUN, INSTANCE, RUN, due_since, unindexed
-from airflow_agari_provider.views.overview import first_run
+from airflow_agari_provider.views.overview import OLD_FAILURES, first_run
+from airflow_agari_provider.views.overview_tries import sums
 from airflow_agari_provider.views.questions import overview_question, tries_question
 from tests.views.metadata_rows import EPOCH
 
@@ -116,6 +117,16 @@ def test_postgres_never_reads_all_task_instances(filled, call):
     text = "\n".join(plans(filled("postgres"), "EXPLAIN", call))
     assert not re.search(r"Seq Scan on task_instance\b", text), text
     assert re.search(r"(ti_dag_run|ti_state_lkp|task_instance_composite_key|task_instance_pkey)", text), text
+
+
+def test_postgres_looks_up_no_other_row_for_tries_that_are_told_by_their_own(filled):
+    """Else it sorts every row instead of summing in its workers, and plans for a cost at which it compiles."""
+
+    def failures(session):
+        sums(session, OLD_FAILURES, EPOCH, EPOCH + (RUNS + 5) * 3600)
+
+    (plan,) = plans(filled("postgres"), "EXPLAIN", failures)
+    assert "SubPlan" not in plan, plan
 
 
 def test_the_plans_would_tell_if_sqlite_were_let_to_choose(filled):
