@@ -283,6 +283,7 @@ def test_what_may_not_be_read_is_left_to_its_visibility_timeout_where_there_is_a
     share, notify, sqs, queue_url, dead_letter_url, s3
 ):
     """So that somebody may allow it meanwhile."""
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "3"})
     notify(a=messages(5))
     with botocore.stub.Stubber(s3) as stub:
         stub.add_client_error("get_object", "AccessDenied", http_status_code=403)

@@ -19,8 +19,8 @@ def received(sqs: Any, queue_url: str) -> list[str]:
 
 @pytest.fixture
 def short(sqs: Any, queue_url: str) -> str:
-    """A queue that hides messages for a second, with one message in it."""
-    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1"})
+    """A queue that hides messages for two seconds, with one message in it."""
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "2"})
     sqs.send_message(QueueUrl=queue_url, MessageBody="scored")
     return queue_url
 
@@ -28,7 +28,7 @@ def short(sqs: Any, queue_url: str) -> str:
 def test_a_held_message_stays_hidden_beyond_its_time(sqs, short):
     with Lease(sqs, short) as lease:
         (message,) = lease.receive(10, 0)
-        time.sleep(2)
+        time.sleep(3)
         assert received(sqs, short) == []
         lease.delete(message["MessageId"])
     assert read_depth(sqs, short).total == 0
@@ -39,7 +39,7 @@ def test_a_message_left_comes_back_when_its_time_has_run_out(sqs, short):
         (message,) = lease.receive(10, 0)
         lease.leave(message["MessageId"])
         assert received(sqs, short) == []
-        time.sleep(1.5)
+        time.sleep(2.5)
         assert received(sqs, short) == ["scored"]
 
 
