@@ -50,3 +50,7 @@ def avro_file(
 
 def messages(count: int, first: int = 0, **fields: Any) -> bytes:
     return avro_file(message(number, **fields) for number in range(first, first + count))
+
+
+def record_of(**fields: Any) -> Any:
+    return {"type": "record", "name": "r", "fields": [{"name": name, "type": kind} for name, kind in fields.items()]}

@@ -54,6 +54,7 @@ pytest_plugins = [
     "tests.fix_browser",
     "tests.fix_databases",
     "tests.fix_emr",
+    "tests.fix_imports",
     "tests.fix_slack",
     "tests.fix_alerts",
 ]

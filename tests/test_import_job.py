@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.import_job import ImportedObject, summary
+from airflow_agari_provider.import_job import ImportedObject, ImportJob, summary
 
 
 def test_a_summary_counts_what_was_loaded_now():
@@ -32,3 +32,25 @@ def test_a_summary_counts_what_was_loaded_now():
 )
 def test_a_summary_says_where_something_was_left_out(imported, failed_messages):
     assert summary([imported], failed_messages)["complete"] is False
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"mode": "delete"},
+        {"mode": "replace"},
+        {"replace_where": "true"},
+        {"mode": "upsert"},
+        {"key_columns": ("id",)},
+        {"on_changed_object": "append"},
+        {"on_changed_object": "replace"},
+        {"on_bad_block": "skip"},
+        {"on_bad_block": "quarantine"},
+        {"quarantine_url": "s3://agari/quarantine"},
+        {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/"},
+    ],
+    ids=str,
+)
+def test_arguments_that_do_not_go_together_are_refused(job):
+    with pytest.raises(ValueError, match=r"go together|is none of|takes mode|folder"):
+        ImportJob("t", "run", **job)

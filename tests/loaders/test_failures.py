@@ -3,9 +3,14 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+import pytest
+
+from airflow_agari_provider.avro.objects import FoundObject
+from airflow_agari_provider.import_errors import ObjectsFailed
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.failures import failure_reason, record_failure
 from airflow_agari_provider.loaders.import_tables import create_import_tables
+from tests.avro_files import avro_file, record_of
 
 
 def test_the_latest_reason_of_a_failure_is_given(connect):
@@ -34,3 +39,15 @@ def test_the_reason_is_read_from_any_plain_connection(sqlite_path):
         connection.commit()
     with closing(sqlite3.connect(sqlite_path)) as connection:
         assert failure_reason(connection, "", "message-1") == "no JSON"
+
+
+@pytest.mark.parametrize("connect", ["sqlite", "psycopg", "psycopg2"], indirect=True)
+def test_what_cannot_be_written_down_as_it_is_is_written_down_all_the_same(importer, put, rows):
+    """PostgreSQL takes no zero byte, and nobody a half of a character."""
+    put("a.avro", avro_file([], record_of(a="int")).replace(b'"name": "a"', b'"name": 5  '))
+    put("b.avro", avro_file([], record_of(a="string")).replace(b'"string"', b'"\\u0000"'))
+    put("c.avro", avro_file([], record_of(a="string", b="int")).replace(b'"string"', b'"\\ud800"'))
+    with pytest.raises(ObjectsFailed) as caught:
+        importer().import_objects([FoundObject("agari", f"{name}.avro", "") for name in "abc"])
+    assert len(caught.value.reasons) == 3
+    assert len(rows("SELECT reason FROM agari_import_failures")) == 3
