@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, default_comparisons
@@ -129,6 +129,7 @@ KEYS = [str(number) for number in range(8)]
 COUNTS = st.dictionaries(st.sampled_from(KEYS), st.integers(1, 10**9), min_size=1)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(counts=COUNTS, data=st.data(), names=st.sampled_from([("Collector", "Agg", "DB"), ("A", "B"), ("A", "B", "C")]))
 def test_any_groups_that_any_stages_lack_are_found_and_nothing_else_is(counts, data, names):
     removed = {name: data.draw(st.sets(st.sampled_from(sorted(counts))), label=name) for name in names}

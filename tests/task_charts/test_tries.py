@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_agari_provider.task_charts.figures import figures_of, tally_of
@@ -261,7 +261,7 @@ def histories(draw):
     return rows, pauses, truth, clock - first
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories())
 def test_run_idle_queued_and_deferred_time_add_up_to_wall_time(history):
     rows, pauses, truth, wall = history
