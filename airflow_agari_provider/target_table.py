@@ -41,7 +41,7 @@ class TargetTable:
         """
         Before the transaction: create the table, and see which columns it lacks.
 
-        They are added here where adding them commits, unless the object is loaded and nothing will be.
+        They are added here where adding them commits, unless nothing of the object will be loaded.
 
         :raises MissingTable: and ``create_table`` is not set.
         """
@@ -49,7 +49,7 @@ class TargetTable:
             create_table(self.dialect, self.connection, opened.target)
         with reading(self.connection):
             change = self.change(opened)
-        if change.added and self.dialect.ddl_commits and not self._is_loaded(opened):
+        if change.added and self.dialect.ddl_commits and not self._passed_over(opened):
             add_columns(self.dialect, self.connection, change, opened.stored.url)
             return TableChange(change.target)
         return change
@@ -68,7 +68,9 @@ class TargetTable:
         self.dialect.require_lossless(self.connection, change.target)
         return change
 
-    def _is_loaded(self, opened: OpenedObject) -> bool:
+    def _passed_over(self, opened: OpenedObject) -> bool:
+        """Whether the object is loaded and stays as it is; those of a window are loaded once more."""
         stored = opened.stored
         with reading(self.connection):
-            return self.ledger.is_loaded(stored.bucket, stored.key, stored.etag)
+            loaded = self.ledger.is_loaded(stored.bucket, stored.key, stored.etag)
+        return loaded and self.job.mode != "replace"

@@ -130,6 +130,20 @@ def test_a_window_gets_the_columns_of_all_its_objects(importer, s3, rows):
         ]
 
 
+def test_a_window_whose_objects_were_loaded_without_some_fields_is_not_lost_when_it_gets_their_columns(
+    importer, s3, rows
+):
+    """MySQL commits where a column is added; what was deleted by then would stay deleted when a later object fails."""
+    window = {"mode": "replace", "replace_where": "org_id = 1"}
+    s3.put_object(Bucket="agari", Key="h5/a.avro", Body=messages(3))
+    importer(schema_change="ignore", **window).replace_window(objects_at(s3, "s3://agari/h5"))
+    of_two_fields = avro_file([message(3)], SCORED | {"fields": SCORED["fields"][:2]})
+    s3.put_object(Bucket="agari", Key="h5/b.avro", Body=of_two_fields[:-1])
+    with pytest.raises(BadAvro):
+        importer(**ADD, **window).replace_window(objects_at(s3, "s3://agari/h5"))
+    assert rows("SELECT COUNT(*) FROM scored") == [(3,)]
+
+
 NAMES = ["SELECT", "Hour", "über_Maß", "x" * 63, 'a"); DROP TABLE scored; --', "a`b", "it's", "a b"]
 
 
