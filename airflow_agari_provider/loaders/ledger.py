@@ -78,27 +78,21 @@ class TableLedger:
         :raises ObjectChanged: other content was loaded, and ``on_changed_object`` is ``fail``.
         :raises ClaimedMeanwhile: by another importer, in a database that does not wait for it.
         """
-        own = self._own_id(stored.bucket, stored.key)
-        row = {
-            "id": own,
-            "table_name": self.table,
-            "bucket": stored.bucket,
-            "object_key": stored.key,
+        row = self._row(stored.bucket, stored.key) | {
             "etag": stored.etag,
             "version_id": stored.version_id,
             "size_bytes": stored.size_bytes,
             "modified_at": modified_at(stored),
-            "run": self.run,
         }
         if self._inserted(row):
             return "load"
         columns = ("etag", "modified_at", "loaded_at")
-        ((etag, modified, loaded_at),) = self._rows([own], *columns, behind=self.dialect.for_update)
+        ((etag, modified, loaded_at),) = self._rows([row["id"]], *columns, behind=self.dialect.for_update)
         if not again:
             loaded = LoadedContent(self.table, etag, str(modified), loaded_at)
             if (answer := loaded.against(stored, on_changed_object, is_current)) != "load":
                 return answer
-        self._update(own, row)
+        self._update(row["id"], row)
         return "load"
 
     def hold(self, bucket: str, key: str) -> None:
@@ -108,10 +102,9 @@ class TableLedger:
         For what has to happen between the claims of several objects and their rows; each is still to be claimed
         ``again``.
         """
-        own = self._own_id(bucket, key)
-        row = {"id": own, "table_name": self.table, "bucket": bucket, "object_key": key, "run": self.run}
+        row = self._row(bucket, key)
         if not self._inserted(row):
-            self._update(own, {"run": self.run})
+            self._update(row["id"], {"run": self.run})
 
     def settle(
         self,
@@ -137,6 +130,16 @@ class TableLedger:
         }
         own, *_ = _ids(self.table_names, stored.bucket, stored.key)
         self._update(own, values)
+
+    def _row(self, bucket: str, key: str) -> dict[str, Any]:
+        """What is known of an object before it is opened."""
+        return {
+            "id": self._own_id(bucket, key),
+            "table_name": self.table,
+            "bucket": bucket,
+            "object_key": key,
+            "run": self.run,
+        }
 
     def _own_id(self, bucket: str, key: str) -> str:
         """
