@@ -15,7 +15,7 @@ import fastavro
 import pytest
 
 from airflow_agari_provider.avro.object_errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
-from airflow_agari_provider.avro.objects import ObjectStream, count_records, objects_at, split_url
+from airflow_agari_provider.avro.objects import ObjectStream, count_records, is_current, objects_at, split_url
 from airflow_agari_provider.exceptions import BadAvro
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB: several chunks
@@ -103,6 +103,23 @@ def test_a_named_version_is_read_though_a_newer_one_exists(s3, bucket):
 def test_a_missing_object_is_told_by_its_url(s3, bucket):
     with pytest.raises(MissingObject, match="s3://agari/nowhere"):
         ObjectStream(s3, bucket, "nowhere")
+
+
+def test_content_is_current_until_it_is_overwritten_or_gone(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"first")
+    with ObjectStream(s3, bucket, "k") as stream:
+        stored = stream.stored
+    assert is_current(s3, stored)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"second")
+    assert not is_current(s3, stored)
+    s3.delete_object(Bucket=bucket, Key="k")
+    assert not is_current(s3, stored)
+    with botocore.stub.Stubber(s3) as stub:
+        stub.add_client_error("head_object", "403", http_status_code=403)  # gone, to those who may not list
+        assert not is_current(s3, stored)
+        stub.add_client_error("head_object", "503", http_status_code=503)
+        with pytest.raises(botocore.exceptions.ClientError, match="503"):
+            is_current(s3, stored)
 
 
 def test_a_missing_bucket_is_told_by_the_url(s3, aws):
