@@ -5,6 +5,7 @@ What ends, sleeps 5 seconds at least. What has to be in the middle of something 
 file beside this one, or for an hour.
 """
 
+import os
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,7 +106,7 @@ with DAG("rewritten", schedule=None, start_date=BEGAN):
     works("gone")  # until the file is rewritten
     stays >> works("gone_before_it_began")  # until the file is rewritten
 
-with DAG("daily", schedule="@daily", start_date=BEGAN, catchup=False):
+with DAG("daily", schedule=f"0 {os.environ['GOLDEN_HOUR']} * * *", start_date=BEGAN, catchup=False):
     works("load")
 
 with DAG("told", schedule=[LOADED], start_date=BEGAN):

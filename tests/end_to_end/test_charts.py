@@ -21,7 +21,7 @@ from playwright.sync_api import Frame, Page, expect
 from airflow_agari_provider.local.airflow_home import AIRFLOW_3, USER, AirflowApi, AirflowHome
 from airflow_agari_provider.local.demo_setup import free_ports
 from airflow_agari_provider.local.processes import Processes
-from tests.end_to_end.golden_cases import CASES, DAG_IDS, GOLDEN_FILE, JANUARY, OVERVIEW, RUNS, Story, wait_for
+from tests.end_to_end.golden_cases import CASES, DAG_IDS, GOLDEN_FILE, HOUR, JANUARY, OVERVIEW, RUNS, Story, wait_for
 from tests.fix_airflow import without_settings_of_tests
 from tests.views.frontend.charts_server import until
 
@@ -33,6 +33,7 @@ SETTINGS = {
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",  # for the DAG file that is rewritten
     # SQLite locks no rows: tasks of 2.11 that schedule the next one beside the scheduler count its try twice
     "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
+    "GOLDEN_HOUR": str(HOUR),
 }
 DAG_ID = "twice"
 DAG_FILE = """
