@@ -29,6 +29,7 @@ collect_ignore = (
         "end_to_end",
         "example_dags",
         "local/test_airflow_home.py",  # drives an installed Airflow
+        "local/test_demo_setup.py",
     ]
 )
 

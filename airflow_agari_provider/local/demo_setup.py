@@ -110,6 +110,9 @@ def free_ports(web: int | None) -> tuple[int, int, int]:
     """
     Three ports that nobody listens on now.
 
+    Until a service of ours listens there, tens of seconds later, the system could give them to any other program: so
+    this process keeps them for as long as it lives, where a service can still have them.
+
     :param web: the port a person asked for, to be the first.
     :raises PortTaken: it is in use.
     """
@@ -122,7 +125,22 @@ def free_ports(web: int | None) -> tuple[int, int, int]:
             except (OSError, OverflowError) as error:
                 raise PortTaken(wanted, getattr(error, "strerror", None) or str(error)) from error
         first, second, third = (int(probe.getsockname()[1]) for probe in probes)
+        for probe in probes:
+            if _leaves_room_for_a_service(probe):
+                probe.detach()  # it stays open
     return first, second, third
+
+
+def _leaves_room_for_a_service(probe: socket.socket) -> bool:
+    """Whether a service can listen where a socket is bound that does not listen: on Linux, if both say SO_REUSEADDR."""
+    with socket.socket() as service:
+        service.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            service.bind(probe.getsockname())
+            service.listen()
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager
