@@ -144,20 +144,23 @@ class ClaimTable:
             found = table.rows("SELECT state, first_at, reference", "WHERE id = ?", (_id(key),))
         return Claim(*found[0]) if found and found[0][0] in ("sent", "sending", "doubtful") else None
 
-    def enter_window(self, window: str, key: str, text: str, now: float) -> bool:
+    def enter_window(self, window: str, key: str, text: str, now: float) -> float | None:
         """
-        Collect an alert for the digest of a window; whether it is the window's first, which is not collected.
+        Collect an alert for the digest of a window.
 
         :param text: what the digest says of it; up to 255 characters.
+        :param now: seconds since the epoch.
+        :return: when the window's first one came; ``None`` if it is that one, which is not collected.
         """
         first, collected = _id(f"{window}|first"), _id(f"{window}|{key}")
         window = window[:ALERT_CHARACTERS]
         with self._open() as table:
             table.insert((first, window, self._owner, "first", now, now, _id(key)))
-            ((holder,),) = table.rows("SELECT reference", "WHERE id = ?", (first,))
-            if holder != _id(key):
-                table.insert((collected, window, self._owner, "collected", now, now, text[:255]))
-        return bool(holder == _id(key))
+            ((holder, came_at),) = table.rows("SELECT reference, first_at", "WHERE id = ?", (first,))
+            if holder == _id(key):
+                return None
+            table.insert((collected, window, self._owner, "collected", now, now, text[:255]))
+        return float(came_at)
 
     def close_window(self, window: str) -> list[str]:
         """What is collected in a window up to now; whatever comes later is not in its digest."""

@@ -100,12 +100,13 @@ def test_what_the_service_refused_nobody_sends(tables):
 
 def test_a_window_has_one_first_and_collects_the_others_until_it_is_closed(tables):
     first, second = tables("first"), tables("second")
-    assert [first.enter_window("window", key, f"text of {key}", 1000.0) for key in ("a", "b", "c")] == [1, 0, 0]
-    assert [second.enter_window("window", key, f"text of {key}", 1001.0) for key in ("a", "b", "c")] == [1, 0, 0]
-    assert second.enter_window("WINDOW", "b", "of another one", 1001.0)
-    assert not second.enter_window("WINDOW", "c", "of another one", 1001.0)
+    for table, now in ((first, 1000.0), (second, 1001.0)):
+        entered = [table.enter_window("window", key, f"text of {key}", now) for key in ("a", "b", "c")]
+        assert entered == [None, 1000, 1000]
+    assert second.enter_window("WINDOW", "b", "of another one", 1001.0) is None
+    assert second.enter_window("WINDOW", "c", "of another one", 1001.5) == 1001
     assert second.close_window("window") == ["text of b", "text of c"]
-    assert not first.enter_window("window", "d", "too late", 1002.0)
+    assert first.enter_window("window", "d", "too late", 1002.0) == 1000
     assert [first.was_collected("window", key) for key in ("a", "b", "c", "d")] == [False, True, True, False]
 
 

@@ -1,4 +1,4 @@
-"""Many misses of one DAG within minutes: the first is told at once, the others together at the end of their window."""
+"""Many misses of one DAG within minutes: the first is told at once, the others together, so long after it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ class Window:
     Windows lie side by side from 1970 on, so that every process finds the same one for a miss without asking.
 
     :param name: the same in every process, and of no other window.
-    :param ends: seconds since the epoch.
+    :param seconds: for which misses are collected, from when the first of them was found: the more are late, the longer
+        Airflow takes to find them, and after a time without a triggerer it finds them all at once.
     """
 
     name: str
-    ends: float
+    seconds: float
 
 
 def window_of(alerts: str, due: float, seconds: float) -> Window:
@@ -31,8 +32,7 @@ def window_of(alerts: str, due: float, seconds: float) -> Window:
     :param alerts: names what is collected together.
     :param due: when the alert was due; seconds since the epoch.
     """
-    number = int(due // seconds)
-    return Window(f"{alerts}|{seconds:g}|{number}", (number + 1) * seconds)
+    return Window(f"{alerts}|{seconds:g}|{int(due // seconds)}", seconds)
 
 
 class DigestSender:
@@ -57,7 +57,7 @@ class DigestSender:
 
 class DigestedDelivery(Delivery):
     """
-    A delivery that waits for the end of its window, unless its miss is the window's first.
+    A delivery that waits for the digest of its window, unless its miss is the window's first.
 
     Everybody whose miss was collected waits, so that no process is needed for the digest; one of them sends it, under a
     claim as any alert. What was collected too late for it is told alone.
@@ -69,14 +69,17 @@ class DigestedDelivery(Delivery):
         self._window = window
         self._digest = Delivery(DigestSender(sender, claims, window), f"{window.name}|digest", claims)
         self._is_alone: bool | None = None
+        self._collected_until = 0.0
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         if self._is_alone is None and miss is not None:
-            self._is_alone = self._table.enter_window(self._window.name, self.key, miss.brief, now)
+            first_at = self._table.enter_window(self._window.name, self.key, miss.brief, now)
+            self._is_alone = first_at is None
+            self._collected_until = (first_at or 0.0) + self._window.seconds
         if self._is_alone is None or self._is_alone:
             return super().attempt(miss, now)
-        if now < self._window.ends:
-            return self._window.ends - now
+        if now < self._collected_until:
+            return self._collected_until - now
         if not self._digest.outcome and (pause := self._digest.attempt(miss, now)) is not None:
             return pause
         self.refused = self._digest.refused

@@ -60,7 +60,7 @@ def set_slas(
     :param manual: watch runs that a person started (Airflow 3; 2.11 never does).
     :param backfill: watch runs of a backfill.
     :param digest: of many misses of the DAG within this time, up to half an hour, only the first is told at once, and
-        the others together when it is over; needs ``claims``. What opens incidents is told each: VictorOps (see
+        the others together so long after it; needs ``claims``. What opens incidents is told each: VictorOps (see
         ``incident``), and alerts with a ``recovery``.
     :raises ValueError: an unknown task, or an argument that is none of the above.
     :raises TypeError: an SLA that is no time.

@@ -12,7 +12,7 @@ from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertPostpone
 from airflow_agari_provider.sla_miss.digest import DigestedDelivery, Window, window_of
 from airflow_agari_provider.sla_miss.miss import SlaMiss
 
-WINDOW = Window("digest|telemetry|1", 1300.0)
+WINDOW = Window("digest|telemetry|1", 300)
 
 
 @dataclass
@@ -98,6 +98,15 @@ def test_a_process_that_asks_again_hears_the_same(late, service):
     assert service.taken == [told("first"), "telemetry SLA Miss for 1 more"]
 
 
+def test_misses_that_are_found_one_after_the_other_are_collected_from_the_first_on(late, service):
+    """However long after they were due: the more are late, the longer Airflow takes."""
+    misses = [late(f"task_{number}") for number in range(4)]
+    pauses = [delivery.attempt(miss, 5000.0 + 60 * at) for at, (delivery, miss) in enumerate(misses)]
+    assert pauses == [None, 240, 180, 120]
+    assert [delivery.attempt(miss, 5300.0) for delivery, miss in misses[1:]] == [None, None, None]
+    assert service.taken == [told("task_0"), "telemetry SLA Miss for 3 more"]
+
+
 def test_what_comes_after_the_digest_is_told_alone(late, service):
     for task_id in ("first", "second"):
         delivery, miss = late(task_id)
@@ -171,6 +180,6 @@ def test_a_fallback_that_opens_incidents_tells_each_miss_of_a_digest(misses):
 
 
 def test_windows_lie_side_by_side():
-    assert window_of("digest|telemetry", 1000.0, 300) == Window("digest|telemetry|300|3", 1200.0)
-    assert window_of("digest|telemetry", 1199.9, 300) == Window("digest|telemetry|300|3", 1200.0)
-    assert window_of("digest|telemetry", 1200.0, 300) == Window("digest|telemetry|300|4", 1500.0)
+    assert window_of("digest|telemetry", 1000.0, 300) == Window("digest|telemetry|300|3", 300)
+    assert window_of("digest|telemetry", 1199.9, 300) == Window("digest|telemetry|300|3", 300)
+    assert window_of("digest|telemetry", 1200.0, 300) == Window("digest|telemetry|300|4", 300)
