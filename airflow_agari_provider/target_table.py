@@ -69,8 +69,9 @@ class TargetTable:
         return change
 
     def _passed_over(self, opened: OpenedObject) -> bool:
-        """Whether the object is loaded and stays as it is; those of a window are loaded once more."""
+        """Whether the object is loaded and stays as it is."""
+        if self.job.mode == "replace":  # what a window's objects were loaded with is deleted
+            return False
         stored = opened.stored
         with reading(self.connection):
-            loaded = self.ledger.is_loaded(stored.bucket, stored.key, stored.etag)
-        return loaded and self.job.mode != "replace"
+            return self.ledger.is_loaded(stored.bucket, stored.key, stored.etag)

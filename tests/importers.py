@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from airflow_agari_provider.avro_import import Importer
@@ -11,19 +11,19 @@ from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.import_transactions import ImportTransactions
 from airflow_agari_provider.loaders.dialects import dialect_of
 
+UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
+
 
 @contextmanager
 def importers(connect: Callable[[], Any], s3: Any, **settled: Any) -> Iterator[Callable[..., Importer]]:
     """Makes importers into the table ``scored``; they are closed at the end. :param settled: of all their jobs."""
-    opened = []
+    with ExitStack() as stack:
 
-    def make(**job: Any) -> Importer:
-        opened.append(Importer(connect(), s3, ImportJob(**{"table": "scored", "run": "r"} | settled | job)))
-        return opened[-1]
+        def make(**job: Any) -> Importer:
+            whole = ImportJob(**{"table": "scored", "run": "r"} | settled | job)
+            return stack.enter_context(closing(Importer(connect(), s3, whole)))
 
-    yield make
-    for one in opened:
-        one.close()
+        yield make
 
 
 @contextmanager

@@ -20,9 +20,7 @@ from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.loaders.failures import failure_reason
 from airflow_agari_provider.loaders.loaded_content import ObjectChanged
 from tests.avro_files import avro_file, message, messages
-from tests.importers import at_work
-
-UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
+from tests.importers import UPSERT, at_work
 
 
 def test_an_object_is_loaded_with_its_counts(importer, put, rows):

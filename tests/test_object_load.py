@@ -13,8 +13,8 @@ from airflow_agari_provider.import_errors import RowsLost, RowsRefused
 from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.failures import failure_reason
 from tests.avro_files import avro_file, message, messages, record_of
+from tests.importers import UPSERT
 
-UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
 LOCAL = {"type": "long", "logicalType": "local-timestamp-millis"}
 RARER: dict[str, tuple[Any, Any]] = {
     "duration": ({"type": "fixed", "name": "du", "size": 12, "logicalType": "duration"}, b"\1\0\0\0\2\0\0\0\3\0\0\0"),

@@ -22,9 +22,8 @@ from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.quarantine import Quarantine, TooMuchQuarantined, in_quarantine
 from airflow_agari_provider.salvage import BadBlock
 from tests.avro_files import SCORED, avro_file, message, messages
-from tests.importers import importers
+from tests.importers import UPSERT, importers
 
-UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
 FOLDER = "quarantine/scored/agari/a.avro/"
 
 

@@ -125,7 +125,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
             return letter.exception
         from airflow_agari_provider.loaders.failures import failure_reason
 
-        # The ledger knows a message that names no object by its id, which a move to the dead-letter queue keeps.
+        # The failures know a message that names no object by its id, which a move to the dead-letter queue keeps.
         places = [(reference.bucket, reference.key) for reference in letter.objects] or [("", letter.message_id)]
         with closing(BaseHook.get_connection(self.sql_conn_id).get_hook().get_conn()) as connection:
             return next(filter(None, (failure_reason(connection, bucket, key) for bucket, key in places)), None)

@@ -75,7 +75,8 @@ class DigestedDelivery(Delivery):
         if self._is_alone is None and miss is not None:
             first_at = self._table.enter_window(self._window.name, self.key, miss.brief, now)
             self._is_alone = first_at is None
-            self._collected_until = (first_at or 0.0) + self._window.seconds
+            if first_at is not None:
+                self._collected_until = first_at + self._window.seconds
         if self._is_alone is None or self._is_alone:
             return super().attempt(miss, now)
         if now < self._collected_until:

@@ -138,7 +138,7 @@ def _may_have_waited(table: Any) -> Any:
     """It came back to the queue, it waits now, or it is a rescheduled sensor's, which shows its last look alone."""
     sensor = table.c.operator.contains("Sensor")
     signs = [column > table.c.start_date for column in attempts.queueing(table)]
-    if table is HISTORY:  # the looks of old tries are gone
+    if table is HISTORY:  # the looks of old tries are gone; never unknown, so that either it or its opposite is true
         return sa.func.coalesce(sa.or_(*signs, sensor), sa.false())
     by_id = "ti_id" in RESCHEDULE.c  # since 3.0
     pairs = [("ti_id", "id")] if by_id else [(name, name) for name in (*attempts.INDEX, "try_number")]

@@ -130,6 +130,13 @@ def test_a_window_gets_the_columns_of_all_its_objects(importer, s3, rows):
         ]
 
 
+def test_an_object_that_is_passed_over_adds_no_column(importer, s3, rows):
+    s3.put_object(Bucket="agari", Key="a.avro", Body=messages(3))
+    assert importer(schema_change="ignore").import_object("agari", "a.avro").rows == 3
+    assert importer(**ADD).import_object("agari", "a.avro").skipped
+    assert len(rows("SELECT * FROM scored")[0]) == 2
+
+
 def test_a_window_whose_objects_were_loaded_without_some_fields_is_not_lost_when_it_gets_their_columns(
     importer, s3, rows
 ):

@@ -202,8 +202,8 @@ def test_an_escalation_is_one_incident_with_one_recovery(watch, states, alerts):
 def test_a_storm_is_one_message_and_a_digest_and_an_incident_each(watch, states, alerts):
     async def storm():
         hook = SlaAlert(WEBHOOK, recovery=WEBHOOK)
-        tasks = [watch(SLACK, VICTOROPS, hook, task_id=name, digest=3) for name in ("load", "extract", "report")]
-        due = datetime.now(UTC) + timedelta(seconds=4)  # whose window does not end before
+        tasks = [watch(SLACK, VICTOROPS, hook, task_id=name, digest=6) for name in ("load", "extract", "report")]
+        due = datetime.now(UTC)  # of all three, which are one window
         contexts = [
             {**context(str(number)), "deadline": {"id": str(number), "deadline_time": due}} for number in (1, 2, 3)
         ]
