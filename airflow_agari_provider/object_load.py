@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -101,15 +101,15 @@ class ObjectLoad:
             return self._have_copied(self._dialect, opened, target)
         refusal = arrow_refusal(self._dialect, self._connection, target)
         decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
-        with closing(decoding) as batches:
-            try:
-                loaded = self._dialect.load(self._connection, target, tally.counted(batches))
-            except UnstorableValue as error:
-                where = (
-                    f"in a row behind the first {tally.rows}" if error.row is None else f"row {tally.rows + error.row}"
-                )
-                problem = f"{error.problem} ({where} of {opened.stored.url}, counted from 0)"
-                raise UnstorableValue(error.column, problem) from error
+        try:
+            loaded = self._dialect.load(self._connection, target, tally.counted(decoding))
+        except UnstorableValue as error:
+            where = f"in a row behind the first {tally.rows}" if error.row is None else f"row {tally.rows + error.row}"
+            problem = f"{error.problem} ({where} of {opened.stored.url}, counted from 0)"
+            raise UnstorableValue(error.column, problem) from error
+        finally:
+            with suppress(ValueError):  # a thread still hangs in it, waiting for S3
+                decoding.close()
         return PutRows(tally.rows, loaded)
 
     def _put_sound_rows(self, opened: OpenedObject, target: Target, tally: Tally) -> PutRows:

@@ -25,7 +25,7 @@ def browser() -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = chromium.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         yield context
         chromium.close()
 

@@ -52,7 +52,7 @@ def test_a_kill_leaves_all_or_nothing_and_the_next_importer_finishes(
     module = pytest.importorskip(driver)
     where = str(request.getfixturevalue("sqlite_path" if driver == "sqlite3" else "cleared_postgres_uri"))
     command = [sys.executable, str(SCRIPT), driver, where, aws, queue_of_one_object, mode, point]
-    killed = subprocess.run(command, cwd=SCRIPT.parent.parent, capture_output=True, text=True, timeout=60)
+    killed = subprocess.run(command, cwd=SCRIPT.parent.parent, capture_output=True, text=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
     def count() -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
+from threading import Event
 from typing import Any
 
 import pytest
 
+from airflow_agari_provider.avro.blocks import Block, ContainerFile
 from airflow_agari_provider.import_errors import RowsLost, RowsRefused
 from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.failures import failure_reason
@@ -100,4 +104,32 @@ def test_rows_that_a_trigger_drops_are_no_success(importer, put, rows, postgres_
     put("a.avro", messages(3))
     with pytest.raises(RowsLost, match="has 3 rows, but the database counted 2"):
         importer().import_object("agari", "a.avro")
+    assert rows() == []
+
+
+@pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
+def test_an_import_that_is_told_to_end_ends_although_s3_hangs(importer, put, rows, monkeypatch):
+    class ToldToEnd(BaseException):
+        pass
+
+    def told(*_: Any) -> None:
+        raise ToldToEnd
+
+    released = Event()
+
+    def hanging(self: ContainerFile) -> Iterator[Block]:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        assert released.wait(60)
+        yield from ()
+
+    monkeypatch.setattr(ContainerFile, "blocks", hanging)
+    monkeypatch.setattr("airflow_agari_provider.avro.read_ahead.FAREWELL", 0.1)
+    put("a.avro", messages(3))
+    before = signal.signal(signal.SIGALRM, told)
+    try:
+        with pytest.raises(ToldToEnd):
+            importer().import_object("agari", "a.avro")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        released.set()
     assert rows() == []

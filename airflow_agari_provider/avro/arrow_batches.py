@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 Group = Sequence[tuple[Block, bytes]]  # blocks with their payloads, decompressed
 GROUP_BLOCKS = 256
+FIRST_PART = 4  # so much smaller is the first group, for which the database waits
 NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra [arrow]
 
 
@@ -78,14 +79,14 @@ def batches_of_groups(
 
 def _groups(file: ContainerFile, group_bytes: int, writer: AvroSchema) -> Generator[Group]:
     group: list[tuple[Block, bytes]] = []
-    size = 0
+    size, enough = 0, group_bytes // FIRST_PART
     for block in file.blocks():
         payload = file.decompressed(block)
         require_room(file, block, payload, writer)
         group.append((block, payload))
         size += max(len(payload), block.records * writer.shape.whole.empties)
-        if size >= group_bytes or len(group) == GROUP_BLOCKS:
+        if size >= enough or len(group) == GROUP_BLOCKS:
             yield group
-            group, size = [], 0
+            group, size, enough = [], 0, group_bytes
     if group:
         yield group

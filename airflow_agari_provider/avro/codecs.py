@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 MAX_PAYLOAD_BYTES = 512 * 1024 * 1024  # of one block, decompressed; writers cut blocks at 16 KiB to some MiB
+USUAL_RATIO = 8  # few blocks grow by more
 
 
 class DamagedPayload(ValueError):
@@ -73,7 +74,11 @@ def _zstandard(payload: bytes) -> bytes:
 
 def _streamed(decompressor: Any, payload: bytes, *damage: type[Exception], tail_bytes: int = 0) -> bytes:
     try:
-        data = decompressor.decompress(payload, MAX_PAYLOAD_BYTES + 1)
+        # In two steps: ISA-L makes room at once for all that it may return, up to 16 MiB, and gives it back.
+        data = decompressor.decompress(payload, min(USUAL_RATIO * len(payload), MAX_PAYLOAD_BYTES))
+        if not decompressor.eof:
+            rest = getattr(decompressor, "unconsumed_tail", b"")  # zlib's own wants it once more
+            data += decompressor.decompress(rest, MAX_PAYLOAD_BYTES + 1 - len(data))
     except damage as error:
         raise DamagedPayload(f"its payload does not decompress ({error})") from error
     if len(data) > MAX_PAYLOAD_BYTES:

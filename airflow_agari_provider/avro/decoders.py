@@ -12,7 +12,6 @@ from airflow_agari_provider.avro.arrow_schema import NotForArrow
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.fastavro_arrays import FastavroArrays
-from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch, decode
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import AgariError
@@ -20,7 +19,6 @@ from airflow_agari_provider.exceptions import AgariError
 logger = logging.getLogger(__name__)
 
 Decoder = Literal["auto", "arrow", "fastavro"]
-READY_BATCHES = 2  # about 4 MiB each: the database works on one, the decoder on the next
 
 
 class ArrowUnusable(AgariError):
@@ -56,7 +54,7 @@ class DecoderChoice:
         reader: AvroSchema | None,
         columns: Sequence[Column],
         refusal: str | None,
-    ) -> Generator[Batch] | ReadAhead[Batch]:
+    ) -> Generator[Batch]:
         """
         The records of a file; see :func:`airflow_agari_provider.avro.records.decode`. To be closed.
 
@@ -76,7 +74,7 @@ class DecoderChoice:
                 self._tell(f"fastavro: {error}")
         if refusal:
             return decode(file, writer, reader, columns)
-        return ReadAhead((decoder or FastavroArrays(writer, reader, columns)).batches(file), READY_BATCHES)
+        return (decoder or FastavroArrays(writer, reader, columns)).batches(file)
 
     def _tell(self, choice: str) -> None:
         if choice != self._told:

@@ -17,8 +17,8 @@ from airflow_agari_provider.avro.read_ahead import ReadAhead
 
 logger = logging.getLogger(__name__)
 
-CHUNK_BYTES = 1024 * 1024
-READY_CHUNKS = 8
+CHUNK_BYTES = 256 * 1024  # the first decides when the first row is sent
+READY_CHUNKS = 16
 TRIES = 5  # connections in a row that bring no byte; the waits between them add up to 7.5 seconds
 FIRST_WAIT = 0.5  # seconds, doubled each time
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import sha256
 from typing import Any
 
 from airflow_agari_provider.avro.arrow_batches import missing_modules
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
+from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import (
     Dialect,
@@ -43,6 +44,7 @@ CREATE_LOCK = 0x4147415249  # of pg_advisory_xact_lock: "AGARI"
 CONFLICTS = frozenset({"40001", "40P01"})
 ROWS = ("P0001", "22", "23", "44", "54")
 STAGING = "pg_temp.agari_staging"
+READY_CHUNKS = 1  # of a batch each: the server works on one, the next waits, one more is being made
 
 _TYPES: Mapping[Kind, str] = {
     "null": "text", "boolean": "boolean", "integer": "integer", "long": "bigint", "float": "real",
@@ -193,16 +195,16 @@ class PostgresDialect:
         else:
             form, chunks = "(FORMAT text, ENCODING 'UTF8')", self._copy_text(columns, batches)
         sql = f"COPY {table} ({quoted_list(self, [column.name for column in columns])}) FROM STDIN {form}"
-        with closing(connection.cursor()) as cursor:
+        with closing(connection.cursor()) as cursor, closing(ReadAhead(chunks, READY_CHUNKS)) as ready:
             if self.driver.__name__ == "psycopg":
                 with cursor.copy(sql) as copy:
-                    for chunk in chunks:
-                        copy.write(chunk)
+                    for chunk in ready:
+                        copy.write(memoryview(chunk))  # psycopg cuts it, which copies bytes
             else:
-                _Chunks(chunks).copy_into(cursor, sql)
+                _Chunks(ready).copy_into(cursor, sql)
             return int(cursor.rowcount)
 
-    def _copy_text(self, columns: Sequence[Column], batches: Iterable[Batch]) -> Iterator[bytes]:
+    def _copy_text(self, columns: Sequence[Column], batches: Iterable[Batch]) -> Generator[bytes]:
         for batch in batches:
             if batch.rows:
                 pairs = zip(columns, batch.columns, strict=True)

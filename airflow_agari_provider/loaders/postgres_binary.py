@@ -7,7 +7,7 @@ Source: PostgreSQL 15 documentation, "COPY", section "Binary Format".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_agari_provider.avro.arrow_batches import ArrowBatch
@@ -72,7 +72,7 @@ def refusal(types: Mapping[str, str], columns: Sequence[Column]) -> str | None:
     return None
 
 
-def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: Iterable[Batch]) -> Iterator[bytes]:
+def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: Iterable[Batch]) -> Generator[bytes]:
     """
     What COPY takes, of batches of both kinds.
 

@@ -26,7 +26,8 @@ AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 WATCHES_MANUAL_RUNS = AIRFLOW_3  # for their SLAs; 2.11 knows those of scheduled runs only
 AIRFLOW = (sys.executable, "-m", "airflow")
 USER = "admin"
-TIMEOUT = 30  # seconds for one request
+WRITE_WAIT = 60  # seconds that who writes to SQLite waits for another; 5 are not enough for a busy machine
+TIMEOUT = 2 * WRITE_WAIT  # seconds for one request
 SERVICES = (
     ("api-server", "scheduler", "dag-processor", "triggerer") if AIRFLOW_3 else ("webserver", "scheduler", "triggerer")
 )
@@ -80,7 +81,7 @@ class AirflowHome:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder}/airflow.db",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder}/airflow.db?timeout={WRITE_WAIT}",
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.ports[2]),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.ports[1]),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

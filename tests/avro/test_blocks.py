@@ -140,6 +140,12 @@ def test_a_damaged_payload_is_told(codec: str, damage: Any):
         blocks_of(with_payload(codec, damage(stored_payload(codec, "hello" * 9))))
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_payload_that_grows_a_lot_is_whole(codec: str):
+    text = "hello" * 100_000
+    assert blocks_of(avro_file([text], codec)) == [(1, zigzag(len(text)) + text.encode())]
+
+
 @pytest.fixture(params=["isal", "zlib"])
 def inflater(request, monkeypatch):
     """Each of the libraries that inflate."""

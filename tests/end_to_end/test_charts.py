@@ -77,9 +77,7 @@ def story(tmp_path_factory) -> Iterator[Story]:
     processes = Processes(folder / "logs")
     with pytest.MonkeyPatch.context() as environment:
         without_settings_of_tests(environment)
-        database = f"sqlite:///{folder}/airflow/airflow.db?timeout=60"  # seconds that who writes waits for another
-        settings = {**SETTINGS, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database}
-        home = AirflowHome(folder / "airflow", free_ports(None), dags, {}, settings, "/af" if AIRFLOW_3 else "")
+        home = AirflowHome(folder / "airflow", free_ports(None), dags, {}, SETTINGS, "/af" if AIRFLOW_3 else "")
         try:
             for name, command in home.preparations().items():
                 processes.run(name, command, home.environment())
@@ -176,7 +174,7 @@ def test_a_person_finds_the_charts_and_gets_to_the_log_of_a_failed_try(page, twi
     charts.locator("tbody a", has_text=DAG_ID).click()
     charts.locator("tbody a", has_text="flaky").click()
     drawn(charts)
-    expect(charts.locator("h1")).to_have_text(f"{DAG_ID} › flaky")  # noqa: RUF001
+    expect(charts.locator("h1")).to_have_text(f"{DAG_ID} › flaky", timeout=60_000)  # noqa: RUF001
     permalink = page.url
     assert "task_id=flaky" in permalink
 
@@ -185,7 +183,7 @@ def test_a_person_finds_the_charts_and_gets_to_the_log_of_a_failed_try(page, twi
     charts = charts_frame(page) if AIRFLOW_3 else page
     drawn(charts)
     assert charts.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 29, 45)"
-    expect(charts.locator("h1")).to_have_text(f"{DAG_ID} › flaky")  # noqa: RUF001
+    expect(charts.locator("h1")).to_have_text(f"{DAG_ID} › flaky", timeout=60_000)  # noqa: RUF001
 
     x, y = charts.evaluate(AT_FAILED_TRY)
     charts.locator(".duration").click(position={"x": x, "y": y})
