@@ -16,6 +16,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 WATCHES_MANUAL_RUNS = AIRFLOW_3  # for their SLAs; 2.11 knows those of scheduled runs only
 AIRFLOW = (sys.executable, "-m", "airflow")
 USER = "admin"
-WRITE_WAIT = 60  # seconds that who writes to SQLite waits for another; 5 are not enough for a busy machine
-TIMEOUT = 2 * WRITE_WAIT  # seconds for one request
+WRITE_WAIT = 20  # seconds that who writes to SQLite waits for another; 5 are not enough for a busy machine
+TIMEOUT = 120  # seconds for one request
+TRIES = 5  # of a request that the database refused
+DATABASE_ERROR = '"Database error"'  # in Airflow 3's answer
 SERVICES = (
     ("api-server", "scheduler", "dag-processor", "triggerer") if AIRFLOW_3 else ("webserver", "scheduler", "triggerer")
 )
@@ -190,9 +193,21 @@ class AirflowApi:
         )
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
+        """
+        A request, again where the database refused it.
+
+        Airflow 3 writes what people do into its log where it serves all requests. On SQLite that may wait for a task's
+        request which has the lock, and cannot end meanwhile: after ``WRITE_WAIT`` it is given up, and nothing was done.
+        """
         if not self._authorization:
             self._authorization = self._log_in()
-        return _request(method, f"{self._base}/{path}", body, self._authorization)
+        for left in reversed(range(TRIES)):
+            try:
+                return _request(method, f"{self._base}/{path}", body, self._authorization)
+            except AirflowApiError as error:
+                if not left or error.status != HTTPStatus.INTERNAL_SERVER_ERROR or DATABASE_ERROR not in error.answer:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _log_in(self) -> str:
         if not AIRFLOW_3:

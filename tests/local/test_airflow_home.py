@@ -1,11 +1,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from airflow_agari_provider.local.airflow_home import AirflowHome
+import pytest
+
+from airflow_agari_provider.local import airflow_home
+from airflow_agari_provider.local.airflow_home import TRIES, AirflowApi, AirflowApiError, AirflowHome
 
 
 def test_no_password_looks_like_an_option_of_the_command_line_it_is_given_on():
     homes = [AirflowHome(Path("home"), (1, 2, 3), Path("dags"), {}) for _ in range(300)]
     assert all(home.password.isalnum() for home in homes)
     assert len({home.password for home in homes}) == 300
+
+
+@pytest.mark.parametrize(
+    ("refusals", "status", "reason", "calls"),
+    [
+        pytest.param(TRIES - 1, 500, "Database error", TRIES, id="the database gives way at last"),
+        pytest.param(TRIES, 500, "Database error", TRIES, id="the database stays locked"),
+        pytest.param(1, 500, "Unique constraint violation", 1, id="another error"),
+        pytest.param(1, 409, "Database error", 1, id="another status"),
+    ],
+)
+def test_a_request_is_made_again_where_the_database_refused_it(monkeypatch, refusals, status, reason, calls):
+    made = []
+
+    def request(method: str, url: str, *_: Any) -> Any:
+        made.append(url)
+        if len(made) <= refusals:
+            raise AirflowApiError(method, url, status, f'{{"detail":{{"reason":"{reason}"}}}}')
+        return {"dag_run_id": "r"}
+
+    monkeypatch.setattr(airflow_home, "_request", request)
+    monkeypatch.setattr(AirflowApi, "_log_in", lambda self: "Bearer x")
+    api = AirflowApi(AirflowHome(Path("home"), (1, 2, 3), Path("dags"), {}))
+    if refusals < calls:
+        assert api.trigger("d", "2016-04-28T05:00:00Z", {}) == "r"
+    else:
+        with pytest.raises(AirflowApiError, match=reason):
+            api.trigger("d", "2016-04-28T05:00:00Z", {})
+    assert len(made) == calls
