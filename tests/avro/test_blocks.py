@@ -218,6 +218,14 @@ def test_a_payload_that_grows_beyond_reason_is_refused(codec, monkeypatch):
         blocks_of(with_payload(codec, bomb))
 
 
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "null"])
+def test_so_is_one_that_is_hardly_smaller_than_what_it_may_grow_to(inflater, codec, monkeypatch):
+    monkeypatch.setattr("airflow_agari_provider.avro.codecs.MAX_PAYLOAD_BYTES", 1000)
+    bomb = stored_payload(codec, random.Random(1).randbytes(200).hex() + "a" * 9000)
+    with pytest.raises(BadAvro, match="grows beyond"):
+        blocks_of(with_payload(codec, bomb))
+
+
 def test_the_error_survives_pickling():
     error = BadAvro("s3://b/k", 7, "broken")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
