@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 Group = Sequence[tuple[Block, bytes]]  # blocks with their payloads, decompressed
 GROUP_BLOCKS = 256
-FIRST_PART = 4  # so much smaller is the first group, for which the database waits
+FIRST_BYTES = 1024 * 1024  # of the first group, for which the database waits; pgpq keeps less to itself
 NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra [arrow]
 
 
@@ -67,7 +67,7 @@ def batches_of_groups(
     :param fallback: decodes the blocks of such a group, or names what is wrong.
     :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
     """
-    with closing(ReadAhead(_groups(file, group_bytes, fallback.writer), 1)) as groups:
+    with closing(ReadAhead(_groups(file, group_bytes, fallback.writer), 1)) as groups, _small_pages():
         for group in groups:
             try:
                 yield decoded(group)
@@ -77,9 +77,25 @@ def batches_of_groups(
                     yield fallback.batch(file, [one])
 
 
+@contextmanager
+def _small_pages() -> Iterator[None]:
+    """
+    Arrow's own allocator asks for huge pages. The kernel clears each before its first use, and each array begins one:
+    400 MB, of which the first groups fill a twentieth, and the database waits for these.
+    """
+    import pyarrow as pa
+
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
+
+
 def _groups(file: ContainerFile, group_bytes: int, writer: AvroSchema) -> Generator[Group]:
     group: list[tuple[Block, bytes]] = []
-    size, enough = 0, group_bytes // FIRST_PART
+    size, enough = 0, min(group_bytes, FIRST_BYTES)
     for block in file.blocks():
         payload = file.decompressed(block)
         require_room(file, block, payload, writer)

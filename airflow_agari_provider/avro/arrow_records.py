@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow_agari_provider.avro.arrow_batches import GROUP_BLOCKS, Group, arrow_batch, batches_of_groups
+from airflow_agari_provider.avro.arrow_json import json_text
 from airflow_agari_provider.avro.arrow_schema import plain_schema
 from airflow_agari_provider.avro.arrow_values import Unfit, typed
 from airflow_agari_provider.avro.blocks import MAGIC, SYNC_BYTES, ContainerFile, zigzag
@@ -74,7 +75,8 @@ class ArrowDecoder:
             path.unlink()
         records = self._records(batch, [block.records for block, _ in group])
         values = [records.field(position) for position in self._positions] if self._positions else [records]
-        arrays = tuple(typed(self._writer, kind, value) for kind, value in zip(self._kinds, values, strict=True))
+        made = (json_text if column.kind == "json" else typed for column in self._columns)
+        arrays = tuple(make(self._writer, *pair) for make, *pair in zip(made, self._kinds, values, strict=True))
         return arrow_batch(len(records), self._columns, arrays)
 
     def _records(self, batch: Any, counts: Sequence[int]) -> Any:

@@ -1,5 +1,5 @@
 """
-Arrow arrays of plain values to those of the types that the schema means, and nested ones to JSON text.
+Arrow arrays of plain values to those of the types that the schema means.
 
 Nothing is converted that fastavro would refuse: such values raise, so that fastavro names them.
 """
@@ -18,8 +18,6 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 # Seconds from 1970 to the first and behind the last moment that Python's datetime has.
 FIRST_SECOND, END_SECOND = -62_135_596_800, 253_402_300_800
 DAY_SECONDS = 86_400
-# Bytes that JSON writes with a backslash.
-ESCAPED = b'"\\' + bytes(range(0x20))
 
 
 class Unfit(ValueError):
@@ -28,94 +26,25 @@ class Unfit(ValueError):
 
 def typed(schema: AvroSchema, kind: Any, array: Any) -> Any:
     """
-    Values as their type means them: timestamps as such, enums as text, records, arrays and maps as JSON text.
+    Values as their type means them: timestamps as such, enums as text.
 
-    :param kind: of the values, as the schema has it.
+    :param kind: of the values, as the schema has it; no record, array or map.
     :param array: as :func:`plain_schema` of the kind has them.
     :raises Unfit: a value beyond what the type may hold.
     """
-    kind = schema.resolved(kind)
-    if isinstance(kind, list):
-        (kind,) = (schema.resolved(branch) for branch in kind if branch != "null")
-    meant = kind_of(kind)
-    if meant == "json":
-        return json_text(schema, kind, array)
+    kind = only_branch(schema, kind)
     if isinstance(kind, dict) and kind["type"] == "enum":
         return _symbols(kind["symbols"], array)
-    convert = _CONVERSIONS.get(meant)
+    convert = _CONVERSIONS.get(kind_of(kind))
     return convert(array, kind) if convert else array
 
 
-def json_text(schema: AvroSchema, kind: Any, array: Any) -> Any:
-    """JSON text of each value, null for each null; the text has the form that :func:`json_texts` gives."""
-    import pyarrow.compute as pc
-
+def only_branch(schema: AvroSchema, kind: Any) -> Any:
+    """The type that the values have, null aside."""
     kind = schema.resolved(kind)
     if isinstance(kind, list):
         (kind,) = (schema.resolved(branch) for branch in kind if branch != "null")
-    name = kind if isinstance(kind, str) else kind["type"]
-    if name in ("record", "error"):
-        return _record_text(schema, kind, array)
-    if name == "array":
-        items = _member_text(schema, kind["items"], array.values)
-        return _enclosed("[", _joined(array, items), "]")
-    if name == "map":
-        members = _element_wise('"', _escaped(array.keys), '":', _member_text(schema, kind["values"], array.items))
-        return _enclosed("{", _joined(array, members), "}")
-    values = typed(schema, kind, array)
-    meant = kind_of(kind)
-    if meant in ("boolean", "integer", "long"):
-        return pc.cast(values, "string")
-    if meant in ("float", "double"):
-        return _number_text(values)
-    if meant == "text":
-        return _enclosed('"', _escaped(values), '"')
-    if meant == "decimal":
-        return _enclosed('"', pc.cast(values, "string"), '"')
-    return _python_text(values, meant)
-
-
-def _record_text(schema: AvroSchema, kind: Any, array: Any) -> Any:
-    import pyarrow.compute as pc
-
-    parts: list[Any] = []
-    for position, field in enumerate(kind["fields"]):
-        parts += [_key(field["name"], position), _member_text(schema, field["type"], array.field(position))]
-    text = _element_wise(*parts, "}")
-    return pc.if_else(pc.is_valid(array), text, None) if array.null_count else text
-
-
-def _key(name: str, position: int) -> str:
-    return ("," if position else "{") + json.dumps(name, ensure_ascii=False) + ":"
-
-
-def _member_text(schema: AvroSchema, kind: Any, array: Any) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if schema.resolved(kind) == "null":
-        return pa.repeat("null", len(array))
-    text = json_text(schema, kind, array)
-    return pc.fill_null(text, "null") if text.null_count else text
-
-
-def _joined(array: Any, members: Any) -> Any:
-    """The members of each list or map, with commas between; ``members`` are those of the array's whole buffer."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    mask = pc.is_null(array) if array.null_count else None
-    return pc.binary_join(pa.ListArray.from_arrays(array.offsets, members, mask=mask), ",")
-
-
-def _enclosed(before: str, text: Any, behind: str) -> Any:
-    return _element_wise(before, text, behind)
-
-
-def _element_wise(*parts: Any) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise(*parts, "")
+    return kind
 
 
 def content(array: Any) -> bytes:
@@ -125,46 +54,6 @@ def content(array: Any) -> bytes:
     offsets = memoryview(array.buffers()[1]).cast("i")
     first, last = offsets[array.offset], offsets[array.offset + len(array)]
     return bytes(memoryview(array.buffers()[2])[first:last]) if last > first else b""
-
-
-def _escaped(array: Any) -> Any:
-    import pyarrow as pa
-
-    data = content(array)
-    if len(data.translate(None, ESCAPED)) == len(data):
-        return array
-    if 0 in data:
-        raise Unfit("text with a zero byte")
-    return pa.array(
-        [None if value is None else json.dumps(value, ensure_ascii=False)[1:-1] for value in array.to_pylist()],
-        "string",
-    )
-
-
-def _number_text(array: Any) -> Any:
-    """As Python writes them; PostgreSQL's jsonb tells 1.0 from 1."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    numbers = pc.cast(array, "float64")
-    if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
-        raise Unfit("a number that is none")
-    text = pc.cast(numbers, "string")
-    if b"e" in content(text):
-        return pa.array([None if value is None else repr(value) for value in numbers.to_pylist()], "string")
-    whole = pc.equal(pc.floor(numbers), numbers)
-    if pc.any(whole).as_py():  # some of these have their .0 already
-        bare = pc.and_(whole, pc.invert(pc.match_substring(text, ".")))
-        text = pc.if_else(bare, pc.binary_join_element_wise(text, ".0", ""), text)
-    return text
-
-
-def _python_text(array: Any, meant: Kind) -> Any:
-    """Of kinds that are rare inside of other values."""
-    import pyarrow as pa
-
-    texts = [None if value is None else _JSON_TEXTS[meant](value) for value in python_values(array, meant)]
-    return pa.array([None if text is None else json.dumps(text, ensure_ascii=False) for text in texts], "string")
 
 
 def python_values(array: Any, kind: Kind) -> list[Any]:
@@ -277,12 +166,4 @@ _CONVERSIONS: Mapping[Kind, Callable[[Any, Any], Any]] = {
     "time": _times,
     "instant": _instants,
     "local_time": _local_times,
-}
-_JSON_TEXTS: Mapping[Kind, Callable[[Any], str]] = {
-    "bytes": lambda value: str(value, "latin-1"),
-    "uuid": str,
-    "date": lambda value: str(value.isoformat()),
-    "time": lambda value: str(value.isoformat()),
-    "instant": lambda value: str(value.isoformat()),
-    "local_time": lambda value: str(value.isoformat()),
 }

@@ -33,24 +33,27 @@ def _null(payload: bytes) -> bytes:
 
 
 @cache
-def _inflater() -> tuple[Callable[[], Any], type[Exception]]:
-    """Decompressors of deflate and their error: ISA-L takes less than half of zlib's time where it is installed."""
+def _inflater() -> tuple[Callable[[], Any], type[Exception], Callable[[bytes], int]]:
+    """
+    Decompressors of deflate, their error, and its checksum: ISA-L takes less than half of zlib's time where it is
+    installed.
+    """
     try:
-        from isal import igzip_lib
+        from isal import igzip_lib, isal_zlib
     except ImportError:
-        return partial(zlib.decompressobj, -15), zlib.error
+        return partial(zlib.decompressobj, -15), zlib.error, zlib.adler32
     damage: Any = igzip_lib.error  # a class, whatever its stub says
-    # Not isal_zlib, made to replace zlib: it drops what stands behind the data.
-    return partial(igzip_lib.IgzipDecompressor, flag=igzip_lib.DECOMP_DEFLATE), damage
+    # Not the decompressors of isal_zlib, made to replace zlib's: they drop what stands behind the data.
+    return partial(igzip_lib.IgzipDecompressor, flag=igzip_lib.DECOMP_DEFLATE), damage, isal_zlib.adler32
 
 
 def _deflate(payload: bytes) -> bytes:
     # Raw: Avro leaves zlib's header and checksum out; some writers (fastavro) leave up to 4 bytes of the checksum in.
-    new, damage = _inflater()
+    new, damage, checksum = _inflater()
     decompressor = new()
     data = _streamed(decompressor, payload, damage, tail_bytes=4)
     tail = decompressor.unused_data
-    if tail and tail != zlib.adler32(data).to_bytes(4, "big")[: len(tail)]:
+    if tail and tail != checksum(data).to_bytes(4, "big")[: len(tail)]:
         raise DamagedPayload("its payload does not match its checksum")
     return data
 

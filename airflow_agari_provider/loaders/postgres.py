@@ -8,8 +8,9 @@ the very types that it takes; else in its text format, which the server converts
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import sha256
 from typing import Any
@@ -22,7 +23,6 @@ from airflow_agari_provider.loaders.base import (
     Dialect,
     Fault,
     Target,
-    as_json,
     execute,
     names_beside,
     query,
@@ -32,6 +32,7 @@ from airflow_agari_provider.loaders.base import (
 )
 from airflow_agari_provider.loaders.losses import require_lossless
 from airflow_agari_provider.loaders.postgres_binary import VARCHAR, binary_copy, column_types, refusal, text_lengths
+from airflow_agari_provider.loaders.postgres_text import text_copy, texts
 from airflow_agari_provider.loaders.row_checks import checked
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ CREATE_LOCK = 0x4147415249  # of pg_advisory_xact_lock: "AGARI"
 CONFLICTS = frozenset({"40001", "40P01"})
 ROWS = ("P0001", "22", "23", "44", "54")
 STAGING = "pg_temp.agari_staging"
+SEND_BYTES = 1024 * 1024  # that a Unix socket takes: the server works on them while others have Python's lock
 READY_CHUNKS = 1  # of a batch each: the server works on one, the next waits, one more is being made
 
 _TYPES: Mapping[Kind, str] = {
@@ -150,7 +152,7 @@ class PostgresDialect:
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         """As PostgreSQL's own text form."""
-        return _CONVERSIONS.get(column.kind, _texts)(column, values)
+        return texts(column, values)
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
         if not target.key_columns:
@@ -193,7 +195,8 @@ class PostgresDialect:
         if not missing_modules() and not refusal(types, columns):
             form, chunks = "(FORMAT binary)", binary_copy(types, columns, batches)
         else:
-            form, chunks = "(FORMAT text, ENCODING 'UTF8')", self._copy_text(columns, batches)
+            form, chunks = "(FORMAT text, ENCODING 'UTF8')", text_copy(columns, batches)
+        _widen(connection.fileno())
         sql = f"COPY {table} ({quoted_list(self, [column.name for column in columns])}) FROM STDIN {form}"
         with closing(connection.cursor()) as cursor, closing(ReadAhead(chunks, READY_CHUNKS)) as ready:
             if self.driver.__name__ == "psycopg":
@@ -203,13 +206,6 @@ class PostgresDialect:
             else:
                 _Chunks(ready).copy_into(cursor, sql)
             return int(cursor.rowcount)
-
-    def _copy_text(self, columns: Sequence[Column], batches: Iterable[Batch]) -> Generator[bytes]:
-        for batch in batches:
-            if batch.rows:
-                pairs = zip(columns, batch.columns, strict=True)
-                fields = [_field(column, self.values(column, values)) for column, values in pairs]
-                yield ("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n").encode()
 
     def fault(self, error: Exception) -> Fault:
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
@@ -225,6 +221,13 @@ def arrow_refusal(dialect: Dialect, connection: Any, target: Target) -> str | No
     if not isinstance(dialect, PostgresDialect):
         return "only PostgreSQL takes Arrow's values without turning each into an object first"
     return refusal(column_types(connection, quoted_table(dialect, target.table)), target.columns)
+
+
+def _widen(file_descriptor: int) -> None:
+    """A Unix socket's buffer of 208 KiB is empty before the next chunk is sent; TCP's grow by themselves."""
+    with socket.socket(fileno=os.dup(file_descriptor)) as connected:
+        if connected.family == socket.AF_UNIX:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
 
 
 def _lock_number(name: str) -> int:
@@ -253,42 +256,3 @@ class _Chunks:
             if self._error:  # psycopg2 has made an error of its own out of it
                 raise self._error from None
             raise
-
-
-_SPECIAL = re.compile(r"[\\\n\r\t]")
-_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
-NULL = r"\N"
-
-
-def _field(column: Column, values: Sequence[str | None]) -> list[str]:
-    """Fields of COPY's text format."""
-    if column.kind == "bytes":  # hexadecimal digits behind one backslash
-        return [NULL if value is None else "\\" + value for value in values]
-    if column.kind in ("text", "json"):
-        return _escaped(values)
-    return [NULL if value is None else value for value in values]
-
-
-def _escaped(values: Sequence[str | None]) -> list[str]:
-    if _SPECIAL.search("".join(filter(None, values))):
-        return [NULL if value is None else value.translate(_ESCAPES) for value in values]
-    return [NULL if value is None else value for value in values]
-
-
-def _texts(column: Column, values: Sequence[Any]) -> Sequence[str | None]:
-    return [None if value is None else str(value) for value in values]
-
-
-def _as_they_are(column: Column, values: Sequence[Any]) -> Sequence[str | None]:
-    return values
-
-
-def _bytes(column: Column, values: Sequence[Any]) -> Sequence[str | None]:
-    return [None if value is None else rf"\x{value.hex()}" for value in values]
-
-
-_CONVERSIONS: Mapping[Kind, Callable[[Column, Sequence[Any]], Sequence[str | None]]] = {
-    "text": _as_they_are,
-    "bytes": _bytes,
-    "json": as_json,
-}

@@ -230,8 +230,66 @@ def test_types_that_name_each_other_are_left_to_fastavro_before_they_are_too_man
     assert "more than 10000 types" in caplog.text
 
 
+LISTS = {"type": "array", "items": ["null", "string"]}
+TEXTS = {"type": "array", "items": "string"}
+MAP = {"type": "map", "values": "string"}
+POINT = {"type": "record", "name": "point", "fields": [{"name": "x", "type": "double"}, {"name": "on", "type": TEXTS}]}
+
+
+@every_decoder
+@pytest.mark.parametrize(
+    ("kind", "values", "texts"),
+    [
+        (TEXTS, [["a", "b"], [""], []], ['["a","b"]', '[""]', "[]"]),
+        (TEXTS, [["a", "b"], [""]], ['["a","b"]', '[""]']),  # none of them empty
+        (["null", TEXTS], [["a"], None, []], ['["a"]', None, "[]"]),
+        (["null", TEXTS], [None, None], [None, None]),
+        (LISTS, [["a", None], [None], []], ['["a",null]', "[null]", "[]"]),
+        ({"type": "array", "items": TEXTS}, [[["a"], []], [[]], []], ['[["a"],[]]', "[[]]", "[]"]),
+        ({"type": "array", "items": ["null", TEXTS]}, [[["a", "b"], None]], ['[["a","b"],null]']),
+        ({"type": "array", "items": "long"}, [[1, -2], [3], []], ["[1,-2]", "[3]", "[]"]),
+        ({"type": "array", "items": ["null", "double"]}, [[1.0, None, 0.5], []], ["[1.0,null,0.5]", "[]"]),
+        ({"type": "map", "values": "null"}, [{"a": None, "b": None}, {}], ['{"a":null,"b":null}', "{}"]),
+        (MAP, [{"a": "1", "b": ""}, {"": "x"}, {}], ['{"a":"1","b":""}', '{"":"x"}', "{}"]),
+        ({"type": "map", "values": "int"}, [{"a": 1, "b": 2}, {}], ['{"a":1,"b":2}', "{}"]),
+        ({"type": "map", "values": ["null", "string"]}, [{"a": None, "b": "c"}], ['{"a":null,"b":"c"}']),
+        ({"type": "map", "values": TEXTS}, [{"a": ["b", "c"], "d": []}, {}], ['{"a":["b","c"],"d":[]}', "{}"]),
+        ({"type": "map", "values": "double"}, [{}, {}], ["{}", "{}"]),
+        ({"type": "array", "items": POINT}, [[]], ["[]"]),
+        (POINT, [{"x": -0.5, "on": ["a", "b"]}], ['{"x":-0.5,"on":["a","b"]}']),
+        (POINT, [{"x": 2.0, "on": []}], ['{"x":2.0,"on":[]}']),
+        (["null", POINT], [{"x": 1.5, "on": ["a"]}, None], ['{"x":1.5,"on":["a"]}', None]),
+        ({"type": "array", "items": POINT}, [[{"x": 1.5, "on": ["a"]}, {"x": 2.5, "on": ["b"]}], []],
+         ['[{"x":1.5,"on":["a"]},{"x":2.5,"on":["b"]}]', "[]"]),
+    ],
+)  # fmt: skip
+def test_nested_values_are_text_whatever_is_empty_or_missing(decoder, kind, values, texts):
+    assert rows(decoder, written(record_of(kind), [{"v": value} for value in values])) == [(text,) for text in texts]
+
+
+@pytest.mark.parametrize("ending", ["end", "error", "closed"])
+def test_arrow_has_its_own_memory_again_behind_a_file(ending):
+    import pyarrow as pa
+
+    before = pa.default_memory_pool().backend_name
+    data = written(SCHEMA, [{"id": number, "text": "x"} for number in range(10)])
+    file = ContainerFile(io.BytesIO(data[:-1] if ending == "error" else data), "s3://b/k")
+    writer = parse_writer_schema(file.schema, file.source)
+    decoding = DecoderChoice("arrow").batches(file, writer, None, columns_of(writer), None)
+    try:
+        for _ in decoding:
+            assert pa.default_memory_pool().backend_name == "system"
+            if ending == "closed":
+                break
+    except BadAvro:
+        assert ending == "error"
+    decoding.close()
+    assert pa.default_memory_pool().backend_name == before != "system"
+
+
 def test_a_group_of_blocks_takes_so_many_records_without_a_byte(monkeypatch):
     monkeypatch.setattr("airflow_agari_provider.avro.fastavro_arrays.GROUP_BYTES", 1000)
+    monkeypatch.setattr("airflow_agari_provider.avro.arrow_batches.FIRST_BYTES", 300)
     schema = {"type": "record", "name": "r", "fields": [{"name": "n", "type": "null"}]}
     data = written(schema, []) + (zigzag(400) + zigzag(0) + SYNC) * 5
     assert [batch.rows for batch in batches("fastavro", data)] == [400, 1200, 400]  # the first is small

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from airflow_agari_provider.avro.schemas import parse_writer_schema
 from airflow_agari_provider.loaders.base import Target, create_table, execute, query, transaction
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.errors import UnstorableValue
-from airflow_agari_provider.loaders.postgres import arrow_refusal
+from airflow_agari_provider.loaders.postgres import _widen, arrow_refusal
 from airflow_agari_provider.loaders.postgres_binary import binary_copy
 from tests.avro.random_avro import files
 
@@ -152,6 +153,37 @@ def test_what_was_left_to_fastavro_goes_into_the_same_copy(connection):
         load(connection, "arrow", data.getvalue(), "t")
     assert dialect.fault(caught.value) == "rows"
     assert query(connection, "SELECT * FROM t") == []
+
+
+@pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
+def test_the_first_rows_are_sent_before_more_are_decoded(decoder):
+    stream, record = io.BytesIO(), {"text": "x" * 10_000}
+    schema = {"type": "record", "name": "r", "fields": [{"name": "text", "type": "string"}]}
+    fastavro.writer(stream, schema, [record] * 400)
+    stream.seek(0)
+    file = ContainerFile(stream)
+    writer = parse_writer_schema(file.schema, "k")
+    columns = columns_of(writer)
+    decoded: list[int] = []
+
+    def batches() -> Any:
+        with closing(DecoderChoice(decoder).batches(file, writer, None, columns, None)) as decoding:
+            for batch in decoding:
+                decoded.append(batch.rows)
+                yield batch
+
+    with closing(binary_copy({"text": "text"}, columns, batches())) as chunks:
+        assert len(next(chunks)) < 100  # the header
+        assert len(next(chunks)) > 1_000_000
+    assert len(decoded) == 1
+
+
+@pytest.mark.parametrize(("family", "wider"), [(socket.AF_UNIX, True), (socket.AF_INET, False)])
+def test_a_unix_socket_takes_more_at_once(family, wider):
+    with closing(socket.socket(family)) as connected:
+        before = connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        _widen(connected.fileno())
+        assert (connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before) == wider
 
 
 def test_a_value_beyond_its_type_names_its_column():
