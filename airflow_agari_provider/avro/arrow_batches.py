@@ -67,7 +67,7 @@ def batches_of_groups(
     :param fallback: decodes the blocks of such a group, or names what is wrong.
     :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
     """
-    with closing(ReadAhead(_groups(file, group_bytes, fallback.writer), 1)) as groups, _small_pages():
+    with closing(ReadAhead(_groups(file, group_bytes, fallback.writer), 1)) as groups, _memory_of_malloc():
         for group in groups:
             try:
                 yield decoded(group)
@@ -78,10 +78,10 @@ def batches_of_groups(
 
 
 @contextmanager
-def _small_pages() -> Iterator[None]:
+def _memory_of_malloc() -> Iterator[None]:
     """
-    Arrow's own allocator asks for huge pages. The kernel clears each before its first use, and each array begins one:
-    400 MB, of which the first groups fill a twentieth, and the database waits for these.
+    With Arrow's own allocator, which takes huge pages, the first two groups of a process cost the kernel some 30 ms
+    more, and the database waits for these.
     """
     import pyarrow as pa
 

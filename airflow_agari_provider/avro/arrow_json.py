@@ -8,11 +8,12 @@ array together costs as much as all else that is done with it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from airflow_agari_provider.avro.arrow_values import Unfit, content, only_branch, python_values, typed
 from airflow_agari_provider.avro.columns import Kind, kind_of
+from airflow_agari_provider.avro.json_text import json_texts
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 # Literals and text arrays of one length; side by side they are the text of each value, null where one of them is.
@@ -155,15 +156,4 @@ def _python_text(array: Any, meant: Kind) -> Any:
     """Of kinds that are rare inside of other values."""
     import pyarrow as pa
 
-    texts = [None if value is None else _JSON_TEXTS[meant](value) for value in python_values(array, meant)]
-    return pa.array([None if text is None else json.dumps(text, ensure_ascii=False) for text in texts], "string")
-
-
-_JSON_TEXTS: Mapping[Kind, Callable[[Any], str]] = {
-    "bytes": lambda value: str(value, "latin-1"),
-    "uuid": str,
-    "date": lambda value: str(value.isoformat()),
-    "time": lambda value: str(value.isoformat()),
-    "instant": lambda value: str(value.isoformat()),
-    "local_time": lambda value: str(value.isoformat()),
-}
+    return pa.array(json_texts(python_values(array, meant)), "string")

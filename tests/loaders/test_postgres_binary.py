@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -184,6 +185,18 @@ def test_a_unix_socket_takes_more_at_once(family, wider):
         before = connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         _widen(connected.fileno())
         assert (connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before) == wider
+
+
+@only_postgres
+def test_copy_takes_more_at_once(connection):
+    def taken() -> int:
+        with closing(socket.socket(fileno=os.dup(connection.fileno()))) as connected:
+            assert connected.family == socket.AF_UNIX
+            return connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    before = taken()
+    load(connection, "arrow", written(RECORD), "t")
+    assert taken() > before
 
 
 def test_a_value_beyond_its_type_names_its_column():
