@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from airflow_agari_provider.avro.object_errors import ObjectOverwritten
-from airflow_agari_provider.avro.objects import FoundObject
 from airflow_agari_provider.exceptions import UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow
 from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
@@ -25,6 +23,8 @@ from airflow_agari_provider.loaders.import_tables import create_import_tables
 from airflow_agari_provider.loaders.ledger import TableLedger
 from airflow_agari_provider.object_load import ObjectLoad
 from airflow_agari_provider.quarantine import in_quarantine
+from airflow_agari_provider.s3.errors import ObjectOverwritten
+from airflow_agari_provider.s3.objects import FoundObject
 from airflow_agari_provider.target_table import TargetTable
 
 logger = logging.getLogger(__name__)

@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_agari_provider.avro.object_errors import ForbiddenObject, ObjectOverwritten
-from airflow_agari_provider.avro.objects import hidden
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy
 from airflow_agari_provider.import_job import ImportedObject, reason
 from airflow_agari_provider.quarantine import in_quarantine
-from airflow_agari_provider.queue_depth import DepthUnknown, read_depth
-from airflow_agari_provider.s3_notifications import MalformedNotification, ObjectReference, object_references
-from airflow_agari_provider.sqs_lease import Lease
+from airflow_agari_provider.queues.depth import DepthUnknown, read_depth
+from airflow_agari_provider.queues.lease import Lease
+from airflow_agari_provider.s3.errors import ForbiddenObject, ObjectOverwritten
+from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
+from airflow_agari_provider.s3.urls import hidden
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """
-Errors that cross modules.
+Errors that cross modules, and the rule for which errors of AWS may pass.
 
-Each passes its values to ``super().__init__`` and builds its text in ``__str__``: so it pickles as it is, which
+Each class passes its values to ``super().__init__`` and builds its text in ``__str__``: so it pickles as it is, which
 Airflow needs to hand it from one process to another.
 """
 
@@ -35,3 +35,39 @@ class BadAvro(UnimportableObject):
         return (
             f"{self.source}, byte {self.offset}: {self.problem}. Nothing of this file was loaded; have it written anew."
         )
+
+
+# Codes of answers with a status below 500 that ask for patience. Most mean "too many requests", and services spell it
+# in several ways, with and without "Exception" at the end. After an expired token a connection gets new credentials.
+# Source: botocore's own lists of throttling and transient errors, botocore/retries/standard.py.
+_PASSING_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "ExpiredToken",
+        "LimitExceeded",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceeded",
+        "RequestExpired",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "SlowDown",
+        "TooManyRequests",
+        "TransactionInProgress",
+    }
+)
+
+
+def may_pass(error: Exception) -> bool:
+    """
+    Whether the same request to AWS may succeed later: no connection, no credentials yet, throttled, or a fault of AWS.
+
+    :param error: a ``BotoCoreError`` or ``ClientError`` of botocore.
+    """
+    from botocore.exceptions import NoRegionError, ParamValidationError
+
+    response = getattr(error, "response", None)
+    if response is None:
+        return not isinstance(error, NoRegionError | ParamValidationError)
+    code = str(response.get("Error", {}).get("Code", "")).removesuffix("Exception")
+    throttled = "Throttl" in code or code in _PASSING_CODES
+    return throttled or response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from airflow_agari_provider.avro.decoders import Decoder
-from airflow_agari_provider.avro.objects import split_url
 from airflow_agari_provider.loaders.loaded_content import OnChangedObject
 from airflow_agari_provider.loaders.table_changes import SchemaChange
+from airflow_agari_provider.s3.urls import split_url
 
 logger = logging.getLogger(__name__)
 

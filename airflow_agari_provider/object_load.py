@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from airflow_agari_provider.avro.decoders import DecoderChoice
-from airflow_agari_provider.avro.objects import ObjectStream, is_current
 from airflow_agari_provider.avro.records import heap_out_of_sight
 from airflow_agari_provider.avro.schemas import parse_reader_schema
 from airflow_agari_provider.import_errors import RowsLost, UnusableName
@@ -23,6 +22,7 @@ from airflow_agari_provider.loaders.table_changes import TableChange, add_column
 from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.opened_object import OpenedObject, open_object
 from airflow_agari_provider.quarantine import Quarantine
+from airflow_agari_provider.s3.objects import ObjectStream, is_current
 from airflow_agari_provider.sound_rows import SoundRowsLoad
 
 

@@ -14,10 +14,11 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from airflow_agari_provider.avro.object_errors import ForbiddenObject
-from airflow_agari_provider.avro.objects import StoredObject, forbidden, split_url
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.s3.errors import ForbiddenObject
+from airflow_agari_provider.s3.objects import StoredObject, forbidden
+from airflow_agari_provider.s3.urls import split_url
 from airflow_agari_provider.salvage import BadBlock, BadRow
 
 logger = logging.getLogger(__name__)

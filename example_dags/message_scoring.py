@@ -246,7 +246,7 @@ def check_for_messages(params: Any = None, ti: Any = None) -> list[str]:
     """**5.** New messages in SQS, or rows scored whose messages are on their way: import; else go to the report."""
     from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
-    from airflow_agari_provider.queue_drain import read_depth
+    from airflow_agari_provider.queues.drain import read_depth
 
     scored = sum(ti.xcom_pull(task_ids="score.score_messages")["counts"].get("scored", {}).values())
     depth = read_depth(SqsHook(aws_conn_id=AWS).get_conn(), params["queue_url"])

@@ -15,10 +15,11 @@ from typing import Any
 
 import boto3
 
-from airflow_agari_provider import avro_import, avro_queue_import, sqs_lease
+from airflow_agari_provider import avro_import, avro_queue_import
 from airflow_agari_provider.avro import blocks
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.loaders.ledger import TableLedger
+from airflow_agari_provider.queues import lease as sqs_lease
 
 # What is killed before or after which call of what.
 POINTS: dict[str, tuple[Any, str, str, int]] = {

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_agari_provider.avro.object_errors import MissingObject, ObjectOverwritten
-from airflow_agari_provider.avro.objects import ObjectStream, objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.loaders.failures import failure_reason
 from airflow_agari_provider.loaders.loaded_content import ObjectChanged
+from airflow_agari_provider.s3.errors import MissingObject, ObjectOverwritten
+from airflow_agari_provider.s3.objects import ObjectStream, objects_at
 from tests.avro_files import avro_file, message, messages
 from tests.importers import UPSERT, at_work
 

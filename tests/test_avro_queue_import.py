@@ -18,7 +18,7 @@ from airflow_agari_provider.avro_queue_import import MessageStuck, QueueImport
 from airflow_agari_provider.import_job import ImportJob, summary
 from airflow_agari_provider.loaders.base import query
 from airflow_agari_provider.loaders.failures import failure_reason
-from airflow_agari_provider.queue_depth import read_depth
+from airflow_agari_provider.queues.depth import read_depth
 from tests.avro_files import avro_file, messages
 from tests.importers import at_work
 

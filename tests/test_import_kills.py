@@ -15,7 +15,7 @@ import pytest
 
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import QueueImport
-from airflow_agari_provider.queue_depth import read_depth
+from airflow_agari_provider.queues.depth import read_depth
 from tests.avro_files import messages
 from tests.import_until_killed import POINTS, job
 

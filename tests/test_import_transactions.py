@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.avro.object_errors import MissingObject
 from airflow_agari_provider.exceptions import AgariError, BadAvro
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.import_transactions import ImportTransactions
 from airflow_agari_provider.loaders.base import query
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.ledger import ClaimedMeanwhile
+from airflow_agari_provider.s3.errors import MissingObject
 
 QUARANTINE: dict[str, Any] = {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/quarantine"}
 DEADLOCK = "DO $$ BEGIN RAISE 'in the way' USING ERRCODE = '40P01'; END $$"

@@ -123,7 +123,7 @@ def test_an_import_that_is_told_to_end_ends_although_s3_hangs(importer, put, row
         yield from ()
 
     monkeypatch.setattr(ContainerFile, "blocks", hanging)
-    monkeypatch.setattr("airflow_agari_provider.avro.read_ahead.FAREWELL", 0.1)
+    monkeypatch.setattr("airflow_agari_provider.s3.read_ahead.FAREWELL", 0.1)
     put("a.avro", messages(3))
     before = signal.signal(signal.SIGALRM, told)
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType
-from airflow_agari_provider.avro.objects import objects_at
 from airflow_agari_provider.avro.resolution import ReaderSchemaMismatch
 from airflow_agari_provider.import_errors import UnusableName
+from airflow_agari_provider.s3.objects import objects_at
 from tests.avro_files import avro_file, message, messages, record_of
 
 

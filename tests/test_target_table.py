@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.avro.objects import FoundObject
 from airflow_agari_provider.loaders.errors import MissingColumns, MissingTable
+from airflow_agari_provider.s3.objects import FoundObject
 from tests.avro_files import messages
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from airflow_agari_provider.avro.arrow_values import Unfit, python_values
 from airflow_agari_provider.avro.blocks import Block, ContainerFile
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch, BlockDecoder, require_room
 from airflow_agari_provider.avro.schemas import AvroSchema
+from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 logger = logging.getLogger(__name__)
 

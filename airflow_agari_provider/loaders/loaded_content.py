@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Literal
 
-from airflow_agari_provider.avro.objects import StoredObject
 from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.s3.objects import StoredObject
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from airflow_agari_provider.avro.arrow_batches import missing_modules
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
-from airflow_agari_provider.avro.read_ahead import ReadAhead
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.loaders.base import (
     Dialect,
@@ -34,6 +33,7 @@ from airflow_agari_provider.loaders.losses import require_lossless
 from airflow_agari_provider.loaders.postgres_binary import VARCHAR, binary_copy, column_types, refusal, text_lengths
 from airflow_agari_provider.loaders.postgres_text import text_copy, texts
 from airflow_agari_provider.loaders.row_checks import checked
+from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 logger = logging.getLogger(__name__)
 

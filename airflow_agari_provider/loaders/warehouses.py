@@ -13,12 +13,12 @@ from contextlib import closing
 from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
-from airflow_agari_provider.avro.object_errors import ObjectOverwritten
-from airflow_agari_provider.avro.objects import StoredObject, is_current
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.exceptions import UnimportableObject
 from airflow_agari_provider.loaders.base import Target, execute, query, quoted_list, quoted_table
 from airflow_agari_provider.loaders.generic import GenericDialect
+from airflow_agari_provider.s3.errors import ObjectOverwritten
+from airflow_agari_provider.s3.objects import StoredObject, is_current
 
 
 class NotByCopy(UnimportableObject):

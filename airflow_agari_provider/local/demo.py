@@ -40,7 +40,7 @@ from airflow_agari_provider.local.processes import Processes
 from airflow_agari_provider.local.progress import Progress
 from airflow_agari_provider.local.published_day import DAY
 from airflow_agari_provider.local.target_database import open_target_database
-from airflow_agari_provider.queue_drain import QueueDepth, read_depth
+from airflow_agari_provider.queues.drain import QueueDepth, read_depth
 
 DAG_ID = "message_scoring"
 HISTORY_DAYS = 5

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
-from airflow_agari_provider.avro.objects import objects_at
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import QueueImport
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
@@ -31,6 +30,7 @@ from airflow_agari_provider.loaders.generic import NoTransactions
 from airflow_agari_provider.loaders.loaded_content import OnChangedObject
 from airflow_agari_provider.loaders.table_changes import SchemaChange
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
+from airflow_agari_provider.s3.objects import objects_at
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import BaseHook
-from airflow_agari_provider.avro.objects import split_url
+from airflow_agari_provider.s3.urls import split_url
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage

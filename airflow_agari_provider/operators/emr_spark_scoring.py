@@ -18,6 +18,7 @@ from airflow_agari_provider.airflow_compat import (
 )
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.operators.emr_step_link import LINK_KEY, EmrStepLink
+from airflow_agari_provider.s3.urls import split_url
 from airflow_agari_provider.scoring_run import (
     JobStillLive,
     Patience,
@@ -30,7 +31,6 @@ from airflow_agari_provider.scoring_run import (
     submit_or_rejoin,
     usage_of,
 )
-from airflow_agari_provider.spark_backends.driver_log import bucket_and_key
 from airflow_agari_provider.spark_backends.emr_cluster import EmrCluster, EmrClusterJobs
 from airflow_agari_provider.spark_backends.emr_steps import StepTooLong
 from airflow_agari_provider.spark_backends.job_files import UploadPlaceMissing, read_counts, upload
@@ -200,7 +200,7 @@ class EmrSparkScoringOperator(BaseOperator):
             if isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a list of texts, not one text: {getattr(self, name)!r}")
         if self.counts_url:
-            bucket_and_key(self.counts_url)  # a wrong URL should not wait for the end of the job
+            split_url(self.counts_url)  # a wrong URL should not wait for the end of the job
         url = partial(upload, lambda: self._s3, prefix=self.script_prefix)
         with no_retry(UploadPlaceMissing):
             return SparkJob(

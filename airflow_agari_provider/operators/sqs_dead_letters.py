@@ -13,7 +13,7 @@ from airflow_agari_provider.notifications.victorops_incident import tell_victoro
 from airflow_agari_provider.sla_miss.delivery import AlertNotSent
 
 if TYPE_CHECKING:
-    from airflow_agari_provider.dead_letters import DeadLetter
+    from airflow_agari_provider.queues.dead_letters import DeadLetter
 
 # The window's beginning; a run without one (manual or asset-triggered on Airflow 3) has only run_after.
 WINDOW = (
@@ -97,8 +97,8 @@ class SqsDeadLetterReportOperator(BaseOperator):
         """Count, look at one, ask the ledger, tell."""
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
-        from airflow_agari_provider.dead_letters import dead_letter_queue, excerpt, peek
-        from airflow_agari_provider.queue_depth import read_depth
+        from airflow_agari_provider.queues.dead_letters import dead_letter_queue, excerpt, peek
+        from airflow_agari_provider.queues.depth import read_depth
 
         sqs = SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
         url = dead_letter_queue(sqs, self.queue_url, self.source_queue_url)
@@ -151,7 +151,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
             self.log.error("VictorOps could not be told: %s: %s", type(error).__name__, error)
 
     def _post(self, title: str, report: dict[str, Any]) -> None:
-        from airflow_agari_provider.dead_letters import slack_report
+        from airflow_agari_provider.queues.dead_letter_slack import slack_report
 
         text, blocks = slack_report(title, report["exception"], report["sample"])
         post_to_slack(str(self.slack_conn_id), text, blocks=blocks, channel=self.slack_channel)
@@ -205,9 +205,9 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
-        from airflow_agari_provider.dead_letter_archive import archive_and_delete
-        from airflow_agari_provider.dead_letters import dead_letter_queue
-        from airflow_agari_provider.queue_depth import read_depth
+        from airflow_agari_provider.queues.dead_letter_archive import archive_and_delete
+        from airflow_agari_provider.queues.dead_letters import dead_letter_queue
+        from airflow_agari_provider.queues.depth import read_depth
 
         aws = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
         sqs, s3 = SqsHook(**aws).conn, S3Hook(**aws).conn

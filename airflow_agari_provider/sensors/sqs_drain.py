@@ -21,7 +21,7 @@ from airflow_agari_provider.sensors.wait_memory import WaitMemory
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 
 if TYPE_CHECKING:
-    from airflow_agari_provider.drain_watch import DrainWatch
+    from airflow_agari_provider.queues.drain_watch import DrainWatch
 
 # Seconds. Faster, Airflow queues the next poke while the worker of the last one still ends, and fails the task:
 # "Executor reported that the task instance finished with state success, but its state attribute is running".
@@ -129,7 +129,7 @@ class SqsDrainSensor(BaseSensorOperator):
         """One poll of all queues: done with the figures, or not done; when deferrable, the trigger makes the others."""
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
-        from airflow_agari_provider.queue_drain import DeadLettersGrew, poll
+        from airflow_agari_provider.queues.drain import DeadLettersGrew, poll
 
         begins = self._watch is None
         if begins:
@@ -159,7 +159,7 @@ class SqsDrainSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Turn the trigger's verdict into the task's."""
-        from airflow_agari_provider.drain_watch import DrainFailed
+        from airflow_agari_provider.queues.drain_watch import DrainFailed
 
         memory = self._memory(context)
         with memory.forgotten_with_the_last_try():
@@ -176,8 +176,8 @@ class SqsDrainSensor(BaseSensorOperator):
 
     def _begin(self, sqs: Any, kept: dict[str, Any] | None, try_number: int) -> DrainWatch:
         """A new watch, or that of the last poke or try under today's settings."""
-        from airflow_agari_provider.drain_watch import DrainWatch
-        from airflow_agari_provider.queue_drain import start_watch
+        from airflow_agari_provider.queues.drain import start_watch
+        from airflow_agari_provider.queues.drain_watch import DrainWatch
 
         queue_urls = [self.queue_url] if isinstance(self.queue_url, str) else list(self.queue_url)
         settings: dict[str, Any] = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from airflow_agari_provider.exceptions import may_pass
 from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable
 
 Connect = Callable[[], Callable[..., Any]]
@@ -47,28 +48,25 @@ class AwsRequests:
         :raises BackendUnavailable: no connection, no credentials, throttled, or an error on the service's side.
         :raises BackendRefused: any other answer that is an error.
         """
-        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             yield
-        except ParamValidationError as error:
-            raise BackendRefused(request, str(error)) from error
-        except HTTPClientError as error:
-            raise BackendUnavailable(request, str(error)) from error
-        except BotoCoreError as error:  # of credentials, most likely
-            self._disconnect()
-            raise BackendUnavailable(request, str(error)) from error
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+        except (BotoCoreError, ClientError) as error:
+            if _may_be_of_credentials(error):
                 self._disconnect()
-            raise (BackendUnavailable if _may_pass(error.response) else BackendRefused)(request, str(error)) from error
+            raise (BackendUnavailable if may_pass(error) else BackendRefused)(request, str(error)) from error
 
     def _disconnect(self) -> None:
         self._session = None
         self._clients.clear()
 
 
-def _may_pass(response: Mapping[str, Any]) -> bool:
-    code = response["Error"]["Code"]
-    throttled = "Throttl" in code or code in ("RequestLimitExceeded", "TooManyRequestsException", "SlowDown")
-    return throttled or "ExpiredToken" in code or response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+def _may_be_of_credentials(error: Exception) -> bool:
+    """Whether a new session may cure an error: AWS did not like the request, or there was nothing to sign it with."""
+    from botocore.exceptions import HTTPClientError, ParamValidationError
+
+    response = getattr(error, "response", None)
+    if response is None:
+        return not isinstance(error, HTTPClientError | ParamValidationError)
+    return bool(response["ResponseMetadata"]["HTTPStatusCode"] < 500)

@@ -12,6 +12,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from airflow_agari_provider.s3.urls import split_url
+
 LAST_COPY_SLACK = 5  # seconds: S3 tells whole ones only, and clocks differ
 LINE_LIMIT = 1000  # characters of a line that are kept: a driver may print a whole query plan as one
 
@@ -74,14 +76,6 @@ class DriverLog:
         return "\n".join(f"Last lines of {tail.url}:\n" + "\n".join(tail.lines) for tail in self.tails)
 
 
-def bucket_and_key(url: str) -> tuple[str, str]:
-    """``s3://bucket/a/b`` as ``("bucket", "a/b")``; ``s3a`` and ``s3n`` are the same places."""
-    match = re.fullmatch(r"s3[an]?://([^/]+)/?(.*)", url)
-    if not match:
-        raise ValueError(f"{url!r} is no S3 URL: expected s3://bucket/key")
-    return match[1], match[2]
-
-
 def read_tail(s3: Any, url: str, lines: int) -> LogTail | None:
     """
     The last lines of a gzip file; None if there is no such object. Memory stays flat whatever the file's size.
@@ -90,7 +84,7 @@ def read_tail(s3: Any, url: str, lines: int) -> LogTail | None:
     """
     from botocore.exceptions import ClientError
 
-    bucket, key = bucket_and_key(url)
+    bucket, key = split_url(url)
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:

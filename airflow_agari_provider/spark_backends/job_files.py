@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.spark_backends.driver_log import bucket_and_key
+from airflow_agari_provider.s3.urls import hidden, split_url
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def upload(connect: Callable[[], Any], path: str, prefix: str | None) -> str:
         contents = Path(path).read_bytes()
     except OSError as error:
         raise ScriptMissing(path) from error
-    bucket, folder = bucket_and_key(prefix)
+    bucket, folder = split_url(prefix)
     digest = hashlib.sha256(contents).hexdigest()[:16]
     key = "/".join(filter(None, (folder.strip("/"), digest, Path(path).name)))
     s3 = connect()
@@ -95,7 +95,8 @@ def read_counts(s3: Any, url: str) -> dict[str, dict[str, int]]:
     """
     The counts in all files under a prefix, as ``{"<stage>": {"<key>": count}}``; several lines of one key add up.
 
-    Files whose name begins with ``_`` or ``.`` are Hadoop's own. A prefix with nothing but those holds no counts.
+    Hidden files, such as ``_SUCCESS`` and what a lost attempt left in ``_temporary/``, are skipped. A prefix that holds
+    nothing else has no counts.
 
     :raises CountsUnreadable: nothing is under the prefix at all, or a line is none of ours.
     """
@@ -120,13 +121,13 @@ def _count(source: str, line: str) -> tuple[str, str, int]:
 
 
 def _count_lines(s3: Any, url: str) -> Iterator[tuple[str, str]]:
-    bucket, prefix = bucket_and_key(url)
+    bucket, prefix = split_url(url)
     folder = prefix.rstrip("/") + "/" if prefix else ""
     found = False
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder):
         for item in page.get("Contents", []):
             found = True
-            if item["Key"].rsplit("/", 1)[-1].startswith(("_", ".")):
+            if hidden(item["Key"].removeprefix(folder)):
                 continue
             body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode("utf-8", "replace")
             yield from ((f"s3://{bucket}/{item['Key']}", line) for line in body.split("\n") if line.strip())

@@ -37,7 +37,7 @@ class SqsDrainTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the watch has decided; SQS is asked in a thread, the sleep is in the event loop."""
         from airflow_agari_provider.exceptions import AgariError
-        from airflow_agari_provider.queue_drain import DeadLettersGrew, DrainWatch, poll
+        from airflow_agari_provider.queues.drain import DeadLettersGrew, DrainWatch, poll
 
         watch = DrainWatch(**self.watch)
         watch.resume()

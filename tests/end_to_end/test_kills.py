@@ -17,7 +17,7 @@ from airflow_agari_provider.local.demo_report import checks
 from airflow_agari_provider.local.demo_setup import Options
 from airflow_agari_provider.local.pipeline import client
 from airflow_agari_provider.local.progress import Progress
-from airflow_agari_provider.queue_drain import read_depth
+from airflow_agari_provider.queues.drain import read_depth
 from tests.leftovers import working_in
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.spark]

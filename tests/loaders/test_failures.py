@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from airflow_agari_provider.avro.objects import FoundObject
 from airflow_agari_provider.import_errors import ObjectsFailed
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.failures import failure_reason, record_failure
 from airflow_agari_provider.loaders.import_tables import create_import_tables
+from airflow_agari_provider.s3.objects import FoundObject
 from tests.avro_files import avro_file, record_of
 
 

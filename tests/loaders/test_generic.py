@@ -16,7 +16,6 @@ import psycopg2
 import pytest
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
-from airflow_agari_provider.avro.objects import StoredObject, objects_at
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.exceptions import BadAvro
@@ -28,6 +27,7 @@ from airflow_agari_provider.loaders.failures import failure_reason
 from airflow_agari_provider.loaders.generic import GenericDialect, NoTransactions, NoUpsert
 from airflow_agari_provider.loaders.import_tables import create_import_tables
 from airflow_agari_provider.loaders.ledger import ClaimedMeanwhile, TableLedger
+from airflow_agari_provider.s3.objects import StoredObject, objects_at
 from tests import other_database
 from tests.avro_files import avro_file, message, messages
 from tests.importers import importers

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.avro.objects import StoredObject
 from airflow_agari_provider.loaders.base import query, transaction
 from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.failures import record_failure
 from airflow_agari_provider.loaders.import_tables import create_import_tables
 from airflow_agari_provider.loaders.ledger import TableLedger
 from airflow_agari_provider.loaders.loaded_content import ObjectChanged
+from airflow_agari_provider.s3.objects import StoredObject
 
 OLD = StoredObject("b", "k", "e1", "v1", 10, datetime(2016, 4, 28, 5, tzinfo=UTC))
 NEW = StoredObject("b", "k", "e2", "v2", 20, datetime(2016, 4, 28, 6, tzinfo=UTC))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
-from airflow_agari_provider.avro.object_errors import ObjectOverwritten
-from airflow_agari_provider.avro.objects import StoredObject
 from airflow_agari_provider.loaders.base import Target
 from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
+from airflow_agari_provider.s3.errors import ObjectOverwritten
+from airflow_agari_provider.s3.objects import StoredObject
 
 STORED = StoredObject("scored", "hour=5/it's.avro", "e1", None, 10, datetime(2016, 4, 28, tzinfo=UTC))
 ID = Column("id", "id", "long")

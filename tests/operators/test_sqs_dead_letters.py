@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_agari_provider.airflow_compat import DAG
-from airflow_agari_provider.dead_letters import NoDeadLetterQueue
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
-from airflow_agari_provider.queue_depth import QueueDepth, read_depth
+from airflow_agari_provider.queues.dead_letters import NoDeadLetterQueue
+from airflow_agari_provider.queues.depth import QueueDepth, read_depth
 
 HOST = "etl-00.ep-old.prod.agari.com"
 NOTIFICATION = json.dumps(

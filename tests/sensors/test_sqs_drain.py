@@ -16,8 +16,8 @@ from airflow_agari_provider.airflow_compat import (
     AirflowSkipException,
     TaskDeferred,
 )
-from airflow_agari_provider.drain_watch import DrainFailed
-from airflow_agari_provider.queue_depth import QueueUnreadable
+from airflow_agari_provider.queues.depth import QueueUnreadable
+from airflow_agari_provider.queues.drain_watch import DrainFailed
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 

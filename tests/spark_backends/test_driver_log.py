@@ -8,31 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.spark_backends.driver_log import DriverLog, LogTail, bucket_and_key, read_tail
+from airflow_agari_provider.spark_backends.driver_log import DriverLog, LogTail, read_tail
 
 URL = "s3://agari/logs/stderr.gz"
 
 
 def put(s3: Any, content: bytes) -> None:
     s3.put_object(Bucket="agari", Key="logs/stderr.gz", Body=content)
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("s3://agari/logs/a.gz", ("agari", "logs/a.gz")),
-        ("s3a://agari/logs/", ("agari", "logs/")),
-        ("s3n://agari", ("agari", "")),
-    ],
-)
-def test_an_s3_url_has_a_bucket_and_a_key(url, expected):
-    assert bucket_and_key(url) == expected
-
-
-@pytest.mark.parametrize("url", ["/tmp/a", "s3:/agari/a", "https://agari/a", ""])
-def test_what_is_no_s3_url_is_refused(url):
-    with pytest.raises(ValueError, match="is no S3 URL"):
-        bucket_and_key(url)
 
 
 def test_only_the_last_lines_are_kept(s3, bucket):

@@ -60,6 +60,7 @@ def put(s3: Any, key: str, *lines: str) -> None:
 def test_counts_of_all_files_add_up(s3, bucket):
     put(s3, "counts/_SUCCESS")
     put(s3, "counts/.part-0.json.crc", "\x00")
+    put(s3, "counts/_temporary/0/part-0.json", '{"stage":"read","key":"1","count":14}')
     put(s3, "counts/part-0.json", '{"stage":"read","key":"1","count":10}', '{"stage":"scored","key":"1","count":9}')
     put(
         s3,

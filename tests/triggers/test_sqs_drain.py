@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 import pytest
 
-from airflow_agari_provider.queue_depth import QueueDepth
-from airflow_agari_provider.queue_drain import DrainWatch
+from airflow_agari_provider.queues.depth import QueueDepth
+from airflow_agari_provider.queues.drain import DrainWatch
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 
 AWS = {"aws_conn_id": None, "region_name": "us-east-1"}

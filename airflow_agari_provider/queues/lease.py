@@ -10,6 +10,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
+from airflow_agari_provider.exceptions import may_pass
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -126,9 +128,9 @@ def patiently(request: Callable[[], T], sleep: Callable[[float], None] = time.sl
         try:
             return request()
         except _request_errors() as error:
-            if not _passes(error):
+            if not may_pass(error):
                 raise
-            logger.warning("Request failed, next try in %s s: %s", 2**attempt, error)
+            logger.warning("Request to SQS failed, next try in %s s: %s", 2**attempt, error)
             sleep(2**attempt)
     return request()
 
@@ -137,14 +139,3 @@ def _request_errors() -> tuple[type[Exception], ...]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     return BotoCoreError, ClientError
-
-
-def _passes(error: Exception) -> bool:
-    from botocore.exceptions import ConnectionError as NoConnection
-    from botocore.exceptions import HTTPClientError
-
-    response = getattr(error, "response", None)
-    if response is None:
-        return isinstance(error, NoConnection | HTTPClientError)
-    code = response.get("Error", {}).get("Code", "")
-    return response["ResponseMetadata"]["HTTPStatusCode"] >= 500 or "Throttl" in code

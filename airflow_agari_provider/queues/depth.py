@@ -7,17 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, may_pass
 
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
-)
-# Codes of errors that asking again does not cure; JSON and older query protocol.
-INCURABLE = frozenset(
-    {"AccessDenied", "AccessDeniedException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
-    | {"InvalidAddress", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
 )
 
 
@@ -88,11 +83,8 @@ def queue_attributes(sqs: Any, queue_url: str, names: tuple[str, ...]) -> dict[s
 
     try:
         answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(names))
-    except ClientError as error:
-        kind = QueueUnreadable if error.response.get("Error", {}).get("Code") in INCURABLE else DepthUnknown
-        raise kind(queue_url, str(error)) from error
-    except BotoCoreError as error:
-        raise DepthUnknown(queue_url, str(error)) from error
+    except (BotoCoreError, ClientError) as error:
+        raise (DepthUnknown if may_pass(error) else QueueUnreadable)(queue_url, str(error)) from error
     return answer.get("Attributes") or {}
 
 

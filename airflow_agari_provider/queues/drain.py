@@ -12,9 +12,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_agari_provider.dead_letters import peek, source_settings
-from airflow_agari_provider.drain_watch import DeadLettersGrew, DrainFailed, DrainWatch, Stalled
-from airflow_agari_provider.queue_depth import DepthUnknown, QueueDepth, QueueUnreadable, read_depth
+from airflow_agari_provider.queues.dead_letters import peek, source_settings
+from airflow_agari_provider.queues.depth import DepthUnknown, QueueDepth, QueueUnreadable, read_depth
+from airflow_agari_provider.queues.drain_watch import DeadLettersGrew, DrainFailed, DrainWatch, Stalled
 
 __all__ = [
     "DeadLettersGrew",

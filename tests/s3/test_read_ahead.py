@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from airflow_agari_provider.avro.read_ahead import ReadAhead
+from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 
 def test_items_come_in_their_order():

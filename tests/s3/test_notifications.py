@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from airflow_agari_provider.s3_notifications import MalformedNotification, ObjectReference, object_references
+from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 
 CREATED = {
     "eventVersion": "2.1",

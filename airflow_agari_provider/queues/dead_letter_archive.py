@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.s3.urls import split_url
 
 BATCH = 10  # messages; the most SQS hands out or deletes in one request
 HIDDEN = 60  # seconds a batch stays hidden; storing ten messages takes less than one
@@ -66,8 +65,10 @@ def archive_and_delete(sqs: Any, s3: Any, queue_url: str, archive_url: str, at_m
     :raises ValueError: ``archive_url`` is no such URL; nothing was received.
     :raises DeadLettersNotDeleted: SQS kept some of the messages.
     """
-    if not re.fullmatch(r"s3://[^/]+(/.*)?", archive_url):
-        raise ValueError(f"archive_url must be s3://bucket/prefix, not {archive_url!r}")
+    try:
+        split_url(archive_url)
+    except ValueError as error:
+        raise ValueError(f"archive_url must be s3://bucket/prefix, not {archive_url!r}") from error
     count = 0
     archive_urls: list[str] = []
     while count < at_most and (batch := _receive(sqs, queue_url, min(BATCH, at_most - count))):
@@ -93,18 +94,16 @@ def _receive(sqs: Any, queue_url: str, at_most: int) -> list[dict[str, Any]]:
 def _store(sqs: Any, s3: Any, queue_url: str, archive_url: str, batch: list[dict[str, Any]]) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    place = urlsplit(archive_url)
+    bucket, prefix = split_url(archive_url)
     ids = "\n".join(sorted(message["MessageId"] for message in batch))
     name = f"{queue_url.rsplit('/', 1)[-1]}-{hashlib.sha256(ids.encode()).hexdigest()[:32]}.jsonl"
-    key = f"{place.path.strip('/')}/{name}".lstrip("/")
+    key = f"{prefix.strip('/')}/{name}".lstrip("/")
     try:
-        s3.put_object(
-            Bucket=place.netloc, Key=key, Body=_json_lines(queue_url, batch), ContentType="application/x-ndjson"
-        )
+        s3.put_object(Bucket=bucket, Key=key, Body=_json_lines(queue_url, batch), ContentType="application/x-ndjson")
     except (BotoCoreError, ClientError):
         _give_back(sqs, queue_url, batch)
         raise
-    return f"s3://{place.netloc}/{key}"
+    return f"s3://{bucket}/{key}"
 
 
 def _json_lines(queue_url: str, batch: list[dict[str, Any]]) -> bytes:

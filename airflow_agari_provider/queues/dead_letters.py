@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.queue_depth import queue_attributes
-from airflow_agari_provider.s3_notifications import MalformedNotification, ObjectReference, object_references
+from airflow_agari_provider.queues.depth import queue_attributes
+from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,6 @@ EXCEPTION_ATTRIBUTES = (
     "error",
 )
 EXCERPT = 500  # characters of a message shown in logs and errors
-SLACK_EXCERPT = 580  # characters; a Slack section holds 3,000, and escaping makes five of one
 
 
 class NoDeadLetterQueue(AgariError):
@@ -157,22 +156,6 @@ def peek(sqs: Any, queue_url: str) -> DeadLetter | None:
         log.warning("No sample of %s: %s", queue_url, error)
         return None
     return next(map(_dead_letter, answer.get("Messages", [])), None)
-
-
-def slack_report(title: str, exception: str | None, sample: str | None) -> tuple[str, list[dict[str, Any]]]:
-    """
-    Slack text and blocks of a report: the title, and below it the exception and the sample as preformatted text.
-
-    :param title: one line of plain text; escaped here, as all else.
-    """
-    shown = [exception or "No exception text is known.", *([sample] if sample else [])]
-    texts = [_escaped(title), *(f"```{_escaped(excerpt(text, SLACK_EXCERPT))}```" for text in shown)]
-    return texts[0], [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in texts]
-
-
-def _escaped(text: str) -> str:
-    """Source: Slack, "Formatting text for app surfaces"; three backticks would end the preformatted text."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("```", "'''")
 
 
 def _url_of(sqs: Any, queue_url: str, arn: str) -> str | None:

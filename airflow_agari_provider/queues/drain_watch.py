@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.queue_depth import DepthUnknown, QueueDepth
+from airflow_agari_provider.queues.depth import DepthUnknown, QueueDepth
 
 NOBODY_READS = "nobody reads: messages are visible and none is in flight. Start the consumers, or give them this queue."
 HANGING = (

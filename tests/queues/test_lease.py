@@ -9,8 +9,8 @@ import botocore.exceptions
 import botocore.stub
 import pytest
 
-from airflow_agari_provider.queue_depth import read_depth
-from airflow_agari_provider.sqs_lease import Lease, patiently
+from airflow_agari_provider.queues.depth import read_depth
+from airflow_agari_provider.queues.lease import Lease, patiently
 
 
 def received(sqs: Any, queue_url: str) -> list[str]:
@@ -71,7 +71,10 @@ def test_a_message_that_sqs_no_longer_lets_us_delete_is_no_failure(sqs, queue_ur
 
 FAILURES = [
     pytest.param({"service_error_code": "InternalError", "http_status_code": 500}, id="500"),
-    pytest.param({"service_error_code": "ThrottlingException", "http_status_code": 400}, id="throttled"),
+    *(
+        pytest.param({"service_error_code": code, "http_status_code": 400}, id=code)
+        for code in ("ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequests", "ExpiredToken")
+    ),
 ]
 
 

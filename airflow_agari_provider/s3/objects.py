@@ -1,0 +1,239 @@
+"""Objects of S3 as streams: one version from the first byte to the last, whatever becomes of the connection."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from airflow_agari_provider.s3.errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
+from airflow_agari_provider.s3.read_ahead import ReadAhead
+from airflow_agari_provider.s3.urls import hidden, split_url
+
+logger = logging.getLogger(__name__)
+
+CHUNK_BYTES = 256 * 1024  # the first decides when the first row is sent
+READY_CHUNKS = 16
+TRIES = 5  # connections in a row that bring no byte; the waits between them add up to 7.5 seconds
+FIRST_WAIT = 0.5  # seconds, doubled each time
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """
+    One content of one key.
+
+    :param etag: without quotes; differs wherever the content differs.
+    :param version_id: None in a bucket without versions.
+    """
+
+    bucket: str
+    key: str
+    etag: str
+    version_id: str | None
+    size_bytes: int
+    modified_at: datetime
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class ObjectStream:
+    """
+    The bytes of an object from front to back, in flat memory.
+
+    A connection that breaks is opened again at the byte where it broke, pinned to the same content by its ETag.
+
+    :param s3: boto3 client of S3.
+    :param version_id: the version to read; None reads the current content.
+    :param sleep: takes seconds.
+    :raises MissingObject: there is no such object.
+    :raises ForbiddenObject: it may not be read.
+    """
+
+    def __init__(
+        self, s3: Any, bucket: str, key: str, version_id: str | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._s3 = s3
+        self._sleep = sleep
+        self._asked = {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
+        answer = self._get()
+        self._body = answer["Body"]
+        self._buffer = bytearray()
+        self._received = self._taken = 0
+        self._closed = False
+        self.stored = StoredObject(
+            bucket,
+            key,
+            answer["ETag"].strip('"'),
+            answer.get("VersionId"),
+            answer["ContentLength"],
+            answer["LastModified"],
+        )
+
+    def read(self, size: int, /) -> bytes:
+        """
+        Exactly so many bytes, or fewer at the end of the object.
+
+        :raises ObjectOverwritten: the connection broke, and the object has other content by now.
+        :raises botocore.exceptions.BotoCoreError: the connection broke too often.
+        """
+        while len(self._buffer) < size and (chunk := next(self._chunks, b"")):
+            self._buffer += chunk
+            self._taken += len(chunk)
+        if len(self._buffer) < size and self._taken < self.stored.size_bytes:
+            raise ValueError(f"{self.stored.url} was closed while it was read")
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    @cached_property
+    def _chunks(self) -> Generator[bytes] | ReadAhead[bytes]:
+        """The next ones are received while the caller is at work; not of a small object, which comes in one."""
+        chunks = self._received_chunks()
+        return chunks if self.stored.size_bytes <= CHUNK_BYTES else ReadAhead(chunks, READY_CHUNKS)
+
+    def _received_chunks(self) -> Generator[bytes]:
+        while self._received < self.stored.size_bytes:
+            yield self._receive()
+
+    def _receive(self) -> bytes:
+        from botocore.exceptions import BotoCoreError, IncompleteReadError
+
+        missing = self.stored.size_bytes - self._received
+        for attempt in range(TRIES):
+            try:
+                if attempt:
+                    self._reopen()
+                if chunk := self._body.read(min(CHUNK_BYTES, missing)):
+                    self._received += len(chunk)
+                    return bytes(chunk)
+                raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self.stored.size_bytes)
+            except (BotoCoreError, OSError) as error:
+                if attempt == TRIES - 1 or self._closed:
+                    raise
+                logger.warning("%s: connection broke at byte %s: %s", self.stored.url, self._received, error)
+                self._sleep(FIRST_WAIT * 2**attempt)
+        raise AssertionError("the last try returns or raises")
+
+    def _reopen(self) -> None:
+        from botocore.exceptions import ClientError
+
+        self._body.close()
+        try:
+            self._body = self._get(Range=f"bytes={self._received}-", IfMatch=f'"{self.stored.etag}"')["Body"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
+                raise ObjectOverwritten(self.stored.url) from error
+            raise
+
+    def _get(self, **pinned: str) -> Any:
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._s3.get_object(**self._asked, **pinned)
+        except ClientError as error:
+            url = f"s3://{self._asked['Bucket']}/{self._asked['Key']}"
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                raise MissingObject(url) from error
+            if forbidden(error):
+                raise ForbiddenObject(url, str(error)) from error
+            raise
+
+    def close(self) -> None:
+        self._closed = True
+        self._body.close()
+        if "_chunks" in vars(self):
+            self._chunks.close()
+
+    def __enter__(self) -> ObjectStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def is_current(s3: Any, stored: StoredObject) -> bool:
+    """
+    Whether S3 has this content under the key now.
+
+    :param s3: boto3 client of S3.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        found = s3.head_object(Bucket=stored.bucket, Key=stored.key)
+    except ClientError as error:  # without the right to list, S3 forbids to see that an object is gone
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            return False
+        raise
+    return bool(found["ETag"].strip('"') == stored.etag)
+
+
+def forbidden(error: Any) -> bool:
+    """Whether a ClientError of S3 is about rights, also those to an object's key: waiting does not change them."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 403) or code.startswith("KMS.")
+
+
+class FoundObject(NamedTuple):
+    """An object of a listing; the ETag, without quotes, and the size are those of the moment."""
+
+    bucket: str
+    key: str
+    etag: str
+    size_bytes: int = 0
+
+
+def objects_at(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
+    """
+    The objects that the URLs name, each once, in the order of the URLs and then of the keys.
+
+    A URL names one object, or a folder: everything below it. ``s3://b/hour=1`` takes no ``s3://b/hour=10/...``.
+    Names below a folder that begin with ``_`` or ``.`` are left out: Hadoop hides them (``_SUCCESS``, ``_temporary/``).
+
+    :param s3: boto3 client of S3.
+    :raises MissingBucket: a URL is in none.
+    :raises ForbiddenObject: the bucket may not be listed.
+    """
+    found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _listed(s3, url)]
+    return list(dict.fromkeys(found))
+
+
+def _listed(s3: Any, url: str) -> list[FoundObject]:
+    from botocore.exceptions import ClientError
+
+    try:
+        return list(_at(s3, url))
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            raise MissingBucket(url) from error
+        if forbidden(error):
+            raise ForbiddenObject(url, str(error)) from error
+        raise
+
+
+def _at(s3: Any, url: str) -> Iterator[FoundObject]:
+    bucket, key = split_url(url)
+    if key and not key.endswith("/"):
+        first = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if first and first[0]["Key"] == key:
+            yield _found(bucket, first[0])
+            return
+        key += "/"
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+        for entry in page.get("Contents", []):
+            if not hidden(entry["Key"][len(key) :]):
+                yield _found(bucket, entry)
+
+
+def _found(bucket: str, entry: dict[str, Any]) -> FoundObject:
+    return FoundObject(bucket, entry["Key"], entry["ETag"].strip('"'), entry["Size"])

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_agari_provider.s3.urls import hidden, split_url
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s3://agari/logs/a.gz", ("agari", "logs/a.gz")),
+        ("s3a://agari/logs/", ("agari", "logs/")),
+        ("s3n://agari", ("agari", "")),
+        ("s3://agari/dead#1/a?b", ("agari", "dead#1/a?b")),
+    ],
+)
+def test_an_s3_url_has_a_bucket_and_a_key(url, expected):
+    assert split_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["/tmp/a.avro", "s3:/agari/a", "https://b/k", "https://agari/a", "s3://", "s3:///k", ""]
+)
+def test_what_is_no_s3_url_is_refused(url):
+    with pytest.raises(ValueError, match="no S3 URL"):
+        split_url(url)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("part-0.json", False),
+        ("dt=1/part-0.json", False),
+        ("_org=1/part-0.json", False),
+        ("_SUCCESS", True),
+        (".part-0.json.crc", True),
+        ("_temporary/0/part-0.json", True),
+        (".hive-staging/part-0.json", True),
+        ("dt=1/", True),
+    ],
+)
+def test_names_that_hadoop_hides_hide_all_below_them(path, expected):
+    assert hidden(path) is expected
