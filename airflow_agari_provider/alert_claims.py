@@ -19,7 +19,7 @@ from uuid import uuid4
 from airflow_agari_provider.exceptions import AgariError
 
 if TYPE_CHECKING:
-    from airflow_agari_provider.loaders.base import Dialect
+    from airflow_agari_provider.databases.base import Dialect
 
 TABLE = "agari_alert_claims"
 # Seconds until an owner is taken for dead: much longer than a request may take, and than hosts' clocks may differ.
@@ -184,7 +184,7 @@ class ClaimTable:
 
     @contextmanager
     def _open(self) -> Iterator[_Table]:
-        from airflow_agari_provider.loaders.dialects import dialect_of
+        from airflow_agari_provider.databases.dialects import dialect_of
 
         try:
             with closing(self._connect()) as connection:
@@ -206,7 +206,8 @@ class _Table:
 
     def create(self) -> None:
         from airflow_agari_provider.avro.columns import Column
-        from airflow_agari_provider.loaders.base import Target, create_table, reading
+        from airflow_agari_provider.databases.base import Target
+        from airflow_agari_provider.databases.statements import create_table, reading
 
         with reading(self.connection):
             there = self.dialect.table_exists(self.connection, TABLE)
@@ -228,13 +229,13 @@ class _Table:
 
     def change(self, sql: str, values: tuple[Any, ...]) -> int:
         """Rows that a statement changed, in a transaction of its own."""
-        from airflow_agari_provider.loaders.base import execute, transaction
+        from airflow_agari_provider.databases.statements import execute, transaction
 
         with transaction(self.dialect, self.connection):
             return execute(self.connection, self._with_placeholders(sql), values)
 
     def rows(self, select: str, where: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        from airflow_agari_provider.loaders.base import query, reading
+        from airflow_agari_provider.databases.statements import query, reading
 
         with reading(self.connection):
             return query(self.connection, self._with_placeholders(f"{select} FROM {TABLE} {where}"), values)

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from airflow_agari_provider.databases.dialects import any_dialect_of
+from airflow_agari_provider.databases.statements import execute, quoted_table, reading
 from airflow_agari_provider.exceptions import UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow
 from airflow_agari_provider.import_job import ImportedObject, ImportJob, reason
 from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.import_transactions import ImportTransactions
-from airflow_agari_provider.loaders.base import execute, quoted_table, reading
-from airflow_agari_provider.loaders.dialects import any_dialect_of
 from airflow_agari_provider.loaders.failures import record_failure
 from airflow_agari_provider.loaders.import_tables import create_import_tables
 from airflow_agari_provider.loaders.ledger import TableLedger

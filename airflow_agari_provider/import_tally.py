@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.import_progress import Progress
-from airflow_agari_provider.loaders.base import Target
 
 
 class PutRows(NamedTuple):

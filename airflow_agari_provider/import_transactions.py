@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from airflow_agari_provider.databases.base import Dialect
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.statements import transaction
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.import_errors import ObjectBusy, RowsRefused
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import Dialect, transaction
-from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.ledger import ClaimedMeanwhile
 
 logger = logging.getLogger(__name__)

@@ -10,16 +10,17 @@ from typing import Any
 from airflow_agari_provider.avro.decoders import DecoderChoice
 from airflow_agari_provider.avro.records import heap_out_of_sight
 from airflow_agari_provider.avro.schemas import parse_reader_schema
+from airflow_agari_provider.databases.base import Dialect, Target
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.postgres import arrow_refusal
+from airflow_agari_provider.databases.statements import quoted_list
+from airflow_agari_provider.databases.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.import_errors import RowsLost, UnusableName
 from airflow_agari_provider.import_job import ImportedObject, ImportJob
 from airflow_agari_provider.import_progress import Progress
 from airflow_agari_provider.import_tally import PutRows, Tally
-from airflow_agari_provider.loaders.base import Dialect, Target, quoted_list
-from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.ledger import TableLedger
-from airflow_agari_provider.loaders.postgres import arrow_refusal
 from airflow_agari_provider.loaders.table_changes import TableChange, add_columns
-from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.opened_object import OpenedObject, open_object
 from airflow_agari_provider.quarantine import Quarantine
 from airflow_agari_provider.s3.objects import ObjectStream, is_current

@@ -8,8 +8,8 @@ from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
 from airflow_agari_provider.avro.resolution import require_resolvable
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_writer_schema
+from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import Target
 from airflow_agari_provider.s3.objects import ObjectStream, StoredObject
 from airflow_agari_provider.salvage import SalvagedFile
 

@@ -14,8 +14,9 @@ from typing import Any
 from airflow_agari_provider.avro.blocks import Block
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import AvroSchema
-from airflow_agari_provider.loaders.base import Dialect, Target, savepoint
-from airflow_agari_provider.loaders.errors import UnstorableValue
+from airflow_agari_provider.databases.base import Dialect, Target
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.statements import savepoint
 from airflow_agari_provider.quarantine import Quarantine
 from airflow_agari_provider.salvage import BadBlock, BadRow, SalvagedFile
 

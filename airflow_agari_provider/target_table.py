@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_agari_provider.databases.base import Dialect
+from airflow_agari_provider.databases.errors import MissingTable
+from airflow_agari_provider.databases.statements import create_table, reading
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import Dialect, create_table, reading
-from airflow_agari_provider.loaders.errors import MissingTable
 from airflow_agari_provider.loaders.ledger import TableLedger
 from airflow_agari_provider.loaders.table_changes import TableChange, add_columns, table_change
 from airflow_agari_provider.opened_object import OpenedObject

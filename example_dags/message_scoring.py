@@ -198,7 +198,7 @@ def delete_window(params: Any = None, dag_run: Any = None) -> None:
     """**1b.** Delete the window's rows, so that a re-run loads it into an empty place."""
     from contextlib import closing
 
-    from airflow_agari_provider.loaders.dialects import dialect_of
+    from airflow_agari_provider.databases.dialects import dialect_of
 
     window = window_of(dag_run, params)
     with closing(BaseHook.get_connection(DATABASE).get_hook().get_conn()) as connection:

@@ -131,7 +131,7 @@ WITHOUT_ARROW = "psycopg without [arrow]"
 @pytest.fixture(params=DATABASES)
 def connect(request: pytest.FixtureRequest) -> Callable[[], Any]:
     """Opens connections to one empty database, ready for the import; each of our databases and drivers in turn."""
-    from airflow_agari_provider.loaders.dialects import dialect_of
+    from airflow_agari_provider.databases.dialects import dialect_of
 
     opened = _opener(request)
 

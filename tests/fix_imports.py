@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.loaders.base import query
+from airflow_agari_provider.databases.statements import query
 from tests.importers import importers
 
 

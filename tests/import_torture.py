@@ -19,8 +19,8 @@ import boto3
 
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import QueueImport
+from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import query
 from airflow_agari_provider.queues.depth import read_depth
 from airflow_agari_provider.s3.objects import objects_at
 from tests.avro_files import messages

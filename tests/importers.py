@@ -7,9 +7,9 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.databases.dialects import dialect_of
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.import_transactions import ImportTransactions
-from airflow_agari_provider.loaders.dialects import dialect_of
 
 UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
 

@@ -15,8 +15,8 @@ import pytest
 
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import MessageStuck, QueueImport
+from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.import_job import ImportJob, summary
-from airflow_agari_provider.loaders.base import query
 from airflow_agari_provider.loaders.failures import failure_reason
 from airflow_agari_provider.queues.depth import read_depth
 from tests.avro_files import avro_file, messages

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from airflow_agari_provider.databases.dialects import dialect_of
+from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.exceptions import AgariError, BadAvro
 from airflow_agari_provider.import_job import ImportJob
 from airflow_agari_provider.import_transactions import ImportTransactions
-from airflow_agari_provider.loaders.base import query
-from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.ledger import ClaimedMeanwhile
 from airflow_agari_provider.s3.errors import MissingObject
 

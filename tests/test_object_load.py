@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro.blocks import Block, ContainerFile
+from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.import_errors import RowsLost, RowsRefused
-from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.failures import failure_reason
 from tests.avro_files import avro_file, message, messages, record_of
 from tests.importers import UPSERT

@@ -15,9 +15,9 @@ import pytest
 
 from airflow_agari_provider.avro.blocks import ContainerFile, zigzag
 from airflow_agari_provider.avro.schemas import parse_writer_schema
+from airflow_agari_provider.databases.dialects import dialect_of
+from airflow_agari_provider.databases.statements import execute, query
 from airflow_agari_provider.import_errors import RowsRefused
-from airflow_agari_provider.loaders.base import execute, query
-from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.quarantine import Quarantine, TooMuchQuarantined, in_quarantine
 from airflow_agari_provider.s3.objects import StoredObject, objects_at
 from airflow_agari_provider.salvage import BadBlock

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.loaders.errors import MissingColumns, MissingTable
+from airflow_agari_provider.databases.errors import MissingColumns, MissingTable
 from airflow_agari_provider.s3.objects import FoundObject
 from tests.avro_files import messages
 

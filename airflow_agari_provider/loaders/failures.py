@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_agari_provider.loaders.base import Dialect, execute, insert_sql, query, quoted_table, transaction
-from airflow_agari_provider.loaders.dialects import any_dialect_of
+from airflow_agari_provider.databases.base import Dialect
+from airflow_agari_provider.databases.dialects import any_dialect_of
+from airflow_agari_provider.databases.statements import execute, insert_sql, query, quoted_table, transaction
 from airflow_agari_provider.loaders.import_tables import FAILURES, FAILURES_TABLE, now
 
 REASON_LENGTH = 4000  # characters

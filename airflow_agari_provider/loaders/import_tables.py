@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.loaders.base import Dialect, Target, create_table, reading
-from airflow_agari_provider.loaders.generic import GenericDialect, require_transactions
+from airflow_agari_provider.databases.base import Dialect, Target
+from airflow_agari_provider.databases.generic import GenericDialect, require_transactions
+from airflow_agari_provider.databases.statements import create_table, reading
 
 LEDGER = "agari_import_ledger"
 FAILURES = "agari_import_failures"

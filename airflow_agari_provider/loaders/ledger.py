@@ -13,9 +13,10 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from airflow_agari_provider.databases.base import PLAIN_INSERT, Dialect
+from airflow_agari_provider.databases.generic import GenericDialect
+from airflow_agari_provider.databases.statements import execute, insert_sql, query, quoted, quoted_table
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.loaders.base import PLAIN_INSERT, Dialect, execute, insert_sql, query, quoted, quoted_table
-from airflow_agari_provider.loaders.generic import GenericDialect
 from airflow_agari_provider.loaders.import_tables import LEDGER, now
 from airflow_agari_provider.loaders.loaded_content import Claim, LoadedContent, OnChangedObject, modified_at
 from airflow_agari_provider.s3.objects import StoredObject

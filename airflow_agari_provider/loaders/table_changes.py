@@ -8,15 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.loaders.base import (
-    Dialect,
-    Target,
-    add_column,
-    comparable_name,
-    require_own_columns,
-    table_columns,
-)
-from airflow_agari_provider.loaders.errors import MissingColumns
+from airflow_agari_provider.databases.base import Dialect, Target
+from airflow_agari_provider.databases.errors import MissingColumns
+from airflow_agari_provider.databases.statements import add_column, comparable_name, require_own_columns, table_columns
 
 logger = logging.getLogger(__name__)
 

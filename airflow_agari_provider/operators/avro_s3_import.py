@@ -11,6 +11,9 @@ from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
 from airflow_agari_provider.avro_import import Importer
 from airflow_agari_provider.avro_queue_import import QueueImport
+from airflow_agari_provider.databases.dialects import UnknownDatabase
+from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
+from airflow_agari_provider.databases.generic import NoTransactions
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.import_job import (
     ImportedObject,
@@ -24,9 +27,6 @@ from airflow_agari_provider.import_job import (
     summary,
 )
 from airflow_agari_provider.import_progress import Progress
-from airflow_agari_provider.loaders.dialects import UnknownDatabase
-from airflow_agari_provider.loaders.errors import MissingTable, NoUniqueKey, OtherUniqueKey
-from airflow_agari_provider.loaders.generic import NoTransactions
 from airflow_agari_provider.loaders.loaded_content import OnChangedObject
 from airflow_agari_provider.loaders.table_changes import SchemaChange
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage

@@ -22,8 +22,8 @@ from airflow_agari_provider.avro.columns import Column, columns_of
 from airflow_agari_provider.avro.decoders import ArrowUnusable, DecoderChoice
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import parse_reader_schema, parse_writer_schema
+from airflow_agari_provider.databases.statements import as_json
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
-from airflow_agari_provider.loaders.base import as_json
 from tests.avro.random_avro import files
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")

@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from airflow_agari_provider.databases.dialects import dialect_of
 from airflow_agari_provider.import_errors import ObjectsFailed
-from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.failures import failure_reason, record_failure
 from airflow_agari_provider.loaders.import_tables import create_import_tables
 from airflow_agari_provider.s3.objects import FoundObject

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.loaders.base import query, transaction
-from airflow_agari_provider.loaders.dialects import dialect_of
+from airflow_agari_provider.databases.dialects import dialect_of
+from airflow_agari_provider.databases.statements import query, transaction
 from airflow_agari_provider.loaders.failures import record_failure
 from airflow_agari_provider.loaders.import_tables import create_import_tables
 from airflow_agari_provider.loaders.ledger import TableLedger

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.databases.dialects import dialect_of
+from airflow_agari_provider.databases.statements import execute, query, transaction
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import execute, query, transaction
-from airflow_agari_provider.loaders.dialects import dialect_of
 from airflow_agari_provider.loaders.ledger import TableLedger
 from airflow_agari_provider.s3.objects import StoredObject, objects_at
 from tests.avro_files import avro_file, messages

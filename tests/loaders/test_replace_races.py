@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.databases.errors import MissingTable
+from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import query
-from airflow_agari_provider.loaders.errors import MissingTable
 from airflow_agari_provider.s3.objects import objects_at
 from tests.avro_files import messages
 from tests.importers import importers

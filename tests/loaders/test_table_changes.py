@@ -12,9 +12,9 @@ import pytest
 
 from airflow_agari_provider.avro.columns import UnsupportedAvroType
 from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.databases.errors import MissingColumns, SameColumn
+from airflow_agari_provider.databases.statements import execute, query
 from airflow_agari_provider.exceptions import BadAvro
-from airflow_agari_provider.loaders.base import execute, query
-from airflow_agari_provider.loaders.errors import MissingColumns, SameColumn
 from airflow_agari_provider.s3.objects import objects_at
 from tests.avro_files import SCORED, avro_file, message, messages
 from tests.importers import importers

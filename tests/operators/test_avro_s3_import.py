@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, AirflowSkipException, BaseHook
-from airflow_agari_provider.loaders.base import query
-from airflow_agari_provider.loaders.dialects import any_dialect_of
-from airflow_agari_provider.loaders.warehouses import RedshiftDialect
+from airflow_agari_provider.databases.dialects import any_dialect_of
+from airflow_agari_provider.databases.statements import query
+from airflow_agari_provider.databases.warehouses import RedshiftDialect
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator, NoObjects
 from tests.avro_files import messages
 

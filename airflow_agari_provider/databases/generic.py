@@ -15,11 +15,9 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
-from airflow_agari_provider.loaders.base import (
-    PLAIN_INSERT,
-    Fault,
-    Target,
+from airflow_agari_provider.databases.base import PLAIN_INSERT, Fault, Target
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.statements import (
     as_json,
     execute,
     insert_batches,
@@ -28,7 +26,7 @@ from airflow_agari_provider.loaders.base import (
     quoted_table,
     transaction,
 )
-from airflow_agari_provider.loaders.errors import UnstorableValue
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 
 TEXT_LENGTH, KEY_LENGTH = 4000, 255  # characters; databases without an unbounded type begin to end there
 MAX_PRECISION = 38  # digits; where most databases' NUMERIC ends

@@ -21,11 +21,12 @@ from airflow_agari_provider.avro.columns import Column, columns_of
 from airflow_agari_provider.avro.decoders import DecoderChoice
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import parse_writer_schema
-from airflow_agari_provider.loaders.base import Target, create_table, execute, query, transaction
-from airflow_agari_provider.loaders.dialects import dialect_of
-from airflow_agari_provider.loaders.errors import UnstorableValue
-from airflow_agari_provider.loaders.postgres import _widen, arrow_refusal
-from airflow_agari_provider.loaders.postgres_binary import binary_copy
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.databases.dialects import dialect_of
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.postgres import _widen, arrow_refusal
+from airflow_agari_provider.databases.postgres_binary import binary_copy
+from airflow_agari_provider.databases.statements import create_table, execute, query, transaction
 from tests.avro.random_avro import files
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")

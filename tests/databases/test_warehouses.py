@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
-from airflow_agari_provider.loaders.base import Target
-from airflow_agari_provider.loaders.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.databases.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.s3.errors import ObjectOverwritten
 from airflow_agari_provider.s3.objects import StoredObject
 

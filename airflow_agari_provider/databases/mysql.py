@@ -10,9 +10,11 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import (
-    Fault,
-    Target,
+from airflow_agari_provider.databases.base import Fault, Target
+from airflow_agari_provider.databases.errors import NoUniqueKey, OtherUniqueKey, UnstorableValue
+from airflow_agari_provider.databases.lossless import require_lossless
+from airflow_agari_provider.databases.row_checks import checked, rows_at_once
+from airflow_agari_provider.databases.statements import (
     as_json,
     execute,
     insert_batches,
@@ -23,9 +25,6 @@ from airflow_agari_provider.loaders.base import (
     quoted_list,
     quoted_table,
 )
-from airflow_agari_provider.loaders.errors import NoUniqueKey, OtherUniqueKey, UnstorableValue
-from airflow_agari_provider.loaders.losses import require_lossless
-from airflow_agari_provider.loaders.row_checks import checked, rows_at_once
 
 NAME_CHARACTERS = 64
 MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL

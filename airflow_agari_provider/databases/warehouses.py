@@ -14,9 +14,10 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.databases.generic import GenericDialect
+from airflow_agari_provider.databases.statements import execute, query, quoted_list, quoted_table
 from airflow_agari_provider.exceptions import UnimportableObject
-from airflow_agari_provider.loaders.base import Target, execute, query, quoted_list, quoted_table
-from airflow_agari_provider.loaders.generic import GenericDialect
 from airflow_agari_provider.s3.errors import ObjectOverwritten
 from airflow_agari_provider.s3.objects import StoredObject, is_current
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
-from airflow_agari_provider.loaders.base import Target
+from airflow_agari_provider.databases.base import Target
 
 TEXT_FOR_BYTES = "which would take the text of a UUID for its bytes"
 NAME_BYTES = 63  # of PostgreSQL's type "name"

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from airflow_agari_provider.databases.base import Dialect
+from airflow_agari_provider.databases.generic import generic_dialect
+from airflow_agari_provider.databases.mysql import MySqlDialect
+from airflow_agari_provider.databases.postgres import PostgresDialect
+from airflow_agari_provider.databases.sqlite import SqliteDialect
+from airflow_agari_provider.databases.warehouses import RedshiftDialect, SnowflakeDialect
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.loaders.base import Dialect
-from airflow_agari_provider.loaders.generic import generic_dialect
-from airflow_agari_provider.loaders.mysql import MySqlDialect
-from airflow_agari_provider.loaders.postgres import PostgresDialect
-from airflow_agari_provider.loaders.sqlite import SqliteDialect
-from airflow_agari_provider.loaders.warehouses import RedshiftDialect, SnowflakeDialect
 
 _DIALECTS: Mapping[str, Callable[[Any], Dialect]] = {
     "psycopg": PostgresDialect,

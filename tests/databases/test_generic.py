@@ -18,18 +18,19 @@ import pytest
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.databases.dialects import UnknownDatabase, any_dialect_of
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.generic import GenericDialect, NoTransactions, NoUpsert
+from airflow_agari_provider.databases.statements import create_table, execute, query, transaction
 from airflow_agari_provider.exceptions import BadAvro
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import Target, create_table, execute, query, transaction
-from airflow_agari_provider.loaders.dialects import UnknownDatabase, any_dialect_of
-from airflow_agari_provider.loaders.errors import UnstorableValue
 from airflow_agari_provider.loaders.failures import failure_reason
-from airflow_agari_provider.loaders.generic import GenericDialect, NoTransactions, NoUpsert
 from airflow_agari_provider.loaders.import_tables import create_import_tables
 from airflow_agari_provider.loaders.ledger import ClaimedMeanwhile, TableLedger
 from airflow_agari_provider.s3.objects import StoredObject, objects_at
-from tests import other_database
 from tests.avro_files import avro_file, message, messages
+from tests.databases import other_driver as other_database
 from tests.importers import importers
 
 

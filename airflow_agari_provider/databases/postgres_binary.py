@@ -15,8 +15,8 @@ from airflow_agari_provider.avro.arrow_schema import MAX_DECIMAL_DIGITS
 from airflow_agari_provider.avro.columns import Column, Kind
 from airflow_agari_provider.avro.python_arrays import KIND_TYPES, array_of, arrow_type
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import as_json, query
-from airflow_agari_provider.loaders.errors import UnstorableValue
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.statements import as_json, query
 
 VARCHAR = "character varying"
 _TEXTS = ("text", VARCHAR)

@@ -18,21 +18,12 @@ from typing import Any
 from airflow_agari_provider.avro.arrow_batches import missing_modules
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import (
-    Dialect,
-    Fault,
-    Target,
-    execute,
-    names_beside,
-    query,
-    quoted,
-    quoted_list,
-    quoted_table,
-)
-from airflow_agari_provider.loaders.losses import require_lossless
-from airflow_agari_provider.loaders.postgres_binary import VARCHAR, binary_copy, column_types, refusal, text_lengths
-from airflow_agari_provider.loaders.postgres_text import text_copy, texts
-from airflow_agari_provider.loaders.row_checks import checked
+from airflow_agari_provider.databases.base import Dialect, Fault, Target
+from airflow_agari_provider.databases.lossless import require_lossless
+from airflow_agari_provider.databases.postgres_binary import VARCHAR, binary_copy, column_types, refusal, text_lengths
+from airflow_agari_provider.databases.postgres_text import text_copy, texts
+from airflow_agari_provider.databases.row_checks import checked
+from airflow_agari_provider.databases.statements import execute, names_beside, query, quoted, quoted_list, quoted_table
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.databases.statements import execute, query
 from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.base import execute, query
 from tests.avro_files import avro_file
 
 NOON = 1461844800000000  # 2016-04-28 12:00, in microseconds

@@ -15,9 +15,10 @@ import pytest
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import Target, as_json, create_table, query, table_columns, transaction
-from airflow_agari_provider.loaders.dialects import UnknownDatabase, dialect_of
-from airflow_agari_provider.loaders.errors import NoUniqueKey, UnstorableValue
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.databases.dialects import UnknownDatabase, dialect_of
+from airflow_agari_provider.databases.errors import NoUniqueKey, UnstorableValue
+from airflow_agari_provider.databases.statements import as_json, create_table, query, table_columns, transaction
 from tests.fix_databases import DATABASES, WITHOUT_ARROW
 
 ID = Column("id", "id", "integer", False)

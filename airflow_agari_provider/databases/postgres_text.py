@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import as_json
+from airflow_agari_provider.databases.statements import as_json
 
 _SPECIAL = re.compile(r"[\\\n\r\t]")
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})

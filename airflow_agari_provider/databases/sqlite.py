@@ -10,9 +10,11 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import (
-    Fault,
-    Target,
+from airflow_agari_provider.databases.base import Fault, Target
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.lossless import require_lossless
+from airflow_agari_provider.databases.row_checks import checked
+from airflow_agari_provider.databases.statements import (
     as_json,
     execute,
     insert_batches,
@@ -22,9 +24,6 @@ from airflow_agari_provider.loaders.base import (
     quoted,
     quoted_list,
 )
-from airflow_agari_provider.loaders.errors import UnstorableValue
-from airflow_agari_provider.loaders.losses import require_lossless
-from airflow_agari_provider.loaders.row_checks import checked
 
 TURN_TIMEOUT = 600  # seconds until another writer's transaction is taken for stuck
 # Milliseconds that SQLite waits by itself. For its turn a writer waits in short pieces, so that Python can handle

@@ -10,8 +10,8 @@ from typing import Any
 from airflow_agari_provider.avro.arrow_batches import ArrowBatch
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.loaders.base import Target
-from airflow_agari_provider.loaders.errors import UnstorableValue
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.databases.errors import UnstorableValue
 
 ESCAPED = b"\0\n\r\x1a\"'\\"  # bytes that take two in a statement of MySQL
 
