@@ -70,7 +70,7 @@ bench-shifts: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.shifts $(ARGS)
 
 torture-import: $(VENV)/.installed
-	$(VENV)/bin/python -m tests.torture_import
+	$(VENV)/bin/python -m tests.avro_import.long_torture
 
 scenario-slas: $(VENV)/.installed $(VENV2)/.installed
 	$(VENV)/bin/python -m tests.scenario_slas

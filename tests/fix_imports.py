@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.databases.statements import query
-from tests.importers import importers
+from tests.avro_import.importers import importers
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Generator, Sequence
 from typing import Literal
 
-from airflow_agari_provider.avro.arrow_batches import missing_modules
-from airflow_agari_provider.avro.arrow_records import ArrowDecoder
-from airflow_agari_provider.avro.arrow_schema import NotForArrow
+from airflow_agari_provider.avro.arrow.batches import missing_modules
+from airflow_agari_provider.avro.arrow.decoder import ArrowDecoder
+from airflow_agari_provider.avro.arrow.fastavro_arrays import FastavroArrays
+from airflow_agari_provider.avro.arrow.schema import NotForArrow
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.fastavro_arrays import FastavroArrays
 from airflow_agari_provider.avro.records import Batch, decode
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import AgariError

@@ -15,7 +15,7 @@ from contextlib import closing
 from hashlib import sha256
 from typing import Any
 
-from airflow_agari_provider.avro.arrow_batches import missing_modules
+from airflow_agari_provider.avro.arrow.batches import missing_modules
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Dialect, Fault, Target

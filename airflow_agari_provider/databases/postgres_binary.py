@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_agari_provider.avro.arrow_batches import ArrowBatch
-from airflow_agari_provider.avro.arrow_schema import MAX_DECIMAL_DIGITS
+from airflow_agari_provider.avro.arrow.batches import ArrowBatch
+from airflow_agari_provider.avro.arrow.python_arrays import KIND_TYPES, array_of, arrow_type
+from airflow_agari_provider.avro.arrow.schema import MAX_DECIMAL_DIGITS
 from airflow_agari_provider.avro.columns import Column, Kind
-from airflow_agari_provider.avro.python_arrays import KIND_TYPES, array_of, arrow_type
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.statements import as_json, query

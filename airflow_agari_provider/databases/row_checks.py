@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_agari_provider.avro.arrow_batches import ArrowBatch
+from airflow_agari_provider.avro.arrow.batches import ArrowBatch
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Target

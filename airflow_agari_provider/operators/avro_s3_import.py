@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
-from airflow_agari_provider.avro_import import Importer
-from airflow_agari_provider.avro_queue_import import QueueImport
-from airflow_agari_provider.databases.dialects import UnknownDatabase
-from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
-from airflow_agari_provider.databases.generic import NoTransactions
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
-from airflow_agari_provider.import_job import (
+from airflow_agari_provider.avro_import.changed_object import OnChangedObject
+from airflow_agari_provider.avro_import.importer import Importer
+from airflow_agari_provider.avro_import.job import (
     ImportedObject,
     ImportJob,
     Mode,
@@ -26,9 +22,13 @@ from airflow_agari_provider.import_job import (
     require_quarantine,
     summary,
 )
-from airflow_agari_provider.import_progress import Progress
-from airflow_agari_provider.loaders.loaded_content import OnChangedObject
-from airflow_agari_provider.loaders.table_changes import SchemaChange
+from airflow_agari_provider.avro_import.progress import Progress
+from airflow_agari_provider.avro_import.queue_import import QueueImport
+from airflow_agari_provider.avro_import.schema_change import SchemaChange
+from airflow_agari_provider.databases.dialects import UnknownDatabase
+from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
+from airflow_agari_provider.databases.generic import NoTransactions
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 from airflow_agari_provider.s3.objects import objects_at
 

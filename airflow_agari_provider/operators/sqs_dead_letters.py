@@ -123,7 +123,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
     def _exception(self, letter: DeadLetter) -> str | None:
         if letter.exception or not self.sql_conn_id:
             return letter.exception
-        from airflow_agari_provider.loaders.failures import failure_reason
+        from airflow_agari_provider.avro_import.failures import failure_reason
 
         # The failures know a message that names no object by its id, which a move to the dead-letter queue keeps.
         places = [(reference.bucket, reference.key) for reference in letter.objects] or [("", letter.message_id)]

@@ -17,43 +17,43 @@ import pytest
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.avro_import.failures import failure_reason
+from airflow_agari_provider.avro_import.importer import Importer
+from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.avro_import.ledger import ClaimedMeanwhile, TableLedger
+from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.dialects import UnknownDatabase, any_dialect_of
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.generic import GenericDialect, NoTransactions, NoUpsert
 from airflow_agari_provider.databases.statements import create_table, execute, query, transaction
 from airflow_agari_provider.exceptions import BadAvro
-from airflow_agari_provider.import_job import ImportJob
-from airflow_agari_provider.loaders.failures import failure_reason
-from airflow_agari_provider.loaders.import_tables import create_import_tables
-from airflow_agari_provider.loaders.ledger import ClaimedMeanwhile, TableLedger
 from airflow_agari_provider.s3.objects import StoredObject, objects_at
-from tests.avro_files import avro_file, message, messages
-from tests.databases import other_driver as other_database
-from tests.importers import importers
+from tests.avro.scored_messages import avro_file, message, messages
+from tests.avro_import.importers import importers
+from tests.databases import other_driver
 
 
 @pytest.fixture
 def importer(sqlite_path: Any, s3: Any, bucket: str) -> Any:
-    with importers(lambda: other_database.connect(sqlite_path), s3, create_table=True) as make:
+    with importers(lambda: other_driver.connect(sqlite_path), s3, create_table=True) as make:
         yield make
 
 
 @pytest.fixture
 def rows(sqlite_path: Any) -> Callable[[str], list[Any]]:
     def rows(sql: str) -> list[Any]:
-        with closing(other_database.connect(sqlite_path)) as connection:
+        with closing(other_driver.connect(sqlite_path)) as connection:
             return query(connection, sql)
 
     return rows
 
 
 def test_an_unknown_driver_gets_standard_sql(sqlite_path):
-    dialect = any_dialect_of(other_database.connect(sqlite_path))
+    dialect = any_dialect_of(other_driver.connect(sqlite_path))
     assert isinstance(dialect, GenericDialect)
-    assert (dialect.driver, dialect.placeholder) == (other_database, "?")
-    assert any_dialect_of(other_database.connect(sqlite_path), "%s").placeholder == "%s"
+    assert (dialect.driver, dialect.placeholder) == (other_driver, "?")
+    assert any_dialect_of(other_driver.connect(sqlite_path), "%s").placeholder == "%s"
     with pytest.raises(UnknownDatabase):
         any_dialect_of(object())
 
@@ -71,7 +71,7 @@ def test_a_damaged_object_leaves_nothing_and_its_reason(importer, s3, rows, sqli
     with pytest.raises(BadAvro):
         importer().import_object("agari", "a.avro")
     assert rows("SELECT COUNT(*) FROM scored") == [(0,)]
-    with closing(other_database.connect(sqlite_path)) as connection:
+    with closing(other_driver.connect(sqlite_path)) as connection:
         assert "truncated" in str(failure_reason(connection, "agari", "a.avro"))
 
 
@@ -115,8 +115,8 @@ def test_an_upsert_is_refused(importer, s3):
 
 
 def test_a_connection_that_commits_by_itself_is_refused(sqlite_path, s3, rows):
-    with pytest.raises(NoTransactions, match=r"other_database\.Connection"):
-        Importer(other_database.connect(sqlite_path, autocommits=True), s3, ImportJob("scored", "r"))
+    with pytest.raises(NoTransactions, match=r"other_driver\.Connection"):
+        Importer(other_driver.connect(sqlite_path, autocommits=True), s3, ImportJob("scored", "r"))
     assert rows("SELECT COUNT(*) FROM agari_import_ledger") == [(0,)]
 
 
@@ -208,10 +208,10 @@ def test_what_not_every_database_holds_is_refused(postgres, column, value, error
 
 def test_a_driver_that_does_not_count_rows_is_believed_to_insert_them(sqlite_path, s3, bucket, rows, monkeypatch):
     """... as PEP 249 lets it, with -1."""
-    monkeypatch.setattr(other_database.Cursor, "rowcount", property(lambda self: -1))
+    monkeypatch.setattr(other_driver.Cursor, "rowcount", property(lambda self: -1))
     s3.put_object(Bucket="agari", Key="a.avro", Body=messages(5))
     job = ImportJob("scored", "r", create_table=True)
-    with closing(Importer(other_database.connect(sqlite_path), s3, job)) as importer:
+    with closing(Importer(other_driver.connect(sqlite_path), s3, job)) as importer:
         assert importer.import_object("agari", "a.avro").rows == 5
     assert rows("SELECT COUNT(*) FROM scored") == [(5,)]
 

@@ -13,12 +13,12 @@ import pytest
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType, columns_of
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import parse_writer_schema
-from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.avro_import.importer import Importer
+from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.dialects import dialect_of
 from airflow_agari_provider.databases.statements import execute, query, transaction
-from airflow_agari_provider.import_job import ImportJob
-from tests.avro_files import messages
+from tests.avro.scored_messages import messages
 
 MONEY = Column("v", "v", "decimal", precision=12, scale=4)
 DOUBLE = Column("v", "v", "double")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.avro_import.importer import Importer
+from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob
 from airflow_agari_provider.databases.errors import NoUniqueKey, OtherUniqueKey, UnstorableValue
 from airflow_agari_provider.databases.statements import execute, query
-from airflow_agari_provider.import_job import ImportedObject, ImportJob
-from tests.avro_files import avro_file
+from tests.avro.scored_messages import avro_file
 from tests.fix_databases import DATABASES, WITHOUT_ARROW
 
 QUARANTINE = {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/quarantine"}

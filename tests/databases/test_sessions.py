@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.avro_import import Importer
+from airflow_agari_provider.avro_import.importer import Importer
+from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.databases.statements import execute, query
-from airflow_agari_provider.import_job import ImportJob
-from tests.avro_files import avro_file
+from tests.avro.scored_messages import avro_file
 
 NOON = 1461844800000000  # 2016-04-28 12:00, in microseconds
 FIELDS = [

@@ -17,7 +17,7 @@ from airflow_agari_provider.databases.dialects import any_dialect_of
 from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.databases.warehouses import RedshiftDialect
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator, NoObjects
-from tests.avro_files import messages
+from tests.avro.scored_messages import messages
 
 CONTEXT: Any = {"ti": SimpleNamespace(dag_id="ep_telemetry_v2", run_id="hourly__05", task_id="import", map_index=-1)}
 

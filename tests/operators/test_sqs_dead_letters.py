@@ -41,9 +41,9 @@ def ledger(postgres_uri, monkeypatch):
     """Writes why an object could not be imported into the database that ``airflow`` knows as ``scoring``."""
     import psycopg2
 
+    from airflow_agari_provider.avro_import.failures import record_failure
+    from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
     from airflow_agari_provider.databases.dialects import dialect_of
-    from airflow_agari_provider.loaders.failures import record_failure
-    from airflow_agari_provider.loaders.import_tables import create_import_tables
 
     parts = urlsplit(postgres_uri)
     fields = {"host": parse_qs(parts.query)["host"][0], "login": parts.username, "schema": parts.path.lstrip("/")}

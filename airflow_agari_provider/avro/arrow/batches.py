@@ -1,0 +1,108 @@
+"""Batches whose values are Arrow arrays, made of a group of blocks at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from airflow_agari_provider.avro.arrow.values import Unfit, python_values
+from airflow_agari_provider.avro.blocks import Block, ContainerFile
+from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.records import Batch, BlockDecoder, require_room
+from airflow_agari_provider.avro.schemas import AvroSchema
+from airflow_agari_provider.s3.read_ahead import ReadAhead
+
+logger = logging.getLogger(__name__)
+
+Group = Sequence[tuple[Block, bytes]]  # blocks with their payloads, decompressed
+GROUP_BLOCKS = 256
+FIRST_BYTES = 1024 * 1024  # of the first group, for which the database waits; pgpq keeps less to itself
+NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra [arrow]
+
+
+@dataclass(frozen=True)
+class ArrowBatch(Batch):
+    """
+    A batch whose values are Arrow arrays; its ``columns`` make Python objects of them where one asks.
+
+    :param arrays: one for each column, of the type that its kind means; JSON as text.
+    """
+
+    arrays: tuple[Any, ...] = ()
+
+
+class _PythonColumns(Sequence[Sequence[Any]]):
+    def __init__(self, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
+        self._columns = columns
+        self._arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __getitem__(self, position: Any) -> Any:
+        return python_values(self._arrays[position], self._columns[position].kind)
+
+
+def missing_modules() -> list[str]:
+    """What of the extra is not installed; looked up each time, which takes microseconds."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
+def arrow_batch(rows: int, columns: Sequence[Column], arrays: tuple[Any, ...]) -> ArrowBatch:
+    return ArrowBatch(rows, _PythonColumns(columns, arrays), arrays)
+
+
+def batches_of_groups(
+    file: ContainerFile, group_bytes: int, decoded: Callable[[Group], Batch], fallback: BlockDecoder
+) -> Generator[Batch]:
+    """
+    The records of a file, a group of blocks at a time.
+
+    :param group_bytes: of a group, decompressed; it is in memory several times over.
+    :param decoded: batch of a group; raises :class:`Unfit` for values that it would not hold as fastavro does.
+    :param fallback: decodes the blocks of such a group, or names what is wrong.
+    :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
+    """
+    with closing(ReadAhead(_groups(file, group_bytes, fallback.writer), 1)) as groups, _memory_of_malloc():
+        for group in groups:
+            try:
+                yield decoded(group)
+            except Unfit as error:
+                logger.info("%s, byte %s: left to fastavro: %s", file.source, group[0][0].offset, error)
+                for one in group:
+                    yield fallback.batch(file, [one])
+
+
+@contextmanager
+def _memory_of_malloc() -> Iterator[None]:
+    """
+    With Arrow's own allocator, which takes huge pages, the first two groups of a process cost the kernel some 30 ms
+    more, and the database waits for these.
+    """
+    import pyarrow as pa
+
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
+
+
+def _groups(file: ContainerFile, group_bytes: int, writer: AvroSchema) -> Generator[Group]:
+    group: list[tuple[Block, bytes]] = []
+    size, enough = 0, min(group_bytes, FIRST_BYTES)
+    for block in file.blocks():
+        payload = file.decompressed(block)
+        require_room(file, block, payload, writer)
+        group.append((block, payload))
+        size += max(len(payload), block.records * writer.shape.whole.empties)
+        if size >= enough or len(group) == GROUP_BLOCKS:
+            yield group
+            group, size, enough = [], 0, group_bytes
+    if group:
+        yield group

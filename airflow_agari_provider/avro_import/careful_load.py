@@ -1,0 +1,89 @@
+"""
+Loads what a database takes of a damaged object, and quarantines the rest: whole blocks, or single rows.
+
+Which rows a database refuses, the database itself is asked: a batch that it refuses goes back to a savepoint and is
+halved, down to the rows to blame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_agari_provider.avro.blocks import Block
+from airflow_agari_provider.avro.damaged_file import BadBlock, BadRow, SalvagedFile
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.avro.schemas import AvroSchema
+from airflow_agari_provider.avro_import.quarantine import Quarantine
+from airflow_agari_provider.databases.base import Dialect, Target
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.statements import savepoint
+
+
+@dataclass
+class SoundRowsLoad:
+    """
+    One object into one table, inside a transaction.
+
+    :param loaded: called with every batch that is in the table.
+    :param refused: rows that the database refused, by their place in the block at work.
+    """
+
+    dialect: Dialect
+    connection: Any
+    target: Target
+    quarantine: Quarantine
+    loaded: Callable[[Batch], None]
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    read: int = 0
+    """Rows that the blocks say they hold."""
+
+    def run(self, file: SalvagedFile, writer: AvroSchema, reader: AvroSchema | None) -> int:
+        """
+        Load the object; rows in the table, as the database counts them.
+
+        :raises TooMuchQuarantined: more is bad than allowed.
+        """
+        rows = 0
+        for block in file.blocks():
+            found = block if isinstance(block, BadBlock) else file.rows(block, writer, reader, self.target.columns)
+            self.read += (found if isinstance(found, BadBlock) else block).records or 0
+            if isinstance(found, BadBlock):
+                self.quarantine.add_block(found)
+                continue
+            assert isinstance(block, Block)
+            self.refused = []
+            rows += self._load(found.batch, found.positions)
+            data = file.data(block, writer) if self.refused else []
+            bad = [*found.bad, *(BadRow(position, data[position], reason) for position, reason in self.refused)]
+            if bad:
+                self.quarantine.add_rows(block.offset, sorted(bad, key=lambda row: row.position))
+        return rows
+
+    def _load(self, batch: Batch, positions: Sequence[int]) -> int:
+        if not batch.rows:
+            return 0
+        try:
+            with savepoint(self.dialect, self.connection):
+                rows = self.dialect.load(self.connection, self.target, [batch])
+        except (UnstorableValue, self.dialect.driver.Error) as error:
+            if not isinstance(error, UnstorableValue) and self.dialect.fault(error) != "rows":
+                raise
+            return self._refused(batch, positions, error)
+        self.loaded(batch)
+        return rows
+
+    def _refused(self, batch: Batch, positions: Sequence[int], error: Exception) -> int:
+        if batch.rows == 1:
+            told = f"column {error.column!r}: {error.problem}" if isinstance(error, UnstorableValue) else str(error)
+            self.refused.append((positions[0], told.strip()))
+            return 0
+        half = batch.rows // 2
+        return self._load(_part(batch, 0, half), positions[:half]) + self._load(
+            _part(batch, half, batch.rows), positions[half:]
+        )
+
+
+def _part(batch: Batch, start: int, end: int) -> Batch:
+    return Batch(end - start, tuple(values[start:end] for values in batch.columns))

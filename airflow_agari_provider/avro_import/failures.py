@@ -1,0 +1,50 @@
+"""Why objects could not be loaded: a table beside the ledger, for people and for the report of dead letters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_agari_provider.avro_import.ledger_tables import FAILURES, FAILURES_TABLE, now
+from airflow_agari_provider.databases.base import Dialect
+from airflow_agari_provider.databases.dialects import any_dialect_of
+from airflow_agari_provider.databases.statements import execute, insert_sql, query, quoted_table, transaction
+
+REASON_LENGTH = 4000  # characters
+
+
+def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, reason: str, run: str) -> None:
+    """
+    Write down why an object could not be loaded, in a transaction of its own.
+
+    :param bucket: empty for a message that names no object.
+    :param key: of the object, or the id of such a message.
+    :param reason: any text: it may quote the object, and so hold what a database takes in no text.
+    """
+    text = reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    names = [column.name for column in FAILURES_TABLE.columns]
+    with transaction(dialect, connection):
+        values = (bucket, key, text[:REASON_LENGTH], now(dialect), run)
+        execute(connection, insert_sql(dialect, FAILURES, names), values)
+
+
+def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
+    """
+    Why an object could not be loaded the last time; None if no import has written down a failure of it.
+
+    :param connection: DB-API connection to the database that the import loads into.
+    :param bucket: empty for a message that names no object.
+    :param key: of the object, or the id of such a message.
+    """
+    dialect = any_dialect_of(connection)
+    if not dialect.table_exists(connection, FAILURES):
+        return None
+    # The last condition is for databases that take "a" and "A" for the same text.
+    rows = query(
+        connection,
+        f"SELECT bucket, object_key, reason FROM {quoted_table(dialect, FAILURES)} "  # noqa: S608 - quoted
+        f"WHERE bucket = {dialect.placeholder} AND object_key = {dialect.placeholder} ORDER BY failed_at DESC",
+        (bucket, key),
+    )
+    return next(
+        (str(reason) for found_bucket, found_key, reason in rows if (found_bucket, found_key) == (bucket, key)), None
+    )

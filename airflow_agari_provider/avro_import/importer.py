@@ -1,0 +1,194 @@
+"""
+One Avro object into one table, in one transaction: its claim in the ledger, its rows, their counts.
+
+Killed anywhere, an import leaves nothing of the object or everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from airflow_agari_provider.avro_import.errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow
+from airflow_agari_provider.avro_import.failures import record_failure
+from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob, reason
+from airflow_agari_provider.avro_import.ledger import TableLedger
+from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
+from airflow_agari_provider.avro_import.object_load import ObjectLoad
+from airflow_agari_provider.avro_import.progress import Progress
+from airflow_agari_provider.avro_import.quarantine import in_quarantine
+from airflow_agari_provider.avro_import.target_table import TargetTable
+from airflow_agari_provider.avro_import.transactions import ImportTransactions
+from airflow_agari_provider.databases.dialects import any_dialect_of
+from airflow_agari_provider.databases.statements import execute, quoted_table, reading
+from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.s3.errors import ObjectOverwritten
+from airflow_agari_provider.s3.objects import FoundObject
+
+logger = logging.getLogger(__name__)
+
+
+class Importer:
+    """
+    Imports objects into the table of a job.
+
+    :param connection: DB-API connection; the importer's own from now on.
+    :param s3: boto3 client of S3.
+    :param placeholder: of a value in the SQL of the connection's driver, where that is not known here.
+    :raises UnknownDatabase: no connection of a DB-API driver.
+    :raises NoTransactions: it keeps what is rolled back.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        s3: Any,
+        job: ImportJob,
+        progress: Progress | None = None,
+        placeholder: str | None = None,
+    ) -> None:
+        self.job = job
+        self.dialect = any_dialect_of(connection, placeholder)
+        self._connection = connection
+        self._progress = progress or Progress()
+        self._ledger = TableLedger(self.dialect, connection, job.table, job.run)
+        self._table = TargetTable(self.dialect, connection, job, self._ledger)
+        self._transactions = ImportTransactions(self.dialect, connection, job)
+        self._load = ObjectLoad(self.dialect, connection, s3, job, self._ledger, self._progress)
+        self.dialect.prepare(connection)
+        create_import_tables(self.dialect, connection)
+
+    def close(self) -> None:
+        with suppress(self.dialect.driver.Error):
+            self._connection.close()
+
+    def import_object(
+        self,
+        bucket: str,
+        key: str,
+        version_id: str | None = None,
+        etag: str | None = None,
+        size_bytes: int = 0,
+        wait: bool = True,
+    ) -> ImportedObject:
+        """
+        Import an object in a transaction of its own.
+
+        :param version_id: the version to read; None reads the current content.
+        :param etag: of the content, where it is known: what is in the table already is then not even asked for.
+        :param size_bytes: of the content, where it is known; for the progress.
+        :param wait: for another importer that is at work on the same object; it may fail.
+        :raises ObjectBusy: another importer is at work on it, and ``wait`` is not set.
+        :raises UnimportableObject: nothing was loaded, and trying again would not help; the reason is written down.
+        :raises MissingTable: and ``create_table`` is not set.
+        """
+        with reading(self._connection):
+            there = etag and self._ledger.is_loaded(bucket, key, etag)
+        if there:
+            self._progress.finish(0, size_bytes, passed_over=True)
+            return ImportedObject(f"s3://{bucket}/{key}", skipped=True)
+        with self._failures_recorded(bucket, key):
+            return self._transactions.tried(lambda careful: self._import(bucket, key, version_id, careful, wait))
+
+    def _import(self, bucket: str, key: str, version_id: str | None, careful: bool, wait: bool) -> ImportedObject:
+        with self._load.opened(bucket, key, version_id, careful) as opened:
+            change = self._table.prepared(opened)
+            with self._transactions.of_object(opened.stored.url, wait):
+                return self._load.run(opened, change)
+
+    def import_objects(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
+        """
+        Import objects, each in a transaction of its own; one that cannot be imported does not keep the others back.
+
+        Those that another importer is at work on come last, so that importers share a list among them.
+
+        :raises ObjectsFailed: afterwards, if any could not be imported; ObjectsFailedForNow, if trying again may help.
+        """
+        imported, reasons, busy, curable = [], [], [], False
+        todo = [(one, False) for one in self._expected(found)]
+        while todo:
+            (one, wait), *todo = todo
+            try:
+                imported.append(self.import_object(one.bucket, one.key, None, one.etag, one.size_bytes, wait))
+            except ObjectBusy:
+                busy.append((one, True))
+            except (UnimportableObject, ObjectOverwritten) as error:
+                curable |= isinstance(error, ObjectOverwritten)
+                reasons.append(reason(f"s3://{one.bucket}/{one.key}", error))
+                logger.error("Not imported: %s", reasons[-1])
+            if not todo:  # of what others were at work on, the outcome is known when they are done
+                todo, busy = busy, []
+        if reasons:
+            raise (ObjectsFailedForNow if curable else ObjectsFailed)(reasons, len(imported))
+        return imported
+
+    def replace_window(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
+        """
+        Delete the rows of ``replace_where`` and import all objects, in one transaction.
+
+        :raises MissingTable: and ``create_table`` is not set.
+        :raises UnimportableObject: the table is as it was, and trying again would not help.
+        """
+        found = self._expected(found)
+        if not found and not self._table.there():
+            return []
+        for bucket, key, *_ in found[:1] if self.job.schema_change != "add_columns" else found:
+            # Before the transaction: databases like MySQL commit at a change of a table.
+            with self._failures_recorded(bucket, key), self._load.opened(bucket, key) as opened:
+                self._table.prepared(opened)
+        return self._transactions.tried(lambda careful: self._replace_window(found, careful))
+
+    def _replace_window(self, found: Sequence[FoundObject], careful: bool) -> list[ImportedObject]:
+        imported: list[ImportedObject] = []
+        self._progress.restart()
+        try:
+            with self._window_alone(found):
+                table = quoted_table(self.dialect, self.job.table)
+                deleted = execute(self._connection, f"DELETE FROM {table} WHERE {self.job.replace_where}")  # noqa: S608
+                logger.info("%s rows of the window deleted", deleted)
+                for one in found:
+                    with (
+                        self._load.opened(one.bucket, one.key, None, careful) as opened,
+                        self._transactions.refusals(opened.stored.url),
+                    ):
+                        imported.append(self._load.run(opened, self._table.change(opened)))
+        except UnimportableObject as error:
+            if careful or not self._transactions.quarantines(error):
+                bucket, key, *_ = found[min(len(imported), len(found) - 1)]
+                self.record_failure(bucket, key, error)
+                logger.error("Nothing imported: %s", reason(f"s3://{bucket}/{key}", error))
+            raise
+        return imported
+
+    @contextmanager
+    def _window_alone(self, found: Iterable[FoundObject]) -> Iterator[None]:
+        """
+        A transaction that replaces alone, and whose objects nobody else is loading or will load meanwhile.
+
+        All this before the DELETE, which sees only what others have committed when it begins.
+        """
+        with reading(self._connection):
+            name, *_ = self._ledger.table_names
+        with self._transactions.of_replacement(name):
+            for bucket, key, *_ in sorted(found):  # in one order, so that nobody waits in a circle
+                self._ledger.hold(bucket, key)
+            yield
+
+    def _expected(self, found: Iterable[FoundObject]) -> list[FoundObject]:
+        found = [one for one in found if not in_quarantine(self.job.quarantine_url, one.bucket, one.key)]
+        self._progress.expect(len(found), sum(one.size_bytes for one in found))
+        return found
+
+    def record_failure(self, bucket: str, key: str, error: Exception) -> None:
+        """Write down why an object, or a message that names none, could not be imported."""
+        record_failure(self.dialect, self._connection, bucket, key, str(error), self.job.run)
+
+    @contextmanager
+    def _failures_recorded(self, bucket: str, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (UnimportableObject, ObjectOverwritten) as error:
+            self.record_failure(bucket, key, error)
+            raise

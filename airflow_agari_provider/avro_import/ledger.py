@@ -1,0 +1,193 @@
+"""
+Which objects are in a table: rows of another table, written in the same transaction as the objects' own.
+
+One row for each object and table it was loaded into; no row without its data, no data without its row, and no expiry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+from airflow_agari_provider.avro_import.changed_object import Claim, LoadedContent, OnChangedObject, modified_at
+from airflow_agari_provider.avro_import.ledger_tables import LEDGER, now
+from airflow_agari_provider.databases.base import PLAIN_INSERT, Dialect
+from airflow_agari_provider.databases.generic import GenericDialect
+from airflow_agari_provider.databases.statements import execute, insert_sql, query, quoted, quoted_table
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.s3.objects import StoredObject
+
+
+class ClaimedMeanwhile(AgariError):
+    """
+    Another importer claimed the same object at the same moment; the transaction has to begin again.
+
+    :param cause: what the database says.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"Another importer claimed the same object at the same moment: {self.cause}"
+
+
+@dataclass(frozen=True)
+class TableLedger:
+    """
+    The ledger of one table, as one connection sees it.
+
+    :param table: as ``table`` or ``schema.table``.
+    :param run: who loads, in words.
+    """
+
+    dialect: Dialect
+    connection: Any
+    table: str
+    run: str
+
+    @cached_property
+    def table_names(self) -> tuple[str, ...]:
+        """Of the table once it is there: before, another importer may yet create it elsewhere or in other letters."""
+        return self.dialect.table_names(self.connection, self.table, LEDGER)
+
+    def is_loaded(self, bucket: str, key: str, etag: str) -> bool:
+        """Whether this content of the object is in the table, which may not be there yet."""
+        there = "table_names" in vars(self) or self.dialect.table_exists(self.connection, self.table)
+        names = self.table_names if there else self.dialect.table_names(self.connection, self.table, LEDGER)
+        return (etag,) in self._rows(_ids(names, bucket, key), "etag")
+
+    def claim(
+        self,
+        stored: StoredObject,
+        on_changed_object: OnChangedObject,
+        again: bool = False,
+        is_current: Callable[[StoredObject], bool] = lambda stored: False,
+    ) -> Claim:
+        """
+        In the transaction that loads an object, before its rows: whether to load them.
+
+        Waits for another importer that is loading the same object, and answers by what became of it.
+
+        :param again: load it even though it was loaded: its rows were deleted in this transaction.
+        :param is_current: see :meth:`LoadedContent.against`.
+        :raises ObjectChanged: other content was loaded, and ``on_changed_object`` is ``fail``.
+        :raises ClaimedMeanwhile: by another importer, in a database that does not wait for it.
+        """
+        row = self._row(stored.bucket, stored.key) | {
+            "etag": stored.etag,
+            "version_id": stored.version_id,
+            "size_bytes": stored.size_bytes,
+            "modified_at": modified_at(stored),
+        }
+        if self._inserted(row):
+            return "load"
+        columns = ("etag", "modified_at", "loaded_at")
+        ((etag, modified, loaded_at),) = self._rows([row["id"]], *columns, behind=self.dialect.for_update)
+        if not again:
+            loaded = LoadedContent(self.table, etag, str(modified), loaded_at)
+            if (answer := loaded.against(stored, on_changed_object, is_current)) != "load":
+                return answer
+        self._update(row["id"], row)
+        return "load"
+
+    def hold(self, bucket: str, key: str) -> None:
+        """
+        In a transaction: wait for whoever is loading an object, and keep others from it until the end.
+
+        For what has to happen between the claims of several objects and their rows; each is still to be claimed
+        ``again``.
+        """
+        row = self._row(bucket, key)
+        if not self._inserted(row):
+            self._update(row["id"], {"run": self.run})
+
+    def settle(
+        self,
+        stored: StoredObject,
+        rows: int,
+        counts: Mapping[str, int],
+        quarantined_rows: int = 0,
+        quarantined_blocks: int = 0,
+    ) -> None:
+        """
+        In the same transaction, after the rows: how many they were.
+
+        :param rows: in the table; ``counts`` are these by the values of ``count_by``.
+        :param quarantined_rows: and ``quarantined_blocks``: what was left out; the blocks also count where only some
+            of their rows were.
+        """
+        values = {
+            "loaded_rows": rows,
+            "quarantined_rows": quarantined_rows,
+            "quarantined_blocks": quarantined_blocks,
+            "counts": json.dumps(counts),
+            "loaded_at": now(self.dialect),
+        }
+        own, *_ = _ids(self.table_names, stored.bucket, stored.key)
+        self._update(own, values)
+
+    def _row(self, bucket: str, key: str) -> dict[str, Any]:
+        """What is known of an object before it is opened."""
+        return {
+            "id": self._own_id(bucket, key),
+            "table_name": self.table,
+            "bucket": bucket,
+            "object_key": key,
+            "run": self.run,
+        }
+
+    def _own_id(self, bucket: str, key: str) -> str:
+        """
+        Id of an object; a row of it under another name of the table gets this id.
+
+        Without a lock, which MySQL would put on more than the row: whoever changes the id of such a row makes it this
+        one.
+        """
+        own, *others = _ids(self.table_names, bucket, key)
+        if others:
+            found = [str(one) for (one,) in self._rows([own, *others], "id")]
+            if found and own not in found:
+                self._update(found[0], {"id": own})
+        return own
+
+    def _inserted(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row is new; another importer that is inserting the same is waited for."""
+        dialect = self.dialect
+        verb, behind = dialect.insert_if_absent
+        sql = f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}"
+        if dialect.insert_if_absent != PLAIN_INSERT:
+            return bool(execute(self.connection, sql, list(row.values())))
+        if isinstance(dialect, GenericDialect) and dialect.ledger_lock:
+            execute(self.connection, dialect.ledger_lock)
+        if self._rows([row["id"]], "id"):
+            return False
+        try:
+            execute(self.connection, sql, list(row.values()))
+        except dialect.driver.IntegrityError as error:
+            raise ClaimedMeanwhile(str(error)) from error
+        return True
+
+    def _rows(self, ids: Sequence[str], *names: str, behind: str = "") -> list[tuple[Any, ...]]:
+        """:param behind: what the SELECT ends with."""
+        columns = ", ".join(quoted(self.dialect, name) for name in names)
+        places = ", ".join([self.dialect.placeholder] * len(ids))
+        table = quoted_table(self.dialect, LEDGER)
+        sql = f"SELECT {columns} FROM {table} WHERE id IN ({places})"  # noqa: S608 - quoted
+        return query(self.connection, sql + behind, ids)
+
+    def _update(self, row_id: str, values: Mapping[str, Any]) -> None:
+        changes = ", ".join(f"{quoted(self.dialect, name)} = {self.dialect.placeholder}" for name in values)
+        table = quoted_table(self.dialect, LEDGER)
+        sql = f"UPDATE {table} SET {changes} WHERE id = {self.dialect.placeholder}"  # noqa: S608 - quoted
+        execute(self.connection, sql, [*values.values(), row_id])
+
+
+def _ids(names: Sequence[str], bucket: str, key: str) -> list[str]:
+    """Ids of an object in a table: that of the table's one name, and those of others that were written before."""
+    return [sha256(f"{name}\0{bucket}\0{key}".encode()).hexdigest() for name in names]

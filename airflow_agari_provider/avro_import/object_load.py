@@ -1,0 +1,185 @@
+"""The rows of one object on their way into the table, between its claim in the ledger and the figures there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+from airflow_agari_provider.avro.blocks import ContainerFile
+from airflow_agari_provider.avro.decoders import DecoderChoice
+from airflow_agari_provider.avro.records import Batch, heap_out_of_sight
+from airflow_agari_provider.avro.schemas import parse_reader_schema
+from airflow_agari_provider.avro_import.careful_load import SoundRowsLoad
+from airflow_agari_provider.avro_import.errors import RowsLost, UnusableName
+from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob
+from airflow_agari_provider.avro_import.ledger import TableLedger
+from airflow_agari_provider.avro_import.progress import Progress
+from airflow_agari_provider.avro_import.quarantine import Quarantine
+from airflow_agari_provider.avro_import.schema_change import TableChange, add_columns
+from airflow_agari_provider.avro_import.source_object import OpenedObject, open_object
+from airflow_agari_provider.databases.base import Dialect, Target
+from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.postgres import arrow_refusal
+from airflow_agari_provider.databases.statements import quoted_list
+from airflow_agari_provider.databases.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
+from airflow_agari_provider.s3.objects import ObjectStream, is_current
+
+
+class PutRows(NamedTuple):
+    """
+    :param read: rows that the object's blocks say they hold.
+    :param loaded: rows that the database counted.
+    """
+
+    read: int
+    loaded: int
+    quarantined_rows: int = 0
+    quarantined_blocks: int = 0
+
+
+class RowCounts:
+    """
+    The rows of one object, counted on their way into the database.
+
+    :param count_by: column by whose values they are counted.
+    """
+
+    def __init__(self, file: ContainerFile, target: Target, count_by: str | None, progress: Progress) -> None:
+        self.rows = 0
+        self.counts: Counter[str] = Counter()
+        self._file = file
+        names = [column.name for column in target.columns]
+        self._position = names.index(count_by) if count_by else None
+        self._progress = progress
+        progress.begin()
+
+    def passing(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            yield batch
+            self.add(batch)
+
+    def add(self, batch: Batch) -> None:
+        self.rows += batch.rows
+        if self._position is not None:
+            for value, rows in Counter(batch.columns[self._position]).items():
+                self.counts[_key(value)] += rows
+        self._progress.advance(batch.rows, self._file.position)
+
+
+class ObjectLoad:
+    """
+    Opens objects and loads them, one after the other.
+
+    :param connection: DB-API connection.
+    :param s3: boto3 client of S3.
+    """
+
+    def __init__(
+        self, dialect: Dialect, connection: Any, s3: Any, job: ImportJob, ledger: TableLedger, progress: Progress
+    ) -> None:
+        self._dialect = dialect
+        self._connection = connection
+        self._s3 = s3
+        self._job = job
+        self._ledger = ledger
+        self._progress = progress
+        self._decoder = DecoderChoice(job.decoder)
+        self._reader = parse_reader_schema(job.reader_schema) if job.reader_schema else None
+
+    @contextmanager
+    def opened(
+        self, bucket: str, key: str, version_id: str | None = None, careful: bool = False
+    ) -> Iterator[OpenedObject]:
+        """
+        An object of which the header was read.
+
+        :param version_id: the version to read; None reads the current content.
+        :param careful: to load what is sound, and quarantine the rest.
+        :raises UnusableName: no column can have the name of a field.
+        """
+        with ObjectStream(self._s3, bucket, key, version_id) as stream:
+            opened = open_object(stream, self._job, self._reader, careful)
+            try:
+                quoted_list(self._dialect, [column.name for column in opened.target.columns])
+            except ValueError as error:
+                raise UnusableName(opened.stored.url, str(error)) from error
+            yield opened
+
+    def run(self, opened: OpenedObject, change: TableChange) -> ImportedObject:
+        """
+        In a transaction: claim the object and load it.
+
+        :raises RowsLost: the database counts other rows than it was given.
+        """
+        job, stored, target = self._job, opened.stored, change.target
+        again = job.mode == "replace"
+        claimed = self._ledger.claim(stored, job.on_changed_object, again, partial(is_current, self._s3))
+        if claimed != "load":
+            self._progress.finish(0, stored.size_bytes, passed_over=True)
+            return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
+        add_columns(self._dialect, self._connection, change, stored.url)
+        counted = RowCounts(opened.file, target, job.count_by, self._progress)
+        with heap_out_of_sight():
+            put = self._put_rows(opened, target, counted)
+        if put.read != put.loaded + put.quarantined_rows:
+            raise RowsLost(stored.url, put.read, put.loaded, put.quarantined_rows)
+        self._ledger.settle(stored, put.loaded, counted.counts, put.quarantined_rows, put.quarantined_blocks)
+        self._progress.finish(put.loaded, stored.size_bytes)
+        return ImportedObject(
+            stored.url,
+            put.loaded,
+            stored.size_bytes,
+            dict(counted.counts),
+            quarantined_rows=put.quarantined_rows,
+            quarantined_blocks=put.quarantined_blocks,
+        )
+
+    def _put_rows(self, opened: OpenedObject, target: Target, counted: RowCounts) -> PutRows:
+        if opened.salvaged:
+            return self._put_sound_rows(opened, target, counted)
+        if isinstance(self._dialect, RedshiftDialect | SnowflakeDialect):
+            return self._have_copied(self._dialect, opened, target)
+        refusal = arrow_refusal(self._dialect, self._connection, target)
+        decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
+        try:
+            loaded = self._dialect.load(self._connection, target, counted.passing(decoding))
+        except UnstorableValue as error:
+            where = (
+                f"in a row behind the first {counted.rows}" if error.row is None else f"row {counted.rows + error.row}"
+            )
+            problem = f"{error.problem} ({where} of {opened.stored.url}, counted from 0)"
+            raise UnstorableValue(error.column, problem) from error
+        finally:
+            with suppress(ValueError):  # a thread still hangs in it, waiting for S3
+                decoding.close()
+        return PutRows(counted.rows, loaded)
+
+    def _put_sound_rows(self, opened: OpenedObject, target: Target, counted: RowCounts) -> PutRows:
+        job = self._job
+        assert opened.salvaged
+        quarantine = Quarantine(
+            self._s3, job.quarantine_url or "", job.table, opened.stored, opened.writer, job.max_bad_blocks
+        )
+        sound = SoundRowsLoad(self._dialect, self._connection, target, quarantine, counted.add)
+        loaded = sound.run(opened.salvaged, opened.writer, self._reader)
+        return PutRows(sound.read, loaded, quarantine.rows, len(quarantine.offsets))
+
+    def _have_copied(
+        self, dialect: RedshiftDialect | SnowflakeDialect, opened: OpenedObject, target: Target
+    ) -> PutRows:
+        job, stored = self._job, opened.stored
+        if job.count_by or self._reader:
+            raise NotByCopy("rows are neither counted by a column nor resolved to a reader_schema")
+        read = sum(block.records for block in opened.file.blocks())
+        loaded = dialect.copy(self._connection, target, stored, job.copy_access or "")
+        require_unchanged(self._s3, stored)
+        return PutRows(read, loaded)
+
+
+def _key(value: Any) -> str:
+    """``null`` for None; a text that reads so is put in quotes, so that the two are not taken for one."""
+    text = "null" if value is None else str(value)
+    return f'"{text}"' if isinstance(value, str) and text.strip('"') == "null" else text

@@ -1,0 +1,208 @@
+"""
+Imports what an SQS queue of S3 notifications names, beside other importers of the same queue.
+
+Receive, import, and only after the commit delete: an importer that dies leaves its messages to the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_agari_provider.avro_import.errors import ObjectBusy
+from airflow_agari_provider.avro_import.importer import Importer
+from airflow_agari_provider.avro_import.job import ImportedObject, reason
+from airflow_agari_provider.avro_import.quarantine import in_quarantine
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.queues.depth import DepthUnknown, read_depth
+from airflow_agari_provider.queues.lease import Lease
+from airflow_agari_provider.s3.errors import ForbiddenObject, ObjectOverwritten
+from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
+from airflow_agari_provider.s3.urls import hidden
+
+logger = logging.getLogger(__name__)
+
+RECEIVE = 10  # messages; the most that SQS gives at once
+IDLE = 1.0  # seconds
+EMPTY_POLLS = 2  # receives in a row that bring nothing while the counts are 0, because those lag behind
+
+
+class MessageStuck(AgariError):
+    """
+    A message that cannot be imported, in a queue without a dead-letter queue to take it.
+
+    :param queue_url: URL of the queue.
+    :param message_id: SQS's id of the message.
+    :param reason: why it cannot be imported.
+    """
+
+    def __init__(self, queue_url: str, message_id: str, reason: str) -> None:
+        super().__init__(queue_url, message_id, reason)
+        self.queue_url, self.message_id, self.reason = queue_url, message_id, reason
+
+    def __str__(self) -> str:
+        return (
+            f"Message {self.message_id} of {self.queue_url} comes back again and again and cannot be imported: "
+            f"{self.reason} Give the queue a redrive policy, which moves such messages to a dead-letter queue."
+        )
+
+
+@dataclass
+class QueueImport:
+    """
+    One importer's share of a queue.
+
+    :param sqs: boto3 client of SQS.
+    :param connect: opens a connection to the database and makes an importer with it; called again where one broke.
+    :param wait_time_seconds: how long a receive waits for messages, 0 to 20.
+    :param max_messages: end after so many; None has no such end.
+    :param max_seconds: begin no message after so many; None has no such end.
+    :param max_objects: begin no message once so many objects are loaded; None has no such end.
+    """
+
+    sqs: Any
+    queue_url: str
+    connect: Callable[[], Importer]
+    wait_time_seconds: int = 20
+    max_messages: int | None = None
+    max_seconds: float | None = None
+    max_objects: int | None = None
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    imported: list[ImportedObject] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Reason by message id, of messages that this importer could not import."""
+    _importer: Importer = field(init=False)
+    _refused: set[str] = field(default_factory=set, init=False)
+
+    def run(self) -> None:
+        """
+        Import until nothing is visible or in flight any more, or a cap is reached.
+
+        A message that another importer holds is waited for: it comes back if that importer dies.
+
+        :raises MessageStuck: a message cannot be imported, and no dead-letter queue takes it.
+        """
+        self._importer = self.connect()
+        try:
+            with Lease(self.sqs, self.queue_url, self.sleep) as lease:
+                self._work(lease)
+        finally:
+            self._importer.close()
+
+    def _work(self, lease: Lease) -> None:
+        began, taken, empty = self.clock(), 0, 0
+        while empty < EMPTY_POLLS:
+            left = RECEIVE if self.max_messages is None else min(RECEIVE, self.max_messages - taken)
+            if left <= 0 or self._capped(began):
+                logger.warning("Ended by max_messages, max_seconds or max_objects; the queue may hold more")
+                return
+            messages = lease.receive(left, self.wait_time_seconds)
+            todo, busy = [(message, False) for message in messages], []
+            while todo and not self._capped(began):  # else the lease gives the rest back at the end
+                (message, wait), *todo = todo
+                try:
+                    self._take(lease, message, wait)
+                    taken += 1
+                except ObjectBusy:  # another importer has the same object, from a message that came twice
+                    busy.append((message, True))
+                if not todo:
+                    todo, busy = busy, []
+            empty = empty + 1 if not messages and self._drained() else 0
+            if not messages and not empty and not self.wait_time_seconds:
+                self.sleep(IDLE)  # others hold the rest; a receive that does not wait would only be repeated
+
+    def _capped(self, began: float) -> bool:
+        late = self.max_seconds is not None and self.clock() - began >= self.max_seconds
+        loaded = sum(not one.skipped for one in self.imported)
+        return late or (self.max_objects is not None and loaded >= self.max_objects)
+
+    def _drained(self) -> bool:
+        try:
+            return read_depth(self.sqs, self.queue_url).total == 0
+        except DepthUnknown as error:
+            logger.warning("%s", error)
+            return False
+
+    def _take(self, lease: Lease, message: Mapping[str, Any], wait: bool) -> None:
+        message_id = message["MessageId"]
+        try:
+            references = [one for one in object_references(message["Body"]) if not self._passed_over(one)]
+        except MalformedNotification as error:
+            self._fail(message_id, str(error))
+            self._importer.record_failure("", message_id, error)
+            self._refuse(lease, message_id)
+            return
+        outcomes = [self._import(message_id, reference, wait) for reference in references]
+        if "refused" in outcomes:
+            self._refuse(lease, message_id)
+        elif "forbidden" in outcomes:
+            self._refuse(lease, message_id, at_once=False)
+        elif "passing" in outcomes:
+            lease.leave(message_id)
+        else:
+            lease.delete(message_id)
+            self.failed.pop(message_id, None)
+
+    def _import(self, message_id: str, reference: ObjectReference, wait: bool) -> str:
+        """``done``, ``refused`` (for good), ``forbidden`` (until a person allows it) or ``passing`` (for now)."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        importer = self._importer
+        try:
+            imported = importer.import_object(
+                reference.bucket, reference.key, reference.version_id, reference.etag, reference.size or 0, wait
+            )
+        except UnimportableObject as error:
+            self._fail(message_id, reason(reference.url, error))
+            return "forbidden" if isinstance(error, ForbiddenObject) else "refused"
+        except ObjectOverwritten as error:
+            self._fail(message_id, reason(reference.url, error))
+            return "passing"
+        except (BotoCoreError, ClientError) as error:
+            self._pass(message_id, reference, error)
+            return "passing"
+        except importer.dialect.driver.Error as error:
+            if importer.dialect.fault(error) == "target":
+                raise
+            importer.close()  # it may be broken
+            self._importer = self.connect()
+            self._pass(message_id, reference, error)
+            return "passing"
+        self.imported.append(imported)
+        return "done"
+
+    def _pass(self, message_id: str, reference: ObjectReference, error: Exception) -> None:
+        self._fail(message_id, reason(reference.url, error))
+        self._importer.record_failure(reference.bucket, reference.key, error)
+
+    def _fail(self, message_id: str, why: str) -> None:
+        logger.error("Message %s not imported: %s", message_id, why)
+        self.failed[message_id] = why
+
+    def _refuse(self, lease: Lease, message_id: str, at_once: bool = True) -> None:
+        """
+        To the dead-letter queue, which SQS does by itself once the message was received often enough.
+
+        :param at_once: receive it as often as that right away, not each time its visibility timeout has run out.
+        """
+        if lease.has_dead_letter_queue:
+            lease.release(message_id) if at_once else lease.leave(message_id)
+            return
+        lease.leave(message_id)
+        if message_id in self._refused:
+            raise MessageStuck(self.queue_url, message_id, self.failed[message_id])
+        self._refused.add(message_id)
+
+    def _passed_over(self, reference: ObjectReference) -> bool:
+        """Whether an object is one that Hadoop writes beside its output, such as ``_SUCCESS``, or one of our own."""
+        name = reference.key.rpartition("/")[2]
+        passed_over = (hidden(name) and not name.endswith(".avro")) or in_quarantine(
+            self._importer.job.quarantine_url, reference.bucket, reference.key
+        )
+        if passed_over:
+            logger.info("%s is no data to import, passed over", reference.url)
+        return passed_over

@@ -1,0 +1,55 @@
+"""An object of which the header was read: what is in it, and into which columns it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_agari_provider.avro.blocks import ContainerFile
+from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroType, columns_of
+from airflow_agari_provider.avro.damaged_file import SalvagedFile
+from airflow_agari_provider.avro.resolution import require_resolvable
+from airflow_agari_provider.avro.schemas import AvroSchema, parse_writer_schema
+from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.s3.objects import ObjectStream, StoredObject
+
+
+@dataclass(frozen=True)
+class OpenedObject:
+    """
+    :param salvaged: the same file, for an import that quarantines what is bad.
+    :param writer: schema of the file.
+    :param target: with a column for each field that the job wants.
+    """
+
+    stored: StoredObject
+    file: ContainerFile
+    salvaged: SalvagedFile | None
+    writer: AvroSchema
+    target: Target
+
+
+def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None, careful: bool = False) -> OpenedObject:
+    """
+    Read an object's header.
+
+    :param reader: schema to resolve the records to; None takes them as written.
+    :param careful: the file may be damaged; what is sound of it is wanted.
+    :raises BadAvro: the header is none.
+    :raises ReaderSchemaMismatch: no record of it could be resolved.
+    :raises MissingFields: the job wants fields that there are not.
+    :raises UnsupportedAvroType: rows cannot be counted as the job wants, or there is nothing to put into columns.
+    """
+    salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
+    file = salvaged.file if salvaged else ContainerFile(stream, stream.stored.url)
+    writer = parse_writer_schema(file.schema, file.source)
+    if reader:
+        require_resolvable(writer, reader, file.source)
+    columns = columns_of(reader or writer, job.columns)
+    names = [column.name for column in columns]
+    needed = {*job.key_columns, job.count_by} - {None}
+    if missing := sorted(str(name) for name in needed if name not in names):
+        raise MissingFields(missing, names)
+    if any(column.name == job.count_by and column.kind == "json" for column in columns):
+        raise UnsupportedAvroType(str(job.count_by), "it is JSON, by which rows cannot be counted")
+    return OpenedObject(stream.stored, file, salvaged, writer, Target(job.table, columns, job.key_columns))
