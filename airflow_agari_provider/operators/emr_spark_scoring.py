@@ -17,25 +17,19 @@ from airflow_agari_provider.airflow_compat import (
     timezone,
 )
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.hooks.emr_jobs import aws_session, emr_jobs
 from airflow_agari_provider.operators.emr_step_link import LINK_KEY, EmrStepLink
 from airflow_agari_provider.s3.urls import split_url
-from airflow_agari_provider.scoring_run import (
-    JobStillLive,
-    Patience,
-    PollingFailed,
-    RunWatch,
-    TaskRun,
-    cancel_and_wait,
-    failure_text,
-    generation_of,
-    submit_or_rejoin,
-    usage_of,
-)
-from airflow_agari_provider.spark_backends.emr_cluster import EmrCluster, EmrClusterJobs
-from airflow_agari_provider.spark_backends.emr_steps import StepTooLong
-from airflow_agari_provider.spark_backends.job_files import UploadPlaceMissing, read_counts, upload
-from airflow_agari_provider.spark_backends.jobs import BackendError, JobState, SparkJob
-from airflow_agari_provider.triggers.spark_run import SparkRunTrigger, aws_session, emr_jobs
+from airflow_agari_provider.scoring.emr_cluster import EmrCluster
+from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
+from airflow_agari_provider.scoring.emr_steps import StepTooLong
+from airflow_agari_provider.scoring.job_files import UploadPlaceMissing, read_counts, upload
+from airflow_agari_provider.scoring.jobs import BackendError, JobState, SparkJob
+from airflow_agari_provider.scoring.outcome import failure_text, usage_of
+from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch
+from airflow_agari_provider.scoring.submission import JobStillLive, Patience, cancel_and_wait, submit_or_rejoin
+from airflow_agari_provider.scoring.task_run import TaskRun, generation_of
+from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context

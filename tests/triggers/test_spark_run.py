@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.airflow_compat import TRIGGERS_HAVE_ON_KILL, BaseTrigger
-from airflow_agari_provider.scoring_run import RunWatch
-from airflow_agari_provider.spark_backends.emr_cluster import EmrCluster, EmrClusterJobs
-from airflow_agari_provider.spark_backends.jobs import JobState, SparkJob
+from airflow_agari_provider.scoring.emr_cluster import EmrCluster
+from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
+from airflow_agari_provider.scoring.jobs import JobState, SparkJob
+from airflow_agari_provider.scoring.run_watch import RunWatch
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
 
 KEY = {"dag_id": "telemetry", "task_id": "score", "run_id": "hour_5", "map_index": -1}

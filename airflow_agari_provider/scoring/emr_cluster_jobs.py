@@ -1,40 +1,28 @@
-"""Spark on an EMR cluster: a job is a step, found again by the run token among its arguments."""
+"""Spark jobs on an EMR cluster: a job is a step, found again by the run token among its arguments."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.spark_backends.aws_requests import AwsRequests, Connect
-from airflow_agari_provider.spark_backends.driver_log import DriverLog, read_tail
-from airflow_agari_provider.spark_backends.emr_steps import job_state, log_files, step_of
-from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
+from airflow_agari_provider.scoring.aws_requests import AwsRequests, Connect
+from airflow_agari_provider.scoring.driver_log import DriverLog, read_tail
+from airflow_agari_provider.scoring.emr_cluster import ClusterMissing, EmrCluster, cluster_request
+from airflow_agari_provider.scoring.emr_steps import job_state, log_files, step_of
+from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
 
 log = logging.getLogger(__name__)
 
-RUN_TAG = "agari:run_token"
 ACTIVE_STEP_LIMIT = 256  # steps that wait or run on one cluster; EMR API reference, AddJobFlowSteps
-IDLE_LIMITS = (60, 604_800)  # seconds; EMR API reference, AutoTerminationPolicy
 
 _CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 _ACCEPTING = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 _ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
 _ACTIVE = ("PENDING", "CANCEL_PENDING", "RUNNING")
-
-
-class ClusterMissing(AgariError):
-    """There is no cluster to submit to, and none may be created; values: what was looked for."""
-
-    def __str__(self) -> str:
-        return (
-            f"There is no live EMR cluster with {self.args[0]} (one that ends with its last step does not count). "
-            "Start it, or pass EmrCluster(create={...}) so that it is created when needed."
-        )
 
 
 class ClusterFull(AgariError):
@@ -45,49 +33,6 @@ class ClusterFull(AgariError):
             f"EMR allows {ACTIVE_STEP_LIMIT} pending or running steps a cluster, and {', '.join(self.args[0])} has "
             "them all: nothing was submitted. Look for steps that hang, or add a cluster of the same name."
         )
-
-
-@dataclass
-class EmrCluster:
-    """
-    Where a job runs: a live cluster of this name or id, or a new one.
-
-    Of several clusters of one name the one with the fewest active steps takes the job, those with a free place first.
-
-    :param name: name of the cluster. Needed unless ``cluster_id`` is given.
-    :param cluster_id: ``j-...``, in place of a name.
-    :param create: arguments of ``run_job_flow`` for a cluster that is created where no live one has this name; its
-        name, its steps and whether it stays alive are set here.
-    :param keep: False: each run creates a cluster of its own, which ends with the job whatever happens to Airflow.
-    :param idle_timeout: idle time after which a kept cluster ends itself, 1 minute to 7 days; EMR 5.30, 6.1 or later.
-        ``AutoTerminationPolicy`` in ``create`` goes before it.
-    :raises ValueError: if the arguments leave open which cluster is meant.
-    """
-
-    template_fields: ClassVar[tuple[str, ...]] = ("name", "cluster_id", "create")
-
-    name: str | None = None
-    cluster_id: str | None = None
-    create: dict[str, Any] | None = None
-    keep: bool = True
-    idle_timeout: timedelta = timedelta(hours=1)
-
-    def __post_init__(self) -> None:
-        if bool(self.name) == bool(self.cluster_id):
-            raise ValueError("EmrCluster needs either name or cluster_id")
-        if self.create is not None and self.cluster_id:
-            raise ValueError("EmrCluster(create=...) goes with a name: a new cluster gets its id from EMR")
-        if not self.keep and self.create is None:
-            raise ValueError("EmrCluster(keep=False) needs create: it means a cluster of the job's own")
-        if not IDLE_LIMITS[0] <= self.idle_timeout.total_seconds() <= IDLE_LIMITS[1]:
-            raise ValueError("EmrCluster(idle_timeout=...) must be between 1 minute and 7 days")
-
-    def __str__(self) -> str:
-        return f"name {self.name!r}" if self.name else f"id {self.cluster_id!r}"
-
-    def serialize(self) -> dict[str, Any]:
-        """As a dictionary, in which Airflow's web pages mask what its keys call secret."""
-        return {**asdict(self), "idle_timeout": self.idle_timeout.total_seconds()}
 
 
 class EmrClusterJobs:
@@ -280,18 +225,3 @@ class EmrClusterJobs:
         emr = self._aws.client("emr")
         step: dict[str, Any] = emr.describe_step(ClusterId=job.cluster_id, StepId=job.job_id)["Step"]
         return step
-
-
-def cluster_request(target: EmrCluster, step: Mapping[str, Any], token: str) -> dict[str, Any]:
-    """Arguments of ``run_job_flow``: the step is in it, and the end of the cluster too, so that nothing can leak."""
-    create = target.create or {}
-    request = {
-        **create,
-        "Name": target.name,
-        "Instances": {**create.get("Instances", {}), "KeepJobFlowAliveWhenNoSteps": target.keep},
-        "Steps": [*create.get("Steps", []), step],
-        "Tags": [*create.get("Tags", []), {"Key": RUN_TAG, "Value": token}],
-    }
-    if target.keep:
-        request.setdefault("AutoTerminationPolicy", {"IdleTimeout": int(target.idle_timeout.total_seconds())})
-    return request

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.spark_backends.emr_steps import StepTooLong, job_state, step_of
-from airflow_agari_provider.spark_backends.jobs import SparkJob
+from airflow_agari_provider.scoring.emr_steps import StepTooLong, job_state, step_of
+from airflow_agari_provider.scoring.jobs import SparkJob
 
 
 def arguments(**parts: Any) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.spark_backends.job_files import (
+from airflow_agari_provider.scoring.job_files import (
     CountsUnreadable,
     ScriptMissing,
     UploadPlaceMissing,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.spark_backends.jobs import LIVE, JobState, Phase, SparkJob
+from airflow_agari_provider.scoring.jobs import LIVE, JobState, Phase, SparkJob
 
 RUN_PROPERTY = "spark.agari.run_token"
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.spark_backends.emr_cluster import ClusterFull, ClusterMissing, EmrCluster, EmrClusterJobs
-from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
+from airflow_agari_provider.scoring.emr_cluster import ClusterMissing, EmrCluster
+from airflow_agari_provider.scoring.emr_cluster_jobs import ClusterFull, EmrClusterJobs
+from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
 
 JOB = SparkJob("score", "s3://agari/score.py", ("--hour", "5"))
 CREATE = {

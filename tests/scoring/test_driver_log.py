@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.spark_backends.driver_log import DriverLog, LogTail, read_tail
+from airflow_agari_provider.scoring.driver_log import DriverLog, LogTail, read_tail
 
 URL = "s3://agari/logs/stderr.gz"
 

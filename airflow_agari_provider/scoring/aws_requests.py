@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_agari_provider.exceptions import may_pass
-from airflow_agari_provider.spark_backends.jobs import BackendRefused, BackendUnavailable
+from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable
 
 Connect = Callable[[], Callable[..., Any]]
 
