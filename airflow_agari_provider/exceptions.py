@@ -1,5 +1,5 @@
 """
-Errors that cross modules, and the rule for which errors of AWS may pass.
+What every room needs for its errors: the classes that cross rooms, which errors of AWS may pass, and how to cut a text.
 
 Each class passes its values to ``super().__init__`` and builds its text in ``__str__``: so it pickles as it is, which
 Airflow needs to hand it from one process to another.
@@ -71,3 +71,12 @@ def may_pass(error: Exception) -> bool:
     code = str(response.get("Error", {}).get("Code", "")).removesuffix("Exception")
     throttled = "Throttl" in code or code in _PASSING_CODES
     return throttled or response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+
+
+def cut(text: str, limit: int, marker: str = "… (cut)") -> str:
+    """
+    Text that fits, with a mark where something is left out.
+
+    :param limit: characters, those of the mark included.
+    """
+    return text if len(text) <= limit else text[: limit - len(marker)] + marker

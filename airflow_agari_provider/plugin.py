@@ -9,7 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin, TimeOfDayDeadline
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
+from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline
 
 PAGE = "agari/charts"  # relative: Airflow's pages have a base address, which may be a path
 

@@ -8,6 +8,7 @@ from airflow_agari_provider.avro_import.ledger_tables import FAILURES, FAILURES_
 from airflow_agari_provider.databases.base import Dialect
 from airflow_agari_provider.databases.dialects import any_dialect_of
 from airflow_agari_provider.databases.statements import execute, insert_sql, query, quoted_table, transaction
+from airflow_agari_provider.exceptions import cut
 
 REASON_LENGTH = 4000  # characters
 
@@ -23,7 +24,7 @@ def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, rea
     text = reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()
     names = [column.name for column in FAILURES_TABLE.columns]
     with transaction(dialect, connection):
-        values = (bucket, key, text[:REASON_LENGTH], now(dialect), run)
+        values = (bucket, key, cut(text, REASON_LENGTH), now(dialect), run)
         execute(connection, insert_sql(dialect, FAILURES, names), values)
 
 

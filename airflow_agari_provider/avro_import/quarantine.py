@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_agari_provider.avro.damaged_file import BadBlock, BadRow
 from airflow_agari_provider.avro.schemas import AvroSchema
-from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.exceptions import UnimportableObject, cut
 from airflow_agari_provider.s3.errors import ForbiddenObject
 from airflow_agari_provider.s3.objects import StoredObject, forbidden
 from airflow_agari_provider.s3.urls import split_url
@@ -151,7 +151,7 @@ class Quarantine:
                 ("string", self.stored.url),
                 ("long", offset),
                 ("long", row.position),
-                ("string", row.reason[:REASON_LENGTH]),
+                ("string", cut(row.reason, REASON_LENGTH)),
             ):
                 fastavro.schemaless_writer(block, kind, value)
             block.write(row.datum)

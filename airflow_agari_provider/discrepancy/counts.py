@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 
 WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
@@ -104,10 +104,11 @@ def _whole(stage: str, key: str, count: Any) -> int:
     except (TypeError, ValueError, OverflowError):
         whole = -1
     if isinstance(count, (bool, str, bytes)) or whole != count or whole < 0:
-        raise UnusableCounts(stage, f"the count of key {key!r} is {_shortened(count)}, not a whole number of 0 or more")
+        raise UnusableCounts(
+            stage, f"the count of key {key!r} is {cut(repr(count), 80, '...')}, not a whole number of 0 or more"
+        )
     return whole
 
 
 def _shortened(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+    return cut(repr(value), 80, "...")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.report_text import one_line, text_table
 
 SLACK_ROWS = 10  # readable without unfolding; the mail has the rest
-SLACK_CHARACTERS = 3000  # Slack cuts or refuses more in one section; API reference, "Section block"
 LINE_CHARACTERS = 300
 
 
 def slack_alert(report: DiscrepancyReport) -> str:
     """mrkdwn text: sentence, header, what was lost where, link to the log, the first guilty rows."""
     keys = list(dict.fromkeys(finding.key for finding in report.findings))[:SLACK_ROWS]
-    link = [f"<{_escaped(report.log_url).replace('|', '%7C')}|Log of the task>"] if report.log_url else []
+    link = [f"<{escaped(report.log_url).replace('|', '%7C')}|Log of the task>"] if report.log_url else []
     said = [_line(report.subject), _line(f"{report.header}. {report.summary}"), *link]
     said += [_line(f"• {line}") for line in report.finding_lines[:SLACK_ROWS]]
-    text = "\n".join(_that_fit(said, SLACK_CHARACTERS))
+    text = "\n".join(_that_fit(said, SECTION_CHARACTERS))
     table = map(_line, text_table(report.table.columns, report.table.rows(keys)).split("\n"))
-    rows = list(_that_fit(table, SLACK_CHARACTERS - len(text) - len("\n```\n```")))
+    rows = list(_that_fit(table, SECTION_CHARACTERS - len(text) - len("\n```\n```")))
     return "\n".join([text, "```", *rows, "```"]) if len(rows) > 1 else text
 
 
@@ -33,9 +33,4 @@ def _that_fit(lines: Iterable[str], characters: int) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    shown = one_line(text)
-    return _escaped(shown if len(shown) <= LINE_CHARACTERS else shown[: LINE_CHARACTERS - 1] + "…")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")
+    return escaped(one_line(text), LINE_CHARACTERS, preformatted=True)

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_agari_provider.airflow_compat import BaseHook, mask_secret
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused
-from airflow_agari_provider.sla_miss.victorops_payload import MONITORING_TOOL, checked_message_type
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused
+from airflow_agari_provider.alerts.victorops_payload import MONITORING_TOOL, checked_message_type
 
 HOST = "https://alert.victorops.com"
 PATH = "integrations/generic/20131114/alert"  # REST endpoint integration; help.splunk.com, "REST Endpoint"

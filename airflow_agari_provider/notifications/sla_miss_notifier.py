@@ -17,9 +17,10 @@ from airflow_agari_provider.airflow_compat import (
     conf,
     in_thread,
 )
-from airflow_agari_provider.notifications.told_by_context import misses_of
-from airflow_agari_provider.sla_miss.delivery import AlertRefused, Delivery
-from airflow_agari_provider.sla_miss.miss import Scope, SlaMiss
+from airflow_agari_provider.alerts.delivery import AlertRefused, Delivery
+from airflow_agari_provider.alerts.miss import Scope, SlaMiss
+from airflow_agari_provider.exceptions import cut
+from airflow_agari_provider.notifications.callback_context import misses_of
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
@@ -36,11 +37,11 @@ class SlaMissNotifier(BaseNotifier):
     """
     Turns what Airflow tells a callback into misses, and sends each; one that cannot be sent is an error in the log.
 
-    Children are the senders of :mod:`airflow_agari_provider.sla_miss.delivery`. Their ``needs`` are the modules that
+    Children are the senders of :mod:`airflow_agari_provider.alerts.delivery`. Their ``needs`` are the modules that
     they import when they send.
 
     :param text: template of the text; the published sentence by default. ``sla_miss`` is the
-        :class:`~airflow_agari_provider.sla_miss.miss.SlaMiss`.
+        :class:`~airflow_agari_provider.alerts.miss.SlaMiss`.
     :param environment: such as ``EP_STAGE``; ``[agari] environment`` of Airflow's configuration by default.
     :param incident: what shares one incident: a ``task`` of a run, a ``run``, or a ``dag``.
     """
@@ -79,7 +80,7 @@ class SlaMissNotifier(BaseNotifier):
         try:
             BaseNotifier.render_template_fields(notifier, context)
         except Exception as error:  # a template may call anything
-            problem = f"its templates cannot be rendered ({type(error).__name__}: {str(error)[:200]})"
+            problem = f"its templates cannot be rendered ({type(error).__name__}: {cut(str(error), 200)})"
             raise AlertRefused(self.name, f"{problem}. They know sla_miss, and nothing else.") from error
         return notifier
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.error import URLError
 
 from airflow_agari_provider.airflow_compat import BaseHook
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook
+from airflow_agari_provider.alerts.slack_message import slack_message
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook
-from airflow_agari_provider.sla_miss.slack_blocks import slack_message
 
 if TYPE_CHECKING:
-    from airflow_agari_provider.sla_miss.miss import SlaMiss
+    from airflow_agari_provider.alerts.miss import SlaMiss
 
 TIMEOUT = 10  # seconds for one request
 CLOCKS_APART = 600  # seconds by which a host's clock may be ahead of Slack's, and a message be still found

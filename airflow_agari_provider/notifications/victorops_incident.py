@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_agari_provider.airflow_runs import task_name
+from airflow_agari_provider.alerts.victorops_payload import FIELD_CHARACTERS, STATE_MESSAGE_CHARACTERS
+from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
-from airflow_agari_provider.sla_miss.victorops_payload import FIELD_CHARACTERS, STATE_MESSAGE_CHARACTERS, cut
 
 
 def tell_victorops(
@@ -44,9 +46,3 @@ def tell_victorops(
         entity_display_name=cut(message, FIELD_CHARACTERS),
         **{name: cut(value, FIELD_CHARACTERS) for name, value in facts.items() if value},
     )
-
-
-def task_name(ti: Any) -> str:
-    """Id of a task; with its index where it is mapped."""
-    map_index = getattr(ti, "map_index", -1)
-    return str(ti.task_id) if map_index is None or map_index < 0 else f"{ti.task_id}[{map_index}]"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_agari_provider.alerts.delivery import CannotLook
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.victorops_payload import checked_message_type, message_type_of, victorops_alert
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
-from airflow_agari_provider.sla_miss.delivery import CannotLook
-from airflow_agari_provider.sla_miss.miss import SlaMiss
-from airflow_agari_provider.sla_miss.victorops_payload import checked_message_type, message_type_of, victorops_alert
 
 
 class VictorOpsSlaMissNotifier(SlaMissNotifier):
@@ -52,7 +52,7 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         return f"VictorOps {self.victorops_conn_id} {self.routing_key or ''}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
-        """One request; see :class:`~airflow_agari_provider.sla_miss.delivery.Sender`."""
+        """One request; see :class:`~airflow_agari_provider.alerts.delivery.Sender`."""
         from airflow_agari_provider.hooks.victorops import VictorOpsHook
 
         own: Any = self.rendered(miss)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import http.client
 import logging
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_agari_provider.airflow_compat import AirflowException, BaseHook, BaseOperator, default_deferrable
+from airflow_agari_provider.airflow_compat import BaseHook, BaseOperator, default_deferrable
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.airflow_runs import run_date, task_name
 from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, check_names, default_comparisons
 from airflow_agari_provider.discrepancy.counts import UnusableCounts, counts_from_rows, counts_from_value, key_text
+from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
 from airflow_agari_provider.discrepancy.findings import find_discrepancies
 from airflow_agari_provider.discrepancy.history import EarlierRun, exchange_findings
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
 from airflow_agari_provider.discrepancy.report_text import text_report
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
-from airflow_agari_provider.discrepancy.verdict import HighDiscrepancies, ReportNotDelivered
-from airflow_agari_provider.notifications.victorops_incident import task_name, tell_victorops
-from airflow_agari_provider.sla_miss.delivery import AlertNotSent
+from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
@@ -228,13 +227,25 @@ class DiscrepancyCheckOperator(BaseOperator):
         result = report.result(text)
         if report.findings and self.do_xcom_push:
             context["ti"].xcom_push(key="return_value", value=result)  # there whatever happens from here on
-        undelivered = self._deliver(context, report, text)
+        undelivered = self._delivery.send(context["ti"], report, text)
         if report.findings and (self.on_discrepancy == "fail" or undelivered):
             if self.on_discrepancy == "alert":
                 raise ReportNotDelivered(report.run, undelivered)
             with no_retry(HighDiscrepancies):
                 raise HighDiscrepancies(report.run, len(report.findings), str(report.findings[0]), undelivered)
         return result
+
+    @property
+    def _delivery(self) -> ReportDelivery:
+        return ReportDelivery(
+            self.email_to,
+            self.email_from,
+            self.smtp_conn_id,
+            self.slack_conn_id,
+            self.slack_channel,
+            self.victorops_conn_id,
+            self.environment,
+        )
 
     def _exchange_findings(self, context: Context, report: DiscrepancyReport) -> EarlierRun | None:
         ti = context["ti"]
@@ -244,64 +255,9 @@ class DiscrepancyCheckOperator(BaseOperator):
                 connection, hook.placeholder, ti.dag_id, task_name(ti), _moment_of_run(context), report.findings
             )
 
-    def _deliver(self, context: Context, report: DiscrepancyReport, text: str) -> list[str]:
-        """Send what is due; the channels that failed, each with an error in the log."""
-        from slack_sdk.errors import SlackClientError
-
-        channels: dict[str, Callable[[], None]] = {}
-        if self.email_to:
-            channels["mail"] = lambda: self._send_mail(report, text)
-        if self.slack_conn_id and report.is_news:
-            channels["Slack"] = lambda: self._post_to_slack(report)
-        if self.victorops_conn_id and (report.is_news or not report.findings):
-            channels["VictorOps"] = lambda: self._tell_victorops(context, report)
-        undelivered = []
-        for channel, send in channels.items():
-            try:
-                send()
-            # no server, no permission, no such connection; SMTP errors are OSErrors
-            except (OSError, http.client.HTTPException, AirflowException, SlackClientError, AlertNotSent) as error:
-                self.log.error("The report could not be sent by %s: %s: %s", channel, type(error).__name__, error)
-                undelivered.append(channel)
-        return undelivered
-
-    def _send_mail(self, report: DiscrepancyReport, text: str) -> None:
-        from airflow.providers.smtp.hooks.smtp import SmtpHook
-
-        from airflow_agari_provider.discrepancy.report_mail import addresses, mail_report
-
-        recipients = addresses(self.email_to or [])
-        with SmtpHook(smtp_conn_id=self.smtp_conn_id) as hook:
-            sender = self.email_from or hook.from_email
-            if not sender:
-                raise AirflowException(
-                    f"no sender: give email_from, or from_email in the extra of connection {self.smtp_conn_id}"
-                )
-            # The hook's own send_email_smtp knows neither a text part nor an attachment that is not a file
-            hook._smtp_client.send_message(mail_report(report, text, sender, recipients), to_addrs=recipients)
-        self.log.info("Sent the report to %s", ", ".join(recipients))
-
-    def _post_to_slack(self, report: DiscrepancyReport) -> None:
-        from airflow_agari_provider.discrepancy.report_slack import slack_alert
-        from airflow_agari_provider.notifications.slack_message import post_to_slack
-
-        assert self.slack_conn_id is not None
-        post_to_slack(self.slack_conn_id, slack_alert(report), channel=self.slack_channel)
-
-    def _tell_victorops(self, context: Context, report: DiscrepancyReport) -> None:
-        tell_victorops(
-            str(self.victorops_conn_id),
-            context["ti"],
-            found=bool(report.findings),
-            window=report.window,
-            message=report.subject,
-            details="\n".join([report.summary, *report.finding_lines]),
-            environment=self.environment,
-        )
-
 
 def _moment_of_run(context: Context) -> str:
-    """The run's logical date, in UTC; a run without one (of an asset, or on Airflow 3 by hand) has a ``run_after``."""
-    run = context["dag_run"]
-    moment: datetime = run.logical_date or run.run_after
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """The run's date, in UTC, as text that sorts."""
+    date = run_date(context["dag_run"])
+    assert date is not None, "a run is due some time"
+    return date.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

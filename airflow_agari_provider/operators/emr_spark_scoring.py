@@ -6,17 +6,13 @@ import copy
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_agari_provider.airflow_compat import (
-    AirflowException,
-    BaseOperator,
-    default_deferrable,
-    timezone,
-)
+from airflow_agari_provider.airflow_compat import AirflowException, BaseOperator, default_deferrable
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.airflow_runs import task_run
 from airflow_agari_provider.hooks.emr_jobs import aws_session, emr_jobs
 from airflow_agari_provider.operators.emr_step_link import LINK_KEY, EmrStepLink
 from airflow_agari_provider.s3.urls import split_url
@@ -28,7 +24,7 @@ from airflow_agari_provider.scoring.jobs import BackendError, JobState, SparkJob
 from airflow_agari_provider.scoring.outcome import failure_text, usage_of
 from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch
 from airflow_agari_provider.scoring.submission import JobStillLive, Patience, cancel_and_wait, submit_or_rejoin
-from airflow_agari_provider.scoring.task_run import TaskRun, generation_of
+from airflow_agari_provider.scoring.task_run import TaskRun
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
 
 if TYPE_CHECKING:
@@ -36,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EmrCluster", "EmrSparkScoringOperator"]
 
-CLOCK_SLACK = timedelta(days=1)  # how much later than a run's own time its first job may look, whatever the clocks say
 DEADLINE_MARGIN = 60.0  # seconds, or a tenth of execution_timeout: time to cancel before Airflow ends the task
 KILL_LOOKS = 2  # times that on_kill looks for a job whose submission it has interrupted
 
@@ -302,12 +297,3 @@ class EmrSparkScoringOperator(BaseOperator):
         if self.cancel_on_kill and self._job is not None:
             self._backend.cancel(self._job)
         raise AirflowException(f"The task was killed; {self._job} was {'' if self.cancel_on_kill else 'not '}cancelled")
-
-
-def task_run(context: Context) -> TaskRun:
-    """The task run of a context; no job of it is older than the time from which the run was due."""
-    ti, dag_run = context["ti"], context["dag_run"]
-    due = getattr(dag_run, "run_after", None) or dag_run.data_interval_end or dag_run.logical_date
-    since: datetime = min(due or timezone.utcnow(), timezone.utcnow()) - CLOCK_SLACK
-    generation = generation_of(ti.max_tries, ti.task.retries or 0)
-    return TaskRun(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, generation, since)

@@ -8,9 +8,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import AirflowException, BaseHook, BaseOperator, Context
-from airflow_agari_provider.notifications.slack_message import post_to_slack
+from airflow_agari_provider.alerts.delivery import AlertNotSent
+from airflow_agari_provider.notifications.slack_post import post_to_slack
 from airflow_agari_provider.notifications.victorops_incident import tell_victorops
-from airflow_agari_provider.sla_miss.delivery import AlertNotSent
 
 if TYPE_CHECKING:
     from airflow_agari_provider.queues.dead_letters import DeadLetter

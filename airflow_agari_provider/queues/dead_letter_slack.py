@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped
 from airflow_agari_provider.queues.dead_letters import excerpt
 
 SLACK_EXCERPT = 580  # characters; a Slack section holds 3,000, and escaping makes five of one
@@ -16,10 +17,6 @@ def slack_report(title: str, exception: str | None, sample: str | None) -> tuple
     :param title: one line of plain text; escaped here, as all else.
     """
     shown = [exception or "No exception text is known.", *([sample] if sample else [])]
-    texts = [_escaped(title), *(f"```{_escaped(excerpt(text, SLACK_EXCERPT))}```" for text in shown)]
+    parts = [escaped(excerpt(text, SLACK_EXCERPT), SECTION_CHARACTERS - 6, preformatted=True) for text in shown]
+    texts = [escaped(title), *(f"```{part}```" for part in parts)]
     return texts[0], [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in texts]
-
-
-def _escaped(text: str) -> str:
-    """Source: Slack, "Formatting text for app surfaces"; three backticks would end the preformatted text."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("```", "'''")

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.queues.depth import queue_attributes
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 
@@ -97,7 +97,8 @@ class DeadLetter:
 
 def excerpt(text: str, length: int = EXCERPT) -> str:
     """The text, cut to ``length`` characters with a mark where it was longer."""
-    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
+    marker = f"… ({len(text)} characters)"
+    return cut(text, length + len(marker), marker)
 
 
 def source_settings(sqs: Any, queue_url: str) -> SourceSettings:

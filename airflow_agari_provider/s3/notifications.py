@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 
 EXCERPT = 200  # characters of a message body that an error shows
 
@@ -28,7 +28,7 @@ class MalformedNotification(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"The message is no notification of S3 ({self.cause}): {self.body[:EXCERPT]!r}. "
+            f"The message is no notification of S3 ({self.cause}): {cut(self.body, EXCERPT)!r}. "
             "Find out who else writes to this queue or topic; the queue may hold S3's notifications only."
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.s3.urls import hidden, split_url
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def _count(source: str, line: str) -> tuple[str, str, int]:
         row = json.loads(line)
         return str(row["stage"]), str(row["key"]), int(row["count"])
     except (ValueError, TypeError, KeyError) as error:
-        raise CountsUnreadable(source, f"{line[:200]!r} is no count") from error
+        raise CountsUnreadable(source, f"{cut(line, 200)!r} is no count") from error
 
 
 def _count_lines(s3: Any, url: str) -> Iterator[tuple[str, str]]:

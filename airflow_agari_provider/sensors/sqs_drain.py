@@ -17,7 +17,7 @@ from airflow_agari_provider.airflow_compat import (
     default_deferrable,
 )
 from airflow_agari_provider.airflow_errors import no_retry
-from airflow_agari_provider.sensors.wait_memory import WaitMemory
+from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import in_thread
-from airflow_agari_provider.notifications.told_by_context import moment
-from airflow_agari_provider.sla_miss.watch import Run, Watch
+from airflow_agari_provider.airflow_runs import moment, run_date
+from airflow_agari_provider.alerts.sla import Run, Watch
 from airflow_agari_provider.slas.dispatch import (
     GIVE_UP_AFTER,
     UNEXPECTED_PAUSE,
@@ -52,7 +52,7 @@ ON_DEADLINE = f"{on_deadline.__module__}.{on_deadline.__qualname__}"  # by which
 
 async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
     facts = context["dag_run"]
-    date = moment(facts["logical_date"] or facts["run_after"])
+    date = run_date(facts) or datetime.now(UTC)
     run = Run(facts["dag_id"], facts["dag_run_id"], date, facts["run_type"])
     if run.run_type in watch.silent_for:
         return json.dumps(f"not watched: {run.run_type}")

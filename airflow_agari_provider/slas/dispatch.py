@@ -12,14 +12,14 @@ from functools import cache
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import AirflowNotFoundException, BaseHook
-from airflow_agari_provider.alert_claims import Claim, ClaimTable
+from airflow_agari_provider.airflow_runs import link
+from airflow_agari_provider.alerts.claims import Claim, ClaimTable
+from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, Delivery, Sender
+from airflow_agari_provider.alerts.digest import DigestedDelivery, window_of
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sla import Run, Watch, recovery_of
 from airflow_agari_provider.notifications.sla_miss_notifier import count_alert
-from airflow_agari_provider.notifications.told_by_context import link
-from airflow_agari_provider.sla_miss.delivery import LONGEST_PAUSE, Delivery, Sender
-from airflow_agari_provider.sla_miss.digest import DigestedDelivery, window_of
-from airflow_agari_provider.sla_miss.miss import SlaMiss
-from airflow_agari_provider.sla_miss.watch import Run, Watch, recovery_of
-from airflow_agari_provider.slas.alerts import follows_up, import_needs, sender_of
+from airflow_agari_provider.slas.sla_alert import follows_up, import_needs, sender_of
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_agari_provider.notifications.told_by_context import link, tasks_of_run
-from airflow_agari_provider.sla_miss.miss import SlaMiss
-from airflow_agari_provider.sla_miss.states import is_late
-from airflow_agari_provider.sla_miss.watch import Run, Watch, miss_of
+from airflow_agari_provider.airflow_runs import link, tasks_of_run
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sla import Run, Watch, miss_of
+from airflow_agari_provider.alerts.task_states import is_late
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.alert_claims import ClaimsUnavailable
-from airflow_agari_provider.notifications.told_by_context import tasks_of_run
-from airflow_agari_provider.sla_miss.states import DONE
-from airflow_agari_provider.sla_miss.watch import Run, Watch, due_between
+from airflow_agari_provider.airflow_runs import planned_start, run_date, tasks_of_run
+from airflow_agari_provider.alerts.claims import ClaimsUnavailable
+from airflow_agari_provider.alerts.sla import Run, Watch, due_between
+from airflow_agari_provider.alerts.task_states import DONE
 from airflow_agari_provider.slas.dispatch import RECOVERY_FOR, tell_recovery
 
 logger = logging.getLogger(__name__)
@@ -46,9 +46,9 @@ class OnSuccess:
         if self.watch.task_id is not None and self._others_are_open(ti, dag_id, run_id):
             return
         at = datetime.now(UTC)
-        logical_date, planned = getattr(facts, "logical_date", None), _planned_start(facts)
+        logical_date, planned = getattr(facts, "logical_date", None), planned_start(facts)
         kind = getattr(facts, "run_type", "scheduled")
-        run = Run(dag_id, run_id, logical_date or planned or at, str(getattr(kind, "value", kind)))
+        run = Run(dag_id, run_id, run_date(facts) or planned or at, str(getattr(kind, "value", kind)))
         if run.run_type in self.watch.silent_for:
             return
         earliest, latest = due_between(self.watch, planned, logical_date, getattr(facts, "start_date", None))
@@ -70,9 +70,3 @@ class OnSuccess:
         _, tasks = tasks_of_run(dag_id, run_id, self.watch.mapped, self.watch.lookalikes)
         others = (task for task in tasks if task.task_id == ti.task_id and task.map_index not in (ti.map_index, -1))
         return any(task.state not in DONE for task in others)
-
-
-def _planned_start(facts: Any) -> datetime | None:
-    """On Airflow 3 ``run_after``, on 2.11 the end of the data interval."""
-    found: datetime | None = getattr(facts, "run_after", None) or getattr(facts, "data_interval_end", None)
-    return found

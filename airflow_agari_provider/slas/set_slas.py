@@ -11,14 +11,15 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from airflow_agari_provider.airflow_compat import BaseNotifier, CronDataIntervalTimetable, deadline_alert
+from airflow_agari_provider.airflow_compat import BaseNotifier, CronDataIntervalTimetable
+from airflow_agari_provider.airflow_deadlines import deadline_alert
+from airflow_agari_provider.alerts.miss import Scope
+from airflow_agari_provider.alerts.sla import Watch, WhenFailed, due_after
+from airflow_agari_provider.alerts.time_of_day import time_of_day_text
 from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES, environment_or_default
-from airflow_agari_provider.sla_miss.miss import Scope
-from airflow_agari_provider.sla_miss.time_of_day import time_of_day_text
-from airflow_agari_provider.sla_miss.watch import Watch, WhenFailed, due_after
-from airflow_agari_provider.slas.alerts import SlaAlert, sender_of
 from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
 from airflow_agari_provider.slas.recovery_callback import OnSuccess
+from airflow_agari_provider.slas.sla_alert import SlaAlert, sender_of
 from airflow_agari_provider.slas.sla_miss_callback import OnSlaMiss
 
 logger = logging.getLogger(__name__)

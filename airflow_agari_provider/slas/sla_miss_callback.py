@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import RunNotCreated, late_run
+from airflow_agari_provider.airflow_runs import RunNotCreated, late_run
+from airflow_agari_provider.alerts.sla import Run, Watch, due_after
 from airflow_agari_provider.notifications.sla_miss_notifier import RETRY_FOR
-from airflow_agari_provider.sla_miss.watch import Run, Watch, due_after
 from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss, tell_recovery
 from airflow_agari_provider.slas.observation import observe
 

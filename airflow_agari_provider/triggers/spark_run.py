@@ -8,13 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import (
-    TRIGGERS_HAVE_ON_KILL,
-    BaseTrigger,
-    TriggerEvent,
-    in_thread,
-    is_deferred,
-)
+from airflow_agari_provider.airflow_compat import TRIGGERS_HAVE_ON_KILL, BaseTrigger, TriggerEvent, in_thread
+from airflow_agari_provider.airflow_runs import is_deferred
 from airflow_agari_provider.hooks.emr_jobs import emr_jobs
 from airflow_agari_provider.scoring.jobs import JobState
 from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch, SparkBackend

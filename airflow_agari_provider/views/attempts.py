@@ -13,11 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.task_charts.rows import (
-    MAP_INDEX,
-    PauseRow,
-    PlainTryRow,
-)
+from airflow_agari_provider.task_charts.rows import MAP_INDEX, PauseRow, PlainTryRow
 from airflow_agari_provider.views.metadata import (
     HISTORY,
     HISTORY_BY_RUN,

@@ -7,10 +7,10 @@ import traceback
 
 import pytest
 
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused
 from airflow_agari_provider.hooks import victorops
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.provider_info import get_provider_info
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertPostponed, AlertRefused
 from tests.fix_alerts import API_KEY
 
 PATH = f"/integrations/generic/20131114/alert/{API_KEY}/data-team"

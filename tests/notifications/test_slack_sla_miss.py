@@ -7,16 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused, CannotLook
+from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.notifications import slack_sla_miss
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
-from airflow_agari_provider.sla_miss.delivery import (
-    AlertInDoubt,
-    AlertNotSent,
-    AlertPostponed,
-    AlertRefused,
-    CannotLook,
-)
-from airflow_agari_provider.sla_miss.miss import SlaMiss
 from tests.fix_alerts import SECRETS
 
 MISS = SlaMiss("telemetry", "run", "load", "2016-02-26T18:00:00", environment="EP_STAGE")

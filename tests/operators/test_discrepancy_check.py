@@ -16,13 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, BaseOperator, TaskDeferred
-from airflow_agari_provider.discrepancy.verdict import ReportNotDelivered
-from airflow_agari_provider.operators.discrepancy_check import (
-    Comparison,
-    DiscrepancyCheckOperator,
-    Stage,
-    Tolerance,
-)
+from airflow_agari_provider.discrepancy.errors import ReportNotDelivered
+from airflow_agari_provider.operators.discrepancy_check import Comparison, DiscrepancyCheckOperator, Stage, Tolerance
 from tests.fix_slack import slack_connection
 
 PUBLISHED_CSV = Path(__file__).parents[1] / "discrepancy" / "discrepancy_2016-04-28.csv"

@@ -6,9 +6,7 @@ import boto3
 import pytest
 
 from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
-from airflow_agari_provider.scoring.jobs import (
-    BackendRefused,
-)
+from airflow_agari_provider.scoring.jobs import BackendRefused
 from airflow_agari_provider.scoring.run_watch import RunWatch
 from airflow_agari_provider.scoring.submission import submit_or_rejoin
 from tests.scoring.one_task_run import JOB, RUN, patience

@@ -5,11 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_agari_provider.scoring.jobs import (
-    BackendError,
-    BackendUnavailable,
-    JobState,
-)
+from airflow_agari_provider.scoring.jobs import BackendError, BackendUnavailable, JobState
 from airflow_agari_provider.scoring.run_watch import PollingFailed
 from airflow_agari_provider.scoring.submission import JobStillLive, cancel_and_wait, submit_or_rejoin
 from tests.scoring.one_task_run import JOB, RUN, patience

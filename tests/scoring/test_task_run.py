@@ -4,9 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_agari_provider.scoring.jobs import (
-    SparkJob,
-)
+from airflow_agari_provider.scoring.jobs import SparkJob
 from airflow_agari_provider.scoring.task_run import TaskRun, generation_of, run_token
 
 JOB = SparkJob("score", "s3://agari/score.py", ("--hour", "5"))

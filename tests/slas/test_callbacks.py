@@ -13,12 +13,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_agari_provider import airflow_runs
 from airflow_agari_provider.airflow_compat import BaseHook, Stats
-from airflow_agari_provider.notifications import told_by_context
+from airflow_agari_provider.alerts import delivery
+from airflow_agari_provider.alerts.sla import Run, Watch
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.sla_miss import delivery
-from airflow_agari_provider.sla_miss.watch import Run, Watch
 from airflow_agari_provider.slas import SlaAlert, deadline_callback, dispatch, recovery_callback, sla_miss_callback
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from airflow_agari_provider.slas.dispatch import dispatch_miss
@@ -58,9 +58,9 @@ def states(monkeypatch):
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return "running", [{"key": task_id, "state": state} for task_id, state in answer.items()]
+        return "running", answer
 
-    monkeypatch.setattr(told_by_context, "read_run", read_run)
+    monkeypatch.setattr(airflow_runs, "read_run", read_run)
     return answers
 
 
@@ -167,8 +167,8 @@ def test_a_task_that_fails_while_it_is_told_has_not_recovered(changes, then, wat
 SEND = """
 import json, sys, time
 from datetime import UTC, datetime
-from airflow_agari_provider.sla_miss.miss import SlaMiss
-from airflow_agari_provider.sla_miss.watch import Run, Watch
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sla import Run, Watch
 from airflow_agari_provider.slas.dispatch import dispatch_miss, make_ready
 
 watch, now = Watch.from_json(sys.argv[1]), datetime.now(UTC)

@@ -12,17 +12,16 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_agari_provider.alert_claims import ClaimTable
+from airflow_agari_provider.alerts import delivery
+from airflow_agari_provider.alerts.claims import ClaimTable
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sla import Run
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.sla_miss import delivery
-from airflow_agari_provider.sla_miss.miss import SlaMiss
-from airflow_agari_provider.sla_miss.watch import Run
 from airflow_agari_provider.slas import SlaAlert
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from airflow_agari_provider.slas.dispatch import dispatch_miss
-from tests.slas.test_alerts import FailingNotifier
 from tests.slas.test_callbacks import (
     DATE,
     MISSED,
@@ -40,6 +39,7 @@ from tests.slas.test_callbacks import (
     succeeded,
     watch,  # noqa: F401
 )
+from tests.slas.test_sla_alert import FailingNotifier
 
 RUN = Run("telemetry", RUN_ID, DATE)
 MISS = SlaMiss("telemetry", RUN_ID, "load", "2016-02-26T18:00:00")

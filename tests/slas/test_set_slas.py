@@ -6,19 +6,11 @@ from datetime import time, timedelta
 
 import pytest
 
-from airflow_agari_provider.airflow_compat import (
-    AIRFLOW_3,
-    DAG,
-    AirflowPlugin,
-    BaseOperator,
-    TaskGroup,
-    TimeOfDayDeadline,
-    task,
-    timezone,
-)
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, AirflowPlugin, BaseOperator, TaskGroup, task, timezone
+from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline
+from airflow_agari_provider.alerts.sla import Watch
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.sla_miss.watch import Watch
 from airflow_agari_provider.slas import DAG_RUN, SlaAlert, set_slas
 from tests.fix_alerts import SECRETS
 

@@ -24,6 +24,7 @@ from airflow_agari_provider.avro.blocks import MAGIC, SYNC_BYTES, ContainerFile,
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch, BlockDecoder
 from airflow_agari_provider.avro.schemas import AvroSchema
+from airflow_agari_provider.exceptions import cut
 
 MARK_BYTES = 16
 GROUP_BYTES = 2 * 1024 * 1024  # planning each group costs datafusion 6 ms; more is hardly faster
@@ -121,4 +122,4 @@ def _first_batch(session: Any, path: Path) -> Any:
         stream = session.read_avro(path).execute_stream()
         return next((batch.to_pyarrow() for batch in stream), None)
     except Exception as error:  # the class that datafusion raises
-        raise Unfit(f"Arrow does not decode it ({str(error)[:200]})") from error
+        raise Unfit(f"Arrow does not decode it ({cut(str(error), 200)})") from error

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from tests.views.frontend.browsing import (
-    DRAWN,
-    control,
-    focus,
-    keyed,
-    open_overview,
-    open_page,
-    query_of,
-)
+from tests.views.frontend.browsing import DRAWN, control, focus, keyed, open_overview, open_page, query_of
 from tests.views.frontend.charts_server import until
 from tests.views.frontend.payloads import tries_answer
 

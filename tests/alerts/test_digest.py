@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from airflow_agari_provider.alert_claims import ClaimTable
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, AlertPostponed, AlertRefused
-from airflow_agari_provider.sla_miss.digest import DigestedDelivery, Window, window_of
-from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.alerts.claims import ClaimTable
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused
+from airflow_agari_provider.alerts.digest import DigestedDelivery, Window, window_of
+from airflow_agari_provider.alerts.miss import SlaMiss
 
 WINDOW = Window("digest|telemetry|1", 300)
 

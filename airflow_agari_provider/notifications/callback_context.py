@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from airflow_agari_provider.airflow_compat import RunNotCreated, base_url, late_run, read_run, web_url
-from airflow_agari_provider.sla_miss.miss import Event, Scope, SlaMiss, TaskInState, date_text
-from airflow_agari_provider.sla_miss.states import blocking_tasks, standing_of, tasks_in_states
-
-logger = logging.getLogger(__name__)
+from airflow_agari_provider.airflow_runs import RunNotCreated, late_run, link, moment, run_date, tasks_of_run
+from airflow_agari_provider.alerts.miss import Event, Scope, SlaMiss, TaskInState, date_text
+from airflow_agari_provider.alerts.task_states import blocking_tasks, standing_of
 
 _EVENTS: Mapping[str, Event] = {
     "failed": "failure",
@@ -20,9 +16,6 @@ _EVENTS: Mapping[str, Event] = {
     "success": "success",
     "running": "start",
 }
-# Airflow's default, and what a server listens on. Who writes 127.0.0.1 means his own machine, as the demo does.
-_NOWHERE = frozenset({None, "", "localhost", "0.0.0.0", "::"})  # noqa: S104 - nobody's address
-_warned_of: set[str] = set()
 
 
 def misses_of(context: Mapping[str, Any], environment: str, scope: Scope) -> Iterator[SlaMiss]:
@@ -38,34 +31,6 @@ def misses_of(context: Mapping[str, Any], environment: str, scope: Scope) -> Ite
         yield _of_deadline(context, environment, scope)
     else:
         yield _of_callback(context, environment, scope)
-
-
-def link(dag_id: str, run_id: str, task: TaskInState | None = None) -> str:
-    """Address of a run's or a task instance's page; empty, with one warning, where the configuration knows none."""
-    base, option = base_url()
-    if urlsplit(base).hostname in _NOWHERE:
-        if base not in _warned_of:
-            _warned_of.add(base)
-            logger.warning("Alerts are sent without links, which would lead to %r: set %s", base, option)
-        return ""
-    if task is None:
-        return web_url(dag_id, run_id)
-    return web_url(dag_id, run_id, task.task_id, task.map_index, task.try_number or 0)
-
-
-def tasks_of_run(
-    dag_id: str, run_id: str, mapped: Sequence[str] = (), others: Sequence[str] = ()
-) -> tuple[str, list[TaskInState]]:
-    """
-    State of a run, and its task instances; blocks.
-
-    :param mapped: ids of its mapped tasks, which Airflow 3 does not tell.
-    :param others: as in :func:`~airflow_agari_provider.sla_miss.states.tasks_in_states`.
-    """
-    run_state, rows = read_run(dag_id, run_id)
-    if rows and "key" in rows[0]:
-        return run_state, tasks_in_states({row["key"]: row["state"] for row in rows}, mapped, others)
-    return run_state, [TaskInState(**row) for row in rows]
 
 
 def _of_slas(context: Mapping[str, Any], environment: str, scope: Scope) -> Iterator[SlaMiss]:
@@ -106,7 +71,7 @@ def _of_deadline(context: Mapping[str, Any], environment: str, scope: Scope) -> 
         dag_id=dag_id,
         run_id=run_id,
         task_id=None,
-        date=date_text(moment(run["logical_date"] or run["run_after"])),
+        date=date_text(run_date(run) or datetime.now(UTC)),
         standing=standing_of(tasks, run_state, None),
         environment=environment,
         due=moment(context["deadline"]["deadline_time"]),
@@ -121,7 +86,7 @@ def _of_callback(context: Mapping[str, Any], environment: str, scope: Scope) -> 
     ti, run = context.get("ti"), context.get("dag_run")
     dag_id = ti.dag_id if ti else context["dag"].dag_id
     run_id = str(ti.run_id if ti else context["run_id"])
-    date = (run.logical_date or getattr(run, "run_after", None)) if run else None
+    date = run_date(run)
     told: dict[str, Any] = {
         "dag_id": dag_id,
         "run_id": run_id,
@@ -146,8 +111,3 @@ def _of_callback(context: Mapping[str, Any], environment: str, scope: Scope) -> 
         task_url=link(dag_id, run_id, own),
         **told,
     )
-
-
-def moment(value: Any) -> datetime:
-    """A time as Airflow gives it: a ``datetime``, or text in ISO 8601."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))

@@ -10,9 +10,9 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol
 
-from airflow_agari_provider.alert_claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.sla_miss.miss import SlaMiss
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_agari_provider.sla_miss.miss import TaskInState
-from airflow_agari_provider.sla_miss.states import (
+from airflow_agari_provider.alerts.miss import TaskInState
+from airflow_agari_provider.alerts.task_states import (
     blocking_tasks,
     is_late,
     somebody_else_speaks,

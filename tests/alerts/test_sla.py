@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_agari_provider.sla_miss.miss import TaskInState
-from airflow_agari_provider.sla_miss.watch import Run, Watch, miss_of, recovery_of
+from airflow_agari_provider.alerts.miss import TaskInState
+from airflow_agari_provider.alerts.sla import Run, Watch, miss_of, recovery_of
 
 DUE = datetime(2016, 2, 26, 19, 30, tzinfo=UTC)
 AT = DUE + timedelta(minutes=2)

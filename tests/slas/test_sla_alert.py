@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
+from airflow_agari_provider.alerts.delivery import AlertInDoubt
+from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt
-from airflow_agari_provider.sla_miss.miss import SlaMiss
 from airflow_agari_provider.slas import SlaAlert
-from airflow_agari_provider.slas.alerts import follows_up, sender_of
+from airflow_agari_provider.slas.sla_alert import follows_up, sender_of
 
 MISS = SlaMiss("telemetry", "run", "load", "2016-02-26T18:00:00")
 

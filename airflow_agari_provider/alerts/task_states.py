@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from airflow_agari_provider.sla_miss.miss import Standing, TaskInState
+from airflow_agari_provider.alerts.miss import Standing, TaskInState
 
 DONE = frozenset({"success", "skipped", "removed"})
 FAILED = frozenset({"failed", "upstream_failed"})

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_agari_provider.sla_miss.miss import SlaMiss, TaskInState
-from airflow_agari_provider.sla_miss.slack_blocks import escaped, slack_message
+from airflow_agari_provider.alerts.miss import SlaMiss, TaskInState
+from airflow_agari_provider.alerts.slack_message import escaped, slack_message
 
 MISS = SlaMiss(
     dag_id="ep_telemetry_v2",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.exceptions import cut
 
 MESSAGE_TYPES = ("CRITICAL", "WARNING", "INFO", "ACKNOWLEDGEMENT", "RECOVERY")
 STATE_MESSAGE_CHARACTERS = 20_480  # more is refused; Alertmanager's integration
 FIELD_CHARACTERS = 2_000
 BLOCKING_NAMED = 50
-MARKER = "… (cut)"
 MONITORING_TOOL = "Airflow"
 
 
@@ -66,8 +66,3 @@ def victorops_alert(
         **{name: cut(value, FIELD_CHARACTERS) for name, value in facts.items() if value},
         **(fields or {}),
     }
-
-
-def cut(text: str, characters: int) -> str:
-    """Text that fits, with a marker where something is left out."""
-    return text if len(text) <= characters else text[: characters - len(MARKER)] + MARKER

@@ -14,9 +14,10 @@ from importlib import import_module
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, CannotLook, Sender
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
-from airflow_agari_provider.sla_miss.delivery import AlertInDoubt, CannotLook, Sender
-from airflow_agari_provider.sla_miss.miss import SlaMiss
 
 # Arguments that hold a secret themselves, where a connection id would do: integration_key, api_token, password...
 _SECRET = re.compile(r"password|secret|token|(api|integration|private|access)_?key")
@@ -100,7 +101,9 @@ class _NotifierSender:
             fresh.render_template_fields(context)
             fresh.notify(context)
         except Exception as error:  # noqa: BLE001 - somebody else's code, whose errors nobody else would handle
-            raise AlertInDoubt(self.name, f"{type(error).__name__}: {_without_addresses(str(error))[:200]}") from None
+            raise AlertInDoubt(
+                self.name, f"{type(error).__name__}: {cut(_without_addresses(str(error)), 200)}"
+            ) from None
 
 
 def _without_addresses(text: str) -> str:

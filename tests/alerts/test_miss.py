@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_agari_provider.sla_miss.miss import SlaMiss, TaskInState, duration_text
+from airflow_agari_provider.alerts.miss import SlaMiss, TaskInState, duration_text
 
 DUE = datetime(2016, 2, 26, 19, 30, tzinfo=UTC)
 MISS = SlaMiss(

@@ -16,10 +16,10 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_agari_provider.alert_claims import Claim, ClaimsUnavailable, ClaimTable
-from tests.send_alerts import POINTS
+from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from tests.alerts.sending_process import POINTS
 
-SCRIPT = Path(__file__).parent / "send_alerts.py"
+SCRIPT = Path(__file__).parent / "sending_process.py"
 KEY = "dag|run|" + "a very long task id" * 50
 
 

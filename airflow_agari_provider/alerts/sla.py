@@ -8,15 +8,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from airflow_agari_provider.sla_miss.miss import Scope, SlaMiss, TaskInState, date_text
-from airflow_agari_provider.sla_miss.states import (
-    DONE,
-    blocking_tasks,
-    is_late,
-    somebody_else_speaks,
-    standing_of,
-)
-from airflow_agari_provider.sla_miss.time_of_day import first_after
+from airflow_agari_provider.alerts.miss import Scope, SlaMiss, TaskInState, date_text
+from airflow_agari_provider.alerts.task_states import DONE, blocking_tasks, is_late, somebody_else_speaks, standing_of
+from airflow_agari_provider.alerts.time_of_day import first_after
 
 WhenFailed = Literal["page", "downgrade", "skip"]
 Link = Callable[[str, str, TaskInState | None], str]  # dag id, run id, task instance

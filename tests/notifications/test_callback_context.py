@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_agari_provider import airflow_runs
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, BaseOperator, Stats, timezone
-from airflow_agari_provider.notifications import sla_miss_notifier, told_by_context
+from airflow_agari_provider.notifications import sla_miss_notifier
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 
@@ -62,7 +63,7 @@ def test_links_lead_to_the_index_and_the_try(alerts, web):
 
 @pytest.mark.parametrize("address", ["http://localhost:8080", "http://0.0.0.0:8080", "http://[::]:8080", "", "/"])
 def test_without_an_address_there_are_no_links_and_one_warning(address, alerts, monkeypatch, caplog):
-    monkeypatch.setattr(told_by_context, "_warned_of", set())
+    monkeypatch.setattr(airflow_runs, "_warned_of", set())
     for section in ("API", "WEBSERVER"):
         monkeypatch.setenv(f"AIRFLOW__{section}__BASE_URL", address)
     notifier = VictorOpsSlaMissNotifier(victorops_conn_id="victorops")
@@ -91,8 +92,8 @@ def test_a_dag_s_callback_may_know_no_more_than_the_run_s_id(alerts, web):
 @pytest.fixture
 def deadline(monkeypatch):
     """Context of the callback of a deadline that was over five minutes ago."""
-    tasks = [{"key": "extract", "state": "success"}, {"key": "load", "state": "running"}]
-    monkeypatch.setattr(told_by_context, "read_run", lambda dag_id, run_id: ("running", tasks))
+    tasks = {"extract": "success", "load": "running"}
+    monkeypatch.setattr(airflow_runs, "read_run", lambda dag_id, run_id: ("running", tasks))
     return {
         "dag_run": {"dag_id": "telemetry", "dag_run_id": RUN_ID, "logical_date": "2016-02-26T18:00:00Z"},
         "deadline": {"id": "1", "deadline_time": datetime.now(UTC) - timedelta(minutes=5, seconds=1)},
@@ -109,14 +110,14 @@ def test_in_a_deadline_s_callback(alerts, web, deadline):
 
 def test_airflow_that_does_not_answer_a_deadline_s_callback_is_asked_again(alerts, web, deadline, monkeypatch):
     monkeypatch.setattr(sla_miss_notifier, "ASK_AGAIN_AFTER", 0.01)
-    read_run, failures = told_by_context.read_run, [RuntimeError("the API server is down")] * 2
+    read_run, failures = airflow_runs.read_run, [RuntimeError("the API server is down")] * 2
 
     def failing(dag_id, run_id):
         if failures:
             raise failures.pop()
         return read_run(dag_id, run_id)
 
-    monkeypatch.setattr(told_by_context, "read_run", failing)
+    monkeypatch.setattr(airflow_runs, "read_run", failing)
     asyncio.run(VictorOpsSlaMissNotifier(victorops_conn_id="victorops").async_notify(deadline))
     assert len(alerts.victorops()) == 1
 

@@ -16,9 +16,9 @@ import time
 import urllib.request
 from typing import Any
 
-from airflow_agari_provider.alert_claims import ClaimTable
-from airflow_agari_provider.sla_miss.delivery import Delivery
-from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.alerts.claims import ClaimTable
+from airflow_agari_provider.alerts.delivery import Delivery
+from airflow_agari_provider.alerts.miss import SlaMiss
 
 POINTS = ("before the post", "after the post")
 MISS = SlaMiss("dag", "run", "task", "2016-02-26T18:00:00")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from airflow_agari_provider.alert_claims import ClaimTable
-from airflow_agari_provider.sla_miss.delivery import Delivery, Sender
-from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.alerts.claims import ClaimTable
+from airflow_agari_provider.alerts.delivery import Delivery, Sender
+from airflow_agari_provider.alerts.miss import SlaMiss
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_agari_provider.airflow_compat import AirflowFailException, AirflowSensorTimeout
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.sensors import wait_memory
-from airflow_agari_provider.sensors.wait_memory import WaitMemory
+from airflow_agari_provider.sensors import saved_state as wait_memory
+from airflow_agari_provider.sensors.saved_state import WaitMemory
 
 
 @pytest.fixture(autouse=True)

@@ -6,15 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from airflow_agari_provider.alert_claims import Claim, ClaimsUnavailable, ClaimTable
-from airflow_agari_provider.sla_miss.delivery import (
-    AlertInDoubt,
-    AlertPostponed,
-    AlertRefused,
-    CannotLook,
-    Delivery,
-)
-from airflow_agari_provider.sla_miss.miss import SlaMiss
+from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook, Delivery
+from airflow_agari_provider.alerts.miss import SlaMiss
 
 MISS = SlaMiss("dag", "run", "task", "2016-02-26T18:00:00")
 POSTPONED = AlertPostponed("Service", "it answered 503")

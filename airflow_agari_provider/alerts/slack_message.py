@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_agari_provider.sla_miss.miss import SlaMiss, TaskInState
+from airflow_agari_provider.alerts.miss import SlaMiss, TaskInState
+from airflow_agari_provider.alerts.slack_text import PARTIAL, SECTION_CHARACTERS, escaped
 
-SECTION_CHARACTERS = 3000  # Slack refuses more in the text of one section; API reference, "Section block"
 TEXT_CHARACTERS = 4000  # of the text beside the blocks; API reference, "chat.postMessage"
 BLOCKING_SHOWN = 15  # readable on a telephone; the run's page has the rest
 NAME_CHARACTERS = 150  # of anything that data decides
-PARTIAL = re.compile(r"(&[a-z]{0,3}|<[^>]*)$")  # what a cut leaves of an escape, a link or a mention
 
 
 def slack_message(
@@ -43,24 +41,6 @@ def slack_message(
     if in_doubt:
         blocks.append(_section("_Slack did not say whether it had taken this message, so it may be here twice._"))
     return {"text": plain, "blocks": blocks}
-
-
-def escaped(text: str, limit: int = SECTION_CHARACTERS) -> str:
-    """
-    Text that makes no link and mentions nobody, cut to a number of characters as sent.
-
-    https://docs.slack.dev/messaging/formatting-message-text#escaping
-    """
-    replaced = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-    parts: list[str] = []
-    length = 0
-    for character in text:
-        part = replaced.get(character, character)
-        length += len(part)
-        if length > limit - 1:
-            return "".join(parts) + "…"
-        parts.append(part)
-    return "".join(parts)
 
 
 def _blocking(tasks: Sequence[TaskInState]) -> str:

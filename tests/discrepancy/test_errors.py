@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from airflow_agari_provider.discrepancy.counts import UnusableCounts
-from airflow_agari_provider.discrepancy.verdict import HighDiscrepancies, ReportNotDelivered
+from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
 
 LOSS = HighDiscrepancies("d on h completed t", 1200, "5: lost 1 between Agg and DB", ["mail", "Slack"])
 SILENCE = ReportNotDelivered("d on h completed t", ["Slack"])

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_agari_provider.sla_miss.miss import SlaMiss, TaskInState
-from airflow_agari_provider.sla_miss.victorops_payload import checked_message_type, message_type_of, victorops_alert
+from airflow_agari_provider.alerts.miss import SlaMiss, TaskInState
+from airflow_agari_provider.alerts.victorops_payload import checked_message_type, message_type_of, victorops_alert
 
 DUE = datetime(2016, 2, 26, 19, 30, tzinfo=UTC)
 MISS = SlaMiss(

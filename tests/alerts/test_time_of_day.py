@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dateutil import tz
 
-from airflow_agari_provider.sla_miss.time_of_day import first_after, time_of_day_text
+from airflow_agari_provider.alerts.time_of_day import first_after, time_of_day_text
 
 
 @pytest.mark.parametrize(

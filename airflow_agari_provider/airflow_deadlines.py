@@ -1,0 +1,58 @@
+"""Deadlines of Airflow 3, which stand behind its SLAs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from airflow_agari_provider.airflow_compat import AirflowPlugin
+from airflow_agari_provider.alerts.time_of_day import first_after
+
+
+@dataclass(frozen=True)
+class TimeOfDayDeadline:
+    """
+    Reference of Airflow 3.2's deadlines: the first such time of day after the run's planned start.
+
+    The scheduler makes it again, from what it is serialized to, when it creates a run.
+
+    :param by: such as ``06:00:00 Europe/Berlin``.
+    """
+
+    required_kwargs: ClassVar[set[str]] = {"dag_id", "run_id"}
+    reference_name: ClassVar[str] = "TimeOfDayDeadline"
+    by: str
+
+    def serialize_reference(self) -> dict[str, str]:
+        return {"reference_type": self.reference_name, "by": self.by}
+
+    @classmethod
+    def deserialize_reference(cls, reference: Mapping[str, str]) -> TimeOfDayDeadline:
+        return cls(reference["by"])
+
+    def _evaluate_with(self, *, session: Any, dag_id: str, run_id: str) -> datetime:
+        from airflow.models.dagrun import DagRun
+
+        (planned,) = session.query(DagRun.run_after).filter_by(dag_id=dag_id, run_id=run_id).one()
+        return first_after(planned, self.by)
+
+
+def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: dict[str, Any]) -> Any:
+    """
+    Airflow 3's deadline of a run, whose callback runs in the triggerer.
+
+    :param reference: ``queued_at``, ``logical_date`` or a time of day; the interval counts from there.
+    :param callback: dotted path of a coroutine function in an installed package.
+    """
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference  # all there since 3.1
+
+    references = {
+        "queued_at": DeadlineReference.DAGRUN_QUEUED_AT,
+        "logical_date": DeadlineReference.DAGRUN_LOGICAL_DATE,
+    }
+    if reference not in references and not hasattr(AirflowPlugin, "deadline_references"):
+        raise ValueError(f"An SLA by a time of day ({reference}) needs Airflow 3.2; give a timedelta.")
+    begin = references.get(reference) or TimeOfDayDeadline(reference)
+    return DeadlineAlert(begin, interval, AsyncCallback(callback, kwargs=kwargs))

@@ -1,0 +1,206 @@
+"""What Airflow says of a run and its tasks: their states, dates and pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowException, conf, timezone
+from airflow_agari_provider.alerts.miss import TaskInState
+from airflow_agari_provider.alerts.task_states import tasks_in_states
+from airflow_agari_provider.scoring.task_run import TaskRun, generation_of
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.airflow_compat import Context
+
+logger = logging.getLogger(__name__)
+
+CLOCK_SLACK = timedelta(days=1)  # how much later than a run's own time its first job may look, whatever the clocks say
+# Airflow's default, and what a server listens on. Who writes 127.0.0.1 means his own machine, as the demo does.
+_NOWHERE = frozenset({None, "", "localhost", "0.0.0.0", "::"})  # noqa: S104 - nobody's address
+_warned_of: set[str] = set()
+
+
+def _session_of_its_own() -> Any:
+    """
+    On Airflow 2.11: a session for what is only read, to be closed.
+
+    ``create_session`` gives the one that Airflow holds in this thread: an error in a callback, or its end, would take
+    Airflow's own rows, such as recorded SLA misses, out of it.
+    """
+    from airflow import settings
+    from sqlalchemy.orm import Session
+
+    return Session(settings.engine)
+
+
+def is_deferred(task_instance: Any) -> bool:
+    """
+    Whether a task is still deferred; blocks. For the triggers of Airflow before 3.3.
+
+    A trigger that is cancelled while its task is deferred moves to another triggerer; otherwise somebody has killed or
+    cleared the task.
+    """
+    ti = task_instance
+    if AIRFLOW_3:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        states = RuntimeTaskInstance.get_task_states(
+            dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id]
+        )
+        return "deferred" in states.get(ti.run_id, {}).values()
+    from airflow.models.taskinstance import TaskInstance
+
+    with _session_of_its_own() as session:
+        this_one = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+        return bool(session.query(TaskInstance.state).filter_by(**this_one).scalar() == "deferred")
+
+
+def read_run(dag_id: str, run_id: str) -> tuple[str, Mapping[str, str | None] | list[TaskInState]]:
+    """
+    State of a run, and of its task instances; blocks. On Airflow 3 for tasks and triggers only.
+
+    Airflow 3 gives states by a key that joins a mapped task's id and its index, 2.11 task instances.
+    """
+    if AIRFLOW_3:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
+        run_state = RuntimeTaskInstance.get_dagrun_state(dag_id, run_id)
+        return str(run_state), states
+    from airflow.models.dagrun import DagRun
+
+    with _session_of_its_own() as session:
+        run = session.query(DagRun).filter_by(dag_id=dag_id, run_id=run_id).one()
+        tasks = [
+            TaskInState(
+                ti.task_id, str(ti.state) if ti.state else None, ti.map_index, ti.try_number, since=ti.start_date
+            )
+            for ti in run.get_task_instances(session=session)
+        ]
+        return str(run.state), tasks
+
+
+class RunNotCreated(AirflowException):
+    """The run that a recorded SLA miss is about may still be created."""
+
+
+def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
+    """
+    On Airflow 2.11: the run that a recorded SLA miss is about; ``None`` if there will never be one.
+
+    2.11 records a miss under the logical date of the run after the late one, and may do so before the late one exists:
+    its check does not wait for the scheduler, nor for ``max_active_runs``.
+
+    :param recorded: ``execution_date`` of the ``SlaMiss``.
+    :return: ``run_id``, ``logical_date``, ``run_type``, and ``planned``: the end of its data interval.
+    :raises RunNotCreated: it is not there yet, and nor is any run after it.
+    """
+    from airflow.models.dagrun import DagRun
+
+    with _session_of_its_own() as session:
+        automatic = session.query(DagRun).filter(
+            DagRun.dag_id == dag.dag_id, DagRun.run_type.in_(("scheduled", "backfill"))
+        )
+        run = automatic.filter(DagRun.execution_date < recorded).order_by(DagRun.execution_date.desc()).first()
+        if run is not None:
+            interval = dag.get_run_data_interval(run)
+            following = dag.next_dagrun_info(interval, restricted=False)
+            if following is not None and following.logical_date == recorded:
+                found = {"run_id": run.run_id, "logical_date": run.execution_date, "run_type": str(run.run_type)}
+                return {**found, "planned": interval.end}
+        if automatic.filter(DagRun.execution_date >= recorded).first() is None:
+            raise RunNotCreated(f"{dag.dag_id} has no run before {recorded} yet.")
+        return None  # runs are created one after the other: this one was skipped, as after a pause without catchup
+
+
+def base_url() -> tuple[str, str]:
+    """Address of the web pages, without a slash at its end, and the name of the option it comes from."""
+    section = "api" if AIRFLOW_3 else "webserver"
+    return conf.get(section, "base_url", fallback="http://localhost:8080").rstrip("/"), f"[{section}] base_url"
+
+
+def web_url(dag_id: str, run_id: str, task_id: str | None = None, map_index: int = -1, try_number: int = 0) -> str:
+    """Address of the page of a run, or of a task instance in it."""
+    base, _ = base_url()
+    run = quote(run_id, safe="")
+    if AIRFLOW_3:
+        task = f"/tasks/{task_id}" if task_id else ""
+        mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+        return f"{base}/dags/{dag_id}/runs/{run}{task}{mapped}" + (f"?try_number={try_number}" if try_number else "")
+    task = f"&task_id={task_id}&tab=logs" if task_id else ""
+    mapped = f"&map_index={map_index}" if map_index >= 0 else ""
+    return f"{base}/dags/{dag_id}/grid?dag_run_id={run}{task}{mapped}"
+
+
+def link(dag_id: str, run_id: str, task: TaskInState | None = None) -> str:
+    """Address of a run's or a task instance's page; empty, with one warning, where the configuration knows none."""
+    base, option = base_url()
+    if urlsplit(base).hostname in _NOWHERE:
+        if base not in _warned_of:
+            _warned_of.add(base)
+            logger.warning("Alerts are sent without links, which would lead to %r: set %s", base, option)
+        return ""
+    if task is None:
+        return web_url(dag_id, run_id)
+    return web_url(dag_id, run_id, task.task_id, task.map_index, task.try_number or 0)
+
+
+def tasks_of_run(
+    dag_id: str, run_id: str, mapped: Sequence[str] = (), others: Sequence[str] = ()
+) -> tuple[str, list[TaskInState]]:
+    """
+    State of a run, and its task instances; blocks.
+
+    :param mapped: ids of its mapped tasks, which Airflow 3 does not tell.
+    :param others: as in :func:`~airflow_agari_provider.alerts.task_states.tasks_in_states`.
+    """
+    run_state, found = read_run(dag_id, run_id)
+    return run_state, tasks_in_states(found, mapped, others) if isinstance(found, Mapping) else found
+
+
+def moment(value: Any) -> datetime:
+    """A time as Airflow gives it: a ``datetime``, or text in ISO 8601."""
+    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+
+
+def task_name(ti: Any) -> str:
+    """Id of a task; with its index where it is mapped."""
+    map_index = getattr(ti, "map_index", -1)
+    return str(ti.task_id) if map_index is None or map_index < 0 else f"{ti.task_id}[{map_index}]"
+
+
+def run_date(run: Any) -> datetime | None:
+    """
+    Logical date of a run, or when it was due where it has none: a run of an asset, or on Airflow 3 by hand.
+
+    :param run: a DAG run, or what Airflow's callbacks get in its place: a dict whose times are text.
+    """
+    found = _told(run, "logical_date") or _told(run, "run_after")
+    return moment(found) if found else None
+
+
+def planned_start(run: Any) -> datetime | None:
+    """
+    When a run was due: on Airflow 3 ``run_after``, on 2.11 the end of its data interval.
+
+    :param run: as for :func:`run_date`.
+    """
+    found = _told(run, "run_after") or _told(run, "data_interval_end")
+    return moment(found) if found else None
+
+
+def _told(run: Any, name: str) -> Any:
+    return run.get(name) if isinstance(run, Mapping) else getattr(run, name, None)
+
+
+def task_run(context: Context) -> TaskRun:
+    """The task run of a context; no job of it is older than the time from which the run was due."""
+    ti, dag_run = context["ti"], context["dag_run"]
+    due = planned_start(dag_run) or dag_run.logical_date
+    since: datetime = min(due or timezone.utcnow(), timezone.utcnow()) - CLOCK_SLACK
+    generation = generation_of(ti.max_tries, ti.task.retries or 0)
+    return TaskRun(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, generation, since)
