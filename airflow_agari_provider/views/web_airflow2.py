@@ -18,16 +18,16 @@ from flask import Response, request
 from flask_appbuilder import BaseView, expose
 from sqlalchemy.exc import DBAPIError
 
-from airflow_agari_provider.views import answers, questions
-from airflow_agari_provider.views.dag_facts import dag_exists
-from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up
-from airflow_agari_provider.views.shared import SharedCharts
+from airflow_agari_provider.views import http_answers, parameters
+from airflow_agari_provider.views.cached_charts import SharedCharts
+from airflow_agari_provider.views.queries.dag_facts import dag_exists
+from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up
 
 CHARTS = SharedCharts(create_session)
 GZIP_FROM = 1024  # bytes
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
-Route = Callable[..., answers.Answer]
+Route = Callable[..., http_answers.Answer]
 
 
 def for_people_logged_in(route: Route) -> Callable[..., Response]:
@@ -37,23 +37,23 @@ def for_people_logged_in(route: Route) -> Callable[..., Response]:
     def guarded(*args: Any, **kwargs: Any) -> Response:
         manager = get_auth_manager()
         if not manager.is_logged_in():
-            return response(answers.error_answer(401, "Not logged in: log in to Airflow, then try again."))
+            return response(http_answers.error_answer(401, "Not logged in: log in to Airflow, then try again."))
         if not manager.is_authorized_view(access_view=AccessView.WEBSITE):
-            return response(answers.error_answer(403, "Your role may not see Airflow's web pages."))
+            return response(http_answers.error_answer(403, "Your role may not see Airflow's web pages."))
         return response(answer_or_error(lambda: route(*args, **kwargs)))
 
     return guarded
 
 
-def answer_or_error(route: Callable[[], answers.Answer]) -> answers.Answer:
+def answer_or_error(route: Callable[[], http_answers.Answer]) -> http_answers.Answer:
     try:
         return route()
-    except questions.BadQuestion as error:
-        return answers.error_answer(422, str(error))
+    except parameters.BadQuestion as error:
+        return http_answers.error_answer(422, str(error))
     except DBAPIError as error:
         if not gave_up(error):
             raise
-        return answers.error_answer(503, answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT))
+        return http_answers.error_answer(503, http_answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT))
 
 
 def may_read(dag_id: str) -> bool:
@@ -78,50 +78,52 @@ class AgariView(BaseView):  # type: ignore[misc]
     @expose("/charts")
     @auth.has_access_view()
     def charts(self) -> Response:
-        return response(answers.page_answer(2, request.script_root + "/", request.headers.get("If-None-Match")))
+        return response(http_answers.page_answer(2, request.script_root + "/", request.headers.get("If-None-Match")))
 
     @expose("/static/<path:name>")
     @for_people_logged_in
-    def files(self, name: str) -> answers.Answer:
-        return answers.file_answer(name, request.headers.get("If-None-Match"))
+    def files(self, name: str) -> http_answers.Answer:
+        return http_answers.file_answer(name, request.headers.get("If-None-Match"))
 
     @expose("/api/dags/<dag_id>/tries")
     @for_people_logged_in
-    def tries(self, dag_id: str) -> answers.Answer:
+    def tries(self, dag_id: str) -> http_answers.Answer:
         if not may_read(dag_id):
             sentence = f"You may not read the runs and task instances of {dag_id}; ask for that permission."
-            return answers.error_answer(403, sentence)
-        question = questions.tries_question(request.args.items(multi=True))
+            return http_answers.error_answer(403, sentence)
+        question = parameters.tries_question(request.args.items(multi=True))
         with create_session() as session:
             exists = dag_exists(session, dag_id)
         if not exists:
-            return answers.error_answer(404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted.")
+            return http_answers.error_answer(
+                404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted."
+            )
         return json_answer(*CHARTS.dag_tries(dag_id, question))
 
     @expose("/api/overview")
     @for_people_logged_in
-    def overview(self) -> answers.Answer:
+    def overview(self) -> http_answers.Answer:
         return of_all_dags(CHARTS.all_dags)
 
     @expose("/api/overview/task_time")
     @for_people_logged_in
-    def task_time(self) -> answers.Answer:
+    def task_time(self) -> http_answers.Answer:
         return of_all_dags(CHARTS.all_task_time)
 
 
-def of_all_dags(figures: Callable[..., tuple[dict[str, Any], float]]) -> answers.Answer:
-    question = questions.overview_question(request.args.items(multi=True))
+def of_all_dags(figures: Callable[..., tuple[dict[str, Any], float]]) -> http_answers.Answer:
+    question = parameters.overview_question(request.args.items(multi=True))
     with create_session():  # and give its connection back
         permitted = readable_dags()
     found, now = figures(question, permitted)
-    return json_answer(answers.encoded(found), now)
+    return json_answer(http_answers.encoded(found), now)
 
 
-def json_answer(text: bytes, now: float) -> answers.Answer:
-    return answers.json_answer(text, now, request.headers.get("If-None-Match"))
+def json_answer(text: bytes, now: float) -> http_answers.Answer:
+    return http_answers.json_answer(text, now, request.headers.get("If-None-Match"))
 
 
-def response(answer: answers.Answer) -> Response:
+def response(answer: http_answers.Answer) -> Response:
     found = Response(answer.body, answer.status, dict(answer.headers), content_type=answer.content_type)
     found.headers["Vary"] = "Accept-Encoding"
     if answer.etag:
@@ -129,7 +131,7 @@ def response(answer: answers.Answer) -> Response:
     if len(answer.body) >= GZIP_FROM and "gzip" in request.accept_encodings:
         import gzip
 
-        found.set_data(gzip.compress(answer.body, compresslevel=answers.GZIP_LEVEL))
+        found.set_data(gzip.compress(answer.body, compresslevel=http_answers.GZIP_LEVEL))
         found.headers["Content-Encoding"] = "gzip"
     return found
 

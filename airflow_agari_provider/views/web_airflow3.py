@@ -22,10 +22,10 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
-from airflow_agari_provider.views import answers, openapi, questions
-from airflow_agari_provider.views.dag_facts import dag_exists
-from airflow_agari_provider.views.metadata import STATEMENT_TIMEOUT, gave_up
-from airflow_agari_provider.views.shared import SharedCharts
+from airflow_agari_provider.views import http_answers, openapi, parameters
+from airflow_agari_provider.views.cached_charts import SharedCharts
+from airflow_agari_provider.views.queries.dag_facts import dag_exists
+from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up
 
 CHARTS = SharedCharts(create_session)
 PREFIX = "/agari"
@@ -78,21 +78,21 @@ ReadableDags = Annotated[set[str], Depends(readable_dags)]
 def create_app() -> FastAPI:
     """The app below ``/agari``. Its OpenAPI document is behind the login too."""
     app = FastAPI(title="Agari charts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=answers.GZIP_LEVEL)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=http_answers.GZIP_LEVEL)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        return response(answers.error_answer(error.status_code, str(error.detail)))
+        return response(http_answers.error_answer(error.status_code, str(error.detail)))
 
-    @app.exception_handler(questions.BadQuestion)
-    async def bad_question(request: Request, error: questions.BadQuestion) -> Response:
-        return response(answers.error_answer(422, str(error)))
+    @app.exception_handler(parameters.BadQuestion)
+    async def bad_question(request: Request, error: parameters.BadQuestion) -> Response:
+        return response(http_answers.error_answer(422, str(error)))
 
     @app.exception_handler(DBAPIError)
     async def database_error(request: Request, error: DBAPIError) -> Response:
         if not gave_up(error):
             raise error
-        return response(answers.error_answer(503, answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT)))
+        return response(http_answers.error_answer(503, http_answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT)))
 
     @app.get("/charts", include_in_schema=False)
     async def page(request: Request) -> Response:
@@ -101,11 +101,11 @@ def create_app() -> FastAPI:
         except HTTPException:
             return RedirectResponse(get_auth_manager().get_url_login(next_url=str(request.url)), status_code=307)
         root = request.scope.get("root_path", "").removesuffix(PREFIX) + "/"
-        return response(answers.page_answer(3, root, request.headers.get("if-none-match")))
+        return response(http_answers.page_answer(3, root, request.headers.get("if-none-match")))
 
     @app.get("/static/{name:path}", include_in_schema=False)
     def static(name: str, user: User, request: Request) -> Response:
-        return response(answers.file_answer(name, request.headers.get("if-none-match")))
+        return response(http_answers.file_answer(name, request.headers.get("if-none-match")))
 
     @app.get("/api/openapi.json", include_in_schema=False)
     def api_document(user: User, request: Request) -> dict[str, Any]:
@@ -114,45 +114,45 @@ def create_app() -> FastAPI:
     @app.get(
         "/api/dags/{dag_id}/tries",
         responses=openapi.responses("The tries of one DAG.", openapi.TRIES, _404="No such DAG."),
-        openapi_extra={"parameters": questions.openapi(questions.TRIES_PARAMETERS)},
+        openapi_extra={"parameters": parameters.openapi(parameters.TRIES_PARAMETERS)},
     )
     def tries(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
         """Every try of a DAG's tasks in its newest runs, with figures and change points."""
-        question = questions.tries_question(request.query_params.multi_items())
+        question = parameters.tries_question(request.query_params.multi_items())
         session.close()  # gives its connection back
         return json_response(request, *CHARTS.dag_tries(dag_id, question))
 
     @app.get(
         "/api/overview",
         responses=openapi.responses("All DAGs at a glance.", openapi.OVERVIEW),
-        openapi_extra={"parameters": questions.openapi(questions.OVERVIEW_PARAMETERS)},
+        openapi_extra={"parameters": parameters.openapi(parameters.OVERVIEW_PARAMETERS)},
     )
     def overview(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """Runs by state, failed tries and the time they cost, of every DAG the user may read."""
-        question = questions.overview_question(request.query_params.multi_items())
+        question = parameters.overview_question(request.query_params.multi_items())
         session.close()  # gives its connection back
         found, now = CHARTS.all_dags(question, dags)
-        return json_response(request, answers.encoded(found), now)
+        return json_response(request, http_answers.encoded(found), now)
 
     @app.get(
         "/api/overview/task_time",
         responses=openapi.responses("The slower half of the overview.", openapi.TASK_TIME),
-        openapi_extra={"parameters": questions.openapi(questions.OVERVIEW_PARAMETERS)},
+        openapi_extra={"parameters": parameters.openapi(parameters.OVERVIEW_PARAMETERS)},
     )
     def task_time(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """Task instances, retried ones and the time of all tries, of every DAG the user may read. Slower."""
-        question = questions.overview_question(request.query_params.multi_items())
+        question = parameters.overview_question(request.query_params.multi_items())
         session.close()  # gives its connection back
         found, now = CHARTS.all_task_time(question, dags)
-        return json_response(request, answers.encoded(found), now)
+        return json_response(request, http_answers.encoded(found), now)
 
     return app
 
 
 def json_response(request: Request, text: bytes, now: float) -> Response:
-    return response(answers.json_answer(text, now, request.headers.get("if-none-match")))
+    return response(http_answers.json_answer(text, now, request.headers.get("if-none-match")))
 
 
-def response(answer: answers.Answer) -> Response:
+def response(answer: http_answers.Answer) -> Response:
     headers = {**answer.headers, **({"ETag": answer.etag} if answer.etag else {})}
     return Response(answer.body, answer.status, headers, answer.content_type)

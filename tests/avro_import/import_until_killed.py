@@ -16,11 +16,10 @@ from typing import Any
 import boto3
 
 from airflow_agari_provider.avro import blocks
-from airflow_agari_provider.avro_import import importer as avro_import
-from airflow_agari_provider.avro_import import queue_import as avro_queue_import
+from airflow_agari_provider.avro_import import importer, queue_import
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import TableLedger
-from airflow_agari_provider.queues import lease as sqs_lease
+from airflow_agari_provider.queues import lease
 
 # What is killed before or after which call of what.
 POINTS: dict[str, tuple[Any, str, str, int]] = {
@@ -29,9 +28,9 @@ POINTS: dict[str, tuple[Any, str, str, int]] = {
     "in the middle of the rows": (blocks.ContainerFile, "decompressed", "before", 8),
     "after the rows": (TableLedger, "settle", "before", 1),
     "before the commit": (TableLedger, "settle", "after", 1),
-    "after the commit": (avro_import.Importer, "import_object", "after", 1),
-    "before the message is deleted": (sqs_lease.Lease, "delete", "before", 1),
-    "after the message is deleted": (sqs_lease.Lease, "delete", "after", 1),
+    "after the commit": (importer.Importer, "import_object", "after", 1),
+    "before the message is deleted": (lease.Lease, "delete", "before", 1),
+    "after the message is deleted": (lease.Lease, "delete", "after", 1),
 }
 
 
@@ -65,10 +64,10 @@ def main(driver: str, where: str, endpoint: str, queue_url: str, mode: str, poin
     setattr(owner, name, deadly(getattr(owner, name), when, call))
     s3, sqs = (boto3.client(service, endpoint_url=endpoint, region_name="us-east-1") for service in ("s3", "sqs"))
 
-    def connect() -> avro_import.Importer:
-        return avro_import.Importer(importlib.import_module(driver).connect(where), s3, job(mode))
+    def connect() -> importer.Importer:
+        return importer.Importer(importlib.import_module(driver).connect(where), s3, job(mode))
 
-    avro_queue_import.QueueImport(sqs, queue_url, connect, wait_time_seconds=0).run()
+    queue_import.QueueImport(sqs, queue_url, connect, wait_time_seconds=0).run()
 
 
 if __name__ == "__main__":

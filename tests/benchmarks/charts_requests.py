@@ -19,7 +19,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from airflow_agari_provider.views.answers import REFRESH_SECONDS
+from airflow_agari_provider.views.http_answers import REFRESH_SECONDS
 from tests.benchmarks.charts_database import MAPPED_DAGS, NEWEST, PLAIN_DAGS, dag_ids
 
 PLAIN, MAPPED = dag_ids()[3], dag_ids()[-MAPPED_DAGS]
@@ -70,7 +70,7 @@ class Requests:
         from airflow.utils.session import create_session
 
         from airflow_agari_provider.views import web_airflow3
-        from airflow_agari_provider.views.shared import SharedCharts
+        from airflow_agari_provider.views.cached_charts import SharedCharts
 
         web_airflow3.CHARTS = SharedCharts(create_session, clock=lambda: self._now)
 

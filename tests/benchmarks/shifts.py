@@ -16,9 +16,9 @@ import sys
 from collections.abc import Sequence
 from itertools import accumulate
 
-from airflow_agari_provider.task_charts.answer import DURATION, TRIES
-from airflow_agari_provider.task_charts.shifts import find_shifts
-from tests.task_charts.series_of_runs import HOURS, RUNS, Noise, durations, log_chance, numbers_of_tries
+from airflow_agari_provider.charts.payload import DURATION, TRIES
+from airflow_agari_provider.charts.shifts import find_shifts
+from tests.charts.series_of_runs import HOURS, RUNS, Noise, durations, log_chance, numbers_of_tries
 
 SERIES = 500  # of each kind with a change, and as many without
 FIRST_SEED = 20_000_000  # far from those that the search was made with

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_agari_provider.airflow_compat import AirflowFailException, AirflowSensorTimeout
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.sensors import saved_state as wait_memory
+from airflow_agari_provider.sensors import saved_state
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 
 
@@ -32,7 +32,7 @@ def variables(monkeypatch):
         def delete(key):
             kept.pop(key, None)
 
-    monkeypatch.setattr(wait_memory, "Variable", Variable)
+    monkeypatch.setattr(saved_state, "Variable", Variable)
     return kept
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import sessionmaker
 
-from airflow_agari_provider.views.metadata import (
+from airflow_agari_provider.views.queries.tables import (
     DAG,
     DEADLINE,
     HISTORY,

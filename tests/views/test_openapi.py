@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
-from airflow_agari_provider.views import answers, openapi
-from airflow_agari_provider.views.questions import overview_question, tries_question
-from airflow_agari_provider.views.shared import SharedCharts
+from airflow_agari_provider.views import http_answers, openapi
+from airflow_agari_provider.views.cached_charts import SharedCharts
+from airflow_agari_provider.views.parameters import overview_question, tries_question
 from tests.views.metadata_rows import EPOCH, Metadata
 
 
@@ -51,7 +51,7 @@ def closed(schema):
 
 def overview(asked, days="30"):
     found, now = asked(overview_question([("days", days)]), {"one", "never"})
-    return answers.encoded(found), now
+    return http_answers.encoded(found), now
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def overview(asked, days="30"):
     ids=["tries", "tries, compared", "tries of no run", "overview", "task time"],
 )
 def test_an_answer_has_the_fields_of_the_document_and_no_others(charts, schema, ask):
-    body = json.loads(answers.json_answer(*ask(charts), None).body)
+    body = json.loads(http_answers.json_answer(*ask(charts), None).body)
     jsonschema.Draft202012Validator(closed(schema)).validate(body)
 
 
 def test_an_error_is_as_the_document_says():
-    body = json.loads(answers.error_answer(404, "No such DAG.").body)
+    body = json.loads(http_answers.error_answer(404, "No such DAG.").body)
     jsonschema.Draft202012Validator(closed(openapi.ERROR)).validate(body)
 
 

@@ -28,7 +28,7 @@ def prepare(folder: Path) -> None:
     from airflow.configuration import conf
     from airflow.utils.db import initdb
 
-    from airflow_agari_provider.views import answers
+    from airflow_agari_provider.views import http_answers
     from tests.views.metadata_rows import Metadata
 
     initdb()
@@ -39,10 +39,10 @@ def prepare(folder: Path) -> None:
         metadata.instance(dag_id, "r", "load", 1, "success", start=1, end=2)
     metadata.session.commit()
     metadata.close()
-    answers.FRONTEND = folder / "frontend"
-    answers.FRONTEND.mkdir()
-    (answers.FRONTEND / "index.html").write_text("<script>__CONFIGURATION__</script>")
-    (answers.FRONTEND / "page.js").write_text("// page\n" * 500)
+    http_answers.FRONTEND = folder / "frontend"
+    http_answers.FRONTEND.mkdir()
+    (http_answers.FRONTEND / "index.html").write_text("<script>__CONFIGURATION__</script>")
+    (http_answers.FRONTEND / "page.js").write_text("// page\n" * 500)
 
 
 def add_fab_users(security: Any) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from airflow_agari_provider.views import answers
+from airflow_agari_provider.views import http_answers
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def frontend(tmp_path, monkeypatch):
         (folder / name).write_text(name)
     (tmp_path / "secret.js").write_text("secret")
     (folder / "link.js").symlink_to(tmp_path / "secret.js")
-    monkeypatch.setattr(answers, "FRONTEND", folder)
+    monkeypatch.setattr(http_answers, "FRONTEND", folder)
     return folder
 
 
@@ -30,7 +30,7 @@ def frontend(tmp_path, monkeypatch):
     ],
 )
 def test_a_file_of_the_front_end_is_served_with_its_type(frontend, name, content_type):
-    answer = answers.file_answer(name, None)
+    answer = http_answers.file_answer(name, None)
     assert (answer.status, answer.content_type, answer.body) == (200, content_type, name.encode())
 
 
@@ -49,26 +49,26 @@ def test_a_file_of_the_front_end_is_served_with_its_type(frontend, name, content
     ],
 )
 def test_nothing_else_is_served(frontend, name):
-    assert answers.file_answer(name, None).status == 404
+    assert http_answers.file_answer(name, None).status == 404
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again_until_it_changes(frontend):
-    etag = answers.file_answer("page.js", None).etag
-    again = answers.file_answer("page.js", f'"other", {etag}')
+    etag = http_answers.file_answer("page.js", None).etag
+    again = http_answers.file_answer("page.js", f'"other", {etag}')
     assert (again.status, again.body, again.etag) == (304, b"", etag)
     (frontend / "page.js").write_text("new")
-    assert answers.file_answer("page.js", etag).status == 200
+    assert http_answers.file_answer("page.js", etag).status == 200
 
 
 def test_an_answer_is_the_same_while_nothing_happens_whatever_the_time():
-    first = answers.json_answer(answers.encoded({"runs": [1]}), 100.0, None)
+    first = http_answers.json_answer(http_answers.encoded({"runs": [1]}), 100.0, None)
     assert json.loads(first.body) == {"now": 100.0, "runs": [1]}
-    assert answers.json_answer(answers.encoded({"runs": [1]}), 200.0, first.etag).status == 304
-    assert answers.json_answer(answers.encoded({"runs": [2]}), 200.0, first.etag).status == 200
+    assert http_answers.json_answer(http_answers.encoded({"runs": [1]}), 200.0, first.etag).status == 304
+    assert http_answers.json_answer(http_answers.encoded({"runs": [2]}), 200.0, first.etag).status == 200
 
 
 def test_the_page_knows_its_airflow_and_no_value_can_end_its_script(frontend):
-    page = answers.page_answer(3, "/af/</script>/", None).body.decode()
+    page = http_answers.page_answer(3, "/af/</script>/", None).body.decode()
     assert page.count("</script>") == 1
     settings = json.loads(page.removeprefix('<script id="configuration">').removesuffix("</script>"))
     assert (settings["airflow"], settings["root"]) == (3, "/af/</script>/")
@@ -77,9 +77,9 @@ def test_the_page_knows_its_airflow_and_no_value_can_end_its_script(frontend):
 
 def test_every_answer_may_be_framed_by_airflow_alone_and_kept_by_the_reader_alone(frontend):
     for answer in (
-        answers.page_answer(2, "/", None),
-        answers.file_answer("page.js", None),
-        answers.error_answer(403, "No."),
+        http_answers.page_answer(2, "/", None),
+        http_answers.file_answer("page.js", None),
+        http_answers.error_answer(403, "No."),
     ):
         assert answer.headers["Cache-Control"] == "private, no-cache"
         assert answer.headers["Content-Security-Policy"] == (

@@ -15,7 +15,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
-from airflow_agari_provider.task_charts.rows import PauseRow, PlainTryRow, TryRow
+from airflow_agari_provider.charts.rows import PauseRow, PlainTryRow, TryRow
 
 OUTCOMES = (
     "failed_first",

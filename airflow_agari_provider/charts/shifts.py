@@ -15,7 +15,7 @@ from math import log
 from statistics import fmean
 from typing import TypeAlias
 
-from airflow_agari_provider.task_charts.steps import FEWEST, change_of_failures, change_of_level, spread
+from airflow_agari_provider.charts.change_point import FEWEST, change_of_failures, change_of_level, spread
 
 FEWEST_A_DAY = 8  # runs at an hour of the day, before the usual of that hour is taken out
 SPIKE = 4.0  # standard deviations that a run may be away from those around it

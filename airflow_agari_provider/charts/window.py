@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_agari_provider.task_charts.rows import INSTANCES, NUMBER, OLD, PlainTryRow, Position, RunRow, TryRow
+from airflow_agari_provider.charts.rows import INSTANCES, NUMBER, OLD, PlainTryRow, Position, RunRow, TryRow
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from airflow_agari_provider.views import charts
-from airflow_agari_provider.views.metadata import HISTORY, HISTORY_BY_RUN, INSTANCE, RUN, due_since, unindexed
-from airflow_agari_provider.views.overview import OLD_FAILURES, first_run
-from airflow_agari_provider.views.overview_tries import sums
-from airflow_agari_provider.views.questions import overview_question, tries_question
+from airflow_agari_provider.views import charts_api
+from airflow_agari_provider.views.parameters import overview_question, tries_question
+from airflow_agari_provider.views.queries.overview import OLD_FAILURES, first_run
+from airflow_agari_provider.views.queries.overview_tries import sums
+from airflow_agari_provider.views.queries.tables import HISTORY, HISTORY_BY_RUN, INSTANCE, RUN, due_since, unindexed
 from tests.views.metadata_rows import EPOCH
 
 RUNS, DAGS, TASKS = 150, 8, 5
@@ -75,23 +75,23 @@ def plans(metadata, explain, call):
 
 
 def tries(session):
-    charts.dag_tries(session, "plan3", tries_question([("runs", "10")]), EPOCH + 1e6)
+    charts_api.dag_tries(session, "plan3", tries_question([("runs", "10")]), EPOCH + 1e6)
 
 
 def one_task(session):
-    charts.dag_tries(session, "plan3", tries_question([("runs", "10"), ("task_id", "t2")]), EPOCH + 1e6)
+    charts_api.dag_tries(session, "plan3", tries_question([("runs", "10"), ("task_id", "t2")]), EPOCH + 1e6)
 
 
 def turned(session):
     for way in ("before", "after"):
         question = tries_question([("runs", "10"), (way, f"{EPOCH + 50 * 3600}-50")])
-        charts.dag_tries(session, "plan3", question, EPOCH + 1e6)
+        charts_api.dag_tries(session, "plan3", question, EPOCH + 1e6)
 
 
 def overview(session):
     now = EPOCH + (RUNS + 5) * 3600
-    charts.all_dags(session, overview_question([("days", "1")]), now)
-    charts.all_task_time(session, overview_question([("days", "1")]), now)
+    charts_api.all_dags(session, overview_question([("days", "1")]), now)
+    charts_api.all_task_time(session, overview_question([("days", "1")]), now)
     first_run(session, {"plan3"})
 
 

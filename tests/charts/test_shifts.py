@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from airflow_agari_provider.task_charts.answer import DURATION, TRIES, change_in_words
-from airflow_agari_provider.task_charts.shifts import Shift, find_shifts
-from tests.task_charts.series_of_runs import HOURS, Noise, durations, numbers_of_tries
+from airflow_agari_provider.charts.payload import DURATION, TRIES, change_in_words
+from airflow_agari_provider.charts.shifts import Shift, find_shifts
+from tests.charts.series_of_runs import HOURS, Noise, durations, numbers_of_tries
 
 SERIES = 40
 # With more noise than in the first four, not even the true noise and the true size tell the place in 95 of 100 series.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.views import charts
-from airflow_agari_provider.views.metadata import INSTANCE
-from airflow_agari_provider.views.questions import overview_question, tries_question
+from airflow_agari_provider.views import charts_api
+from airflow_agari_provider.views.parameters import overview_question, tries_question
+from airflow_agari_provider.views.queries.tables import INSTANCE
 from tests.views.metadata_rows import EPOCH
 
 NOW = 5000.0
@@ -142,9 +142,9 @@ def test_both_pages_count_the_same_tries_and_the_same_seconds(
     metadata.run(dag_id, "r", 0)
     happened(Rows(metadata, dag_id))
     ask = metadata.session, overview_question([]), EPOCH + NOW
-    overview, time = (question(*ask)["dags"] for question in (charts.all_dags, charts.all_task_time))
+    overview, time = (question(*ask)["dags"] for question in (charts_api.all_dags, charts_api.all_task_time))
     at, at_time = (columns["dag_id"].index(dag_id) for columns in (overview, time))
-    page = charts.dag_tries(metadata.session, dag_id, tries_question([]), EPOCH + NOW)
+    page = charts_api.dag_tries(metadata.session, dag_id, tries_question([]), EPOCH + NOW)
     assert (page["figures"]["lost_seconds"], page["figures"]["total_seconds"]) == pytest.approx((lost, total), abs=0.01)
     assert (overview["lost_seconds"][at], time["total_seconds"][at_time]) == pytest.approx((lost, total), abs=0.01)
     assert overview["failed_tries"][at] == failed_tries
@@ -153,11 +153,11 @@ def test_both_pages_count_the_same_tries_and_the_same_seconds(
 
 
 def test_a_dag_with_too_many_waits_to_read_each_counts_them_from_start_to_end(metadata, dag_id, monkeypatch):
-    monkeypatch.setattr("airflow_agari_provider.views.overview.MOST_PAUSED", 1)
+    monkeypatch.setattr("airflow_agari_provider.views.queries.overview.MOST_PAUSED", 1)
     metadata.dag(dag_id)
     metadata.run(dag_id, "r", 0)
     failed_deferred_tasks(Rows(metadata, dag_id))
-    answer = charts.all_dags(metadata.session, overview_question([]), EPOCH + NOW)["dags"]
+    answer = charts_api.all_dags(metadata.session, overview_question([]), EPOCH + NOW)["dags"]
     assert answer["lost_seconds"][answer["dag_id"].index(dag_id)] == pytest.approx(2610, abs=0.01)
 
 
@@ -169,6 +169,6 @@ def test_the_overview_says_since_when_old_tries_are_there(metadata, dag_id):
         if number:
             metadata.old_try(dag_id, f"r{number}", "load", 1, "failed", start=number * 1000 + 3, end=number * 1000 + 9)
     metadata.dag(f"{dag_id}_without")
-    answer = charts.all_dags(metadata.session, overview_question([]), EPOCH + NOW)["dags"]
+    answer = charts_api.all_dags(metadata.session, overview_question([]), EPOCH + NOW)["dags"]
     oldest = dict(zip(answer["dag_id"], answer["oldest_failed_try"], strict=True))
     assert (oldest[dag_id], oldest[f"{dag_id}_without"]) == (EPOCH + 1003, None)

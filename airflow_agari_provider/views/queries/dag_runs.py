@@ -14,8 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.task_charts.rows import Position, RunRow
-from airflow_agari_provider.views.metadata import LOGICAL_DATE, RUN, RUN_AFTER, dialect, epoch
+from airflow_agari_provider.charts.rows import Position, RunRow
+from airflow_agari_provider.views.queries.tables import LOGICAL_DATE, RUN, RUN_AFTER, dialect, epoch
 
 
 def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) -> Any:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.task_charts.rows import RunRow
-from airflow_agari_provider.task_charts.window import Window
+from airflow_agari_provider.charts.rows import RunRow
+from airflow_agari_provider.charts.window import Window
 
 AUGUST_12, NOVEMBER_21 = 1786492800, 1795219200  # 2026, at midnight UTC
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.task_charts.rows import Position
-from airflow_agari_provider.views.questions import (
+from airflow_agari_provider.charts.rows import Position
+from airflow_agari_provider.views.parameters import (
     BadQuestion,
     OverviewQuestion,
     TriesQuestion,

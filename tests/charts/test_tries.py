@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_agari_provider.task_charts.figures import figures_of, tally_of
-from airflow_agari_provider.task_charts.rows import PauseRow, TryRow
-from airflow_agari_provider.task_charts.tries import tries_of
+from airflow_agari_provider.charts.figures import figures_of, tally_of
+from airflow_agari_provider.charts.rows import PauseRow, TryRow
+from airflow_agari_provider.charts.tries import tries_of
 
 NOW = 100_000.0
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, TypeAlias
 
-from airflow_agari_provider.task_charts.figures import Figures, Tally, figures_of, tally_of, trend_of
-from airflow_agari_provider.task_charts.rows import Position, RunRow, TaskFacts
-from airflow_agari_provider.task_charts.shifts import Measure, Shift, find_shifts
-from airflow_agari_provider.task_charts.tries import OUTCOMES, PlainTry, Try
-from airflow_agari_provider.task_charts.window import Window, minute_of
+from airflow_agari_provider.charts.figures import Figures, Tally, figures_of, tally_of, trend_of
+from airflow_agari_provider.charts.rows import Position, RunRow, TaskFacts
+from airflow_agari_provider.charts.shifts import Measure, Shift, find_shifts
+from airflow_agari_provider.charts.tries import OUTCOMES, PlainTry, Try
+from airflow_agari_provider.charts.window import Window, minute_of
 
 FINISHED = frozenset({"success", "failed"})
 BACKFILL = "backfill"  # runs after the fact say nothing of a trend

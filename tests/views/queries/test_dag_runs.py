@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from airflow_agari_provider.views import charts
-from airflow_agari_provider.views.metadata import RUN
-from airflow_agari_provider.views.questions import tries_question
+from airflow_agari_provider.views import charts_api
+from airflow_agari_provider.views.parameters import tries_question
+from airflow_agari_provider.views.queries.tables import RUN
 from tests.views.metadata_rows import EPOCH
 
 HOUR = 3600
@@ -16,7 +16,7 @@ SEVERAL_AT_ONCE = "run_after" in RUN.c  # 2.11 has at most one run of a DAG for 
 
 
 def page(metadata, dag_id, *arguments):
-    return charts.dag_tries(metadata.session, dag_id, tries_question(arguments), EPOCH + 1e6)
+    return charts_api.dag_tries(metadata.session, dag_id, tries_question(arguments), EPOCH + 1e6)
 
 
 def shown(found):

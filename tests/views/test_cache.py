@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_agari_provider.views.kept import Kept
+from airflow_agari_provider.views.cache import Kept
 
 FRESH, STALE, MOST = 10, 60, 2
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_agari_provider.charts.rows import Position
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.task_charts.rows import Position
 
 MOST_RUNS = 1000  # in one answer
 COMPARED_UNASKED = 200  # runs

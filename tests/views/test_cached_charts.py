@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from airflow_agari_provider.views.questions import overview_question, tries_question
-from airflow_agari_provider.views.shared import SharedCharts
+from airflow_agari_provider.views.cached_charts import SharedCharts
+from airflow_agari_provider.views.parameters import overview_question, tries_question
 from tests.views.metadata_rows import EPOCH, Metadata
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from airflow_agari_provider.task_charts.tries import FAILED, UNFINISHED, PlainTry
+from airflow_agari_provider.charts.tries import FAILED, UNFINISHED, PlainTry
 
 FEWEST_FOR_A_TREND = 12  # runs
 # What was skipped or removed says nothing of a task's duration or its retries.

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.views import attempts, charts
-from airflow_agari_provider.views.metadata import DEADLINE, INSTANCE, RESCHEDULE
-from airflow_agari_provider.views.overview import first_run
-from airflow_agari_provider.views.questions import BadQuestion, overview_question, tries_question
+from airflow_agari_provider.views import charts_api
+from airflow_agari_provider.views.parameters import BadQuestion, overview_question, tries_question
+from airflow_agari_provider.views.queries import tries as attempts
+from airflow_agari_provider.views.queries.overview import first_run
+from airflow_agari_provider.views.queries.tables import DEADLINE, INSTANCE, RESCHEDULE
 from tests.views.metadata_rows import EPOCH, at
 
 NOW = 5000.0
@@ -21,7 +22,7 @@ LOGS_PAUSES = "dag_id" not in RESCHEDULE.c
 
 
 def ask(metadata, dag_id, *arguments):
-    return charts.dag_tries(metadata.session, dag_id, tries_question(arguments), EPOCH + NOW)
+    return charts_api.dag_tries(metadata.session, dag_id, tries_question(arguments), EPOCH + NOW)
 
 
 def shown(answer):
@@ -415,9 +416,9 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
     metadata.instance(dag_id, "lost", "after", 0, "upstream_failed", start=311, end=311)
     metadata.instance(dag_id, "going", "load", 1, "running", start=NOW - 50)
     permitted = {dag_id, f"{dag_id}_gone"}
-    everything = charts.all_dags(metadata.session, overview_question([]), EPOCH + NOW)
+    everything = charts_api.all_dags(metadata.session, overview_question([]), EPOCH + NOW)
     assert f"{dag_id}_hidden" in everything["dags"]["dag_id"]
-    answer = charts.permitted_part(everything, permitted)
+    answer = charts_api.permitted_part(everything, permitted)
     assert (answer["days"], first_run(metadata.session, permitted)) == (30, EPOCH + old)
     assert answer["dags"] == {
         "dag_id": [dag_id],
@@ -431,6 +432,6 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
         "oldest_failed_try": [EPOCH],
         "active": [1],
     }
-    everything = charts.all_task_time(metadata.session, overview_question([]), EPOCH + NOW)
-    slow = charts.permitted_part(everything, permitted)
+    everything = charts_api.all_task_time(metadata.session, overview_question([]), EPOCH + NOW)
+    slow = charts_api.permitted_part(everything, permitted)
     assert slow["dags"] == {"dag_id": [dag_id], "started": [3], "retried": [2], "total_seconds": [150]}

@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.task_charts.rows import MAP_INDEX, PauseRow, PlainTryRow
-from airflow_agari_provider.views.metadata import (
+from airflow_agari_provider.charts.rows import MAP_INDEX, PauseRow, PlainTryRow
+from airflow_agari_provider.views.parameters import BadQuestion
+from airflow_agari_provider.views.queries.tables import (
     HISTORY,
     HISTORY_BY_RUN,
     INSTANCE,
@@ -24,7 +25,6 @@ from airflow_agari_provider.views.metadata import (
     epoch,
     unindexed,
 )
-from airflow_agari_provider.views.questions import BadQuestion
 
 # In the others (none, scheduled, queued, up_for_retry) a task instance shows the times of the try before. "restarting"
 # lasts for seconds, between a try that is being stopped and its row in the history, and is left out.

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
-from airflow_agari_provider.views import metadata as airflow_tables
-from airflow_agari_provider.views.questions import tries_question
-from airflow_agari_provider.views.shared import SharedCharts
+from airflow_agari_provider.views.cached_charts import SharedCharts
+from airflow_agari_provider.views.parameters import tries_question
+from airflow_agari_provider.views.queries import tables
 
 TIMEOUT, PATIENCE = 1, 60  # seconds
 
@@ -27,7 +27,7 @@ def charts(metadata_on_postgres, monkeypatch) -> SharedCharts:
     metadata_on_postgres.dag("locked")
     metadata_on_postgres.run("locked", "r", 0)
     metadata_on_postgres.session.commit()
-    monkeypatch.setattr(airflow_tables, "STATEMENT_TIMEOUT", TIMEOUT)
+    monkeypatch.setattr(tables, "STATEMENT_TIMEOUT", TIMEOUT)
 
     @contextmanager
     def sessions() -> Iterator[Session]:
@@ -86,7 +86,7 @@ def test_a_statement_that_takes_too_long_is_given_up_and_said_to_be(charts, lock
     assert TIMEOUT <= time.monotonic() - started < PATIENCE
     assert (status, json.loads(body)["detail"].split(":")[0]) == (503, "The database did not answer in time")
     locked.set()
-    monkeypatch.setattr(airflow_tables, "STATEMENT_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(tables, "STATEMENT_TIMEOUT", PATIENCE)
     status, body = answered(charts, monkeypatch)
     assert (status, json.loads(body)["runs"]["run_id"]) == (200, ["r"])
 
@@ -94,4 +94,4 @@ def test_a_statement_that_takes_too_long_is_given_up_and_said_to_be(charts, lock
 def test_another_error_of_the_database_is_not_taken_for_a_timeout(metadata_on_postgres):
     with pytest.raises(DBAPIError) as broken, metadata_on_postgres.engine.connect() as connection:
         connection.execute(sa.text("SELECT * FROM no_table"))
-    assert not airflow_tables.gave_up(broken.value)
+    assert not tables.gave_up(broken.value)

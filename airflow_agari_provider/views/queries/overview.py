@@ -9,19 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.views import attempts
-from airflow_agari_provider.views.metadata import (
-    DAG,
-    HISTORY,
-    INSTANCE,
-    RUN,
-    RUN_AFTER,
-    dialect,
-    due_since,
-    epoch,
-    unindexed,
-)
-from airflow_agari_provider.views.overview_tries import (
+from airflow_agari_provider.views.queries import tries as attempts
+from airflow_agari_provider.views.queries.overview_tries import (
     MOST_PAUSED,
     NO_TRY,
     NOT_COUNTED,
@@ -33,6 +22,17 @@ from airflow_agari_provider.views.overview_tries import (
     old_tries,
     seconds_of_paused,
     sums,
+)
+from airflow_agari_provider.views.queries.tables import (
+    DAG,
+    HISTORY,
+    INSTANCE,
+    RUN,
+    RUN_AFTER,
+    dialect,
+    due_since,
+    epoch,
+    unindexed,
 )
 
 RUN_STATES = ("success", "failed", "running", "queued")

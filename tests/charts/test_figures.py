@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.task_charts.figures import figures_of, percentile, tally_of, trend_of
-from airflow_agari_provider.task_charts.tries import Try
+from airflow_agari_provider.charts.figures import figures_of, percentile, tally_of, trend_of
+from airflow_agari_provider.charts.tries import Try
 
 
 def one(run_id, number, outcome, seconds, *, again=False, task="load"):

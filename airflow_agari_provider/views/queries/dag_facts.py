@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.charts.rows import RunRow, TaskFacts
 from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
-from airflow_agari_provider.task_charts.rows import RunRow, TaskFacts
-from airflow_agari_provider.views.metadata import (
+from airflow_agari_provider.views.queries.tables import (
     DAG,
     DEADLINE,
     DEADLINE_ALERT,

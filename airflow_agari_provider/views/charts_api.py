@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.task_charts.answer import FINISHED, DagTries, answer, figures_before
-from airflow_agari_provider.task_charts.rows import (
+from airflow_agari_provider.charts.payload import FINISHED, DagTries, answer, figures_before
+from airflow_agari_provider.charts.rows import (
     MAP_INDEX,
     OPERATOR,
     REQUEUED,
@@ -19,10 +19,11 @@ from airflow_agari_provider.task_charts.rows import (
     RunRow,
     TaskFacts,
 )
-from airflow_agari_provider.task_charts.tries import AGAIN, WAITING_STATES, PlainTry, tries_of
-from airflow_agari_provider.task_charts.window import Window, purged_before, tries_missing
-from airflow_agari_provider.views import attempts, dag_facts, dag_runs, overview
-from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
+from airflow_agari_provider.charts.tries import AGAIN, WAITING_STATES, PlainTry, tries_of
+from airflow_agari_provider.charts.window import Window, purged_before, tries_missing
+from airflow_agari_provider.views.parameters import OverviewQuestion, TriesQuestion
+from airflow_agari_provider.views.queries import dag_facts, dag_runs, overview
+from airflow_agari_provider.views.queries import tries as attempts
 
 DAY, HOUR = 86400.0, 3600.0
 

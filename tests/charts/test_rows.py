@@ -6,8 +6,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from airflow_agari_provider.task_charts import rows
-from airflow_agari_provider.task_charts.tries import AGAIN, PlainTry, Try
+from airflow_agari_provider.charts import rows
+from airflow_agari_provider.charts.tries import AGAIN, PlainTry, Try
 
 PLACES = {
     "TASK": "task_id", "NUMBER": "try_number", "STATE": "state", "OLD": "old", "MAP_INDEX": "map_index",

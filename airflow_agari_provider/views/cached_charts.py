@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Any
 
-from airflow_agari_provider.views import answers, charts, overview
-from airflow_agari_provider.views.kept import Kept
-from airflow_agari_provider.views.metadata import limit_time
-from airflow_agari_provider.views.questions import OverviewQuestion, TriesQuestion
+from airflow_agari_provider.views import charts_api, http_answers
+from airflow_agari_provider.views.cache import Kept
+from airflow_agari_provider.views.parameters import OverviewQuestion, TriesQuestion
+from airflow_agari_provider.views.queries import overview
+from airflow_agari_provider.views.queries.tables import limit_time
 
 # Fifty people who watch their charts cost the database what one does.
 TRIES_KEPT = 5.0  # seconds; who clears a task wants to see it
@@ -52,25 +53,25 @@ class SharedCharts:
         """As JSON. The reader may read the DAG."""
 
         def work() -> tuple[bytes, float]:
-            found, now = self._ask(charts.dag_tries, dag_id, question)
-            return answers.encoded(found), now
+            found, now = self._ask(charts_api.dag_tries, dag_id, question)
+            return http_answers.encoded(found), now
 
         return self._tries.get((dag_id, question), work)
 
     def all_dags(self, question: OverviewQuestion, permitted: Collection[str]) -> tuple[dict[str, Any], float]:
-        found, now = self._overview(charts.all_dags, question, permitted)
+        found, now = self._overview(charts_api.all_dags, question, permitted)
         with self._sessions() as session:
             limit_time(session)
             return {**found, "first_run": overview.first_run(session, found["dags"]["dag_id"])}, now
 
     def all_task_time(self, question: OverviewQuestion, permitted: Collection[str]) -> tuple[dict[str, Any], float]:
-        return self._overview(charts.all_task_time, question, permitted)
+        return self._overview(charts_api.all_task_time, question, permitted)
 
     def _overview(
         self, figures: Callable[..., dict[str, Any]], question: OverviewQuestion, permitted: Collection[str]
     ) -> tuple[dict[str, Any], float]:
         found, now = self._overviews.get((figures, question), lambda: self._ask(figures, question))
-        return charts.permitted_part(found, permitted), now
+        return charts_api.permitted_part(found, permitted), now
 
     def _ask(self, figures: Callable[..., dict[str, Any]], *question: Any) -> tuple[dict[str, Any], float]:
         now = self._clock()

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.task_charts.rows import TASK, TryRow
-from airflow_agari_provider.task_charts.tries import seconds_run
-from airflow_agari_provider.views import attempts
-from airflow_agari_provider.views.metadata import (
+from airflow_agari_provider.charts.rows import TASK, TryRow
+from airflow_agari_provider.charts.tries import seconds_run
+from airflow_agari_provider.views.queries import tries as attempts
+from airflow_agari_provider.views.queries.tables import (
     HISTORY,
     HISTORY_BY_RUN,
     INSTANCE,
