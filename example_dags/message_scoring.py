@@ -65,7 +65,7 @@ from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurge
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.slas import set_slas
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 AWS, DATABASE, SLACK = "aws_default", "scoring_db", "slack_default"
 # SLAs are part of the DAG, so a deployment's own values come from the environment of its processes, not from parameters
@@ -185,7 +185,7 @@ class CollectorsSensor(BaseSensorOperator):
             for key in keys_below(s3, bucket, f"{stage}/{folder}")
         }
         missing = [key for manifest in found for key in manifest["objects"] if key.partition("/")[2] not in keys]
-        log.info("%d of %d hours announced, %d objects still to come", len(found), len(window.hours()), len(missing))
+        logger.info("%d of %d hours announced, %d objects still to come", len(found), len(window.hours()), len(missing))
         counts: dict[str, int] = {}
         for manifest in found:
             for organisation, count in manifest["counts"].items():
@@ -203,12 +203,12 @@ def delete_window(params: Any = None, dag_run: Any = None) -> None:
     window = window_of(dag_run, params)
     with closing(BaseHook.get_connection(DATABASE).get_hook().get_conn()) as connection:
         if not dialect_of(connection).table_exists(connection, TABLE):
-            log.info("Table %s is not there yet: nothing to delete", TABLE)
+            logger.info("Table %s is not there yet: nothing to delete", TABLE)
             return
         cursor = connection.cursor()
         cursor.execute(f"DELETE FROM {TABLE} WHERE {window.sql}")  # noqa: S608  (a constant and digits)
         connection.commit()
-        log.info("Deleted %d rows of %s to %s", cursor.rowcount, window.first_hour, window.end_hour)
+        logger.info("Deleted %d rows of %s to %s", cursor.rowcount, window.first_hour, window.end_hour)
 
 
 @task
@@ -237,7 +237,7 @@ def archive_uploads(params: Any = None, dag_run: Any = None) -> dict[str, int]:
     with ThreadPoolExecutor(max_workers=8) as pool:
         for organisation, count in pool.map(move, named):
             counts[organisation] = counts.get(organisation, 0) + count
-    log.info("Archived %d files with %d messages", len(named), sum(counts.values()))
+    logger.info("Archived %d files with %d messages", len(named), sum(counts.values()))
     return chosen(counts, params)
 
 
@@ -250,7 +250,7 @@ def check_for_messages(params: Any = None, ti: Any = None) -> list[str]:
 
     scored = sum(ti.xcom_pull(task_ids="score.score_messages")["counts"].get("scored", {}).values())
     depth = read_depth(SqsHook(aws_conn_id=AWS).get_conn(), params["queue_url"])
-    log.info("%d rows scored; queue: %s", scored, depth)
+    logger.info("%d rows scored; queue: %s", scored, depth)
     if scored == 0 and depth.total == 0:
         return ["report.send_report"]
     return [f"load.import_scored_messages_{number}" for number in range(1, IMPORTERS + 1)]

@@ -28,8 +28,8 @@ collect_ignore = (
         "contracts",
         "end_to_end",
         "example_dags",
-        "local/test_airflow_home.py",  # drives an installed Airflow
-        "local/test_demo_setup.py",
+        "local/demo/test_airflow_home.py",  # drives an installed Airflow
+        "local/demo/test_setup.py",
     ]
 )
 

@@ -64,7 +64,7 @@ class CannotLook(AgariError):
         return self.reason
 
 
-class Sender(Protocol):
+class AlertSender(Protocol):
     """
     What delivers alerts to one service.
 
@@ -122,7 +122,7 @@ class Delivery:
     :param outcome: how it ended, in words; empty while it is on its way.
     """
 
-    sender: Sender
+    sender: AlertSender
     key: str
     claims: ClaimTable | None = None
     reference: str | None = None
@@ -193,7 +193,7 @@ class Delivery:
         else:
             self._release()
 
-    def instead(self, sender: Sender) -> Delivery:
+    def instead(self, sender: AlertSender) -> Delivery:
         """What is sent in its place when it cannot be."""
         return Delivery(sender, f"{self.key}|fallback", self.claims, since=self.since)
 

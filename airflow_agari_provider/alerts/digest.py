@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from airflow_agari_provider.alerts.claims import ClaimTable
-from airflow_agari_provider.alerts.delivery import Delivery, Sender
+from airflow_agari_provider.alerts.delivery import AlertSender, Delivery
 from airflow_agari_provider.alerts.miss import SlaMiss
 
 
 @dataclass(frozen=True)
-class Window:
+class DigestWindow:
     """
     The misses of one DAG that are due within a time, for one destination.
 
@@ -25,20 +25,20 @@ class Window:
     seconds: float
 
 
-def window_of(alerts: str, due: float, seconds: float) -> Window:
+def window_of(alerts: str, due: float, seconds: float) -> DigestWindow:
     """
     The window that a miss is in.
 
     :param alerts: names what is collected together.
     :param due: when the alert was due; seconds since the epoch.
     """
-    return Window(f"{alerts}|{seconds:g}|{int(due // seconds)}", seconds)
+    return DigestWindow(f"{alerts}|{seconds:g}|{int(due // seconds)}", seconds)
 
 
 class DigestSender:
     """Sends a digest of a window in the place of the miss of whoever comes first to its end."""
 
-    def __init__(self, sender: Sender, claims: ClaimTable, window: Window) -> None:
+    def __init__(self, sender: AlertSender, claims: ClaimTable, window: DigestWindow) -> None:
         self._sender, self._claims, self._window = sender, claims, window
         self.name, self.destination = sender.name, sender.destination
         self.safe_to_repeat, self.repeats_when_in_doubt = sender.safe_to_repeat, sender.repeats_when_in_doubt
@@ -63,7 +63,9 @@ class DigestedDelivery(Delivery):
     claim as any alert. What was collected too late for it is told alone.
     """
 
-    def __init__(self, sender: Sender, key: str, claims: ClaimTable, window: Window, since: float = 0) -> None:
+    def __init__(
+        self, sender: AlertSender, key: str, claims: ClaimTable, window: DigestWindow, since: float = 0
+    ) -> None:
         super().__init__(sender, key, claims, since=since)
         self._table = claims
         self._window = window
@@ -89,7 +91,7 @@ class DigestedDelivery(Delivery):
         self._is_alone = True
         return super().attempt(miss, now)
 
-    def instead(self, sender: Sender) -> Delivery:
+    def instead(self, sender: AlertSender) -> Delivery:
         """One digest of the window too, unless it opens an incident: each of those has to be told, and closed."""
         if self._is_alone is not False or sender.safe_to_repeat:
             return super().instead(sender)

@@ -164,7 +164,7 @@ def zigzag(number: int) -> bytes:
     return bytes(data)
 
 
-def count_records(stream: Stream, source: str = "the Avro file") -> int:
+def count_block_records(stream: Stream, source: str = "the Avro file") -> int:
     """
     Number of records, as the blocks give it: nothing is decompressed or decoded.
 

@@ -18,4 +18,4 @@ def count_records(s3: Any, bucket: str, key: str) -> int:
     :raises ForbiddenObject: it may not be read.
     """
     with ObjectStream(s3, bucket, key) as stream:
-        return blocks.count_records(stream, stream.stored.url)
+        return blocks.count_block_records(stream, stream.stored.url)

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 OnChangedObject = Literal["fail", "replace", "skip"]
 # Load it; it is in the table; or it has changed since, and is passed over as told.
-Claim = Literal["load", "there", "changed"]
+LoadDecision = Literal["load", "there", "changed"]
 
 
 class ObjectChanged(UnimportableObject):
@@ -52,7 +52,7 @@ class LoadedContent:
 
     def against(
         self, stored: StoredObject, on_changed_object: OnChangedObject, is_current: Callable[[StoredObject], bool]
-    ) -> Claim:
+    ) -> LoadDecision:
         """
         Whether to load what is stored under the same key.
 

@@ -17,7 +17,7 @@ from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob, re
 from airflow_agari_provider.avro_import.ledger import TableLedger
 from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
 from airflow_agari_provider.avro_import.object_load import ObjectLoad
-from airflow_agari_provider.avro_import.progress import Progress
+from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.quarantine import in_quarantine
 from airflow_agari_provider.avro_import.target_table import TargetTable
 from airflow_agari_provider.avro_import.transactions import ImportTransactions
@@ -46,13 +46,13 @@ class Importer:
         connection: Any,
         s3: Any,
         job: ImportJob,
-        progress: Progress | None = None,
+        progress: ImportProgress | None = None,
         placeholder: str | None = None,
     ) -> None:
         self.job = job
         self.dialect = any_dialect_of(connection, placeholder)
         self._connection = connection
-        self._progress = progress or Progress()
+        self._progress = progress or ImportProgress()
         self._ledger = TableLedger(self.dialect, connection, job.table, job.run)
         self._table = TargetTable(self.dialect, connection, job, self._ledger)
         self._transactions = ImportTransactions(self.dialect, connection, job)

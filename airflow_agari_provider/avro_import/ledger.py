@@ -13,7 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from airflow_agari_provider.avro_import.changed_object import Claim, LoadedContent, OnChangedObject, modified_at
+from airflow_agari_provider.avro_import.changed_object import LoadDecision, LoadedContent, OnChangedObject, modified_at
 from airflow_agari_provider.avro_import.ledger_tables import LEDGER, now
 from airflow_agari_provider.databases.base import PLAIN_INSERT, Dialect
 from airflow_agari_provider.databases.generic import GenericDialect
@@ -68,7 +68,7 @@ class TableLedger:
         on_changed_object: OnChangedObject,
         again: bool = False,
         is_current: Callable[[StoredObject], bool] = lambda stored: False,
-    ) -> Claim:
+    ) -> LoadDecision:
         """
         In the transaction that loads an object, before its rows: whether to load them.
 

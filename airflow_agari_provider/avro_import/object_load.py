@@ -16,7 +16,7 @@ from airflow_agari_provider.avro_import.careful_load import SoundRowsLoad
 from airflow_agari_provider.avro_import.errors import RowsLost, UnusableName
 from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob
 from airflow_agari_provider.avro_import.ledger import TableLedger
-from airflow_agari_provider.avro_import.progress import Progress
+from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.quarantine import Quarantine
 from airflow_agari_provider.avro_import.schema_change import TableChange, add_columns
 from airflow_agari_provider.avro_import.source_object import OpenedObject, open_object
@@ -47,7 +47,7 @@ class RowCounts:
     :param count_by: column by whose values they are counted.
     """
 
-    def __init__(self, file: ContainerFile, target: Target, count_by: str | None, progress: Progress) -> None:
+    def __init__(self, file: ContainerFile, target: Target, count_by: str | None, progress: ImportProgress) -> None:
         self.rows = 0
         self.counts: Counter[str] = Counter()
         self._file = file
@@ -78,7 +78,7 @@ class ObjectLoad:
     """
 
     def __init__(
-        self, dialect: Dialect, connection: Any, s3: Any, job: ImportJob, ledger: TableLedger, progress: Progress
+        self, dialect: Dialect, connection: Any, s3: Any, job: ImportJob, ledger: TableLedger, progress: ImportProgress
     ) -> None:
         self._dialect = dialect
         self._connection = connection

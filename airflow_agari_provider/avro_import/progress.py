@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 MB = 1_000_000  # bytes
 
 
-class Progress:
+class ImportProgress:
     """
     Figures of an import that goes from object to object.
 

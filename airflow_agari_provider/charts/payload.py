@@ -12,7 +12,7 @@ from airflow_agari_provider.charts.figures import Figures, Tally, figures_of, ta
 from airflow_agari_provider.charts.rows import Position, RunRow, TaskFacts
 from airflow_agari_provider.charts.shifts import Measure, Shift, find_shifts
 from airflow_agari_provider.charts.tries import OUTCOMES, PlainTry, Try
-from airflow_agari_provider.charts.window import Window, minute_of
+from airflow_agari_provider.charts.window import RunWindow, minute_of
 
 FINISHED = frozenset({"success", "failed"})
 BACKFILL = "backfill"  # runs after the fact say nothing of a trend
@@ -32,7 +32,7 @@ class DagTries:
     """
 
     dag_id: str
-    window: Window
+    window: RunWindow
     tries: Sequence[PlainTry]
     repeated: Repeated
     operators: Mapping[str, str | None]
@@ -94,7 +94,7 @@ def _usual_order(by_task: Mapping[str, Sequence[PlainTry]], runs: Sequence[RunRo
     return sorted(by_task, key=offset)
 
 
-def _window(window: Window) -> dict[str, Any]:
+def _window(window: RunWindow) -> dict[str, Any]:
     runs = window.runs
     return {
         "shown": len(runs),

@@ -11,7 +11,7 @@ from airflow_agari_provider.charts.rows import INSTANCES, NUMBER, OLD, PlainTryR
 
 
 @dataclass(frozen=True)
-class Window:
+class RunWindow:
     """
     Runs that are shown, the oldest first, out of all that were asked for.
 

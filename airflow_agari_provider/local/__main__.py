@@ -6,9 +6,9 @@ import importlib
 import sys
 
 COMMANDS = {
-    "demo": ("demo", "a day of the scoring pipeline, from messages to the correctness report"),
+    "demo": ("demo.demo", "a day of the scoring pipeline, from messages to the correctness report"),
     "aws": ("aws", "S3, SQS, SNS and EMR's books over HTTP on this machine"),
-    "emr": ("emr_runner", "runs the steps that EMR's books hold, with local Spark"),
+    "emr": ("emr.runner", "runs the steps that EMR's books hold, with local Spark"),
 }
 
 

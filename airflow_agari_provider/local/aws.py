@@ -1,5 +1,5 @@
 """
-An AWS of one's own: moto over HTTP on 127.0.0.1, whose EMR steps ``emr_runner`` really runs.
+An AWS of one's own: moto over HTTP on 127.0.0.1, whose EMR steps ``emr.runner`` really runs.
 
 Its state lives in this process and dies with it. Beside AWS' own it answers ``POST /agari-local/emr/<function>``
 (a JSON object of arguments, a JSON answer), by which a runner reads and writes EMR's books.
@@ -22,17 +22,17 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from airflow_agari_provider.local import emr_books
-from airflow_agari_provider.local.emr_api import patch_emr
+from airflow_agari_provider.local.emr import books
+from airflow_agari_provider.local.emr.api import patch_emr
 from airflow_agari_provider.local.moto_repairs import monitor, repair_moto
 
 __all__ = ["main", "patch_emr", "serve_aws", "start_aws"]
 
 BOOKS_PATH = "/agari-local/emr/"
 BOOKS: dict[str, Callable[..., Any]] = {
-    "poll": emr_books.poll,
-    "held": emr_books.held,
-    "finish": emr_books.finish,
+    "orders": books.orders,
+    "held": books.held,
+    "finish": books.finish,
 }
 LOOPBACK = ("127.0.0.1", "localhost")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from airflow_agari_provider.exceptions import AgariError
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 OLDEST = 17  # Spark 4 documentation, "Overview"
 VECTOR_MODULE = "--add-modules=jdk.incubator.vector"  # Spark's launcher always passes it; slim runtimes do not have it
@@ -89,7 +89,7 @@ def find_java(environment: Mapping[str, str] = os.environ) -> Java:
         java, problem = _examine(found, program)
         if java:
             return java
-        log.warning("Java not usable, looking further: %s", problem)
+        logger.warning("Java not usable, looking further: %s", problem)
         rejected.append(problem)
     raise NoUsableJava(tuple(rejected))
 

@@ -52,7 +52,7 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         return f"VictorOps {self.victorops_conn_id} {self.routing_key or ''}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
-        """One request; see :class:`~airflow_agari_provider.alerts.delivery.Sender`."""
+        """One request; see :class:`~airflow_agari_provider.alerts.delivery.AlertSender`."""
         from airflow_agari_provider.hooks.victorops import VictorOpsHook
 
         own: Any = self.rendered(miss)

@@ -22,7 +22,7 @@ from airflow_agari_provider.avro_import.job import (
     require_quarantine,
     summary,
 )
-from airflow_agari_provider.avro_import.progress import Progress
+from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.queue_import import QueueImport
 from airflow_agari_provider.avro_import.schema_change import SchemaChange
 from airflow_agari_provider.databases.dialects import UnknownDatabase
@@ -243,7 +243,7 @@ class AvroS3ImportOperator(BaseOperator):
             raise NoObjects(str(self.s3_url))
         if not found and self.if_no_objects == "skip":
             raise AirflowSkipException(f"There is no object at {self.s3_url}")
-        progress = Progress()
+        progress = ImportProgress()
         with closing(self._importer(s3, job, progress)) as importer:
             imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)
         self.log.info("%s", progress.line())
@@ -252,7 +252,7 @@ class AvroS3ImportOperator(BaseOperator):
     def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int]:
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
-        s3, progress = self._s3(), Progress()
+        s3, progress = self._s3(), ImportProgress()
         share = QueueImport(
             SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn,
             self.queue_url or "",
@@ -271,6 +271,6 @@ class AvroS3ImportOperator(BaseOperator):
 
         return S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
 
-    def _importer(self, s3: Any, job: ImportJob, progress: Progress) -> Importer:
+    def _importer(self, s3: Any, job: ImportJob, progress: ImportProgress) -> Importer:
         hook = BaseHook.get_connection(self.sql_conn_id).get_hook()
         return Importer(hook.get_conn(), s3, job, progress, getattr(hook, "placeholder", None))

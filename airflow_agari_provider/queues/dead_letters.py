@@ -11,7 +11,7 @@ from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.queues.depth import queue_attributes
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # Message attributes in which senders leave the failure, lower case: Lambda's and SNS's own dead-letter queues
 # (ErrorMessage, ERROR_MESSAGE), Spring (x-exception-message), and the generic ones of hand-made consumers.
@@ -143,7 +143,7 @@ def peek(sqs: Any, queue_url: str) -> DeadLetter | None:
 
     try:
         if queue_attributes(sqs, queue_url, ("RedrivePolicy",)).get("RedrivePolicy"):
-            log.info("No sample of %s: it has a redrive policy of its own, which counts every look", queue_url)
+            logger.info("No sample of %s: it has a redrive policy of its own, which counts every look", queue_url)
             return None
         answer = sqs.receive_message(
             QueueUrl=queue_url,
@@ -154,7 +154,7 @@ def peek(sqs: Any, queue_url: str) -> DeadLetter | None:
             MessageAttributeNames=["All"],
         )
     except (AgariError, BotoCoreError, ClientError) as error:
-        log.warning("No sample of %s: %s", queue_url, error)
+        logger.warning("No sample of %s: %s", queue_url, error)
         return None
     return next(map(_dead_letter, answer.get("Messages", [])), None)
 
@@ -166,7 +166,7 @@ def _url_of(sqs: Any, queue_url: str, arn: str) -> str | None:
     try:
         return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
     except ClientError as error:
-        log.warning("The dead-letter queue %s of %s cannot be looked up: %s", arn, queue_url, error)
+        logger.warning("The dead-letter queue %s of %s cannot be looked up: %s", arn, queue_url, error)
         return None
 
 

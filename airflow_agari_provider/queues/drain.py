@@ -29,7 +29,7 @@ __all__ = [
     "start_watch",
 ]
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONSISTENT_AFTER = 60  # seconds; AWS: counts reach consistency at least 1 minute after the producers stop sending
 
@@ -57,7 +57,7 @@ def start_watch(
         raise ValueError("There is no queue to watch: queue_url is an empty list")
     watch = DrainWatch(queue_urls, **settings)
     if watch.quiet_period < CONSISTENT_AFTER:
-        log.warning(
+        logger.warning(
             "A quiet period of %s s is shorter than the %s s AWS takes to settle a queue's counts: "
             "right for local and test queues, whose counts are exact, but on AWS a busy queue may look empty",
             watch.quiet_period,
@@ -91,14 +91,14 @@ def poll(sqs: Any, watch: DrainWatch, now: float) -> float | None:
         depths = {url: read_depth(sqs, url) for url in watch.queue_urls}
         dead_letters = {url: read_depth(sqs, url).total for url in watch.dead_letter_urls}
     except DepthUnknown as unknown:
-        log.warning("%s (%s in a row fail the task)", unknown, watch.max_unknown)
+        logger.warning("%s (%s in a row fail the task)", unknown, watch.max_unknown)
         return watch.observe_unknown(unknown, now)
     try:
         pause = watch.observe(depths, now, dead_letters)
     except DeadLettersGrew as grown:
         raise DeadLettersGrew(grown.growth, _sample(sqs, grown.growth)) from None
     _report_growth(sqs, watch)
-    log.info("%s: %s", "Drained" if pause is None else "Waiting", watch)
+    logger.info("%s: %s", "Drained" if pause is None else "Waiting", watch)
     return pause
 
 
@@ -106,7 +106,7 @@ def _is_readable(sqs: Any, dead_letter_url: str) -> bool:
     try:
         read_depth(sqs, dead_letter_url)
     except QueueUnreadable as error:
-        log.warning("Not watching for dead letters: %s", error)
+        logger.warning("Not watching for dead letters: %s", error)
         return False
     except DepthUnknown:
         return True  # it exists; the polls ask again
@@ -117,7 +117,7 @@ def _report_growth(sqs: Any, watch: DrainWatch) -> None:
     growth = watch.dead_letter_growth
     new = sum(now - before for before, now in growth.values())
     if new > watch.dead_letters_reported and watch.on_dead_letters == "warn":
-        log.warning("%s", DeadLettersGrew(growth, _sample(sqs, growth)))
+        logger.warning("%s", DeadLettersGrew(growth, _sample(sqs, growth)))
     watch.dead_letters_reported = new
 
 

@@ -15,7 +15,7 @@ from airflow_agari_provider.scoring.emr_cluster import ClusterMissing, EmrCluste
 from airflow_agari_provider.scoring.emr_steps import job_state, log_files, step_of
 from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ACTIVE_STEP_LIMIT = 256  # steps that wait or run on one cluster; EMR API reference, AddJobFlowSteps
 
@@ -84,7 +84,7 @@ class EmrClusterJobs:
         with self._aws.asking(f"Cancelling {job}"):
             answer = self._aws.client("emr").cancel_steps(ClusterId=job.cluster_id, StepIds=[job.job_id])
         for step in answer["CancelStepsInfoList"]:
-            log.info("Asked EMR to cancel %s: %s %s", job, step["Status"], step.get("Reason", ""))
+            logger.info("Asked EMR to cancel %s: %s %s", job, step["Status"], step.get("Reason", ""))
 
     def driver_log(
         self,
@@ -185,12 +185,12 @@ class EmrClusterJobs:
         with self._aws.asking(f"Creating EMR cluster {self.target.name!r}"):
             cluster_id = self._aws.client_asking_once("emr").run_job_flow(**request)["JobFlowId"]
         end = "when idle" if self.target.keep else "with this step"
-        log.info("Created EMR cluster %s (%s), which ends %s", cluster_id, self.target.name, end)
+        logger.info("Created EMR cluster %s (%s), which ends %s", cluster_id, self.target.name, end)
         with self._aws.asking(f"Asking EMR for the steps of new cluster {cluster_id}"):
             jobs = [job_state(cluster_id, found) for found in self._steps(cluster_id)]
         for job in jobs:
             if job.token == token:
-                log.info("Submitted %s, which waits for the cluster to start", job)
+                logger.info("Submitted %s, which waits for the cluster to start", job)
                 return job
         raise BackendUnavailable(f"Submitting a step to new EMR cluster {cluster_id}", "it does not list the step yet")
 
@@ -208,7 +208,7 @@ class EmrClusterJobs:
                 raise BackendUnavailable(error.request, error.answer) from error
             raise
         job = JobState(cluster_id, step_id, token=token)
-        log.info("Submitted %s; active steps ahead of it: %s", job, active)
+        logger.info("Submitted %s; active steps ahead of it: %s", job, active)
         return job
 
     def _steps(

@@ -13,7 +13,7 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.s3.urls import hidden, split_url
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class ScriptMissing(AgariError):
@@ -74,7 +74,7 @@ def upload(connect: Callable[[], Any], path: str, prefix: str | None) -> str:
     s3 = connect()
     if not _exists(s3, bucket, key):
         s3.put_object(Bucket=bucket, Key=key, Body=contents)
-        log.info("Uploaded %s to s3://%s/%s", path, bucket, key)
+        logger.info("Uploaded %s to s3://%s/%s", path, bucket, key)
     return f"s3://{bucket}/{key}"
 
 

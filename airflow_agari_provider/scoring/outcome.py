@@ -8,7 +8,7 @@ from typing import Any
 from airflow_agari_provider.scoring.jobs import BackendError, JobState
 from airflow_agari_provider.scoring.run_watch import SparkBackend
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def failure_text(backend: SparkBackend, job: JobState, lines: int, timeout: float) -> str:
@@ -37,5 +37,5 @@ def usage_of(backend: SparkBackend, job: JobState) -> dict[str, Any]:
     try:
         return {**usage, **backend.usage(job)}
     except BackendError as error:
-        log.warning("%s", error)
+        logger.warning("%s", error)
         return usage

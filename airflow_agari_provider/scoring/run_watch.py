@@ -12,7 +12,7 @@ from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.scoring.driver_log import DriverLog
 from airflow_agari_provider.scoring.jobs import BackendError, JobState, SparkJob
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class SparkBackend(Protocol):
@@ -80,7 +80,7 @@ class RunWatch:
             self.errors += 1
             if self.errors >= self.max_poll_errors:
                 raise PollingFailed(self.job, self.errors, str(error)) from error
-            log.warning("No answer %s of at most %s in a row: %s", self.errors, self.max_poll_errors, error)
+            logger.warning("No answer %s of at most %s in a row: %s", self.errors, self.max_poll_errors, error)
         if not self.job.live:
             return None
         if self.deadline is None:
@@ -90,5 +90,5 @@ class RunWatch:
     def _saw(self, job: JobState) -> None:
         self.errors = 0
         if job.phase != self.job.phase:
-            log.info("%s is %s", job, " ".join(filter(None, (job.phase, job.reason))))
+            logger.info("%s is %s", job, " ".join(filter(None, (job.phase, job.reason))))
         self.job = job

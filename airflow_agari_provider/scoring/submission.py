@@ -16,7 +16,7 @@ from airflow_agari_provider.scoring.jobs import BackendError, BackendUnavailable
 from airflow_agari_provider.scoring.run_watch import RunWatch, SparkBackend
 from airflow_agari_provider.scoring.task_run import TaskRun
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class JobStillLive(AgariError):
@@ -66,14 +66,14 @@ def submit_or_rejoin(backend: SparkBackend, job: SparkJob, run: TaskRun, patienc
         try:
             found = _wanted_job(backend, run, patience)
             if found is not None:
-                log.info("Rejoined %s: %s", found, found.phase)
+                logger.info("Rejoined %s: %s", found, found.phase)
                 return found, True
             submitted = backend.submit(job, run.token)
             break
         except BackendUnavailable as error:
             if attempt == patience.max_errors:
                 raise
-            log.warning("Not submitted yet, attempt %s of %s: %s", attempt, patience.max_errors, error)
+            logger.warning("Not submitted yet, attempt %s of %s: %s", attempt, patience.max_errors, error)
             patience.sleep(patience.pause)
     return _oldest_twin(backend, run, submitted), False
 
@@ -102,7 +102,7 @@ def _wanted_job(backend: SparkBackend, run: TaskRun, patience: Patience) -> JobS
     found = backend.find((run.token, *run.earlier_tokens), run.since)
     for job in found:
         if job.live and job.token != run.token:
-            log.info("%s belongs to an attempt before this task was cleared: cancelling it first", job)
+            logger.info("%s belongs to an attempt before this task was cleared: cancelling it first", job)
             cancel_and_wait(backend, job, patience)
     wanted = [job for job in found if job.token == run.token and (job.live or job.phase == "SUCCEEDED")]
     ending = [job for job in wanted if job.phase == "CANCELLING"]
@@ -123,7 +123,7 @@ def _oldest_twin(backend: SparkBackend, run: TaskRun, submitted: JobState) -> Jo
     try:
         twins = [job for job in backend.find((run.token,), run.since) if job.phase in ("PENDING", "RUNNING")]
     except BackendError as error:
-        log.warning("Could not look for a second job of this task: %s", error)
+        logger.warning("Could not look for a second job of this task: %s", error)
         return submitted
     for twin in twins[1:]:
         _cancel_twin(backend, twin)
@@ -132,7 +132,7 @@ def _oldest_twin(backend: SparkBackend, run: TaskRun, submitted: JobState) -> Jo
 
 def _cancel_twin(backend: SparkBackend, twin: JobState) -> None:
     if twin.live:
-        log.warning("%s is a second job of this task: cancelling it", twin)
+        logger.warning("%s is a second job of this task: cancelling it", twin)
         _try_cancel(backend, twin)
 
 
@@ -140,4 +140,4 @@ def _try_cancel(backend: SparkBackend, job: JobState) -> None:
     try:
         backend.cancel(job)
     except BackendError as error:
-        log.warning("%s", error)
+        logger.warning("%s", error)

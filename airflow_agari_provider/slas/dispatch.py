@@ -14,7 +14,7 @@ from typing import Any
 from airflow_agari_provider.airflow_compat import AirflowNotFoundException, BaseHook
 from airflow_agari_provider.airflow_runs import link
 from airflow_agari_provider.alerts.claims import Claim, ClaimTable
-from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, Delivery, Sender
+from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, AlertSender, Delivery
 from airflow_agari_provider.alerts.digest import DigestedDelivery, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sla import Run, Watch, recovery_of
@@ -201,7 +201,7 @@ def _alerts_and_fallbacks(watch: Watch, run: Run) -> Iterator[tuple[dict[str, An
             yield {"notifier": alert["fallback"], "after": alert["after"]}, f"{key}|fallback"
 
 
-def _told(sender: Sender, key: str, claims: ClaimTable | None, now: float) -> Claim | None:
+def _told(sender: AlertSender, key: str, claims: ClaimTable | None, now: float) -> Claim | None:
     """What was told, or may have been where that is enough; ``None`` if nothing was."""
     if claims is None:
         return Claim("sent") if sender.safe_to_repeat else None

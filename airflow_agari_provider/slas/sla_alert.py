@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, CannotLook, Sender
+from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertSender, CannotLook
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
@@ -54,7 +54,7 @@ class SlaAlert:
         }
 
 
-def sender_of(specification: Mapping[str, Any]) -> Sender:
+def sender_of(specification: Mapping[str, Any]) -> AlertSender:
     """What sends an alert, out of its specification."""
     notifier = _notifier(specification["notifier"])
     if isinstance(notifier, SlaMissNotifier):

@@ -20,7 +20,7 @@ from airflow_agari_provider.charts.rows import (
     TaskFacts,
 )
 from airflow_agari_provider.charts.tries import AGAIN, WAITING_STATES, PlainTry, tries_of
-from airflow_agari_provider.charts.window import Window, purged_before, tries_missing
+from airflow_agari_provider.charts.window import RunWindow, purged_before, tries_missing
 from airflow_agari_provider.views.parameters import OverviewQuestion, TriesQuestion
 from airflow_agari_provider.views.queries import dag_facts, dag_runs, overview
 from airflow_agari_provider.views.queries import tries as attempts
@@ -104,7 +104,7 @@ def _repeated(session: Any, dag_id: str, rows: list[PlainTryRow], tries: list[Pl
 
 def _window(
     session: Any, dag_id: str, chosen: Any, runs: list[RunRow], question: TriesQuestion, purged: float | None
-) -> Window:
+) -> RunWindow:
     total = dag_runs.count_runs(session, chosen)
     if question.before is None and question.after is None:
         newer = 0
@@ -113,7 +113,7 @@ def _window(
         newer = dag_runs.count_runs(session, sa.and_(chosen, later))
     else:
         newer = total if question.before is not None else 0
-    return Window(runs, total, newer, purged, bool(question.run_types or question.run_states))
+    return RunWindow(runs, total, newer, purged, bool(question.run_types or question.run_states))
 
 
 def _purged_before(

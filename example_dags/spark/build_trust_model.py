@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812  (its customary name)
 from pyspark.sql.utils import AnalysisException
 
-log = logging.getLogger("build_trust_model")
+logger = logging.getLogger("build_trust_model")
 
 INPUT_SCHEMA = """
     received_at TIMESTAMP, header_from STRING, envelope_from STRING, sending_ip STRING,
@@ -113,7 +113,7 @@ def read_avro(spark, prefixes, schema):
             raise
     if len(prefixes) > 1:
         return functools.reduce(DataFrame.unionByName, [read_avro(spark, [prefix], schema) for prefix in prefixes])
-    log.warning("Nothing to read: %s does not exist", prefixes[0])
+    logger.warning("Nothing to read: %s does not exist", prefixes[0])
     fields = [field.split() for field in schema.split(",")]
     return spark.range(0).select(*[F.lit(None).cast(kind).alias(name) for name, kind in fields])
 

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812  (its customary name)
 from pyspark.sql.utils import AnalysisException
 
-log = logging.getLogger("score_messages")
+logger = logging.getLogger("score_messages")
 
 MESSAGE_SCHEMA = """
     message_id STRING, org_id INT, received_at TIMESTAMP, header_from STRING, envelope_from STRING, sending_ip STRING,
@@ -197,7 +197,7 @@ def read_avro(spark, prefixes, schema):
             raise
     if len(prefixes) > 1:
         return functools.reduce(DataFrame.unionByName, [read_avro(spark, [prefix], schema) for prefix in prefixes])
-    log.warning("Nothing to read: %s does not exist", prefixes[0])
+    logger.warning("Nothing to read: %s does not exist", prefixes[0])
     fields = [field.split() for field in schema.split(",")]
     return spark.range(0).select(*[F.lit(None).cast(kind).alias(name) for name, kind in fields])
 

@@ -9,10 +9,10 @@ import pytest
 
 from airflow_agari_provider.alerts.claims import ClaimTable
 from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused
-from airflow_agari_provider.alerts.digest import DigestedDelivery, Window, window_of
+from airflow_agari_provider.alerts.digest import DigestedDelivery, DigestWindow, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
 
-WINDOW = Window("digest|telemetry|1", 300)
+WINDOW = DigestWindow("digest|telemetry|1", 300)
 
 
 @dataclass
@@ -180,6 +180,6 @@ def test_a_fallback_that_opens_incidents_tells_each_miss_of_a_digest(misses):
 
 
 def test_windows_lie_side_by_side():
-    assert window_of("digest|telemetry", 1000.0, 300) == Window("digest|telemetry|300|3", 300)
-    assert window_of("digest|telemetry", 1199.9, 300) == Window("digest|telemetry|300|3", 300)
-    assert window_of("digest|telemetry", 1200.0, 300) == Window("digest|telemetry|300|4", 300)
+    assert window_of("digest|telemetry", 1000.0, 300) == DigestWindow("digest|telemetry|300|3", 300)
+    assert window_of("digest|telemetry", 1199.9, 300) == DigestWindow("digest|telemetry|300|3", 300)
+    assert window_of("digest|telemetry", 1200.0, 300) == DigestWindow("digest|telemetry|300|4", 300)

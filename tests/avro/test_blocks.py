@@ -11,7 +11,7 @@ import fastavro
 import pytest
 
 from airflow_agari_provider.avro import codecs
-from airflow_agari_provider.avro.blocks import ContainerFile, count_records
+from airflow_agari_provider.avro.blocks import ContainerFile, count_block_records
 from airflow_agari_provider.avro.codecs import CODECS
 from airflow_agari_provider.exceptions import BadAvro
 
@@ -42,11 +42,11 @@ def test_every_codec_gives_the_bytes_that_were_written(codec):
 def test_a_file_of_another_writer_with_many_records_in_a_block_is_counted_from_its_headers():
     stream = io.BytesIO()
     fastavro.writer(stream, SCHEMA, ({"text": str(number)} for number in range(10_000)), codec="deflate")
-    assert count_records(io.BytesIO(stream.getvalue())) == 10_000
+    assert count_block_records(io.BytesIO(stream.getvalue())) == 10_000
 
 
 def test_a_file_without_blocks_is_sound_and_empty():
-    assert count_records(io.BytesIO(avro_file([]))) == 0
+    assert count_block_records(io.BytesIO(avro_file([]))) == 0
 
 
 def test_the_header_gives_schema_and_codec():
@@ -57,7 +57,7 @@ def test_the_header_gives_schema_and_codec():
 def test_metadata_that_is_no_utf_8_disturbs_nobody():
     stream = io.BytesIO()
     fastavro.writer(stream, SCHEMA, [{"text": "a"}], metadata={"made_by": "zxcv"})
-    assert count_records(io.BytesIO(stream.getvalue().replace(b"zxcv", b"\xff\xfe\xfd\xfc"))) == 1
+    assert count_block_records(io.BytesIO(stream.getvalue().replace(b"zxcv", b"\xff\xfe\xfd\xfc"))) == 1
 
 
 WHOLE = avro_file(["first", "second"])
@@ -96,7 +96,7 @@ def test_the_sample_is_laid_out_as_the_cases_below_assume():
 )
 def test_damage_is_told_with_its_place(data, offset, problem):
     with pytest.raises(BadAvro) as caught:
-        count_records(io.BytesIO(data), "s3://b/k")
+        count_block_records(io.BytesIO(data), "s3://b/k")
     assert (caught.value.offset, caught.value.source) == (offset, "s3://b/k")
     assert problem in str(caught.value)
 

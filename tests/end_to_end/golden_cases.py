@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW, AIRFLOW_3, AirflowApi, AirflowHome
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW, AIRFLOW_3, AirflowApi, AirflowHome
 from airflow_agari_provider.local.processes import Processes
 
 GOLDEN_FILE = Path(__file__).with_name("golden_dags.py")

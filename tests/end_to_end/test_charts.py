@@ -18,11 +18,11 @@ import pytest
 import requests
 from playwright.sync_api import Frame, Page, expect
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3, USER, AirflowApi, AirflowHome
-from airflow_agari_provider.local.demo_setup import free_ports
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3, USER, AirflowApi, AirflowHome
+from airflow_agari_provider.local.demo.setup import free_ports
 from airflow_agari_provider.local.processes import Processes
+from tests.airflow_processes import without_settings_of_tests
 from tests.end_to_end.golden_cases import CASES, DAG_IDS, GOLDEN_FILE, HOUR, JANUARY, OVERVIEW, RUNS, Story, wait_for
-from tests.fix_airflow import without_settings_of_tests
 from tests.views.frontend.charts_server import until
 
 pytestmark = pytest.mark.end_to_end

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3
-from tests.leftovers import working_in
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
+from tests.local.leftover_processes import working_in
 
 DEMO = [sys.executable, "-m", "airflow_agari_provider.local", "demo"]
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 import psutil
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3
-from airflow_agari_provider.local.demo import DAG_ID, Demo
-from airflow_agari_provider.local.demo_report import checks
-from airflow_agari_provider.local.demo_setup import Options
-from airflow_agari_provider.local.pipeline import client
-from airflow_agari_provider.local.progress import Progress
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
+from airflow_agari_provider.local.demo.demo import DAG_ID, Demo
+from airflow_agari_provider.local.demo.pipeline import client
+from airflow_agari_provider.local.demo.progress import TerminalProgress
+from airflow_agari_provider.local.demo.report import checks
+from airflow_agari_provider.local.demo.setup import Options
 from airflow_agari_provider.queues.drain import read_depth
-from tests.leftovers import working_in
+from tests.local.leftover_processes import working_in
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.spark]
 
@@ -113,7 +113,7 @@ def run(tmp_path, victims: list[str], *, deferrable: bool, then_clear: str) -> l
     with ExitStack() as stack:
         settings = {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": str(deferrable)}
         options = Options(messages=60_000)
-        demo = Demo(options, Progress(), stack, folder=tmp_path, settings=settings)
+        demo = Demo(options, TerminalProgress(), stack, folder=tmp_path, settings=settings)
         killer = Killer(demo, victims)
         demo.watchers.append(killer.look)
         assert demo.run() == 0

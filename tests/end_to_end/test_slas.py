@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3
-from tests.fix_airflow import Airflow, running, without_settings_of_tests
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
+from tests.airflow_processes import Airflow, running, without_settings_of_tests
 
 pytestmark = pytest.mark.end_to_end
 

@@ -57,7 +57,7 @@ def test_only_programs_of_this_machine_are_served(local_aws: str, headers: dict[
     assert status_of(request) == status
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "unknown"), ("GET", "poll")])
+@pytest.mark.parametrize(("method", "path"), [("POST", "unknown"), ("GET", "orders")])
 def test_the_books_answer_404_to_what_they_are_not_asked_for(local_aws: str, method: str, path: str) -> None:
     assert status_of(urllib.request.Request(f"{local_aws}/agari-local/emr/{path}", method=method)) == 404
 

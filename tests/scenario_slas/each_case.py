@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3
-from tests.fix_airflow import EAGER, Airflow, running, without_settings_of_tests
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
+from tests.airflow_processes import EAGER, Airflow, running, without_settings_of_tests
 from tests.scenario_slas.figures import print_figures, seconds_after_deadline, told
 
 # Airflow 2.11 watches no task that has not succeeded before: there the first run is in time, and the second is watched,

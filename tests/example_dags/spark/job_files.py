@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 
-from airflow_agari_provider.local.mailbox import MESSAGE_SCHEMA, avro_of
+from airflow_agari_provider.local.demo.messages import MESSAGE_SCHEMA, avro_of
 
 HONEST = {
     "org_id": 1,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.local.mailbox import day_of_messages, write_day, write_history
-from airflow_agari_provider.local.published_day import DAY, PUBLISHED_DAY, Organisation, scaled
+from airflow_agari_provider.local.demo.messages import day_of_messages, write_day, write_history
+from airflow_agari_provider.local.demo.published_day import DAY, PUBLISHED_DAY, Organisation, scaled
 from tests.example_dags.spark.job_files import counts, records
 
 pytestmark = pytest.mark.spark

@@ -8,7 +8,7 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from airflow_agari_provider.local.mailbox import MESSAGE_SCHEMA
+from airflow_agari_provider.local.demo.messages import MESSAGE_SCHEMA
 from tests.example_dags.spark.job_files import counts, message, records, write
 
 pytestmark = pytest.mark.spark

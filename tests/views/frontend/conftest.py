@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW_3
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
 from tests.views.frontend.charts_server import ChartsServer
 from tests.views.frontend.payloads import overview_answer, task_time_answer, tries_answer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TAIL = 1_000_000  # bytes of a log that are searched for the error
 MESSAGE_LIMIT = 2000  # characters of FailureDetails.Message
@@ -86,5 +86,5 @@ def save_logs(s3: Any, order: StepOrder, folder: Path) -> None:
             body = gzip.compress(file.read_bytes() if file.exists() else b"")
             s3.put_object(Bucket=bucket, Key=f"{prefix}{name}.gz", Body=body)
         except (BotoCoreError, ClientError) as error:
-            log.warning("No logs of step %s at %s: %s", order.step_id, target, error)
+            logger.warning("No logs of step %s at %s: %s", order.step_id, target, error)
             return

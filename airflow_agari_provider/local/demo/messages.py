@@ -18,8 +18,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from airflow_agari_provider.local.published_day import PUBLISHED_DAY, Organisation, scaled, shared_out
-from airflow_agari_provider.local.senders import SENDERS, SPOOFED_SHARE, Chance, Message, World, chance_of, one_of
+from airflow_agari_provider.local.demo.published_day import PUBLISHED_DAY, Organisation, scaled, shared_out
+from airflow_agari_provider.local.demo.senders import SENDERS, SPOOFED_SHARE, Chance, Message, World, chance_of, one_of
 
 SEED = 2016
 HISTORY_DAYS = 5

@@ -11,7 +11,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from airflow_agari_provider.local.emr_runner import EmrRunner
+from airflow_agari_provider.local.emr.runner import EmrRunner
 from airflow_agari_provider.local.java import find_java
 
 pytestmark = pytest.mark.spark

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 STEP_MARK = "AGARI_EMR_STEP"  # environment variable: the step's folder
 PATIENCE = 3.0  # seconds between SIGTERM and SIGKILL
@@ -38,7 +38,7 @@ def end_processes(folder: Path, patience: float = PATIENCE) -> None:
     """
     end = psutil.Process.terminate
     while processes := step_processes(folder):
-        log.info("Ending processes %s of %s", [process.pid for process in processes], folder)
+        logger.info("Ending processes %s of %s", [process.pid for process in processes], folder)
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 end(process)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_agari_provider.local.emr_logs import last_error
+from airflow_agari_provider.local.emr.logs import last_error
 
 TRACEBACK = "Traceback (most recent call last):\n  File 'x.py', line 1\n"
 

@@ -2,7 +2,7 @@
 What moto's EMR lacks of the EMR API: steps that wait, can be cancelled, and say why they failed.
 
 moto keeps the books only: it starts the first step of a cluster by itself and never ends one. After ``patch_emr``
-every step waits as PENDING until somebody runs it (``emr_books``).
+every step waits as PENDING until somebody runs it (``books``).
 """
 
 from __future__ import annotations

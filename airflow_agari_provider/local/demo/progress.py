@@ -12,7 +12,7 @@ QUIET = 15.0  # seconds between status lines where nothing can be drawn over
 
 
 @dataclass
-class Progress:
+class TerminalProgress:
     """Prints with the seconds since it was made. On a file or pipe, the status is a line now and then."""
 
     out: TextIO = field(default_factory=lambda: sys.stdout)

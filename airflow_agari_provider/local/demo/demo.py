@@ -18,10 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.local.airflow_home import USER, AirflowApi, AirflowApiError, AirflowHome
-from airflow_agari_provider.local.breakage import BREAKAGES, start_breakage
-from airflow_agari_provider.local.demo_report import Outcome, print_outcome
-from airflow_agari_provider.local.demo_setup import (
+from airflow_agari_provider.local.demo.airflow_home import USER, AirflowApi, AirflowApiError, AirflowHome
+from airflow_agari_provider.local.demo.alert_endpoints import open_endpoints
+from airflow_agari_provider.local.demo.breakage import BREAKAGES, start_breakage
+from airflow_agari_provider.local.demo.messages import write_day, write_history
+from airflow_agari_provider.local.demo.pipeline import Pipeline, airflow_connection, client, create_pipeline
+from airflow_agari_provider.local.demo.progress import TerminalProgress
+from airflow_agari_provider.local.demo.published_day import DAY
+from airflow_agari_provider.local.demo.report import Outcome, print_outcome
+from airflow_agari_provider.local.demo.setup import (
     FOLDER,
     VICTOROPS,
     Options,
@@ -32,14 +37,9 @@ from airflow_agari_provider.local.demo_setup import (
     parse,
     write_near_real_time,
 )
-from airflow_agari_provider.local.endpoints import open_endpoints
+from airflow_agari_provider.local.demo.target_database import open_target_database
 from airflow_agari_provider.local.java import find_java
-from airflow_agari_provider.local.mailbox import write_day, write_history
-from airflow_agari_provider.local.pipeline import Pipeline, airflow_connection, client, create_pipeline
 from airflow_agari_provider.local.processes import Processes
-from airflow_agari_provider.local.progress import Progress
-from airflow_agari_provider.local.published_day import DAY
-from airflow_agari_provider.local.target_database import open_target_database
 from airflow_agari_provider.queues.drain import QueueDepth, read_depth
 
 DAG_ID = "message_scoring"
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the demo. :return: exit code, 0 only if everything came out as it should."""
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    progress = Progress()
+    progress = TerminalProgress()
     try:
         with ExitStack() as stack:
             return Demo(options, progress, stack).run()
@@ -88,7 +88,7 @@ class Demo:
     def __init__(
         self,
         options: Options,
-        progress: Progress,
+        progress: TerminalProgress,
         stack: ExitStack,
         folder: Path = FOLDER,
         settings: Mapping[str, str] | None = None,

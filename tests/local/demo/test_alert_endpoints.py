@@ -6,7 +6,7 @@ import json
 import smtplib
 import urllib.request
 
-from airflow_agari_provider.local.endpoints import open_endpoints
+from airflow_agari_provider.local.demo.alert_endpoints import open_endpoints
 
 
 def post(url: str, body: object) -> bytes:

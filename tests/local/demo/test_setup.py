@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from airflow_agari_provider.local.demo_setup import free_ports
+from airflow_agari_provider.local.demo.setup import free_ports
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no two sockets have the same port")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.local.spark_setup import QUICK_JAVA
-from airflow_agari_provider.local.staging import S3_URI
+from airflow_agari_provider.local.emr.spark_setup import QUICK_JAVA
+from airflow_agari_provider.local.emr.staging import S3_URI
 
 SWITCHES = frozenset({"--verbose", "-v", "--supervise", "--usage-error", "--version", "--help", "-h"})
 FILE_OPTIONS = frozenset({"--jars", "--py-files", "--files", "--archives"})

@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
-from airflow_agari_provider.local.endpoints import Received
-from airflow_agari_provider.local.pipeline import Pipeline, client
+from airflow_agari_provider.local.demo.alert_endpoints import Received
+from airflow_agari_provider.local.demo.pipeline import Pipeline, client
 from airflow_agari_provider.local.processes import Processes
 
 SCORED_WITHIN = 30  # seconds from the beginning of the run, which are over long before a scoring slowed by

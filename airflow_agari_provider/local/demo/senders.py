@@ -60,7 +60,7 @@ def shuffled(things: Sequence[Thing], chance: Chance) -> list[Thing]:
 
 
 @dataclass(frozen=True)
-class Sender:
+class MailSender:
     """
     A domain that sends mail.
 
@@ -138,24 +138,26 @@ class World:
             return _message(victim, network, chance, spf="pass", envelope=service, dkim="pass", signer=service)
         if kind < 0.98:
             invented = f"security.{victim.domain}"
-            return _message(Sender(invented, (bot,), invented, False, False, victim.dmarc), bot, chance)
+            return _message(MailSender(invented, (bot,), invented, False, False, victim.dmarc), bot, chance)
         network = one_of(victim.networks, chance)
         if kind < 0.99:  # the victim's SPF record admits everybody who rents at the same service
             return _message(victim, network, chance, dkim="none")
         return _message(victim, network, chance)  # a hijacked account
 
-    def _sender(self, domain: str, chance: Chance, rents: float) -> Sender:
+    def _sender(self, domain: str, chance: Chance, rents: float) -> MailSender:
         habit = chance()
         spf = habit < 0.95
         dkim = habit < 0.88 or 0.95 <= habit < 0.985
         dmarc = habit < 0.70 or 0.95 <= habit < 0.985
         if chance() >= rents:
-            return Sender(domain, _networks(chance, 1 + int(chance() * 2), region=3), domain, spf, dkim, dmarc)
+            return MailSender(domain, _networks(chance, 1 + int(chance() * 2), region=3), domain, spf, dkim, dmarc)
         service, networks = one_of(self.services, chance)
         # Who does not sign has his bounces come home, or nothing would prove his mail.
-        return Sender(domain, networks, service if dkim and chance() < 0.5 else f"bounces.{domain}", spf, dkim, dmarc)
+        return MailSender(
+            domain, networks, service if dkim and chance() < 0.5 else f"bounces.{domain}", spf, dkim, dmarc
+        )
 
-    def _forwarded(self, sender: Sender, chance: Chance) -> Message:
+    def _forwarded(self, sender: MailSender, chance: Chance) -> Message:
         forwarder, networks = one_of(self.forwarders, chance)
         network = one_of(networks, chance)
         dkim = "fail" if sender.dkim and chance() < 0.08 else None
@@ -164,12 +166,12 @@ class World:
         spf = one_of(SPF_ELSEWHERE, chance) if sender.spf else "none"
         return _message(sender, network, chance, spf=spf, dkim=dkim)
 
-    def _look_alike(self, chance: Chance) -> Sender:
+    def _look_alike(self, chance: Chance) -> MailSender:
         victim = self.senders[int(40 * chance())].domain.removesuffix(".example")
         domain = _disguised(victim, chance)
         if chance() < 0.2:
-            return Sender(domain, one_of(self.services, chance)[1], domain)
-        return Sender(domain, (one_of(self.new_networks, chance),), domain)
+            return MailSender(domain, one_of(self.services, chance)[1], domain)
+        return MailSender(domain, (one_of(self.new_networks, chance),), domain)
 
 
 def _networks(chance: Chance, count: int, region: int) -> tuple[str, ...]:
@@ -202,7 +204,7 @@ def _disguised(name: str, chance: Chance) -> str:
     return f"{name}-{one_of(AFFIXES, chance)}.example"
 
 
-def _forged(victim: Sender, bot: str, chance: Chance) -> Message:
+def _forged(victim: MailSender, bot: str, chance: Chance) -> Message:
     dkim = "fail" if chance() < 0.2 else "none"
     if chance() < 0.3:  # a throw-away domain may well pass the check of its own record
         thrown_away = f"{one_of(FIRST, chance)}{int(chance() * 900)}.invalid"
@@ -216,7 +218,7 @@ _AS_USUAL = "as usual"
 
 
 def _message(
-    sender: Sender,
+    sender: MailSender,
     network: str,
     chance: Chance,
     spf: str | None = None,

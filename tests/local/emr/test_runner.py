@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from airflow_agari_provider.local.aws import start_aws
-from airflow_agari_provider.local.emr_runner import EmrRunner, FolderInUse
-from airflow_agari_provider.local.emr_step import StepRun
+from airflow_agari_provider.local.emr.runner import EmrRunner, FolderInUse
+from airflow_agari_provider.local.emr.step import StepRun
 
 NO_JAVA = Path("no-java-is-needed")
 
@@ -121,7 +121,7 @@ def runner_process(local_aws: str, tmp_path: Path, fake_spark: Path) -> Iterator
     code = f"""
         import signal, threading
         from pathlib import Path
-        from airflow_agari_provider.local.emr_runner import EmrRunner
+        from airflow_agari_provider.local.emr.runner import EmrRunner
         stopped = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stopped.set())
         node = Path({str(tmp_path / "node")!r})
@@ -368,7 +368,7 @@ def test_a_runner_that_dies_between_upload_and_publication_shows_none_of_the_out
     step_id = emr.submit("(s3 / 'out').mkdir(); (s3 / 'out' / 'part-0').write_text('scored')", "s3://agari/out")
     first_life = new_runner()
     order = next(iter(first_life.books("poll", node=first_life.node, running=[], free=1)["start"]))
-    from airflow_agari_provider.local.emr_logs import StepOrder
+    from airflow_agari_provider.local.emr.logs import StepOrder
 
     end = StepRun(StepOrder(**order), first_life.work_dir / "steps" / step_id, first_life.s3, first_life.spark).run()
     assert (end.state, [upload["key"] for upload in end.uploads]) == ("COMPLETED", ["out/part-0"])

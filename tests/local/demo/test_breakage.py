@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
-from airflow_agari_provider.local.breakage import BREAKAGES, Evidence, slow_scoring
-from airflow_agari_provider.local.endpoints import Received
+from airflow_agari_provider.local.demo.alert_endpoints import Received
+from airflow_agari_provider.local.demo.breakage import BREAKAGES, Evidence, slow_scoring
 from airflow_agari_provider.local.processes import Processes
 
 LATE = "EP_STAGE - message_scoring SLA Miss for task score.score_messages on 2016-04-28T00:00:00"

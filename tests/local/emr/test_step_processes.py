@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airflow_agari_provider.local.step_processes import STEP_MARK, end_processes, step_processes
+from airflow_agari_provider.local.emr.step_processes import STEP_MARK, end_processes, step_processes
 
 IGNORES_SIGTERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)"
 

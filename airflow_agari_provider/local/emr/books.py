@@ -1,7 +1,7 @@
 """
 EMR's rules about which step may start and what the end of a step means, over moto's books.
 
-A runner (``emr_runner``) asks over HTTP: ``poll`` hands it the steps it must start and those it must stop, ``finish``
+A runner (``runner``) asks over HTTP: ``orders`` hands it the steps it must start and those it must stop, ``finish``
 takes a step's end together with its output. A step is handed out once, to one node, whatever happens to the node.
 The output becomes visible in S3 and the step COMPLETED in one request: a runner that dies leaves all of it or nothing.
 """
@@ -17,10 +17,10 @@ from moto.emr.models import emr_backends
 from moto.s3.models import s3_backends
 from moto.utilities.utils import get_partition
 
-from airflow_agari_provider.local.emr_api import LIVE, TERMINATED, end_step, idle_timeout
+from airflow_agari_provider.local.emr.api import LIVE, TERMINATED, end_step, idle_timeout
 
 
-def poll(node: str, running: list[str], free: int) -> dict[str, Any]:
+def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
     """
     What a node has to do now: ``{"start": [step...], "stop": [step id...]}``.
 

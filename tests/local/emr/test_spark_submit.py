@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_agari_provider.local.spark_submit import UnsupportedStep, local_command, parse_step
+from airflow_agari_provider.local.emr.spark_submit import UnsupportedStep, local_command, parse_step
 
 
 @pytest.fixture

@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.local.emr_logs import StepOrder, failure_details, save_logs
-from airflow_agari_provider.local.emr_step import StepEnd, StepRun
+from airflow_agari_provider.local.emr.logs import StepOrder, failure_details, save_logs
+from airflow_agari_provider.local.emr.spark_setup import SparkSetup, installed_spark, spark_environment
+from airflow_agari_provider.local.emr.spark_submit import write_register_jar
+from airflow_agari_provider.local.emr.step import StepEnd, StepRun
+from airflow_agari_provider.local.emr.step_processes import end_processes
 from airflow_agari_provider.local.java import find_java
-from airflow_agari_provider.local.spark_setup import SparkSetup, installed_spark, spark_environment
-from airflow_agari_provider.local.spark_submit import write_register_jar
-from airflow_agari_provider.local.step_processes import end_processes
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 POLL_INTERVAL = 0.2  # seconds
@@ -128,7 +128,7 @@ class EmrRunner:
         :raises OSError: the books do not answer.
         """
         running = list(self._runs)
-        answer = self.books("poll", node=self.node, running=running, free=self.parallel_steps - len(running))
+        answer = self.books("orders", node=self.node, running=running, free=self.parallel_steps - len(running))
         for step_id in answer["stop"]:
             if run := self._runs.get(step_id):
                 run.stop("CANCELLED", "Cancelled by user")
@@ -152,7 +152,7 @@ class EmrRunner:
                 return ask()
             except OSError as error:
                 if not complained:
-                    log.warning("The embedded AWS at %s does not answer: %s", self.endpoint_url, error)
+                    logger.warning("The embedded AWS at %s does not answer: %s", self.endpoint_url, error)
                 complained = True
                 if stopped.wait(self.poll_interval):
                     return None
@@ -161,7 +161,7 @@ class EmrRunner:
         for held in self.books("held", node=self.node):
             order = StepOrder(**held)
             reason = "The node that ran the step died"
-            log.warning("Step %s FAILED: %s", order.step_id, reason)
+            logger.warning("Step %s FAILED: %s", order.step_id, reason)
             save_logs(self.s3, order, self._folder(order))
             self._finish(order, StepEnd("FAILED", reason, failure_details(order, reason)))
         shutil.rmtree(self.work_dir / "steps", ignore_errors=True)

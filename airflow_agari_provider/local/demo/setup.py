@@ -16,10 +16,10 @@ from pathlib import Path
 
 import airflow_agari_provider
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.local.airflow_home import WATCHES_MANUAL_RUNS
-from airflow_agari_provider.local.breakage import BREAKAGES
-from airflow_agari_provider.local.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
-from airflow_agari_provider.local.target_database import EMBEDDED, TargetDatabase
+from airflow_agari_provider.local.demo.airflow_home import WATCHES_MANUAL_RUNS
+from airflow_agari_provider.local.demo.breakage import BREAKAGES
+from airflow_agari_provider.local.demo.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
+from airflow_agari_provider.local.demo.target_database import EMBEDDED, TargetDatabase
 
 FOLDER = Path(".demo")
 VICTOROPS = "victorops_default"  # connection id

@@ -15,8 +15,8 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from airflow_agari_provider.local.airflow_home import AIRFLOW, AIRFLOW_3, AirflowApi, AirflowHome
-from airflow_agari_provider.local.demo_setup import free_ports
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW, AIRFLOW_3, AirflowApi, AirflowHome
+from airflow_agari_provider.local.demo.setup import free_ports
 from airflow_agari_provider.local.processes import Processes
 from tests.fix_alerts import SECRETS
 
@@ -33,7 +33,7 @@ class Airflow:
 
     :param folder: gets everything that it writes.
     :param dag_file: text of its one DAG file.
-    :param connections: as in :class:`~airflow_agari_provider.local.airflow_home.AirflowHome`.
+    :param connections: as in :class:`~airflow_agari_provider.local.demo.airflow_home.AirflowHome`.
     :param postgres: makes a database by its name and returns its URI; by default the databases are SQLite's.
     :param services: how many there are of each service that there is not one of.
     :param settings: further ``AIRFLOW__SECTION__KEY`` variables.

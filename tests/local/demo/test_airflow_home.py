@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.local import airflow_home
-from airflow_agari_provider.local.airflow_home import TRIES, AirflowApi, AirflowApiError, AirflowHome
+from airflow_agari_provider.local.demo import airflow_home
+from airflow_agari_provider.local.demo.airflow_home import TRIES, AirflowApi, AirflowApiError, AirflowHome
 
 
 def test_no_password_looks_like_an_option_of_the_command_line_it_is_given_on():

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.local.emr_logs import StepOrder, failure_details, last_error, save_logs
-from airflow_agari_provider.local.spark_setup import SparkSetup
-from airflow_agari_provider.local.spark_submit import local_command, parse_step
-from airflow_agari_provider.local.staging import Stage, s3_prefixes
-from airflow_agari_provider.local.step_processes import STEP_MARK, end_processes
+from airflow_agari_provider.local.emr.logs import StepOrder, failure_details, last_error, save_logs
+from airflow_agari_provider.local.emr.spark_setup import SparkSetup
+from airflow_agari_provider.local.emr.spark_submit import local_command, parse_step
+from airflow_agari_provider.local.emr.staging import StagingFolder, s3_prefixes
+from airflow_agari_provider.local.emr.step_processes import STEP_MARK, end_processes
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LOOK = 0.1  # seconds between two looks whether the step should stop
 
 
 @dataclass
 class StepEnd:
-    """How a step ended, as ``emr_books.finish`` takes it."""
+    """How a step ended, as ``books.finish`` takes it."""
 
     state: str
     reason: str | None = None
@@ -49,11 +49,11 @@ class StepRun:
     folder: Path
     s3: Any
     spark: SparkSetup
-    stage: Stage = field(init=False)
+    stage: StagingFolder = field(init=False)
     _stop: StepStopped | None = None
 
     def __post_init__(self) -> None:
-        self.stage = Stage(self.s3, self.folder / "s3")
+        self.stage = StagingFolder(self.s3, self.folder / "s3")
 
     def stop(self, state: str, reason: str) -> None:
         """Ask it, from another thread, to end in this state; the first who asks is heard."""
@@ -76,7 +76,7 @@ class StepRun:
             message = last_error(self.folder) or end.reason or ""
             end.failure_details = failure_details(self.order, message)
         save_logs(self.s3, self.order, self.folder)
-        log.info(
+        logger.info(
             "Step %s %s after %.1f s %s", self.order.step_id, end.state, time.monotonic() - started, end.reason or ""
         )
         return end
@@ -88,7 +88,7 @@ class StepRun:
         submit = parse_step(self.order.jar, self.order.arguments)
         fetched = self.stage.fetch(s3_prefixes(self.order.arguments))
         self._stop_here()
-        log.info("Step %s runs %s on %d objects", self.order.step_id, submit.application, fetched)
+        logger.info("Step %s runs %s on %d objects", self.order.step_id, submit.application, fetched)
         command = local_command(submit, self.spark.home, self.stage.folder, self.spark.register_jar, self.spark.memory)
         code = self._spark_submit(command)
         if code:

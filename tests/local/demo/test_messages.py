@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 import fastavro
 import pytest
 
-from airflow_agari_provider.local.mailbox import MESSAGE_SCHEMA, day_of_messages, write_day, write_history
-from airflow_agari_provider.local.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
+from airflow_agari_provider.local.demo.messages import MESSAGE_SCHEMA, day_of_messages, write_day, write_history
+from airflow_agari_provider.local.demo.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
 
 SMALL_DAY = scaled(PUBLISHED_DAY, 3_000)
 

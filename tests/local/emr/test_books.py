@@ -8,7 +8,7 @@ import pytest
 from moto.core.utils import utcnow
 from moto.emr.models import emr_backends
 
-from airflow_agari_provider.local import emr_books
+from airflow_agari_provider.local.emr import books
 
 
 @pytest.fixture
@@ -42,42 +42,42 @@ def test_no_more_steps_start_than_cluster_and_node_allow(
     new_cluster: Callable[..., Any], level: int, free: int, expected: list[str]
 ) -> None:
     cluster = new_cluster(3, StepConcurrencyLevel=level)
-    emr_books.poll("node", [], free)
+    books.orders("node", [], free)
     assert states(cluster) == expected
 
 
 def test_a_node_with_one_place_gets_one_step_of_two_clusters(new_cluster: Callable[..., Any]) -> None:
     clusters = [new_cluster(1), new_cluster(1)]
-    assert len(emr_books.poll("node", [], 1)["start"]) == 1
+    assert len(books.orders("node", [], 1)["start"]) == 1
     assert [states(cluster) for cluster in clusters] == [["RUNNING"], ["PENDING"]]
 
 
 def test_a_step_belongs_to_the_node_that_took_it(new_cluster: Callable[..., Any]) -> None:
     cluster = new_cluster(1)
-    order = emr_books.poll("one", [], 1)["start"][0]
-    assert emr_books.poll("two", [], 1) == {"start": [], "stop": []}
-    assert (emr_books.held("two"), emr_books.held("one")) == ([], [order])
-    assert emr_books.finish("two", cluster.id, order["step_id"], "COMPLETED") is False
-    assert emr_books.finish("one", cluster.id, order["step_id"], "COMPLETED") is True
-    assert emr_books.finish("one", cluster.id, order["step_id"], "FAILED") is False
+    order = books.orders("one", [], 1)["start"][0]
+    assert books.orders("two", [], 1) == {"start": [], "stop": []}
+    assert (books.held("two"), books.held("one")) == ([], [order])
+    assert books.finish("two", cluster.id, order["step_id"], "COMPLETED") is False
+    assert books.finish("one", cluster.id, order["step_id"], "COMPLETED") is True
+    assert books.finish("one", cluster.id, order["step_id"], "FAILED") is False
     assert states(cluster) == ["COMPLETED"]
 
 
 def test_a_step_the_books_know_no_more_is_stopped(new_cluster: Callable[..., Any]) -> None:
     new_cluster(1)
-    step_id = emr_books.poll("node", [], 1)["start"][0]["step_id"]
-    assert emr_books.poll("node", [step_id], 0)["stop"] == []
-    assert emr_books.poll("node", ["s-OFANOTHERDAY"], 0)["stop"] == ["s-OFANOTHERDAY"]
+    step_id = books.orders("node", [], 1)["start"][0]["step_id"]
+    assert books.orders("node", [step_id], 0)["stop"] == []
+    assert books.orders("node", ["s-OFANOTHERDAY"], 0)["stop"] == ["s-OFANOTHERDAY"]
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(119, "WAITING"), (120, "TERMINATED")])
 def test_an_idle_cluster_ends_after_its_timeout(new_cluster: Callable[..., Any], seconds: int, state: str) -> None:
     cluster = new_cluster(1, AutoTerminationPolicy={"IdleTimeout": 120})
-    order = emr_books.poll("node", [], 1)["start"][0]
+    order = books.orders("node", [], 1)["start"][0]
     now = utcnow()
-    emr_books.settle(cluster, now + timedelta(days=1))
+    books.settle(cluster, now + timedelta(days=1))
     assert cluster.state == "RUNNING"
-    emr_books.finish("node", cluster.id, order["step_id"], "COMPLETED")
+    books.finish("node", cluster.id, order["step_id"], "COMPLETED")
     cluster.steps[0].end_date_time = now
-    emr_books.settle(cluster, now + timedelta(seconds=seconds))
+    books.settle(cluster, now + timedelta(seconds=seconds))
     assert cluster.state == state

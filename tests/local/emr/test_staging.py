@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.local.staging import s3_prefixes
+from airflow_agari_provider.local.emr.staging import s3_prefixes
 
 KEYS = ["a", "a/x", "ab", "archive/dt=2016-04-27/hour=05/x", "archive/dt=2016-04-28/hour=05/x", "other/x"]
 

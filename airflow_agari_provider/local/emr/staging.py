@@ -62,7 +62,7 @@ def s3_prefixes(words: Sequence[str]) -> list[S3Prefix]:
 
 
 @dataclass
-class Stage:
+class StagingFolder:
     """
     Files of the buckets, below ``<folder>/<bucket>/<key>``.
 

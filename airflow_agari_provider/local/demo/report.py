@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_agari_provider.local.breakage import BREAKAGES, Evidence
-from airflow_agari_provider.local.demo_setup import Options
-from airflow_agari_provider.local.endpoints import Received
-from airflow_agari_provider.local.published_day import Organisation
+from airflow_agari_provider.local.demo.alert_endpoints import Received
+from airflow_agari_provider.local.demo.breakage import BREAKAGES, Evidence
+from airflow_agari_provider.local.demo.published_day import Organisation
+from airflow_agari_provider.local.demo.setup import Options
 
 PUBLISHED = Path(__file__).parent / "discrepancy_2016-04-28.csv"
 LINE_LENGTH = 160  # characters of an alert's line to print; all of it is in the run's folder
