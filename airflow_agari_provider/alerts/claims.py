@@ -229,19 +229,17 @@ class _Table:
 
     def change(self, sql: str, values: tuple[Any, ...]) -> int:
         """Rows that a statement changed, in a transaction of its own."""
-        from airflow_agari_provider.databases.statements import execute, transaction
+        from airflow_agari_provider.databases.statements import execute, transaction, with_placeholders
 
         with transaction(self.dialect, self.connection):
-            return execute(self.connection, self._with_placeholders(sql), values)
+            return execute(self.connection, with_placeholders(sql, self.dialect.placeholder), values)
 
     def rows(self, select: str, where: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        from airflow_agari_provider.databases.statements import query, reading
+        from airflow_agari_provider.databases.statements import query, reading, with_placeholders
 
         with reading(self.connection):
-            return query(self.connection, self._with_placeholders(f"{select} FROM {TABLE} {where}"), values)
-
-    def _with_placeholders(self, sql: str) -> str:
-        return sql.replace("?", self.dialect.placeholder)
+            sql = with_placeholders(f"{select} FROM {TABLE} {where}", self.dialect.placeholder)
+            return query(self.connection, sql, values)
 
 
 def _id(key: str) -> str:

@@ -7,7 +7,14 @@ from typing import Any
 from airflow_agari_provider.avro_import.ledger_tables import FAILURES, FAILURES_TABLE, now
 from airflow_agari_provider.databases.base import Dialect
 from airflow_agari_provider.databases.dialects import any_dialect_of
-from airflow_agari_provider.databases.statements import execute, insert_sql, query, quoted_table, transaction
+from airflow_agari_provider.databases.statements import (
+    execute,
+    insert_sql,
+    query,
+    quoted_table,
+    transaction,
+    with_placeholders,
+)
 from airflow_agari_provider.exceptions import cut
 
 REASON_LENGTH = 4000  # characters
@@ -40,12 +47,9 @@ def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
     if not dialect.table_exists(connection, FAILURES):
         return None
     # The last condition is for databases that take "a" and "A" for the same text.
-    rows = query(
-        connection,
-        f"SELECT bucket, object_key, reason FROM {quoted_table(dialect, FAILURES)} "  # noqa: S608 - quoted
-        f"WHERE bucket = {dialect.placeholder} AND object_key = {dialect.placeholder} ORDER BY failed_at DESC",
-        (bucket, key),
-    )
+    table = quoted_table(dialect, FAILURES)
+    sql = f"SELECT bucket, object_key, reason FROM {table} WHERE bucket = ? AND object_key = ? ORDER BY failed_at DESC"  # noqa: S608 - quoted
+    rows = query(connection, with_placeholders(sql, dialect.placeholder), (bucket, key))
     return next(
         (str(reason) for found_bucket, found_key, reason in rows if (found_bucket, found_key) == (bucket, key)), None
     )

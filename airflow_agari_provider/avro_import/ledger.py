@@ -17,7 +17,14 @@ from airflow_agari_provider.avro_import.changed_object import LoadDecision, Load
 from airflow_agari_provider.avro_import.ledger_tables import LEDGER, now
 from airflow_agari_provider.databases.base import PLAIN_INSERT, Dialect
 from airflow_agari_provider.databases.generic import GenericDialect
-from airflow_agari_provider.databases.statements import execute, insert_sql, query, quoted, quoted_table
+from airflow_agari_provider.databases.statements import (
+    execute,
+    insert_sql,
+    query,
+    quoted,
+    quoted_table,
+    with_placeholders,
+)
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.s3.objects import StoredObject
 
@@ -176,16 +183,14 @@ class TableLedger:
     def _rows(self, ids: Sequence[str], *names: str, behind: str = "") -> list[tuple[Any, ...]]:
         """:param behind: what the SELECT ends with."""
         columns = ", ".join(quoted(self.dialect, name) for name in names)
-        places = ", ".join([self.dialect.placeholder] * len(ids))
-        table = quoted_table(self.dialect, LEDGER)
-        sql = f"SELECT {columns} FROM {table} WHERE id IN ({places})"  # noqa: S608 - quoted
-        return query(self.connection, sql + behind, ids)
+        table, places = quoted_table(self.dialect, LEDGER), ", ".join("?" * len(ids))
+        sql = f"SELECT {columns} FROM {table} WHERE id IN ({places}){behind}"  # noqa: S608 - quoted
+        return query(self.connection, with_placeholders(sql, self.dialect.placeholder), ids)
 
     def _update(self, row_id: str, values: Mapping[str, Any]) -> None:
-        changes = ", ".join(f"{quoted(self.dialect, name)} = {self.dialect.placeholder}" for name in values)
-        table = quoted_table(self.dialect, LEDGER)
-        sql = f"UPDATE {table} SET {changes} WHERE id = {self.dialect.placeholder}"  # noqa: S608 - quoted
-        execute(self.connection, sql, [*values.values(), row_id])
+        changes = ", ".join(f"{quoted(self.dialect, name)} = ?" for name in values)
+        sql = f"UPDATE {quoted_table(self.dialect, LEDGER)} SET {changes} WHERE id = ?"  # noqa: S608 - quoted
+        execute(self.connection, with_placeholders(sql, self.dialect.placeholder), [*values.values(), row_id])
 
 
 def _ids(names: Sequence[str], bucket: str, key: str) -> list[str]:

@@ -53,6 +53,15 @@ def query(connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tup
         return [tuple(row.values() if isinstance(row, dict) else row) for row in cursor.fetchall()]
 
 
+def with_placeholders(sql: str, placeholder: str) -> str:
+    """
+    A statement on a table of our own, in which each ``?`` stands for a value, in the form that a driver takes.
+
+    :param placeholder: the driver's, ``%s`` or ``?``.
+    """
+    return sql.replace("?", placeholder)
+
+
 def quoted_table(dialect: Dialect, table: str) -> str:
     return ".".join(quoted(dialect, name) for name in table.split("."))
 

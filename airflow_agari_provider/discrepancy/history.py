@@ -24,6 +24,11 @@ CREATE_TABLE = """
         difference BIGINT,
         PRIMARY KEY (dag_id, task_id, run_at, place)
     )"""
+_OF_TASK = "FROM agari_discrepancies WHERE dag_id = ? AND task_id = ? AND run_at"
+DELETE_RUN = f"DELETE {_OF_TASK} = ?"
+INSERT = "INSERT INTO agari_discrepancies VALUES (?, ?, ?, ?, ?, ?, ?)"
+DATE_BEFORE = f"SELECT MAX(run_at) {_OF_TASK} < ?"
+FINDINGS = f"SELECT discrepant_key, comparison, difference {_OF_TASK} = ? AND place > 0 ORDER BY place"
 
 
 @dataclass(frozen=True)
@@ -70,34 +75,26 @@ def exchange_findings(
     :param run_at: date of the run, as text that sorts.
     :return: ``None`` when there is no run before.
     """
-    sql = _Statements(placeholder)
+    from airflow_agari_provider.databases.statements import execute, query, with_placeholders
+
+    run = (dag_id, task_id, run_at)
+    rows: list[tuple[Any, ...]] = [(*run, 0, None, None, None)]
+    rows += [
+        (*run, place, *_identity(finding), finding.difference)
+        for place, finding in enumerate(findings[:KEPT_FINDINGS], start=1)
+    ]
+    execute(connection, CREATE_TABLE)
+    execute(connection, with_placeholders(DELETE_RUN, placeholder), run)
     with closing(connection.cursor()) as cursor:
-        cursor.execute(CREATE_TABLE)
-        cursor.execute(sql.delete_run, (dag_id, task_id, run_at))
-        rows: list[tuple[Any, ...]] = [(dag_id, task_id, run_at, 0, None, None, None)]
-        for place, finding in enumerate(findings[:KEPT_FINDINGS], start=1):
-            rows.append((dag_id, task_id, run_at, place, *_identity(finding), finding.difference))
-        cursor.executemany(sql.insert, rows)
-        cursor.execute(sql.date_before, (dag_id, task_id, run_at))
-        (earlier,) = cursor.fetchone()
-        differences: dict[tuple[str, str], int] = {}
-        if earlier is not None:
-            cursor.execute(sql.findings, (dag_id, task_id, earlier))
-            differences = {(key, comparison): int(difference) for key, comparison, difference in cursor.fetchall()}
+        cursor.executemany(with_placeholders(INSERT, placeholder), rows)
+    ((earlier,),) = query(connection, with_placeholders(DATE_BEFORE, placeholder), run)
+    found = []
+    if earlier is not None:
+        found = query(connection, with_placeholders(FINDINGS, placeholder), (dag_id, task_id, earlier))
     connection.commit()
-    return EarlierRun(earlier, differences) if earlier is not None else None
-
-
-class _Statements:
-    def __init__(self, placeholder: str) -> None:
-        run = f"dag_id = {placeholder} AND task_id = {placeholder} AND run_at"
-        self.delete_run = f"DELETE FROM agari_discrepancies WHERE {run} = {placeholder}"  # noqa: S608
-        self.insert = f"INSERT INTO agari_discrepancies VALUES ({', '.join([placeholder] * 7)})"  # noqa: S608
-        self.date_before = f"SELECT MAX(run_at) FROM agari_discrepancies WHERE {run} < {placeholder}"  # noqa: S608
-        self.findings = (
-            "SELECT discrepant_key, comparison, difference FROM agari_discrepancies"  # noqa: S608
-            f" WHERE {run} = {placeholder} AND place > 0 ORDER BY place"
-        )
+    if earlier is None:
+        return None
+    return EarlierRun(earlier, {(key, comparison): int(difference) for key, comparison, difference in found})
 
 
 def _identity(finding: Finding) -> tuple[str, str]:
