@@ -37,6 +37,17 @@ class BadAvro(UnimportableObject):
         )
 
 
+class BadQuestion(AgariError):
+    """A parameter of a request that cannot be answered."""
+
+    def __init__(self, name: str, value: str, allowed: str) -> None:
+        super().__init__(name, value, allowed)
+        self.name, self.value, self.allowed = name, value, allowed
+
+    def __str__(self) -> str:
+        return f"{self.name}={cut(self.value, 80)!r}: {self.name} has to be {self.allowed}."
+
+
 # Codes of answers with a status below 500 that ask for patience. Most mean "too many requests", and services spell it
 # in several ways, with and without "Exception" at the end. After an expired token a connection gets new credentials.
 # Source: botocore's own lists of throttling and transient errors, botocore/retries/standard.py.

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
-from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline
 
 PAGE = "agari/charts"  # relative: Airflow's pages have a base address, which may be a path
 
@@ -33,8 +32,14 @@ class AgariPlugin(AirflowPlugin):
 
     name = "agari"
 
+    @property
+    def deadline_references(self) -> list[Any]:
+        """Read by Airflow 3.2 and later, when it reads or writes a DAG with a deadline."""
+        from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline
+
+        return [TimeOfDayDeadline]
+
     if AIRFLOW_3:
-        deadline_references = [TimeOfDayDeadline]
         fastapi_apps = [
             {"app": LazyApp("airflow_agari_provider.views.web_airflow3"), "url_prefix": "/agari", "name": "agari"}
         ]

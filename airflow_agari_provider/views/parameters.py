@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.charts.rows import Position
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import BadQuestion
 
 MOST_RUNS = 1000  # in one answer
 COMPARED_UNASKED = 200  # runs
@@ -17,17 +17,6 @@ MAPPED = ("sum", "longest")
 LATEST = 253402300799  # epoch seconds: the end of the year 9999
 POSITION = r"^[0-9]{1,12}(\.[0-9]{1,9})?(-[0-9]{1,15})?$"
 A_POSITION = "epoch seconds, or what an answer has as window.before or window.after"
-
-
-class BadQuestion(AgariError):
-    """A parameter of a request that cannot be answered."""
-
-    def __init__(self, name: str, value: str, allowed: str) -> None:
-        super().__init__(name, value, allowed)
-        self.name, self.value, self.allowed = name, value, allowed
-
-    def __str__(self) -> str:
-        return f"{self.name}={self.value[:80]!r}: {self.name} has to be {self.allowed}."
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from flask import Response, request
 from flask_appbuilder import BaseView, expose
 from sqlalchemy.exc import DBAPIError
 
+from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views import http_answers, parameters
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
@@ -48,7 +49,7 @@ def for_people_logged_in(route: Route) -> Callable[..., Response]:
 def answer_or_error(route: Callable[[], http_answers.Answer]) -> http_answers.Answer:
     try:
         return route()
-    except parameters.BadQuestion as error:
+    except BadQuestion as error:
         return http_answers.error_answer(422, str(error))
     except DBAPIError as error:
         if not gave_up(error):

@@ -22,6 +22,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
+from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views import http_answers, openapi, parameters
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
@@ -84,8 +85,8 @@ def create_app() -> FastAPI:
     async def refused(request: Request, error: HTTPException) -> Response:
         return response(http_answers.error_answer(error.status_code, str(error.detail)))
 
-    @app.exception_handler(parameters.BadQuestion)
-    async def bad_question(request: Request, error: parameters.BadQuestion) -> Response:
+    @app.exception_handler(BadQuestion)
+    async def bad_question(request: Request, error: BadQuestion) -> Response:
         return response(http_answers.error_answer(422, str(error)))
 
     @app.exception_handler(DBAPIError)

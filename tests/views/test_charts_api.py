@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views import charts_api
-from airflow_agari_provider.views.parameters import BadQuestion, overview_question, tries_question
+from airflow_agari_provider.views.parameters import overview_question, tries_question
 from airflow_agari_provider.views.queries import tries as attempts
 from airflow_agari_provider.views.queries.overview import first_run
 from airflow_agari_provider.views.queries.tables import DEADLINE, INSTANCE, RESCHEDULE

@@ -3,13 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_agari_provider.charts.rows import Position
-from airflow_agari_provider.views.parameters import (
-    BadQuestion,
-    OverviewQuestion,
-    TriesQuestion,
-    overview_question,
-    tries_question,
-)
+from airflow_agari_provider.exceptions import BadQuestion
+from airflow_agari_provider.views.parameters import OverviewQuestion, TriesQuestion, overview_question, tries_question
 
 POSITION = "epoch seconds, or what an answer has as window.before or window.after"
 

@@ -38,7 +38,7 @@ from airflow_agari_provider.local.demo.setup import (
     write_near_real_time,
 )
 from airflow_agari_provider.local.demo.target_database import open_target_database
-from airflow_agari_provider.local.java import find_java
+from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.processes import Processes
 from airflow_agari_provider.queues.drain import QueueDepth, read_depth
 

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.emr.logs import StepOrder, failure_details, save_logs
 from airflow_agari_provider.local.emr.spark_setup import SparkSetup, installed_spark, spark_environment
 from airflow_agari_provider.local.emr.spark_submit import write_register_jar
 from airflow_agari_provider.local.emr.step import StepEnd, StepRun
 from airflow_agari_provider.local.emr.step_processes import end_processes
-from airflow_agari_provider.local.java import find_java
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_agari_provider.charts.rows import MAP_INDEX, PauseRow, PlainTryRow
-from airflow_agari_provider.views.parameters import BadQuestion
+from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views.queries.tables import (
     HISTORY,
     HISTORY_BY_RUN,

@@ -11,8 +11,8 @@ from typing import Any
 import fastavro
 import pytest
 
+from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.emr.runner import EmrRunner
-from airflow_agari_provider.local.java import find_java
 
 pytestmark = pytest.mark.spark
 

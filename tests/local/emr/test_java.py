@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_agari_provider.local.java import NoUsableJava, find_java
+from airflow_agari_provider.local.emr.java import NoUsableJava, find_java
 
 PROPERTIES = "    java.home = {home}\n    java.version = {version}\n"
 
