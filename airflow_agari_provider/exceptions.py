@@ -1,11 +1,13 @@
 """
-What every room needs for its errors: the classes that cross rooms, which errors of AWS may pass, and how to cut a text.
+Errors that cross rooms, and what every room needs to raise one.
 
 Each class passes its values to ``super().__init__`` and builds its text in ``__str__``: so it pickles as it is, which
 Airflow needs to hand it from one process to another.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 class AgariError(Exception):
@@ -91,3 +93,10 @@ def cut(text: str, limit: int, marker: str = "… (cut)") -> str:
     :param limit: characters, those of the mark included.
     """
     return text if len(text) <= limit else text[: limit - len(marker)] + marker
+
+
+def require_one_of(name: str, value: object, choices: Iterable[object]) -> None:
+    """:raises ValueError: an argument has a value that is not among its choices."""
+    choices = list(choices)
+    if value not in choices:
+        raise ValueError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}.")

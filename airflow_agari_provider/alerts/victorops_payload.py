@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_agari_provider.alerts.miss import SlaMiss
-from airflow_agari_provider.exceptions import cut
+from airflow_agari_provider.exceptions import cut, require_one_of
 
 MESSAGE_TYPES = ("CRITICAL", "WARNING", "INFO", "ACKNOWLEDGEMENT", "RECOVERY")
 STATE_MESSAGE_CHARACTERS = 20_480  # more is refused; Alertmanager's integration
@@ -32,9 +32,10 @@ def checked_message_type(message_type: str) -> str:
 
     :raises ValueError: no such type. (The service itself takes an unknown type for CRITICAL.)
     """
-    if message_type.upper() not in MESSAGE_TYPES:
-        raise ValueError(f"message_type is one of {', '.join(MESSAGE_TYPES)}, not {message_type!r}.")
-    return message_type.upper()
+    in_upper_case = message_type.upper()
+    if in_upper_case not in MESSAGE_TYPES:
+        require_one_of("message_type", message_type, MESSAGE_TYPES)
+    return in_upper_case
 
 
 def victorops_alert(

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from airflow_agari_provider.avro.decoders import Decoder
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
 from airflow_agari_provider.avro_import.schema_change import SchemaChange
+from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.s3.urls import split_url
 
 logger = logging.getLogger(__name__)
@@ -93,12 +94,6 @@ def require_quarantine(on_bad_block: str, quarantine_url: object) -> None:
         raise ValueError('on_bad_block="quarantine" and quarantine_url go together: the S3 folder for what is bad')
     if isinstance(quarantine_url, str) and "{{" not in quarantine_url and not split_url(quarantine_url)[1].strip("/"):
         raise ValueError(f"quarantine_url={quarantine_url!r} is a whole bucket; expected a folder of its own")
-
-
-def require_one_of(name: str, value: str, choices: Sequence[str]) -> None:
-    """:raises ValueError: the argument has another value."""
-    if value not in choices:
-        raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from airflow_agari_provider.airflow_compat import (
 )
 from airflow_agari_provider.alerts.delivery import AlertRefused, Delivery
 from airflow_agari_provider.alerts.miss import Scope, SlaMiss
-from airflow_agari_provider.exceptions import cut
+from airflow_agari_provider.exceptions import cut, require_one_of
 from airflow_agari_provider.notifications.callback_context import misses_of
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class SlaMissNotifier(BaseNotifier):
             super().__init__(**kwargs)
         else:
             super().__init__()
-        if incident not in SCOPES:
-            raise ValueError(f"incident is one of {', '.join(SCOPES)}, not {incident!r}.")
+        require_one_of("incident", incident, SCOPES)
         self.text = text
         self.environment = environment
         self.incident = incident

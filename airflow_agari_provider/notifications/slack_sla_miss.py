@@ -13,6 +13,7 @@ from urllib.error import URLError
 from airflow_agari_provider.airflow_compat import BaseHook
 from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook
 from airflow_agari_provider.alerts.slack_message import slack_message
+from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if when_in_doubt not in ("send", "skip"):
-            raise ValueError(f"when_in_doubt is 'send' or 'skip', not {when_in_doubt!r}.")
+        require_one_of("when_in_doubt", when_in_doubt, ("send", "skip"))
         if isinstance(mentions, str):
             raise TypeError(f"mentions is a list, such as [{mentions!r}], and not one text.")
         self.slack_conn_id = slack_conn_id

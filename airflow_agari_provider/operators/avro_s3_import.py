@@ -18,7 +18,6 @@ from airflow_agari_provider.avro_import.job import (
     OnBadBlock,
     log_outcome,
     require_matching,
-    require_one_of,
     require_quarantine,
     summary,
 )
@@ -28,7 +27,7 @@ from airflow_agari_provider.avro_import.schema_change import SchemaChange
 from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.databases.generic import NoTransactions
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject, require_one_of
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 from airflow_agari_provider.s3.objects import objects_at
 

@@ -22,6 +22,7 @@ from airflow_agari_provider.discrepancy.history import EarlierRun, exchange_find
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
 from airflow_agari_provider.discrepancy.report_text import text_report
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
+from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
 
 if TYPE_CHECKING:
@@ -136,8 +137,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if on_discrepancy not in ("fail", "alert"):
-            raise ValueError(f"on_discrepancy is 'fail' or 'alert', not {on_discrepancy!r}.")
+        require_one_of("on_discrepancy", on_discrepancy, ("fail", "alert"))
         self.stages = stages
         self.comparisons = comparisons
         self.tolerance = tolerance

@@ -14,11 +14,19 @@ IDLE_LIMITS = (60, 604_800)  # seconds; EMR API reference, AutoTerminationPolicy
 
 
 class ClusterMissing(AgariError):
-    """There is no cluster to submit to, and none may be created; values: what was looked for."""
+    """
+    There is no cluster to submit to, and none may be created.
+
+    :param wanted: what was looked for, in words.
+    """
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
 
     def __str__(self) -> str:
         return (
-            f"There is no live EMR cluster with {self.args[0]} (one that ends with its last step does not count). "
+            f"There is no live EMR cluster with {self.wanted} (one that ends with its last step does not count). "
             "Start it, or pass EmrCluster(create={...}) so that it is created when needed."
         )
 

@@ -26,11 +26,19 @@ _ACTIVE = ("PENDING", "CANCEL_PENDING", "RUNNING")
 
 
 class ClusterFull(AgariError):
-    """Every cluster has as many active steps as EMR allows; values: the clusters' ids."""
+    """
+    Every cluster has as many active steps as EMR allows.
+
+    :param cluster_ids: of the clusters that were looked at.
+    """
+
+    def __init__(self, cluster_ids: tuple[str, ...]) -> None:
+        super().__init__(cluster_ids)
+        self.cluster_ids = cluster_ids
 
     def __str__(self) -> str:
         return (
-            f"EMR allows {ACTIVE_STEP_LIMIT} pending or running steps a cluster, and {', '.join(self.args[0])} has "
+            f"EMR allows {ACTIVE_STEP_LIMIT} pending or running steps a cluster, and {', '.join(self.cluster_ids)} has "
             "them all: nothing was submitted. Look for steps that hang, or add a cluster of the same name."
         )
 

@@ -30,12 +30,20 @@ _PHASES: Mapping[str, Phase] = {
 
 
 class StepTooLong(AgariError):
-    """A step beyond EMR's limit; values: its characters."""
+    """
+    A step beyond EMR's limit.
+
+    :param characters: of all its strings.
+    """
+
+    def __init__(self, characters: int) -> None:
+        super().__init__(characters)
+        self.characters = characters
 
     def __str__(self) -> str:
         return (
-            f"The step's strings have {self.args[0]} characters together, and EMR allows {STEP_TEXT_LIMIT}. Pass the "
-            "job prefixes, or the URL of a list on S3, instead of lists of objects."
+            f"The step's strings have {self.characters} characters together, and EMR allows {STEP_TEXT_LIMIT}. "
+            "Pass the job prefixes, or the URL of a list on S3, instead of lists of objects."
         )
 
 

@@ -17,34 +17,56 @@ logger = logging.getLogger(__name__)
 
 
 class ScriptMissing(AgariError):
-    """A file to upload is not there; values: its path."""
+    """
+    A file to upload is not there.
+
+    :param path: as it was given.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
     def __str__(self) -> str:
         return (
-            f"There is no file {self.args[0]!r} on this worker, so it cannot be uploaded. Give its absolute path, for "
+            f"There is no file {self.path!r} on this worker, so it cannot be uploaded. Give its absolute path, for "
             'instance str(Path(__file__).parent / "score.py"), or an s3:// URL.'
         )
 
 
 class UploadPlaceMissing(AgariError):
-    """A local file without a place to upload it to; values: its path."""
+    """
+    A local file without a place to upload it to.
+
+    :param path: as it was given.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
     def __str__(self) -> str:
         return (
-            f"{self.args[0]!r} is a local file, which the cluster cannot read: pass script_prefix, an s3:// prefix to "
+            f"{self.path!r} is a local file, which the cluster cannot read: pass script_prefix, an s3:// prefix to "
             "upload it to, or give an s3:// URL."
         )
 
 
 class CountsUnreadable(AgariError):
-    """The counts a job should have left cannot be used; values: where, and what is wrong."""
+    """
+    The counts a job should have left cannot be used.
+
+    :param url: of the folder, or of the file with the line that is wrong.
+    :param problem: what is wrong, as a clause.
+    """
 
     def __init__(self, url: str, problem: str) -> None:
         super().__init__(url, problem)
+        self.url, self.problem = url, problem
 
     def __str__(self) -> str:
         return (
-            f"The Spark job succeeded, but its counts cannot be read: {self.args[1]} ({self.args[0]}). Expected lines "
+            f"The Spark job succeeded, but its counts cannot be read: {self.problem} ({self.url}). Expected lines "
             'like {"stage": "scored", "key": "1", "count": 14} in the files of that prefix. Put them right, or pass '
             "counts_url=None, and let the task run again: it takes over the finished job and does not repeat it."
         )

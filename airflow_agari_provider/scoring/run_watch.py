@@ -36,16 +36,20 @@ class SparkBackend(Protocol):
 
 
 class PollingFailed(AgariError):
-    """The job's service gave no answer for too long; values: the job, how often it was asked, the last error."""
+    """
+    The job's service gave no answer for too long.
+
+    :param errors: how often it was asked in a row.
+    """
 
     def __init__(self, job: JobState, errors: int, last_error: str) -> None:
         super().__init__(job, errors, last_error)
+        self.job, self.errors, self.last_error = job, errors, last_error
 
     def __str__(self) -> str:
-        job, errors, last_error = self.args
         return (
-            f"{job} was asked for its state {errors} times in a row without an answer, and may still run. A retry of "
-            f"this task rejoins it and does not submit it again. Last error: {last_error}"
+            f"{self.job} was asked for its state {self.errors} times in a row without an answer, and may still run. "
+            f"A retry of this task rejoins it and does not submit it again. Last error: {self.last_error}"
         )
 
 

@@ -20,16 +20,21 @@ logger = logging.getLogger(__name__)
 
 
 class JobStillLive(AgariError):
-    """A job that was cancelled has not ended; values: the job, and for how many seconds that was awaited."""
+    """
+    A job that was cancelled has not ended.
+
+    :param waited: seconds for which its end was awaited.
+    """
 
     def __init__(self, job: JobState, waited: float) -> None:
         super().__init__(job, waited)
+        self.job, self.waited = job, waited
 
     def __str__(self) -> str:
-        job, waited = self.args
         return (
-            f"{job} is still {job.phase} {waited:.0f} s after it was cancelled, so no other job may start: two would "
-            "write to the same place. A retry of this task waits for it again; if it hangs, terminate its cluster."
+            f"{self.job} is still {self.job.phase} {self.waited:.0f} s after it was cancelled, so no other job may "
+            "start: two would write to the same place. A retry of this task waits for it again; if it "
+            "hangs, terminate its cluster."
         )
 
 

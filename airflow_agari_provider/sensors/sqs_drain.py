@@ -17,6 +17,7 @@ from airflow_agari_provider.airflow_compat import (
     default_deferrable,
 )
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 
@@ -101,8 +102,7 @@ class SqsDrainSensor(BaseSensorOperator):
         if poke_interval is None:
             poke_interval = SHORTEST_RESCHEDULE if mode == "reschedule" else 30
         super().__init__(poke_interval=poke_interval, mode=mode, **kwargs)
-        if on_dead_letters not in ("fail", "warn", "ignore"):
-            raise ValueError(f"on_dead_letters is 'fail', 'warn' or 'ignore', not {on_dead_letters!r}")
+        require_one_of("on_dead_letters", on_dead_letters, ("fail", "warn", "ignore"))
         if self.reschedule and not deferrable and self.poke_interval < SHORTEST_RESCHEDULE:
             raise ValueError(
                 f"poke_interval={self.poke_interval:.0f} is too short for mode='reschedule': Airflow may fail a task "

@@ -16,6 +16,7 @@ from airflow_agari_provider.airflow_deadlines import deadline_alert
 from airflow_agari_provider.alerts.miss import Scope
 from airflow_agari_provider.alerts.sla import Watch, WhenFailed, due_after
 from airflow_agari_provider.alerts.time_of_day import time_of_day_text
+from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES, environment_or_default
 from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
 from airflow_agari_provider.slas.recovery_callback import OnSuccess
@@ -120,8 +121,7 @@ def _check(
         ("incident", incident, SCOPES),
         ("when_failed", when_failed, ("page", "downgrade", "skip")),
     ):
-        if value not in choices:
-            raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}.")
+        require_one_of(name, value, choices)
 
 
 def _check_alerts(dag: Any, alerts: Sequence[SlaAlert]) -> None:

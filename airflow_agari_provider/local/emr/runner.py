@@ -39,18 +39,30 @@ REQUEST_TIMEOUT = 60.0  # seconds; the books publish all output of a step in one
 
 
 class FolderInUse(AgariError):
-    """Another runner works in the folder: ``FolderInUse(folder)``."""
+    """Another runner works in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
 
     def __str__(self) -> str:
-        return f"Another local EMR works in {self.args[0]}. Stop it, or give this one a --work-dir of its own."
+        return f"Another local EMR works in {self.folder}. Stop it, or give this one a --work-dir of its own."
 
 
 class BooksFailed(AgariError):
-    """The embedded AWS could not do what the runner asked: ``BooksFailed(function, status, text)``."""
+    """
+    The embedded AWS could not do what the runner asked.
+
+    :param function: of the books.
+    :param status: of the HTTP answer.
+    """
+
+    def __init__(self, function: str, status: int, text: str) -> None:
+        super().__init__(function, status, text)
+        self.function, self.status, self.text = function, status, text
 
     def __str__(self) -> str:
-        function, status, text = self.args
-        return f"The embedded AWS answered HTTP {status} to {function!r}: {text}"
+        return f"The embedded AWS answered HTTP {self.status} to {self.function!r}: {self.text}"
 
 
 @dataclass(frozen=True)

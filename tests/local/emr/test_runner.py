@@ -367,7 +367,7 @@ def test_a_runner_that_dies_between_upload_and_publication_shows_none_of_the_out
     emr.create()
     step_id = emr.submit("(s3 / 'out').mkdir(); (s3 / 'out' / 'part-0').write_text('scored')", "s3://agari/out")
     first_life = new_runner()
-    order = next(iter(first_life.books("poll", node=first_life.node, running=[], free=1)["start"]))
+    order = next(iter(first_life.books("orders", node=first_life.node, running=[], free=1)["start"]))
     from airflow_agari_provider.local.emr.logs import StepOrder
 
     end = StepRun(StepOrder(**order), first_life.work_dir / "steps" / step_id, first_life.s3, first_life.spark).run()
