@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -192,6 +193,25 @@ def test_heavy_libraries_wait_for_execute(module):
     """DAG files, and with them these modules, are parsed every few seconds. (providers.amazon brings boto3.)"""
     found = {name for name, at_import in imports(ast.parse(module.read_text())) if at_import}
     assert not {name for name in found if name.split(".")[0] in HEAVY or name.startswith("airflow.providers.amazon")}
+
+
+def test_the_docs_show_the_floors_of_this_test():
+    picture = [f"{FLOOR_OF[floor.split()[0]]:2}  {floor}" for floor in FLOORS]
+    assert "```\n" + "\n".join(picture) + "\n```" in (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_the_ways_in_the_docs_lead_through_modules_that_are_there():
+    """In a block of a way, the first word of a line is a module, or several of one room."""
+    ways = (ROOT / "docs" / "architecture.md").read_text().partition("## The way of an object")[2].split("```")[1::2]
+    named = [re.split(r"\s{2,}", line.strip())[0] for way in ways for line in way.strip().splitlines()]
+    assert len(named) > 30
+    for names in named:
+        room = PACKAGE
+        for name in [] if names == "commit" else names.split(", "):
+            place = PACKAGE / name if "/" in name else room / name
+            place = ROOT / name if name.startswith("example_dags") else place
+            room = place.parent
+            assert list(room.glob(place.name + ("" if place.is_dir() else ".py"))), name
 
 
 def test_every_room_has_a_floor():
