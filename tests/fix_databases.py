@@ -161,7 +161,7 @@ def _opener(request: pytest.FixtureRequest) -> Callable[[], Any]:
         return lambda: driver.connect(unix_socket=socket, user="root", database=name)
     if request.param == WITHOUT_ARROW:
         hidden = ("a_module_that_is_not_there",)
-        request.getfixturevalue("monkeypatch").setattr(f"{PACKAGE}.avro.arrow_batches.NEEDED", hidden)
+        request.getfixturevalue("monkeypatch").setattr(f"{PACKAGE}.avro.arrow.batches.NEEDED", hidden)
     driver = pytest.importorskip(request.param.partition(" ")[0])
     uri = request.getfixturevalue("cleared_postgres_uri")
     return lambda: driver.connect(uri)

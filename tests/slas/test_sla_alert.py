@@ -108,7 +108,11 @@ def test_what_another_notifier_raises_is_shown_without_the_secret_parts_of_addre
     assert str(error.value) == f"FailingNotifier: RuntimeError: {shown}"
 
 
-@pytest.mark.parametrize("notifier", [FailingNotifier("{{ x"), SlackSlaMissNotifier(text="{% if %}")], ids=repr)
+@pytest.mark.parametrize(
+    "notifier",
+    [FailingNotifier("{{ x"), SlackSlaMissNotifier(text="{% if %}")],
+    ids=lambda notifier: type(notifier).__name__,
+)
 def test_a_template_that_is_none_is_refused_when_the_dag_is_parsed(notifier):
     with pytest.raises(ValueError, match=r"\(text=\.\.\.\) is no template"):
         SlaAlert(notifier).specification()
