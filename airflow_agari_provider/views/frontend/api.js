@@ -1,8 +1,9 @@
-/** Questions to the server. An answer that has not changed costs one line each way. */
+// @ts-check
+/** Requests to the server. If an answer has not changed, the server sends only a short 304 instead of it. */
 
-const tags = new Map(); // address: ETag of the newest answer
+const tags = new Map(); // address -> ETag of the newest answer
 
-/** The server refused, or could not be reached (status 0). The message is the server's own sentence where it sent one. */
+/** The server refused, or could not be reached (status 0). The message is the server's own, or "" if it sent none. */
 export class ApiError extends Error {
   constructor(status, detail) {
     super(detail);
@@ -11,7 +12,10 @@ export class ApiError extends Error {
 }
 
 /**
- * @param {boolean} again the answer before this one is still shown: null if it has not changed since.
+ * @param {string} address
+ * @param {object} options
+ * @param {boolean} [options.again] the page still shows the answer before this one; return null if it has not changed.
+ * @param {AbortSignal} [options.signal]
  * @returns {Promise<object|null>}
  * @throws {ApiError}
  */

@@ -1,11 +1,22 @@
-/** The two charts of a DAG as one: same runs, same zoom, same crosshair. */
+/** Both charts of a DAG, kept in step: same runs, same zoom, same crosshair. */
 
 import { dark } from "./airflow.js";
 import { DurationChart } from "./duration_chart.js";
 import { palette } from "./palette.js";
 import { picture } from "./picture.js";
 import { describeRun } from "./run_panel.js";
-import { lateRuns, layers, rangeAround, rangeOf, rangeScaled, rollingMedian, shiftLines, shownTries, totals, triesMap } from "./series.js";
+import {
+  lateRuns,
+  layers,
+  rangeAround,
+  rangeOf,
+  rangeScaled,
+  rollingMedian,
+  shiftLines,
+  shownTries,
+  totals,
+  triesMap,
+} from "./series.js";
 import { tooltip } from "./tooltip.js";
 import { TriesMap } from "./tries_map.js";
 import { count, counted, moment, zone } from "./units.js";
@@ -62,14 +73,19 @@ export class Charts {
     this.upper.paint();
   }
 
-  /** The lower chart alone, with the tasks that are searched for. */
+  /** Draw only the lower chart, with the tasks that match the search. */
   drawMap({ state, task }) {
     const names = this.payload.tasks.task_id;
-    const rows = names.map((_, index) => index).filter((index) => names[index].toLowerCase().includes(state.search.toLowerCase()));
-    this.lower.draw({ map: this.map, names, rows, range: this.view.range, selected: task, left: this.view.left }, palette(dark()));
+    const rows = names
+      .map((_, index) => index)
+      .filter((index) => names[index].toLowerCase().includes(state.search.toLowerCase()));
+    this.lower.draw(
+      { map: this.map, names, rows, range: this.view.range, selected: task, left: this.view.left },
+      palette(dark()),
+    );
   }
 
-  /** Room for the names of the tasks, and in the upper chart for the labels of the axis. */
+  /** Pixels left of the plots: for the tasks' names, and in the upper chart for the labels of the axis. */
   #leftMargin(names) {
     const context = document.createElement("canvas").getContext("2d");
     context.font = "13px system-ui, sans-serif";
@@ -80,7 +96,10 @@ export class Charts {
   #describeCell(run, task) {
     const cell = task * this.map.runs + run;
     const tries = this.map.count[cell];
-    const text = tries === 0 ? "not started" : `${counted(tries, "try", "tries")}${this.map.failed[cell] ? ", the newest failed" : ""}`;
+    const text =
+      tries === 0
+        ? "not started"
+        : `${counted(tries, "try", "tries")}${this.map.failed[cell] ? ", the newest failed" : ""}`;
     return `${this.payload.tasks.task_id[task]}: ${text}\n${describeRun(this.payload, run, this.state.local)}`;
   }
 
@@ -89,20 +108,24 @@ export class Charts {
     if (this.places.duration.clientWidth !== this.view.width) this.draw(page);
   }
 
-  /** Show the crosshair at a run in both charts; null: in none. */
+  /** Show the crosshair at a run in both charts; null: hide it. */
   point(run) {
     this.lower.pointAt(run);
     this.upper.pointAt(run);
   }
 
-  /** The run that many after the one pointed at, within what is shown. */
+  /**
+   * The run ``by`` places after ``run``, limited to the runs shown.
+   *
+   * @param {number|null} run null: no run is pointed at yet, so start at an end.
+   */
   runAfter(run, by) {
     const [first, last] = this.view.range;
     if (run === null) return by > 0 ? first : last;
     return Math.min(last, Math.max(first, run + by));
   }
 
-  /** The zoom is told as moments, not indexes: runs that come in later do not shift it. */
+  /** Report the zoom as moments, not as indexes: runs that start later then do not shift it. */
   #zoomed([first, last]) {
     const { run_after: at } = this.payload.runs;
     this.lower.paint([first, last]);
@@ -114,15 +137,20 @@ export class Charts {
     this.upper.zoomTo(rangeAround(run, this.payload.runs.run_id.length));
   }
 
-  /** Zoom by a factor, around the run pointed at. @param {number|null} run null: around the middle. */
+  /** Zoom by a factor around a run. @param {number|null} run null: around the middle. */
   zoomBy(factor, run) {
     const [first, last] = this.view.range;
-    this.upper.zoomTo(rangeScaled(this.view.range, factor, run ?? Math.round((first + last) / 2), this.payload.runs.run_id.length));
+    this.upper.zoomTo(
+      rangeScaled(this.view.range, factor, run ?? Math.round((first + last) / 2), this.payload.runs.run_id.length),
+    );
   }
 
-  /** Words for the part of the runs that is shown; null: all are. */
+  /** Text about the part of the runs that is shown; null: all runs are shown. */
   get part() {
-    const { range: [first, last], local } = this.view;
+    const {
+      range: [first, last],
+      local,
+    } = this.view;
     const { run_after: at } = this.payload.runs;
     if (first === 0 && last === at.length - 1) return null;
     const [from, to] = [first, last].map((run) => moment(at[run], !local));

@@ -1,8 +1,8 @@
-/** Controls that show the state of the page and ask for another one. Each is ``{node, sync(page)}``. */
+/** Controls that show the page's state and change it. Each is ``{node, sync(page)}``. */
 
 import { element } from "./dom.js";
 
-/** A choice of one. @param {(page) => [string, string][]} options value and text of each. */
+/** A choice of one option. @param {(page) => [string, string][]} options value and text of each option. */
 export function choice({ name, label, title, options, value, pick, visible = () => true }) {
   const select = element("select", { "data-control": name, title, on: { change: () => pick(select.value) } });
   const node = element("label", { class: "field" }, element("span", {}, label), select);
@@ -13,14 +13,15 @@ export function choice({ name, label, title, options, value, pick, visible = () 
       node.hidden = !visible(page);
       const wanted = options(page);
       const key = JSON.stringify(wanted);
-      if (key !== shown) select.replaceChildren(...wanted.map(([choosable, text]) => element("option", { value: choosable }, text)));
+      if (key !== shown)
+        select.replaceChildren(...wanted.map(([choosable, text]) => element("option", { value: choosable }, text)));
       shown = key;
       select.value = value(page);
     },
   };
 }
 
-/** Yes or no. */
+/** A checkbox: yes or no. */
 export function toggle({ name, label, title, value, set }) {
   const box = element("input", { type: "checkbox", "data-control": name, on: { change: () => set(box.checked) } });
   return {
@@ -31,25 +32,42 @@ export function toggle({ name, label, title, value, set }) {
   };
 }
 
-/** Any of several; none of them means all. */
+/** Checkboxes for any number of options; no checked box means all options. */
 export function several({ name, legend, options, chosen, set }) {
   const boxes = options.map(([value, text]) => {
-    const box = element("input", { type: "checkbox", value, "data-control": `${name}-${value}`, on: { change: () => set(boxes.filter((one) => one.checked).map((one) => one.value)) } });
+    const box = element("input", {
+      type: "checkbox",
+      value,
+      "data-control": `${name}-${value}`,
+      on: { change: () => set(boxes.filter((one) => one.checked).map((one) => one.value)) },
+    });
     box.text = text;
     return box;
   });
   return {
-    node: element("fieldset", {}, element("legend", {}, legend), ...boxes.map((box) => element("label", { class: "toggle" }, box, box.text))),
+    node: element(
+      "fieldset",
+      {},
+      element("legend", {}, legend),
+      ...boxes.map((box) => element("label", { class: "toggle" }, box, box.text)),
+    ),
     sync(page) {
-      boxes.forEach((box) => { box.checked = chosen(page).includes(box.value); });
+      boxes.forEach((box) => {
+        box.checked = chosen(page).includes(box.value);
+      });
     },
   };
 }
 
-/** Controls behind a word that says how many of them are in use; open from the start where any is. */
+/** Controls folded under a label that counts those in use; unfolded from the start if any is in use. */
 export function folded({ name, label, count }, controls) {
   const summary = element("summary", { class: "toggle", "data-control": name });
-  const node = element("details", { class: "folded" }, summary, element("div", { class: "row" }, ...controls.map((control) => control.node)));
+  const node = element(
+    "details",
+    { class: "folded" },
+    summary,
+    element("div", { class: "row" }, ...controls.map((control) => control.node)),
+  );
   return {
     node,
     sync(page) {
@@ -73,9 +91,15 @@ export function action({ name, label, title, press, usable = () => true, visible
   };
 }
 
-/** A text to look for, taken over while it is typed. */
+/** A search box; the search runs while the reader types. */
 export function searchBox({ label, value, set }) {
-  const input = element("input", { type: "search", "data-control": "search", placeholder: label, "aria-label": label, on: { input: () => set(input.value) } });
+  const input = element("input", {
+    type: "search",
+    "data-control": "search",
+    placeholder: label,
+    "aria-label": label,
+    on: { input: () => set(input.value) },
+  });
   return {
     node: input,
     sync(page) {
@@ -84,8 +108,10 @@ export function searchBox({ label, value, set }) {
   };
 }
 
-/** A box with a title, a sentence, and one thing to do. */
+/** A box with a title, a sentence, and at most one button. */
 export function noticeBox({ title, text }, label, press) {
-  const button = label ? element("button", { type: "button", class: "primary", "data-key": "remedy", on: { click: press } }, label) : null;
+  const button = label
+    ? element("button", { type: "button", class: "primary", "data-key": "remedy", on: { click: press } }, label)
+    : null;
   return element("div", { class: "notice", role: "alert" }, element("h2", {}, title), element("p", {}, text), button);
 }

@@ -1,4 +1,5 @@
-/** Elements made in one expression. Texts only ever become text nodes, so no name can become markup. */
+// @ts-check
+/** Make elements in one expression. A text always becomes a text node, so a name can never become markup. */
 
 /**
  * @param {object} properties ``on``: listeners by event; ``style``: CSS properties; anything else is an attribute
@@ -17,29 +18,32 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Put a file into the reader's downloads. */
+/** Save a file in the reader's downloads. */
 export function download(name, blob) {
   const address = URL.createObjectURL(blob);
   element("a", { href: address, download: fileName(name) }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-/** A name that every file system takes, with the letters of all languages. */
+/** A name that every file system accepts; letters of all languages stay. */
 function fileName(name) {
-  return name.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^\.+/, "").slice(-120);
+  return name
+    .replace(/[^\p{L}\p{N}._-]+/gu, "_")
+    .replace(/^\.+/, "")
+    .slice(-120);
 }
 
 /**
- * Put a text on the clipboard, also where the page came over plain HTTP and browsers offer no clipboard.
+ * Copy a text to the clipboard. This also works over plain HTTP, where browsers do not offer the clipboard API.
  *
- * @returns {Promise<boolean>} whether it is there.
+ * @returns {Promise<boolean>} whether the text was copied.
  */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const held = document.activeElement;
+    const held = /** @type {HTMLElement | null} */ (document.activeElement);
     const area = element("textarea", { class: "offscreen" });
     area.value = text;
     document.body.append(area);

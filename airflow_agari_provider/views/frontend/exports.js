@@ -1,4 +1,4 @@
-/** What is shown, to take along: a file, a picture, a table, an address. */
+/** Export what the page shows: as a file, a picture, a table or a link. */
 
 import { shareAddress } from "./airflow.js";
 import { csv, tableRows, triesRows } from "./csv.js";
@@ -6,7 +6,7 @@ import { copy, download } from "./dom.js";
 import { shownTries } from "./series.js";
 import { asText, sorted } from "./table.js";
 
-const BYTE_ORDER_MARK = "\ufeff"; // without it Excel takes UTF-8 for something else
+const BYTE_ORDER_MARK = "\ufeff"; // without it, Excel does not recognise UTF-8
 
 /** @param {object} page a TaskPage. */
 export function saveCsv(page) {
@@ -15,7 +15,7 @@ export function saveCsv(page) {
   save(triesRows(payload, shown, state), nameOf(page, "tries"));
 }
 
-/** @param {object} page a TaskTable or an OverviewPage: their rows in the order they are shown in. */
+/** @param {object} page a TaskTable or an OverviewPage: their rows, in the order shown. */
 export function saveTable(page) {
   save(tableRows(ordered(page, page.columns), page.columns), page.fileName);
 }

@@ -1,14 +1,18 @@
+// @ts-check
 /** The keys of the page. */
 
 import { element } from "./dom.js";
 
-const COMMON = [["/", "search"], ["?", "this help"]];
+const COMMON = [
+  ["/", "search"],
+  ["?", "this help"],
+];
 
-/** What the page of a DAG answers to. */
+/** Keys and mouse actions on the page of a DAG. */
 export const TASK_HELP = {
   keys: [
     ["← →", "from run to run"],
-    ["Enter", "open the log of that run's newest try; all tasks: list its tries"],
+    ["Enter", "open the log of that run's newest try; with all tasks: list the run's tries"],
     ["+ −", "zoom in and out around that run"],
     ["Esc", "close the list of tries"],
     ...COMMON,
@@ -21,27 +25,38 @@ export const TASK_HELP = {
   ],
 };
 
-/** What the page of all DAGs answers to. */
-export const OVERVIEW_HELP = { keys: COMMON, mouse: [["Click a name", "the page of that DAG"], ["Click a title", "sort by that column"]] };
+/** Keys and mouse actions on the page of all DAGs. */
+export const OVERVIEW_HELP = {
+  keys: COMMON,
+  mouse: [
+    ["Click a name", "the page of that DAG"],
+    ["Click a title", "sort by that column"],
+  ],
+};
 
-/** Show the help; it closes with Escape, and the focus goes back to where it was. */
+/** Show the help. Escape closes it, and the focus goes back to where it was. */
 export function showHelp({ keys, mouse }) {
-  const held = document.activeElement;
+  const held = /** @type {HTMLElement} */ (document.activeElement);
   const row = ([key, text]) => element("div", {}, element("dt", {}, element("kbd", {}, key)), element("dd", {}, text));
-  // removed at once: the button of a dialog that is merely closed keeps the focus for a moment, and takes the next key
+  // removed at once: the button of a dialog that is only closed keeps the focus for a moment and gets the next key
   const close = () => {
     dialog.remove();
     held.focus({ preventScroll: true });
   };
   const onKey = (event) => {
     if (event.key !== "Escape") return;
-    event.stopPropagation(); // it closes this alone
+    event.stopPropagation(); // the key closes only the help
     close();
   };
-  const dialog = element("dialog", { "aria-label": "Keys", on: { close, keydown: onKey } },
-    element("h2", {}, "Keys"), element("dl", {}, ...keys.map(row)),
-    element("h2", {}, "Mouse"), element("dl", {}, ...mouse.map(row)),
-    element("button", { type: "button", class: "primary", on: { click: close } }, "Close"));
+  const dialog = element(
+    "dialog",
+    { "aria-label": "Keys", on: { close, keydown: onKey } },
+    element("h2", {}, "Keys"),
+    element("dl", {}, ...keys.map(row)),
+    element("h2", {}, "Mouse"),
+    element("dl", {}, ...mouse.map(row)),
+    element("button", { type: "button", class: "primary", on: { click: close } }, "Close"),
+  );
   document.body.append(dialog);
   dialog.showModal();
 }

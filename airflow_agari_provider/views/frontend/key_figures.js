@@ -1,6 +1,6 @@
-/** The key figures of a DAG's page: what does not come with its bars is asked for after they are drawn. */
+/** The key figures of a DAG's page. Figures that do not arrive with the bars are loaded after the bars are drawn. */
 
-import { ask, ApiError } from "./api.js";
+import { ApiError, ask } from "./api.js";
 import { element } from "./dom.js";
 import { figureCards, wallTime } from "./figures.js";
 import { errorNotice } from "./notices.js";
@@ -13,7 +13,7 @@ export class KeyFigures {
     this.known = new Map(); // address: figures, number of runs, or an error
   }
 
-  /** Ask for the figures of one task, and for those of the runs before. @param {object} page a TaskPage. */
+  /** Load the figures of the chosen task, and the figures of the earlier runs. @param {object} page a TaskPage. */
   async load(page, again, signal) {
     const { payload, state } = page;
     if (state.task !== null && page.task >= 0) {
@@ -41,8 +41,14 @@ export class KeyFigures {
     const own = task < 0 ? payload : this.known.get(triesAddress(state, state.task));
     const earlier = this.known.get(earlierAddress(state, payload.window));
     const before = own?.figures?.before ?? (earlier?.runs === payload.window.shown ? earlier.figures : null);
-    this.cards.replaceChildren(...figureCards(own?.figures ? { ...own.figures, before } : null, own?.error ? "–" : "…"));
-    this.wall.textContent = own?.error ? `The figures of ${state.task} did not come: ${reason(own.error)}` : own ? wallTime(own.figures) : "";
+    this.cards.replaceChildren(
+      ...figureCards(own?.figures ? { ...own.figures, before } : null, own?.error ? "–" : "…"),
+    );
+    this.wall.textContent = own?.error
+      ? `The figures of ${state.task} did not come: ${reason(own.error)}`
+      : own
+        ? wallTime(own.figures)
+        : "";
   }
 }
 

@@ -1,4 +1,5 @@
-/** Begins the page: reads where it is, shows the page of a DAG or that of all DAGs, and keeps the address up to date. */
+// @ts-check
+/** Start the page: read its address, show the page of one DAG or of all DAGs, and keep the address up to date. */
 
 import { dark, firstQuery, mirror, onThemeChange } from "./airflow.js";
 import { element } from "./dom.js";
@@ -8,7 +9,7 @@ import { OverviewPage } from "./overview_page.js";
 import { format, parse } from "./permalink.js";
 import { TaskPage } from "./task_page.js";
 
-const TOLD = 4000; // milliseconds in which a short sentence is read
+const TOLD = 4000; // milliseconds that a short message stays visible
 
 const configuration = JSON.parse(document.getElementById("configuration").textContent);
 const root = document.getElementById("page");
@@ -20,14 +21,14 @@ let telling = 0;
 const frame = {
   configuration,
 
-  /** Change some controls. It is a step for the Back button, unless it replaces the one before. */
+  /** Change some controls. Each change is a step for the Back button, unless it replaces the step before. */
   go(change, { replace = false } = {}) {
     state = { ...state, ...change };
     write(replace);
     show();
   },
 
-  /** Write a change that is shown already into the address. */
+  /** Write a change into the address that the page already shows. */
   note(change) {
     state = { ...state, ...change };
     write(true);
@@ -37,7 +38,7 @@ const frame = {
 
   link(change, text) {
     const go = (event) => {
-      if (event.ctrlKey || event.metaKey) return; // a tab of its own, where the browser allows one
+      if (event.ctrlKey || event.metaKey) return; // open a new tab, if the browser allows it
       event.preventDefault();
       frame.go(change);
     };
@@ -49,7 +50,7 @@ const frame = {
     spoken.classList.remove("seen");
   },
 
-  /** The same to those who see the page. */
+  /** Say a text to screen readers, and show it on the page for a moment. */
   tell(text) {
     frame.say(text);
     spoken.classList.add("seen");
@@ -90,7 +91,7 @@ function onKey(event) {
     return;
   }
   const pressing = event.key === "Enter" && event.target.closest("a, button, input, summary");
-  if (event.key === "/") document.querySelector("input[type=search]")?.focus();
+  if (event.key === "/") /** @type {HTMLElement | null} */ (document.querySelector("input[type=search]"))?.focus();
   else if (event.key === "?") showHelp(page.help);
   else if (pressing || !page.key(event.key)) return;
   event.preventDefault();

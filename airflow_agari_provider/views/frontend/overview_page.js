@@ -1,6 +1,6 @@
-/** The page over all DAGs that the reader may see. */
+/** The page of all DAGs that the reader may see. */
 
-import { ask, ApiError } from "./api.js";
+import { ApiError, ask } from "./api.js";
 import { action, choice, noticeBox, searchBox } from "./controls.js";
 import { element } from "./dom.js";
 import { copyLink, copyTable, saveTable } from "./exports.js";
@@ -27,20 +27,53 @@ export class OverviewPage {
       notice: element("div", {}),
       body: element("div", { class: "scroll" }),
     };
-    const days = choice({ name: "days", label: "Window", options: () => DAY_COUNTS.map((value) => [String(value), value === 1 ? "1 day" : `${value} days`]), value: ({ state }) => String(state.days), pick: (value) => this.go({ days: Number(value) }) });
-    const zone = choice({ name: "time", label: "Time", options: () => [["utc", "UTC"], ["local", "browser"]], value: ({ state }) => (state.local ? "local" : "utc"), pick: (value) => this.go({ local: value === "local" }) });
-    const search = searchBox({ label: "Search DAGs  /", value: ({ state }) => state.search, set: (text) => this.go({ search: text }, { replace: true }) });
+    const days = choice({
+      name: "days",
+      label: "Window",
+      options: () => DAY_COUNTS.map((value) => [String(value), value === 1 ? "1 day" : `${value} days`]),
+      value: ({ state }) => String(state.days),
+      pick: (value) => this.go({ days: Number(value) }),
+    });
+    const zone = choice({
+      name: "time",
+      label: "Time",
+      options: () => [
+        ["utc", "UTC"],
+        ["local", "browser"],
+      ],
+      value: ({ state }) => (state.local ? "local" : "utc"),
+      pick: (value) => this.go({ local: value === "local" }),
+    });
+    const search = searchBox({
+      label: "Search DAGs  /",
+      value: ({ state }) => state.search,
+      set: (text) => this.go({ search: text }, { replace: true }),
+    });
     const usable = ({ overview }) => Boolean(overview);
-    const csv = action({ name: "csv", label: "CSV", title: "The table, in plain numbers", press: () => saveTable(this), usable });
+    const csv = action({
+      name: "csv",
+      label: "CSV",
+      title: "The table, in plain numbers",
+      press: () => saveTable(this),
+      usable,
+    });
     const copyButton = action({ name: "copy-table", label: "Copy table", press: () => copyTable(this), usable });
     const link = action({ name: "link", label: "Copy link", press: () => copyLink(this) });
     const help = action({ name: "help", label: "?", title: "Keys", press: () => showHelp(this.help) });
     const exports = [csv, copyButton, link, help];
     this.controls = [days, zone, search, ...exports];
     root.replaceChildren(
-      element("header", { class: "top" }, element("div", {}, element("h1", { tabindex: "-1", "data-key": "title" }, "All DAGs"), this.parts.window), element("nav", {}, ...exports.map(({ node }) => node))),
+      element(
+        "header",
+        { class: "top" },
+        element("div", {}, element("h1", { tabindex: "-1", "data-key": "title" }, "All DAGs"), this.parts.window),
+        element("nav", {}, ...exports.map(({ node }) => node)),
+      ),
       element("div", { class: "bar" }, element("div", { class: "row" }, days.node, zone.node, search.node)),
-      this.parts.stale, this.parts.notice, this.parts.body);
+      this.parts.stale,
+      this.parts.notice,
+      this.parts.body,
+    );
     document.title = "All DAGs · tries";
   }
 
@@ -78,7 +111,11 @@ export class OverviewPage {
     this.#refreshLater();
   }
 
-  /** The slower half, without which the table has its other columns. @returns {Promise<string|null>} what to say of it. */
+  /**
+   * Load the columns that take longer; the table shows its other columns meanwhile.
+   *
+   * @returns {Promise<string|null>} why they could not be loaded; null: they were.
+   */
   async #loadTaskTime(again, signal) {
     try {
       const taskTime = await ask(`api/overview/task_time?days=${this.state.days}`, { again, signal });
@@ -93,7 +130,7 @@ export class OverviewPage {
     }
   }
 
-  /** A line above the table; null: none. */
+  /** Show a line above the table; null: hide it. */
   #tell(text) {
     this.parts.stale.hidden = text === null;
     this.parts.stale.textContent = text ?? "";
@@ -117,7 +154,9 @@ export class OverviewPage {
 
   get rows() {
     const wanted = this.state.search.toLowerCase();
-    return overviewRows(this.overview, this.taskTime, this.counting).filter(({ name }) => name.toLowerCase().includes(wanted));
+    return overviewRows(this.overview, this.taskTime, this.counting).filter(({ name }) =>
+      name.toLowerCase().includes(wanted),
+    );
   }
 
   get columns() {
@@ -132,7 +171,7 @@ export class OverviewPage {
     return this.state.sort ? this.state : FIRST_ORDER;
   }
 
-  /** Name of the table as a file. */
+  /** File name for the table, without its ending. */
   get fileName() {
     return `all-dags-${this.state.days}-days`;
   }
@@ -148,7 +187,11 @@ export class OverviewPage {
     this.parts.window.textContent = total === 0 ? "" : this.#windowText(rows.length, total);
     this.parts.notice.replaceChildren(...this.#emptyNotice(rows.length, total));
     const onSort = (sort, descending) => this.go({ sort, descending }, { replace: true });
-    this.parts.body.replaceChildren(...(rows.length ? [table(this.parts.window.textContent, rows, this.columns, { ...this.order, onSort }), statesLegend()] : []));
+    this.parts.body.replaceChildren(
+      ...(rows.length
+        ? [table(this.parts.window.textContent, rows, this.columns, { ...this.order, onSort }), statesLegend()]
+        : []),
+    );
   }
 
   #windowText(shown, total) {
@@ -160,9 +203,18 @@ export class OverviewPage {
 
   #emptyNotice(shown, total) {
     if (total === 0)
-      return [noticeBox({ title: "No DAG to show", text: "There is none that you may read, or none has been parsed yet." })];
+      return [noticeBox({ title: "No DAG to show", text: "You may not read any DAG, or no DAG has been parsed yet." })];
     if (shown === 0)
-      return [noticeBox({ title: `No DAG is called like “${this.state.search}”`, text: `There are ${count(total)} others.` }, "Clear the search", () => this.go({ search: "" }, { replace: true }))];
+      return [
+        noticeBox(
+          {
+            title: `No DAG’s name has “${this.state.search}” in it`,
+            text: `The search hides all ${count(total)} DAGs.`,
+          },
+          "Clear the search",
+          () => this.go({ search: "" }, { replace: true }),
+        ),
+      ];
     return [];
   }
 
@@ -170,7 +222,7 @@ export class OverviewPage {
     return false;
   }
 
-  recolour() {} // its colours are those of the style sheet
+  recolour() {} // the style sheet sets all colours of this page
 
   close() {
     clearTimeout(this.timer);

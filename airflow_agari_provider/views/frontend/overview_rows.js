@@ -4,13 +4,13 @@ import { iso } from "./csv.js";
 import { element } from "./dom.js";
 import { count, duration, moment, percent } from "./units.js";
 
-const SIGNS = { success: "✓", failed: "✕", running: "▶", queued: "◦" }; // say what their colours say
+const SIGNS = { success: "✓", failed: "✕", running: "▶", queued: "◦" }; // the same meaning as the colours
 const STATES = Object.keys(SIGNS);
 
 /**
- * One row per DAG, from the server's columns; what the slower answer tells is null until it is there. Pure.
+ * One row per DAG, from the server's columns. The values of the slower answer are null until it arrives. Pure.
  *
- * @param {boolean} [counting] whether that answer is waited for.
+ * @param {boolean} [counting] whether the page still waits for the slower answer.
  */
 export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
   const slow = new Map((taskTime?.dags.dag_id ?? []).map((name, index) => [name, index]));
@@ -38,23 +38,59 @@ export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
 /** @param {(name: string) => Node} link to a DAG's page. */
 export function overviewColumns({ days, utc, link }) {
   const whole = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => count(row[key]) });
-  const slow = (key, title, hint, text) => ({ key, title, hint, value: (row) => row[key], text: (row) => (row.counting ? "…" : text(row[key])) });
-  const runs = (key, title, hint) => ({ key, title, hint, left: true, csv: STATES.map((state) => [`${key}_${state}`, (row) => row[key][state]]), value: (row) => sum(row[key]), text: (row) => inWords(row[key]), node: (row) => runsBar(row[key]) });
+  const slow = (key, title, hint, text) => ({
+    key,
+    title,
+    hint,
+    value: (row) => row[key],
+    text: (row) => (row.counting ? "…" : text(row[key])),
+  });
+  const runs = (key, title, hint) => ({
+    key,
+    title,
+    hint,
+    left: true,
+    csv: STATES.map((state) => [`${key}_${state}`, (row) => row[key][state]]),
+    value: (row) => sum(row[key]),
+    text: (row) => inWords(row[key]),
+    node: (row) => runsBar(row[key]),
+  });
   return [
-    { key: "name", title: "DAG", name: true, csv: [["dag_id", (row) => row.name]], hint: "Sort by name", value: (row) => row.name, node: (row) => element("span", {}, link(row.name), row.paused ? element("small", { class: "badge" }, "paused") : null) },
-    { key: "last_run", title: "last run", csv: [["last_run", (row) => iso(row.last_run)]], value: (row) => row.last_run, text: (row) => moment(row.last_run, utc) },
+    {
+      key: "name",
+      title: "DAG",
+      name: true,
+      csv: [["dag_id", (row) => row.name]],
+      hint: "Sort by name",
+      value: (row) => row.name,
+      node: (row) =>
+        element("span", {}, link(row.name), row.paused ? element("small", { class: "badge" }, "paused") : null),
+    },
+    {
+      key: "last_run",
+      title: "last run",
+      csv: [["last_run", (row) => iso(row.last_run)]],
+      value: (row) => row.last_run,
+      text: (row) => moment(row.last_run, utc),
+    },
     runs("ever", "runs ever", "Runs by state since the beginning"),
     runs("window", `runs in ${days === 1 ? "1 day" : `${days} days`}`, "Runs by state in the window"),
-    whole("failures", "failures", "Task instances that ended failed in the window"),
-    whole("failed_tries", "failed tries", "Tries that failed in the window, also those that a later one made good"),
-    { key: "lost_seconds", title: "lost", hint: "Running time of failed tries in the window", value: (row) => row.lost_seconds, text: (row) => duration(row.lost_seconds) },
+    whole("failures", "failures", "Task instances that ended as failed in the window"),
+    whole("failed_tries", "failed tries", "Tries that failed in the window, also where a later try succeeded"),
+    {
+      key: "lost_seconds",
+      title: "lost",
+      hint: "Running time of failed tries in the window",
+      value: (row) => row.lost_seconds,
+      text: (row) => duration(row.lost_seconds),
+    },
     slow("retry_rate", "retry rate", "Task instances that needed more than one try", percent),
     slow("total_seconds", "total time", "Running time of all tries in the window", duration),
     whole("active", "active", "Task instances running, queued or deferred now"),
   ];
 }
 
-/** What the signs before the numbers of runs mean. */
+/** Legend: what the signs before the numbers of runs mean. */
 export function statesLegend() {
   return element("div", { class: "states", "aria-hidden": "true" }, ...STATES.map((state) => signed(state, state)));
 }
@@ -72,12 +108,15 @@ function inWords(counts) {
   return parts.join(", ") || "none";
 }
 
-/** A bar and its numbers; what the colours mean is said in words to whoever does not see them. */
+/** A bar and its numbers; its label says as text what the colours show, for screen readers. */
 function runsBar(counts) {
   const found = STATES.filter((state) => counts[state] > 0);
   const parts = found.map((state) => element("i", { class: `state ${state}`, style: { "flex-grow": counts[state] } }));
   const numbers = found.map((state) => signed(state, count(counts[state])));
-  return element("div", { class: "runs", title: inWords(counts) },
+  return element(
+    "div",
+    { class: "runs", title: inWords(counts) },
     element("div", { class: "runs-bar", role: "img", "aria-label": inWords(counts) }, ...parts),
-    element("div", { class: "runs-numbers", "aria-hidden": "true" }, ...(numbers.length ? numbers : ["–"])));
+    element("div", { class: "runs-numbers", "aria-hidden": "true" }, ...(numbers.length ? numbers : ["–"])),
+  );
 }

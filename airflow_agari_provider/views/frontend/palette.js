@@ -1,16 +1,41 @@
+// @ts-check
 /**
  * Colours, names and patterns. Pure: no document, no state.
  *
- * The hues are those of Okabe and Ito (2008), which people with any of the common colour blindnesses tell apart; failed
- * tries also grow darker, and patterns repeat what the colour says.
+ * The hues are those of Okabe and Ito (2008): people with any of the common colour blindnesses can tell them apart.
+ * Failed tries also get darker with each try, and patterns repeat what the colour says.
  */
 
-const STRIPES = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: -Math.PI / 4, color: "rgba(0,0,0,0.28)" };
-const CROSSED = { ...STRIPES, dashArrayX: [[2, 4], [0, 3, 3, 0]], dashArrayY: [2, 2], rotation: 0, color: "rgba(255,255,255,0.5)" };
-const DOTS = { symbol: "circle", dashArrayX: [[5, 5], [0, 5, 5, 0]], dashArrayY: [4, 0], symbolSize: 0.6, color: "rgba(0,0,0,0.3)" };
+const STRIPES = {
+  symbol: "rect",
+  dashArrayX: [1, 0],
+  dashArrayY: [3, 4],
+  rotation: -Math.PI / 4,
+  color: "rgba(0,0,0,0.28)",
+};
+const CROSSED = {
+  ...STRIPES,
+  dashArrayX: [
+    [2, 4],
+    [0, 3, 3, 0],
+  ],
+  dashArrayY: [2, 2],
+  rotation: 0,
+  color: "rgba(255,255,255,0.5)",
+};
+const DOTS = {
+  symbol: "circle",
+  dashArrayX: [
+    [5, 5],
+    [0, 5, 5, 0],
+  ],
+  dashArrayY: [4, 0],
+  symbolSize: 0.6,
+  color: "rgba(0,0,0,0.3)",
+};
 const LINES = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [1, 4], color: "rgba(0,0,0,0.35)" };
 
-/** Layer: name, colour on light, colour on dark, pattern. */
+/** Each layer: name, colour in the light theme, colour in the dark theme, pattern. */
 export const LAYERS = {
   success: ["successful try", "#009e73", "#12a67c", null],
   superseded: ["earlier success, cleared", "#7ccbb3", "#58907f", STRIPES],
@@ -26,15 +51,31 @@ export const LAYERS = {
   wait_idle: ["waiting between tries", "#d5dbe2", "#3f4b59", STRIPES],
 };
 
-/** Colours of the cells of the tries map, by CELL; 0 is never painted. */
+/** Names and colours of the cells of the tries map, indexed by CELL; 0 is never painted. */
 export const CELLS = {
   names: ["", "skipped", "1 try", "2 tries", "3 tries", "4 tries or more", "running"],
   light: ["", "#dfe3e8", "#c4e8dc", "#e9a820", "#d55e00", "#8c1c3f", "#0072b2"],
   dark: ["", "#333d48", "#1c4a3d", "#eeb23a", "#e0690a", "#d2557f", "#3a9ad9"],
 };
 
-const LIGHT = { text: "#182230", muted: "#5b6b7e", line: "#dce2e9", surface: "#ffffff", card: "#f5f7f9", accent: "#0b63b0", late: "#b3003b" };
-const DARK = { text: "#e7edf4", muted: "#9babbd", line: "#323c4f", surface: "#161d2d", card: "#1f2738", accent: "#7cc0ff", late: "#ff7da3" };
+const LIGHT = {
+  text: "#182230",
+  muted: "#5b6b7e",
+  line: "#dce2e9",
+  surface: "#ffffff",
+  card: "#f5f7f9",
+  accent: "#0b63b0",
+  late: "#b3003b",
+};
+const DARK = {
+  text: "#e7edf4",
+  muted: "#9babbd",
+  line: "#323c4f",
+  surface: "#161d2d",
+  card: "#1f2738",
+  accent: "#7cc0ff",
+  late: "#ff7da3",
+};
 
 /** Everything a chart needs for a theme. */
 export function palette(dark) {

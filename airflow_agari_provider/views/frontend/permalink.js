@@ -1,16 +1,17 @@
-/** Every control of the page as a query string, and back. Pure: no document, no state. */
+// @ts-check
+/** Write the page's controls as a query string, and read them back. Pure: no document, no state. */
 
 export const RUN_COUNTS = [25, 100, 365, 1000];
 export const DAY_COUNTS = [1, 7, 30, 90, 365];
 export const RUN_STATES = ["success", "failed", "running", "queued"];
 
-/** What a control is when the query string does not name it. */
+/** Value of each control that the query string does not name. */
 export const DEFAULTS = Object.freeze({
   dag: null,
   task: null,
   runs: 100,
-  before: null, // a position as the server names it, or epoch seconds: only runs older than this
-  after: null, // the same: only newer ones
+  before: null, // a position from the server, or epoch seconds: show only runs older than this
+  after: null, // the same: show only newer runs
   runTypes: [],
   runStates: [],
   mapped: "sum",
@@ -19,11 +20,11 @@ export const DEFAULTS = Object.freeze({
   deferred: false,
   last: false,
   log: false,
-  from: null, // epoch seconds of the first run in the zoomed part, and of the last
-  to: null,
-  run: null, // whose tries are listed
+  from: null, // epoch seconds of the first run in the zoomed range
+  to: null, // the same, of its last run
+  run: null, // id of the run whose tries are listed
   local: false,
-  sort: null, // column; null: what the page finds most useful
+  sort: null, // column; null: the page's own default
   descending: true,
   search: "",
   days: 30,
@@ -31,10 +32,10 @@ export const DEFAULTS = Object.freeze({
 
 const FLAGS = ["idle", "queued", "deferred", "last", "log"];
 
-/** Parameters that change what the server is asked for; the others only change how it is shown. */
+/** Controls that change the request to the server; all other controls only change how its answer is shown. */
 export const ASKED = ["dag", "task", "runs", "before", "after", "runTypes", "runStates", "mapped", "days"];
 
-/** Read a query string. What it does not name, or names wrongly, is as in {@link DEFAULTS}. */
+/** Read a query string. A control that is missing or has a wrong value is as in {@link DEFAULTS}. */
 export function parse(query) {
   const given = new URLSearchParams(query);
   const sort = given.get("sort");
@@ -60,7 +61,7 @@ export function parse(query) {
   };
 }
 
-/** Write the query string, without its question mark; defaults are left out, so links stay short. */
+/** Write the query string, without its question mark; it leaves out defaults, so links stay short. */
 export function format(state) {
   const query = new URLSearchParams();
   const add = (name, value) => value !== null && value !== "" && query.append(name, value);
@@ -83,7 +84,7 @@ export function format(state) {
   return query.toString();
 }
 
-/** Address of the tries of a DAG, relative to the page. ``task`` asks for the figures of that task alone. */
+/** Address of the tries of a DAG, relative to the page. With ``task``, its figures are those of this task alone. */
 export function triesAddress(state, task = null) {
   const query = new URLSearchParams({ runs: state.runs });
   if (state.before !== null) query.append("before", state.before);
@@ -95,11 +96,12 @@ export function triesAddress(state, task = null) {
   return `api/dags/${encodeURIComponent(state.dag)}/tries?${query}`;
 }
 
-const COMPARED_UNASKED = 200; // runs: up to here the server compares with those before by itself
+const COMPARED_UNASKED = 200; // up to this many runs, the server compares with the earlier runs without being asked
 
 /**
- * Address of the figures of as many runs before a window, of the chosen task or all; null: there are not as many, or
- * they came with the window's own.
+ * Address of the earlier figures: of the same number of runs before a window, for the chosen task or all tasks.
+ *
+ * null: there are not that many earlier runs, or the window's answer already has the earlier figures.
  */
 export function earlierAddress(state, window) {
   const newest = state.before === null && state.after === null;
@@ -117,7 +119,7 @@ function oneOf(choices, value, otherwise) {
   return choices.includes(value) ? value : otherwise;
 }
 
-/** Epoch seconds, and after a dash the run that it is next to: those due at the same time have an order too. */
+/** Epoch seconds, and after a dash the id of the run next to it: this orders runs that are due at the same time. */
 function position(text) {
   return /^\d{1,12}(\.\d{1,9})?(-\d{1,15})?$/.test(text ?? "") ? text : null;
 }

@@ -1,8 +1,9 @@
-/** Charts put together as one picture. */
+// @ts-check
+/** Put charts together as one picture. */
 
 import { element } from "./dom.js";
 
-const SCALE = 2; // the charts come twice as fine as on the screen
+const SCALE = 2; // the charts have twice the resolution of the screen
 const HEAD = 64;
 const MARGIN = 20;
 

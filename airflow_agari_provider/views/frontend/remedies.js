@@ -1,4 +1,4 @@
-/** What a notice offers to do about itself. */
+/** The button of a notice: what the reader can do about it. */
 
 import { dagAddress, openAirflow } from "./airflow.js";
 import { DAY_COUNTS, DEFAULTS, RUN_COUNTS } from "./permalink.js";

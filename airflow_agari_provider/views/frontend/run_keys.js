@@ -1,4 +1,4 @@
-/** The keys of a DAG's page: from run to run, to the log, nearer and further away. What else means what is in help.js. */
+/** Handle keys on a DAG's page: move from run to run, open the log, zoom in and out. help.js lists all keys. */
 
 import { describeRun } from "./run_panel.js";
 import { counted } from "./units.js";
@@ -7,10 +7,10 @@ export class RunKeys {
   /** @param {object} page a TaskPage. */
   constructor(page) {
     this.page = page;
-    this.run = null; // id of the run that they have reached
+    this.run = null; // id of the run that the reader reached with the keys
   }
 
-  /** @returns {boolean} whether the key meant something. */
+  /** @returns {boolean} whether the key was handled. */
   press(name) {
     const { charts } = this.page;
     const at = this.#index;
@@ -21,7 +21,7 @@ export class RunKeys {
     return true;
   }
 
-  /** Of the run that they have reached; null: none that is still there. */
+  /** Index of the run that the reader reached; null: no run yet, or it is no longer among the runs shown. */
   get #index() {
     const at = this.page.payload.runs.run_id.indexOf(this.run);
     return at < 0 ? null : at;

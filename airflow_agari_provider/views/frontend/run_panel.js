@@ -1,13 +1,13 @@
-/** The tries of one run as a list with links: for a bar that stands for several of them, and for the keyboard. */
+/** The tries of one run as a list with links: for a bar of several tries, and for the keyboard. */
 
 import { airflowLink, logAddress } from "./airflow.js";
 import { element } from "./dom.js";
 import { LAYERS, palette } from "./palette.js";
 import { count, duration, moment, momentWithOffset, zone } from "./units.js";
 
-const LEFT = { 0: "name", 2: "text" }; // columns of words
+const LEFT = { 0: "name", 2: "text" }; // columns with text, left-aligned
 
-/** What the address of a try's log is made of. */
+/** The parts from which the address of a try's log is made. */
 export function tryOf(payload, index) {
   const { runs, tasks, tries } = payload;
   return {
@@ -19,7 +19,7 @@ export function tryOf(payload, index) {
   };
 }
 
-/** A run in words. */
+/** Describe a run as text. */
 export function describeRun(payload, run, local) {
   const { runs } = payload;
   const logical = runs.logical_date[run];
@@ -31,7 +31,7 @@ export function describeRun(payload, run, local) {
 
 /**
  * @param {number[]} shown indexes of the run's tries.
- * @param {number} marked task whose tries stand out; -1: none.
+ * @param {number} marked index of the task whose tries are highlighted; -1: no task.
  */
 export function runPanel({ payload, run, shown, marked, local, dark, configuration, onClose }) {
   const { runs, tries, tasks } = payload;
@@ -42,25 +42,73 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
     const several = tries.instances[index] > 1 ? ` × ${count(tries.instances[index])}` : "";
     const one = tries.map_index[index] >= 0 ? ` [${tries.map_index[index]}]` : "";
     const name = `${tasks.task_id[tries.task[index]]}${one}${several}`;
-    return element("tr", { class: tries.task[index] === marked ? "marked" : null },
+    return element(
+      "tr",
+      { class: tries.task[index] === marked ? "marked" : null },
       element("th", { scope: "row", class: "name" }, name),
       element("td", {}, count(tries.try_number[index])),
-      element("td", { class: "text" }, element("i", { class: "swatch", style: { background: colours.layer(outcome).colour } }), LAYERS[outcome][0]),
+      element(
+        "td",
+        { class: "text" },
+        element("i", { class: "swatch", style: { background: colours.layer(outcome).colour } }),
+        LAYERS[outcome][0],
+      ),
       element("td", {}, moment(tries.start[index], !local)),
       element("td", {}, duration(tries.run_seconds[index])),
       element("td", {}, duration(tries.idle_seconds[index])),
       element("td", {}, duration(tries.queued_seconds[index])),
       element("td", {}, duration(tries.deferred_seconds[index])),
-      element("td", {}, airflowLink(logAddress(configuration, tryOf(payload, index)), { class: "log", "data-key": `try-${tasks.task_id[tries.task[index]]}-${tries.try_number[index]}-${tries.map_index[index]}-${outcome}` }, several ? "Logs" : "Log")));
+      element(
+        "td",
+        {},
+        airflowLink(
+          logAddress(configuration, tryOf(payload, index)),
+          {
+            class: "log",
+            "data-key": `try-${tasks.task_id[tries.task[index]]}-${tries.try_number[index]}-${tries.map_index[index]}-${outcome}`,
+          },
+          several ? "Logs" : "Log",
+        ),
+      ),
+    );
   });
-  const titles = ["task", "try", "outcome", `start (${zone(!local)})`, "ran", "waited between tries", "queued", "deferred", ""];
+  const titles = [
+    "task",
+    "try",
+    "outcome",
+    `start (${zone(!local)})`,
+    "ran",
+    "waited between tries",
+    "queued",
+    "deferred",
+    "",
+  ];
   const close = element("button", { type: "button", "data-key": "close", on: { click: onClose } }, "Close");
-  return element("section", { class: "panel", "aria-label": "Tries of the run" },
-    element("header", {}, element("h2", { tabindex: "-1", "data-key": "panel" }, `Tries of ${runs.run_id[run]}`), close),
+  return element(
+    "section",
+    { class: "panel", "aria-label": "Tries of the run" },
+    element(
+      "header",
+      {},
+      element("h2", { tabindex: "-1", "data-key": "panel" }, `Tries of ${runs.run_id[run]}`),
+      close,
+    ),
     element("p", { class: "muted" }, describeRun(payload, run, local)),
     rows.length === 0
-      ? element("p", {}, "No task of this run has started, or none that is shown.")
-      : element("div", { class: "scroll" }, element("table", {},
-          element("thead", {}, element("tr", {}, ...titles.map((title, at) => element("th", { scope: "col", class: LEFT[at] }, title)))),
-          element("tbody", {}, ...rows))));
+      ? element("p", {}, "No task of this run has started, or the page does not show those that have.")
+      : element(
+          "div",
+          { class: "scroll" },
+          element(
+            "table",
+            {},
+            element(
+              "thead",
+              {},
+              element("tr", {}, ...titles.map((title, at) => element("th", { scope: "col", class: LEFT[at] }, title))),
+            ),
+            element("tbody", {}, ...rows),
+          ),
+        ),
+  );
 }

@@ -1,27 +1,36 @@
-/** What the charts show, from the server's columns. Pure: no document, no state. */
+// @ts-check
+/** Compute what the charts show from the server's columns. Pure: no document, no state. */
 
-/** Kinds of waiting that can be stacked on the tries: control, column of the tries. */
+/** Kinds of waiting that can be stacked on the tries: name of the control, column of ``payload.tries``. */
 export const WAITS = [
   ["deferred", "deferred_seconds"],
   ["queued", "queued_seconds"],
   ["idle", "idle_seconds"],
 ];
 
-/** Outcomes from the axis upwards: the try that counts first, what was lost on top of it. */
+/** Outcomes from the axis upwards: the try that counts is lowest, the lost tries are on top of it. */
 export const STACK_ORDER = [
-  "success", "superseded", "skipped", "removed", "failed_first", "failed_second", "failed_later", "running", "deferred",
+  "success",
+  "superseded",
+  "skipped",
+  "removed",
+  "failed_first",
+  "failed_second",
+  "failed_later",
+  "running",
+  "deferred",
 ];
 
-/** Runs that say nothing about how long the work takes. */
+/** Types of runs that do not show how long the work usually takes. */
 const UNTYPICAL = new Set(["backfill"]);
 const UNFINISHED = new Set(["running", "queued"]);
 const LONGEST_LABEL = 28; // characters of a task's name above the line of its shift
 
 /**
- * Indexes into ``payload.tries`` of those that are shown.
+ * Indexes into ``payload.tries`` of the tries that are shown.
  *
  * @param {number} task index of the only task shown; -1: all.
- * @param {boolean} last only the newest try of each run and task.
+ * @param {boolean} last show only the newest try of each run and task.
  * @param {[number, number]} range first and last run.
  */
 export function shownTries(payload, task, last, range = [0, Infinity]) {
@@ -41,7 +50,7 @@ export function shownTries(payload, task, last, range = [0, Infinity]) {
  *
  * @param {number[]} shown from {@link shownTries}.
  * @param {object} waits which of ``idle``, ``queued``, ``deferred`` to stack.
- * @returns {{key: string, values: (number|null)[]}[]} null where the run has nothing of it.
+ * @returns {{key: string, values: (number|null)[]}[]} null where the run has no time in that layer.
  */
 export function layers(payload, shown, waits) {
   const { tries, outcomes } = payload;
@@ -64,7 +73,7 @@ export function layers(payload, shown, waits) {
   return order.filter((key) => found.has(key)).map((key) => ({ key, values: found.get(key) }));
 }
 
-/** Height of each run's bar, in seconds; null where nothing of it is shown. */
+/** Height of each run's bar, in seconds; null for a run without a shown try. */
 export function totals(stack, length) {
   return Array.from({ length }, (_, run) =>
     stack.reduce((sum, { values }) => (values[run] === null ? sum : (sum ?? 0) + values[run]), null),
@@ -72,9 +81,9 @@ export function totals(stack, length) {
 }
 
 /**
- * Median of each run and those before it, at most ``width`` in all.
+ * For each run, the median of that run and the runs before it, at most ``width`` runs in total.
  *
- * Backfills, runs that have not ended and runs without a value do not count; the line goes on through them.
+ * Backfills, unfinished runs and runs without a value do not count: the line keeps its value there.
  */
 export function rollingMedian(runs, values, width = 25) {
   const recent = [];
@@ -93,7 +102,7 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** What a cell of the tries map says, in the order of how much it matters. */
+/** What a cell of the tries map can show; a higher number matters more and wins. */
 export const CELL = { none: 0, skipped: 1, once: 2, twice: 3, thrice: 4, more: 5, running: 6 };
 
 /**
@@ -126,45 +135,56 @@ function levelOf(outcome, tries) {
   return outcome === "skipped" || outcome === "removed" ? CELL.skipped : CELL.once;
 }
 
-/** Outcomes with which a task is done; see ``sla_miss/states.py``. */
+/** Outcomes that complete a task, so that its SLA is met; see ``sla_miss/states.py``. */
 const DONE = new Set(["success", "superseded", "skipped", "removed"]);
 
-/** When the SLAs of a run began to count: when it was queued, as alerts have it; else, when it started. */
+/** When the SLAs of a run began to count: when it was queued, as for the alerts; if unknown, when it started. */
 export function slaReference({ queued_at: queued, start }, run) {
   return queued?.[run] ?? start[run];
 }
 
 /**
- * Runs in which the task was not done when its SLA was over: indexes. A success that was cleared later was in time.
+ * Indexes of the runs in which the task was not done when its SLA had passed. A success in time counts, even if the
+ * task was cleared later.
  *
- * Runs without a try of it count if they wait still or failed, but not those before it first started: it may not have
- * been in the DAG yet.
+ * A run without a try of the task counts unless the run succeeded. Runs before the task's first try never count: the
+ * task may not have been in the DAG yet.
  */
 export function lateRuns(payload, task) {
   const { runs, tries, now } = payload;
   const sla = task >= 0 ? payload.tasks.sla[task] : null;
   if (sla === null || sla === undefined) return [];
   const byRun = new Map();
-  for (const index of shownTries(payload, task, false)) byRun.set(tries.run[index], [...(byRun.get(tries.run[index]) ?? []), index]);
+  for (const index of shownTries(payload, task, false))
+    byRun.set(tries.run[index], [...(byRun.get(tries.run[index]) ?? []), index]);
   const first = Math.min(...byRun.keys());
-  return runs.run_id.map((_, run) => run).filter((run) => {
-    const began = slaReference(runs, run);
-    if (began === null || run < first || (!byRun.has(run) && runs.state[run] === "success")) return false;
-    return doneAt(payload, byRun.get(run) ?? []) > began + sla && now > began + sla;
-  });
+  return runs.run_id
+    .map((_, run) => run)
+    .filter((run) => {
+      const began = slaReference(runs, run);
+      if (began === null || run < first || (!byRun.has(run) && runs.state[run] === "success")) return false;
+      return doneAt(payload, byRun.get(run) ?? []) > began + sla && now > began + sla;
+    });
 }
 
-/** When all instances of a task in a run had been done once; Infinity: not yet. */
+/** When all instances of a task in a run had been done for the first time; Infinity: they are not done yet. */
 function doneAt({ tries, outcomes }, ofRun) {
   const ofTry = new Map();
-  ofRun.forEach((index) => ofTry.set(tries.try_number[index], (ofTry.get(tries.try_number[index]) ?? 0) + tries.instances[index]));
+  ofRun.forEach((index) =>
+    ofTry.set(tries.try_number[index], (ofTry.get(tries.try_number[index]) ?? 0) + tries.instances[index]),
+  );
   let open = Math.max(1, ...ofTry.values());
-  const ends = ofRun.filter((index) => DONE.has(outcomes[tries.outcome[index]])).sort((one, other) => tries.end[one] - tries.end[other]);
-  const last = ends.find((index) => (open -= tries.instances[index]) <= 0);
+  const ends = ofRun
+    .filter((index) => DONE.has(outcomes[tries.outcome[index]]))
+    .sort((one, other) => tries.end[one] - tries.end[other]);
+  const last = ends.find((index) => {
+    open -= tries.instances[index];
+    return open <= 0;
+  });
   return last === undefined ? Infinity : tries.end[last];
 }
 
-/** Indexes of the first and last run of a part given in epoch seconds; the whole where the part is open or empty. */
+/** Indexes of the first and last run between two epoch seconds; null leaves an end open. No run between: all runs. */
 export function rangeOf(runs, from, to) {
   const whole = [0, Math.max(0, runs.run_after.length - 1)];
   const first = from === null ? 0 : runs.run_after.findIndex((at) => at >= from);
@@ -172,22 +192,22 @@ export function rangeOf(runs, from, to) {
   return first >= 0 && last >= first ? [first, last] : whole;
 }
 
-/** A part ``factor`` times as wide, with a run as near its middle as the ends allow; never less than two runs. */
+/** A range ``factor`` times as wide, with ``run`` as near its middle as the ends allow; at least two runs. */
 export function rangeScaled([first, last], factor, run, length) {
   const width = Math.min(length, Math.max(2, Math.round((last - first + 1) * factor)));
   const start = Math.min(length - width, Math.max(0, run - Math.floor(width / 2)));
   return [start, start + width - 1];
 }
 
-/** The part of the runs around one of them, ``around`` on either side. */
+/** The range of runs around one run, ``around`` runs on either side. */
 export function rangeAround(run, length, around = 50) {
   return [Math.max(0, run - around), Math.min(length - 1, run + around)];
 }
 
 /**
- * One line for each run at which something changed, with what to write above it. Pure.
+ * One line for each run at which a task changed, with the label above it. Pure.
  *
- * @param {string[]|null} names of the tasks; null: all shifts are of the one task that is shown.
+ * @param {string[]|null} names of the tasks; null: all shifts belong to the only task shown.
  */
 export function shiftLines(shifts, names) {
   const runs = [...new Set(shifts.map(({ run }) => run))];

@@ -1,12 +1,12 @@
-/** Tables that sort, and that copy as text. */
+/** Tables that can be sorted and copied as text. */
 
 import { plain } from "./csv.js";
 import { element } from "./dom.js";
 
 /**
- * Rows in the order of a column; unknown values last, whichever way it is sorted. Pure.
+ * Rows in the order of a column; unknown values always come last, in both directions. Pure.
  *
- * @param {string} key of the column, whose ``value`` gives a number or a text.
+ * @param {string} key of the column to sort by; its ``value`` returns a number or a text.
  */
 export function sorted(rows, columns, key, descending) {
   const value = columns.find((column) => column.key === key)?.value ?? columns[0].value;
@@ -19,7 +19,7 @@ export function sorted(rows, columns, key, descending) {
   return [...(descending ? ordered.reverse() : ordered), ...rows.filter((row) => !known(row))];
 }
 
-/** The table as text with tabs, as spreadsheets and chats take it; no name in it is taken for a formula. Pure. */
+/** The table as tab-separated text for spreadsheets and chats. A spreadsheet reads no name as a formula. Pure. */
 export function asText(rows, columns) {
   const text = (column, row) => {
     const shown = String((column.text ?? column.value)(row)).replace(/\s+/g, " ");
@@ -32,7 +32,8 @@ export function asText(rows, columns) {
 
 /**
  * @param {object[]} columns ``key``, ``title``, ``value(row)`` to sort by, ``text(row)`` to read, ``hint``,
- *   ``node(row)`` instead of the text, ``csv``: names and values in a file, ``name`` for the column that names the row, ``left`` for one that reads from the left.
+ *   ``node(row)`` instead of the text, ``csv``: names and values in a file, ``name``: this column names the row,
+ *   ``left``: the column is left-aligned.
  * @param {(key: string, descending: boolean) => void} onSort
  */
 export function table(caption, rows, columns, { sort, descending, onSort, rowClass = () => null }) {
@@ -40,17 +41,46 @@ export function table(caption, rows, columns, { sort, descending, onSort, rowCla
     const current = column.key === sort;
     const next = current ? !descending : !column.name;
     const arrow = current ? (descending ? " ↓" : " ↑") : "";
-    const button = element("button", { type: "button", "data-key": `sort-${column.key}`, title: column.hint, on: { click: () => onSort(column.key, next) } }, column.title + arrow);
+    const button = element(
+      "button",
+      {
+        type: "button",
+        "data-key": `sort-${column.key}`,
+        title: column.hint,
+        on: { click: () => onSort(column.key, next) },
+      },
+      column.title + arrow,
+    );
     const order = current ? (descending ? "descending" : "ascending") : null;
-    return element("th", { scope: "col", "aria-sort": order, "data-column": column.key, class: column.name ? "name" : column.left ? "text" : null }, button);
+    return element(
+      "th",
+      {
+        scope: "col",
+        "aria-sort": order,
+        "data-column": column.key,
+        class: column.name ? "name" : column.left ? "text" : null,
+      },
+      button,
+    );
   });
   const body = sorted(rows, columns, sort, descending).map((row) =>
-    element("tr", { class: rowClass(row) }, ...columns.map((column) =>
-      element(column.name ? "th" : "td", column.name ? { scope: "row", class: "name" } : {},
-        column.node ? column.node(row) : String((column.text ?? column.value)(row))))),
+    element(
+      "tr",
+      { class: rowClass(row) },
+      ...columns.map((column) =>
+        element(
+          column.name ? "th" : "td",
+          column.name ? { scope: "row", class: "name" } : {},
+          column.node ? column.node(row) : String((column.text ?? column.value)(row)),
+        ),
+      ),
+    ),
   );
-  return element("table", {},
+  return element(
+    "table",
+    {},
     element("caption", {}, caption),
     element("thead", {}, element("tr", {}, ...head)),
-    element("tbody", {}, ...body));
+    element("tbody", {}, ...body),
+  );
 }

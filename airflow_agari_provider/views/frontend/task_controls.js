@@ -14,30 +14,105 @@ const NEWEST = { before: null, after: null, from: null, to: null };
 /** @param {object} page a TaskPage. @returns {{bar: Node, links: Node, all: object[], sync: (page) => void}} */
 export function taskControls(page) {
   const { go, frame } = page;
-  const flag = (name, label, title) => toggle({ name, label, title, value: ({ state }) => state[name], set: (on) => go({ [name]: on }) });
-  const types = ["scheduled", "manual", "backfill", ...(frame.configuration.airflow === 3 ? SINCE_3 : ["dataset_triggered"])];
-  const zones = [["utc", "UTC"], ["local", "browser"]];
+  const flag = (name, label, title) =>
+    toggle({ name, label, title, value: ({ state }) => state[name], set: (on) => go({ [name]: on }) });
+  const types = [
+    "scheduled",
+    "manual",
+    "backfill",
+    ...(frame.configuration.airflow === 3 ? SINCE_3 : ["dataset_triggered"]),
+  ];
+  const zones = [
+    ["utc", "UTC"],
+    ["local", "browser"],
+  ];
   const window = [
-    choice({ name: "task", label: "Task", options: taskOptions, value: ({ state }) => state.task ?? ALL, pick: (task) => go({ task: task || null }) }),
-    choice({ name: "runs", label: "Runs", options: () => RUN_COUNTS.map((runs) => [String(runs), String(runs)]), value: ({ state }) => String(state.runs), pick: (runs) => go({ runs: Number(runs), from: null, to: null }) }),
-    action({ name: "older", label: "‹ Older", title: "The runs before these", press: () => go(older(page)), usable: ({ payload }) => Boolean(payload?.window.older) }),
-    action({ name: "newer", label: "Newer ›", title: "The runs after these", press: () => go(newer(page)), usable: ({ payload }) => Boolean(payload?.window.newer) }),
-    action({ name: "newest", label: "Newest", press: () => go({ ...NEWEST }), visible: ({ state }) => state.before !== null || state.after !== null }),
-    choice({ name: "time", label: "Time", options: () => zones, value: ({ state }) => (state.local ? "local" : "utc"), pick: (zone) => go({ local: zone === "local" }) }),
-    choice({ name: "mapped", label: "Mapped tasks", title: "How the indexes of a mapped task count", options: () => [["sum", "summed"], ["longest", "longest index"]], value: ({ state }) => state.mapped, pick: (mapped) => go({ mapped }), visible: ({ payload, state }) => state.mapped !== DEFAULTS.mapped || payload?.tasks.mapped.includes(true) }),
-    action({ name: "zoom-out", label: "Zoom out", press: () => page.charts.zoomOut(), visible: ({ state }) => state.from !== null || state.to !== null }),
+    choice({
+      name: "task",
+      label: "Task",
+      options: taskOptions,
+      value: ({ state }) => state.task ?? ALL,
+      pick: (task) => go({ task: task || null }),
+    }),
+    choice({
+      name: "runs",
+      label: "Runs",
+      options: () => RUN_COUNTS.map((runs) => [String(runs), String(runs)]),
+      value: ({ state }) => String(state.runs),
+      pick: (runs) => go({ runs: Number(runs), from: null, to: null }),
+    }),
+    action({
+      name: "older",
+      label: "‹ Older",
+      title: "The runs before these",
+      press: () => go(older(page)),
+      usable: ({ payload }) => Boolean(payload?.window.older),
+    }),
+    action({
+      name: "newer",
+      label: "Newer ›",
+      title: "The runs after these",
+      press: () => go(newer(page)),
+      usable: ({ payload }) => Boolean(payload?.window.newer),
+    }),
+    action({
+      name: "newest",
+      label: "Newest",
+      press: () => go({ ...NEWEST }),
+      visible: ({ state }) => state.before !== null || state.after !== null,
+    }),
+    choice({
+      name: "time",
+      label: "Time",
+      options: () => zones,
+      value: ({ state }) => (state.local ? "local" : "utc"),
+      pick: (zone) => go({ local: zone === "local" }),
+    }),
+    choice({
+      name: "mapped",
+      label: "Mapped tasks",
+      title: "How the indexes of a mapped task count",
+      options: () => [
+        ["sum", "summed"],
+        ["longest", "longest index"],
+      ],
+      value: ({ state }) => state.mapped,
+      pick: (mapped) => go({ mapped }),
+      visible: ({ payload, state }) => state.mapped !== DEFAULTS.mapped || payload?.tasks.mapped.includes(true),
+    }),
+    action({
+      name: "zoom-out",
+      label: "Zoom out",
+      press: () => page.charts.zoomOut(),
+      visible: ({ state }) => state.from !== null || state.to !== null,
+    }),
   ];
   const shown = [
     flag("idle", "Waiting between tries", "Stack the time from the end of a try until the next was scheduled"),
     flag("queued", "Queued", "Stack the time from being scheduled until the start"),
-    flag("deferred", "Deferred", "Stack the time in the triggerer, or between two looks of a rescheduled sensor"),
+    flag("deferred", "Deferred", "Stack the time in the triggerer, or between two pokes of a rescheduled sensor"),
     flag("last", "Last try only", "As Airflow itself shows it"),
     flag("log", "Log scale"),
   ];
-  const filters = folded({ name: "filters", label: "Filters", count: ({ state }) => state.runTypes.length + state.runStates.length }, [
-    several({ name: "type", legend: "Run type", options: types.map((type) => [type, type.replace("_", "-")]), chosen: ({ state }) => state.runTypes, set: (runTypes) => go({ runTypes }) }),
-    several({ name: "state", legend: "Run state", options: RUN_STATES.map((state) => [state, state]), chosen: ({ state }) => state.runStates, set: (runStates) => go({ runStates }) }),
-  ]);
+  const filters = folded(
+    { name: "filters", label: "Filters", count: ({ state }) => state.runTypes.length + state.runStates.length },
+    [
+      several({
+        name: "type",
+        legend: "Run type",
+        options: types.map((type) => [type, type.replace("_", "-")]),
+        chosen: ({ state }) => state.runTypes,
+        set: (runTypes) => go({ runTypes }),
+      }),
+      several({
+        name: "state",
+        legend: "Run state",
+        options: RUN_STATES.map((state) => [state, state]),
+        chosen: ({ state }) => state.runStates,
+        set: (runStates) => go({ runStates }),
+      }),
+    ],
+  );
   const usable = ({ parts }) => !parts.body.hidden;
   const exports = [
     action({ name: "csv", label: "CSV", title: "The tries that are shown", press: () => saveCsv(page), usable }),
@@ -49,13 +124,17 @@ export function taskControls(page) {
   const all = [...rows.flat(), ...exports];
   return {
     all,
-    bar: element("div", { class: "bar" }, ...rows.map((row) => element("div", { class: "row" }, ...row.map(({ node }) => node)))),
+    bar: element(
+      "div",
+      { class: "bar" },
+      ...rows.map((row) => element("div", { class: "row" }, ...row.map(({ node }) => node))),
+    ),
     links: element("nav", {}, overviewLink(page), dagLink(page), ...exports.map(({ node }) => node)),
     sync: (now) => all.forEach((control) => control.sync(now)),
   };
 }
 
-/** The chosen task is always among them, even if it did not start in these runs. */
+/** Options for the choice of a task. The chosen task is always one of them, even if it did not start in these runs. */
 function taskOptions({ payload, state }) {
   const known = payload?.tasks.task_id ?? [];
   const names = state.task === null || known.includes(state.task) ? known : [state.task, ...known];
@@ -66,7 +145,7 @@ function older({ payload }) {
   return { ...NEWEST, before: payload.window.before };
 }
 
-/** Where nothing is shown because no run is that old: the oldest there are. */
+/** If the page shows no run because no run is that old, go to the oldest runs of all. */
 function newer({ payload }) {
   return { ...NEWEST, after: payload.window.after ?? "0" };
 }

@@ -1,7 +1,7 @@
-/** The page of a DAG: its tries, run by run, of one task or all of them. */
+/** The page of a DAG: the tries of one task or of all tasks, run by run. */
 
 import { dark, logAddress, openAirflow } from "./airflow.js";
-import { ask, ApiError } from "./api.js";
+import { ApiError, ask } from "./api.js";
 import { Charts } from "./charts.js";
 import { noticeBox, searchBox } from "./controls.js";
 import { element } from "./dom.js";
@@ -20,13 +20,13 @@ import { taskControls } from "./task_controls.js";
 import { TaskTable } from "./task_table.js";
 import { count, duration } from "./units.js";
 
-const OF_ROWS = ["search", "sort", "descending"]; // controls that leave the bars as they are
-const SETTLED = 200; // milliseconds without a zoom step before the address takes it over
+const OF_ROWS = ["search", "sort", "descending"]; // controls that do not change the bars
+const SETTLED = 200; // milliseconds without a zoom step before the zoom is written into the address
 
 export class TaskPage {
   /**
-   * @param {object} frame ``configuration``, ``go(change, {replace})``, ``note(change)``: into the address only,
-   *   ``query(change)``, ``say(text)`` to screen readers, ``tell(text)`` to everybody.
+   * @param {object} frame ``configuration``, ``go(change, {replace})``, ``note(change)``: only changes the address,
+   *   ``query(change)``, ``say(text)``: to screen readers, ``tell(text)``: to all readers.
    * @param {string} dag
    */
   constructor(root, frame, dag) {
@@ -58,20 +58,41 @@ export class TaskPage {
     this.figures = new KeyFigures();
     this.table = new TaskTable(this);
     this.controls = taskControls(this);
-    const search = searchBox({ label: "Search tasks  /", value: ({ state }) => state.search, set: (text) => this.go({ search: text }, { replace: true }) });
+    const search = searchBox({
+      label: "Search tasks  /",
+      value: ({ state }) => state.search,
+      set: (text) => this.go({ search: text }, { replace: true }),
+    });
     this.controls.all.push(search);
-    const button = (name, label, press) => element("button", { type: "button", "data-control": name, on: { click: press } }, label);
-    const exports = [button("copy-table", "Copy table", () => copyTable(this.table)), button("table-csv", "CSV", () => saveTable(this.table))];
-    parts.body.append(this.figures.cards, this.figures.wall, parts.notes, parts.chart, parts.duration, parts.panel,
-      element("h2", {}, "Tries per task and run"), parts.map,
-      element("div", { class: "table-head" }, element("h2", {}, "Tasks"), search.node, ...exports), this.table.node);
+    const button = (name, label, press) =>
+      element("button", { type: "button", "data-control": name, on: { click: press } }, label);
+    const exports = [
+      button("copy-table", "Copy table", () => copyTable(this.table)),
+      button("table-csv", "CSV", () => saveTable(this.table)),
+    ];
+    parts.body.append(
+      this.figures.cards,
+      this.figures.wall,
+      parts.notes,
+      parts.chart,
+      parts.duration,
+      parts.panel,
+      element("h2", {}, "Tries per task and run"),
+      parts.map,
+      element("div", { class: "table-head" }, element("h2", {}, "Tasks"), search.node, ...exports),
+      this.table.node,
+    );
     this.root.replaceChildren(
       element("header", { class: "top" }, element("div", {}, parts.heading, parts.window), this.controls.links),
-      this.controls.bar, parts.stale, parts.notice, parts.body);
+      this.controls.bar,
+      parts.stale,
+      parts.notice,
+      parts.body,
+    );
     return parts;
   }
 
-  /** Show another state of the controls, asking the server where that needs it. */
+  /** Show another state of the controls; ask the server only if that state needs other data. */
   update(state) {
     const before = this.state;
     this.state = state;
@@ -83,7 +104,7 @@ export class TaskPage {
     else this.#render();
   }
 
-  /** @param {boolean} again a refresh: what is shown stays until there is something newer. */
+  /** @param {boolean} again a refresh: the page keeps what it shows until newer data arrives. */
   async load(again = false) {
     clearTimeout(this.timer);
     this.abort?.abort();
@@ -106,9 +127,9 @@ export class TaskPage {
     this.#refreshLater();
   }
 
-  /** @returns {Promise<boolean>} whether there is anything new. */
+  /** @returns {Promise<boolean>} whether the data is new. */
   async #loadTries(address, again) {
-    if (!again && address === this.address) return false; // another task of the same runs
+    if (!again && address === this.address) return false; // another task, but the same runs: their tries are here already
     if (!this.payload) this.parts.window.textContent = "Reading the tries …";
     const payload = await ask(address, { again, signal: this.abort.signal });
     this.address = address;
@@ -116,7 +137,7 @@ export class TaskPage {
     return payload !== null;
   }
 
-  /** A line above what is shown; null: none. */
+  /** Show a line above the charts; null: hide it. */
   #tell(text) {
     this.parts.stale.hidden = text === null;
     this.parts.stale.textContent = text ?? "";
@@ -142,7 +163,7 @@ export class TaskPage {
     this.parts.notice.replaceChildren(...(notice ? [noticeBox(notice, ...remedy(notice.action, this))] : []));
   }
 
-  /** Index of the chosen task; -1: all. */
+  /** Index of the chosen task; -1: all tasks, or the chosen task is not in these runs. */
   get task() {
     return this.state.task === null ? -1 : this.payload.tasks.task_id.indexOf(this.state.task);
   }
@@ -155,7 +176,7 @@ export class TaskPage {
     return this.payload.shifts.filter((shift) => this.task < 0 || shift.task === this.task);
   }
 
-  /** Which runs are shown, in words. */
+  /** Which runs are shown, as text. */
   get windowText() {
     return [this.payload.window.text, this.charts.part].filter(Boolean).join(" · ");
   }
@@ -184,7 +205,10 @@ export class TaskPage {
   #chartTitle() {
     const { late, sla } = this.charts.view;
     const tries = this.state.last ? "last try only" : "every try stacked";
-    const missed = sla === null ? "" : ` · SLA ${duration(sla)} after the run ${this.payload.runs.queued_at ? "was queued" : "started"}: ${count(late.length)} of ${count(this.payload.window.shown)} runs later`;
+    const missed =
+      sla === null
+        ? ""
+        : ` · SLA ${duration(sla)} after the run ${this.payload.runs.queued_at ? "was queued" : "started"}: ${count(late.length)} of ${count(this.payload.window.shown)} runs later`;
     const { part } = this.charts;
     return `Time per run, ${tries}${this.task < 0 ? ", all tasks summed" : ""}${missed}${part ? ` · ${part}` : ""}`;
   }
@@ -204,9 +228,12 @@ export class TaskPage {
       zoom: (part) => this.#zoomed(part),
     });
     this.charts.draw(this);
-    this.parts.duration.setAttribute("aria-label", `Stacked bars of the time per run, ${this.payload.window.text}. `
-      + `${this.shifts.map((shift) => shiftText(this.payload, shift, this.state.local)).join(". ")} The table of tasks below has the numbers. `
-      + "Left and right arrow move from run to run, Enter opens the log, plus and minus zoom.");
+    this.parts.duration.setAttribute(
+      "aria-label",
+      `Stacked bars of the time per run, ${this.payload.window.text}. ` +
+        `${this.shifts.map((shift) => shiftText(this.payload, shift, this.state.local)).join(". ")} The table of tasks below has the numbers. ` +
+        "Left and right arrow move from run to run, Enter opens the log, plus and minus zoom.",
+    );
   }
 
   #zoomed(part) {
@@ -221,15 +248,22 @@ export class TaskPage {
     const { scrollTop } = this.parts.panel.querySelector(".scroll") ?? { scrollTop: 0 };
     const { payload, state, marked } = this;
     const run = state.run === null ? -1 : payload.runs.run_id.indexOf(state.run);
-    const panel = () => runPanel({
-      payload, run, shown: this.shownOf(run), marked, local: state.local, dark: dark(),
-      configuration: this.frame.configuration, onClose: () => this.#closePanel(),
-    });
+    const panel = () =>
+      runPanel({
+        payload,
+        run,
+        shown: this.shownOf(run),
+        marked,
+        local: state.local,
+        dark: dark(),
+        configuration: this.frame.configuration,
+        onClose: () => this.#closePanel(),
+      });
     this.parts.panel.replaceChildren(...(run < 0 ? [] : [panel()]));
     if (scrollTop > 0) this.parts.panel.querySelector(".scroll")?.scrollTo({ top: scrollTop });
   }
 
-  /** The focus goes back to where it was when the list was opened. */
+  /** Close the list of tries. The focus goes back to the element that had it when the list was opened. */
   #closePanel() {
     const inside = this.parts.panel.contains(document.activeElement);
     this.go({ run: null });
@@ -241,7 +275,7 @@ export class TaskPage {
     return shownTries(this.payload, this.task, this.state.last, [run, run]);
   }
 
-  /** A bar was chosen: the log, where it is that of one try; else the run's tries as a list. */
+  /** The reader chose a bar: open the log if the bar is a single try of one task; otherwise list the run's tries. */
   pick(run, layer) {
     const { outcomes, tries } = this.payload;
     const meant = this.shownOf(run).filter((index) => outcomes[tries.outcome[index]] === layer);
@@ -261,7 +295,7 @@ export class TaskPage {
     this.parts.panel.scrollIntoView({ block: "nearest" });
   }
 
-  /** @returns {boolean} whether the key meant something; see help.js. */
+  /** @returns {boolean} whether the page handled the key; see help.js. */
   key(name) {
     if (!this.payload || this.parts.body.hidden) return false;
     if (name !== "Escape") return this.keys.press(name);
@@ -270,7 +304,7 @@ export class TaskPage {
     return true;
   }
 
-  /** Draw anew in other colours. */
+  /** Draw the page again in the colours of the current theme. */
   recolour() {
     if (this.payload && !this.parts.body.hidden) this.#render();
   }

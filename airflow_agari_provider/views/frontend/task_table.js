@@ -15,7 +15,7 @@ export class TaskTable {
     this.columns = taskColumns(({ name }) => page.frame.link({ task: name }, name));
   }
 
-  /** Those whose name is searched for. */
+  /** Tasks whose name matches the search. */
   get rows() {
     const { payload, state } = this.page;
     const named = payload.task_figures.map((row) => ({ ...row, name: payload.tasks.task_id[row.task] }));
@@ -32,13 +32,15 @@ export class TaskTable {
 
   draw() {
     const { rows, columns, order, page } = this;
-    this.node.replaceChildren(rows.length === 0
-      ? element("p", { class: "none" }, `No task’s name has “${page.state.search}” in it.`)
-      : table(`Tasks of ${page.payload.dag_id}, ${page.payload.window.text}`, rows, columns, {
-          sort: order.sort,
-          descending: order.descending,
-          onSort: (sort, descending) => page.go({ sort, descending }, { replace: true }),
-          rowClass: ({ task }) => (task === page.task ? "marked" : null),
-        }));
+    this.node.replaceChildren(
+      rows.length === 0
+        ? element("p", { class: "none" }, `No task’s name has “${page.state.search}” in it.`)
+        : table(`Tasks of ${page.payload.dag_id}, ${page.payload.window.text}`, rows, columns, {
+            sort: order.sort,
+            descending: order.descending,
+            onSort: (sort, descending) => page.go({ sort, descending }, { replace: true }),
+            rowClass: ({ task }) => (task === page.task ? "marked" : null),
+          }),
+    );
   }
 }

@@ -1,4 +1,5 @@
-/** What stands beside the crosshair. */
+// @ts-check
+/** The tooltip next to the crosshair. */
 
 import { element } from "./dom.js";
 import { describeRun } from "./run_panel.js";
@@ -7,14 +8,23 @@ import { duration } from "./units.js";
 /** @returns {HTMLElement} made of text nodes: names of runs and tasks are not markup. */
 export function tooltip({ payload, stack, totals, median, local }, run, colours) {
   if (run === undefined) return element("div", {});
-  const line = (colour, name, seconds) => element("div", { class: "tip-line" },
-    element("i", { class: "swatch", style: { background: colour } }), element("span", {}, name), element("b", {}, duration(seconds)));
+  const line = (colour, name, seconds) =>
+    element(
+      "div",
+      { class: "tip-line" },
+      element("i", { class: "swatch", style: { background: colour } }),
+      element("span", {}, name),
+      element("b", {}, duration(seconds)),
+    );
   const shown = stack.filter(({ values }) => values[run] !== null).reverse();
-  return element("div", {},
+  return element(
+    "div",
+    {},
     element("b", {}, payload.runs.run_id[run]),
     element("div", { class: "muted" }, describeRun(payload, run, local)),
     ...shown.map(({ key, values }) => line(colours.layer(key).colour, colours.layer(key).name, values[run])),
-    shown.length > 1 ? line("transparent", "together", totals[run]) : null,
+    shown.length > 1 ? line("transparent", "total", totals[run]) : null,
     shown.length === 0 ? element("div", {}, "no try") : null,
-    line(colours.text, "median of 25 runs", median[run]));
+    line(colours.text, "median of 25 runs", median[run]),
+  );
 }

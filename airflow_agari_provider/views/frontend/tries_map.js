@@ -1,4 +1,4 @@
-/** The lower chart: tries per task and run. A canvas of its own: twenty thousand cells in a few milliseconds. */
+/** The lower chart: tries per task and run. A plain canvas draws twenty thousand cells in a few milliseconds. */
 
 import { element } from "./dom.js";
 import { CELLS } from "./palette.js";
@@ -43,23 +43,39 @@ export class TriesMap {
     this.view = view;
     this.colours = colours;
     this.names.style.width = `${view.left}px`;
-    this.names.replaceChildren(...view.rows.map((task) => element("button", {
-      type: "button", "data-key": `map-${view.names[task]}`, class: task === view.selected ? "selected" : null, title: view.names[task],
-      "aria-pressed": String(task === view.selected), on: { click: () => this.events.task(task) },
-    }, view.names[task])));
+    this.names.replaceChildren(
+      ...view.rows.map((task) =>
+        element(
+          "button",
+          {
+            type: "button",
+            "data-key": `map-${view.names[task]}`,
+            class: task === view.selected ? "selected" : null,
+            title: view.names[task],
+            "aria-pressed": String(task === view.selected),
+            on: { click: () => this.events.task(task) },
+          },
+          view.names[task],
+        ),
+      ),
+    );
     this.legend.replaceChildren(...this.#legend().map(swatch));
     this.paint(view.range);
   }
 
-  /** Colour, text and height of each thing that occurs. */
+  /** Colour, text and height of each entry of the legend; only what occurs in the map. */
   #legend() {
     const { map } = this.view;
     const present = new Set(map.level);
-    const cells = LEGEND.filter((level) => present.has(level)).map((level) => [this.colours.cells[level], CELLS.names[level], 12]);
+    const cells = LEGEND.filter((level) => present.has(level)).map((level) => [
+      this.colours.cells[level],
+      CELLS.names[level],
+      12,
+    ]);
     return map.failed.includes(1) ? [...cells, [this.colours.text, "newest try failed", 5]] : cells;
   }
 
-  /** Draw the cells of a part of the runs. */
+  /** Draw the cells of a range of runs. */
   paint(range) {
     this.view.range = range;
     const { rows, map } = this.view;
@@ -74,7 +90,7 @@ export class TriesMap {
     this.#paintCells(context, width / (range[1] - range[0] + 1), map, rows, range);
   }
 
-  /** Calm cells first and the telling ones over them: where a run is narrower than a pixel, those stay in sight. */
+  /** Draw the important cells last, over all other cells: they stay visible where a run is narrower than a pixel. */
   #paintCells(context, step, map, rows, [first, last]) {
     const space = step > 5 ? 1 : 0;
     for (const level of [CELL.skipped, CELL.once, CELL.running, CELL.twice, CELL.thrice, CELL.more]) {
@@ -82,13 +98,15 @@ export class TriesMap {
       context.fillStyle = this.colours.cells[level];
       rows.forEach((task, row) => {
         for (let run = first; run <= last; run += 1)
-          if (map.level[task * map.runs + run] === level) context.fillRect((run - first) * step, row * ROW, width + (space ? 0 : 0.3), ROW - GAP);
+          if (map.level[task * map.runs + run] === level)
+            context.fillRect((run - first) * step, row * ROW, width + (space ? 0 : 0.3), ROW - GAP);
       });
     }
     context.fillStyle = this.colours.text;
     rows.forEach((task, row) => {
       for (let run = first; run <= last; run += 1)
-        if (map.failed[task * map.runs + run]) context.fillRect((run - first) * step, (row + 1) * ROW - GAP - 5, Math.max(step - space, 1.5), 5);
+        if (map.failed[task * map.runs + run])
+          context.fillRect((run - first) * step, (row + 1) * ROW - GAP - 5, Math.max(step - space, 1.5), 5);
     });
   }
 
@@ -119,7 +137,7 @@ export class TriesMap {
     if (!this.line.hidden) this.line.style.left = `${((run - first + 0.5) / (last - first + 1)) * 100}%`;
   }
 
-  /** @returns {HTMLCanvasElement|null} with names and legend, twice as fine as on the screen; null if no task is shown. */
+  /** @returns {HTMLCanvasElement|null} with names and legend, twice the screen's resolution; null: no task shown. */
   canvas() {
     const { rows, names, left } = this.view;
     if (rows.length === 0) return null;
@@ -129,13 +147,17 @@ export class TriesMap {
     const context = made.getContext("2d");
     context.scale(2, 2);
     context.drawImage(this.surface, left, 0, this.plot.clientWidth, height);
-    Object.assign(context, { font: "12px system-ui, sans-serif", fillStyle: this.colours.text, textBaseline: "middle" });
+    Object.assign(context, {
+      font: "12px system-ui, sans-serif",
+      fillStyle: this.colours.text,
+      textBaseline: "middle",
+    });
     rows.forEach((task, row) => context.fillText(cut(context, names[task], left - 10), 0, row * ROW + ROW / 2 - 1));
     this.#writeLegend(context, width, height + LEGEND_HEIGHT / 2);
     return made;
   }
 
-  /** From the right, as on the screen. */
+  /** Write the legend right-aligned, as on the screen. */
   #writeLegend(context, right, middle) {
     let x = right;
     for (const [colour, text, high] of this.#legend().reverse()) {
@@ -149,7 +171,7 @@ export class TriesMap {
   }
 }
 
-/** A text with an ellipsis at its end where it is wider than its room. */
+/** Shorten a text that is wider than ``room``, with an ellipsis at its end. */
 function cut(context, text, room) {
   const fits = (length) => context.measureText(`${text.slice(0, length)}…`).width <= room;
   if (context.measureText(text).width <= room) return text;
@@ -159,5 +181,10 @@ function cut(context, text, room) {
 }
 
 function swatch([colour, text, high]) {
-  return element("span", {}, element("i", { class: high < 12 ? "swatch low" : "swatch", style: { background: colour } }), text);
+  return element(
+    "span",
+    {},
+    element("i", { class: high < 12 ? "swatch low" : "swatch", style: { background: colour } }),
+    text,
+  );
 }

@@ -1,21 +1,45 @@
-/** Numbers and moments as people read them. Pure: no document, no state. */
+// @ts-check
+/** Format numbers and moments for people. Pure: no document, no state. */
 
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86400;
 
-/** Distances between axis lines that read as clock time, in seconds. */
+/** Distances between axis lines, in seconds, that are round in clock time. */
 const STEPS = [
-  0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30,
-  1 * MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
-  1 * HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
-  1 * DAY, 2 * DAY, 5 * DAY, 10 * DAY, 20 * DAY, 50 * DAY, 100 * DAY,
+  0.1,
+  0.2,
+  0.5,
+  1,
+  2,
+  5,
+  10,
+  15,
+  30,
+  1 * MINUTE,
+  2 * MINUTE,
+  5 * MINUTE,
+  10 * MINUTE,
+  15 * MINUTE,
+  30 * MINUTE,
+  1 * HOUR,
+  2 * HOUR,
+  3 * HOUR,
+  6 * HOUR,
+  12 * HOUR,
+  1 * DAY,
+  2 * DAY,
+  5 * DAY,
+  10 * DAY,
+  20 * DAY,
+  50 * DAY,
+  100 * DAY,
 ];
 
 const counts = new Intl.NumberFormat("en-US");
 const decimals = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
-/** Seconds in the unit that suits their size: "0.4 s", "95 s", "4.1 min", "73.9 h"; unknown is a dash. */
+/** Seconds in the unit that suits their size: "0.4 s", "95 s", "4.1 min", "73.9 h"; a dash if unknown. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds === 0) return "0 s";
@@ -25,17 +49,17 @@ export function duration(seconds) {
   return `${decimals.format(seconds / HOUR)} h`;
 }
 
-/** A whole number with thousands separators; unknown is a dash. */
+/** A whole number with thousands separators; a dash if unknown. */
 export function count(value) {
   return value === null || value === undefined ? "–" : counts.format(value);
 }
 
-/** A share of one as a percentage: 0.168 is "16.8 %"; unknown is a dash. */
+/** A share of one as a percentage: 0.168 is "16.8 %"; a dash if unknown. */
 export function percent(share) {
   return share === null || share === undefined || !Number.isFinite(share) ? "–" : `${decimals.format(100 * share)} %`;
 }
 
-/** A difference in percent with its sign: 12.34 is "+12 %", 0.2 is "±0 %"; unknown is a dash. */
+/** A difference in percent with its sign: 12.34 is "+12 %", 0.2 is "±0 %"; a dash if unknown. */
 export function change(percentage) {
   if (percentage === null || percentage === undefined || !Number.isFinite(percentage)) return "–";
   const whole = Math.round(percentage);
@@ -43,17 +67,17 @@ export function change(percentage) {
   return `${whole > 0 ? "+" : "−"}${counts.format(Math.abs(whole))} %`;
 }
 
-/** Difference in percent from one figure to the next; null where there is nothing to compare with. */
+/** Difference in percent from one figure to the next; null if there is no earlier figure or it is 0. */
 export function changeBetween(before, after) {
   return before > 0 && after !== null && after !== undefined ? (100 * (after - before)) / before : null;
 }
 
-/** Distance of axis lines for values up to ``most``: the smallest round one that needs at most ``lines`` lines. */
+/** Distance of axis lines for values up to ``most``: the smallest round distance that needs at most ``lines`` lines. */
 export function axisStep(most, lines = 5) {
   return STEPS.find((step) => most <= step * lines) ?? Math.ceil(most / lines / (100 * DAY)) * 100 * DAY;
 }
 
-/** Label of an axis line, all in one unit: that of the step. */
+/** Label of an axis line. All labels of an axis have one unit: that of the step. */
 export function axisLabel(seconds, step) {
   if (seconds === 0) return "0";
   if (step < MINUTE) return `${Number(seconds.toFixed(1))} s`;
@@ -63,8 +87,24 @@ export function axisLabel(seconds, step) {
 }
 
 const LOG_LINES = [
-  0.1, 0.5, 1, 5, 10, 30, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 10 * HOUR, 30 * HOUR,
-  100 * HOUR, 300 * HOUR, 1000 * HOUR, 10_000 * HOUR,
+  0.1,
+  0.5,
+  1,
+  5,
+  10,
+  30,
+  MINUTE,
+  3 * MINUTE,
+  10 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  3 * HOUR,
+  10 * HOUR,
+  30 * HOUR,
+  100 * HOUR,
+  300 * HOUR,
+  1000 * HOUR,
+  10_000 * HOUR,
 ];
 
 /** Ends of a logarithmic axis: round times around the values. */
@@ -75,7 +115,7 @@ export function logRange(least, most) {
   };
 }
 
-/** Lines of a logarithmic axis. */
+/** Positions of the lines of a logarithmic axis, in seconds. */
 export function logLines({ min, max }) {
   return LOG_LINES.filter((line) => line >= min && line <= max);
 }
@@ -88,10 +128,14 @@ export function moment(epoch, utc) {
   return shifted.toISOString().slice(0, 16).replace("T", " ");
 }
 
-/** A moment that also says how far the browser's clock is from UTC: an hour comes twice when clocks go back. */
+/**
+ * A moment and, in browser time, its distance from UTC: when clocks go back, the same hour occurs twice.
+ */
 export function momentWithOffset(epoch, utc) {
   const minutes = -new Date(epoch * 1000).getTimezoneOffset();
-  const clock = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) => String(part).padStart(2, "0")).join(":");
+  const clock = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
+    .map((part) => String(part).padStart(2, "0"))
+    .join(":");
   return utc ? moment(epoch, true) : `${moment(epoch, false)} (UTC${minutes < 0 ? "−" : "+"}${clock})`;
 }
 

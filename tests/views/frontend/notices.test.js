@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyNotice, errorNotice, oldestFailure, purgeNotice, shiftText, staleNotice } from "../../../airflow_agari_provider/views/frontend/notices.js";
+import {
+  emptyNotice,
+  errorNotice,
+  oldestFailure,
+  purgeNotice,
+  shiftText,
+  staleNotice,
+} from "../../../airflow_agari_provider/views/frontend/notices.js";
 import { DEFAULTS } from "../../../airflow_agari_provider/views/frontend/permalink.js";
 import { smallPayload } from "./small_payload.js";
 
@@ -25,7 +32,8 @@ const CASES = [
   ["the tries were purged up to the last run that is shown", justPurged, {}, "newest"],
 ];
 for (const [name, payload, change, action] of CASES)
-  test(`what to do if ${name}`, () => assert.equal(emptyNotice(payload, { ...DEFAULTS, ...change })?.action ?? null, action));
+  test(`what to do if ${name}`, () =>
+    assert.equal(emptyNotice(payload, { ...DEFAULTS, ...change })?.action ?? null, action));
 
 test("a window that reaches back before a purge says so, any other says nothing", () => {
   const reaching = { ...smallPayload(), window: { ...smallPayload().window, purged_before: 5000 } };
@@ -40,7 +48,15 @@ test("the overview says since when there are failed tries, where that is late in
   assert.equal(of(null), "");
 });
 
-const ERRORS = [[0, "again"], [401, "log in"], [403, "all DAGs"], [404, "all DAGs"], [422, "reset"], [503, "fewer"], [500, "again"]];
+const ERRORS = [
+  [0, "again"],
+  [401, "log in"],
+  [403, "all DAGs"],
+  [404, "all DAGs"],
+  [422, "reset"],
+  [503, "fewer"],
+  [500, "again"],
+];
 for (const [status, action] of ERRORS)
   test(`an answer ${status} offers: ${action}`, () => assert.equal(errorNotice(status, "").action, action));
 
@@ -59,13 +75,19 @@ test("the server's own sentence goes before ours", () => {
 
 test("a shift is told in the time zone of the axis", () => {
   const shift = { task: 1, kind: "duration", run: 1, before: 250, after: 420, text: "in UTC, by the server" };
-  assert.equal(shiftText(smallPayload(), shift, false), "load changed around 1970-01-01 01:15 (UTC): median 4.2 min to 7.0 min");
-  assert.match(shiftText(smallPayload(), shift, true), /^load changed around 1970-01-01 06:45 \(Asia\/(Kolkata|Calcutta)\): median/);
+  assert.equal(
+    shiftText(smallPayload(), shift, false),
+    "load changed around 1970-01-01 01:15 (UTC): median 4.2 min to 7.0 min",
+  );
+  assert.match(
+    shiftText(smallPayload(), shift, true),
+    /^load changed around 1970-01-01 06:45 \(Asia\/(Kolkata|Calcutta)\): median/,
+  );
   const tries = { ...shift, kind: "tries", before: 1.05, after: 2.3 };
   assert.match(shiftText(smallPayload(), tries, false), /: mean 1\.1 to 2\.3 tries$/);
 });
 
 test("what is still shown after a refresh failed says of when it is", () => {
   const text = staleNotice({ status: 0, message: "" }, 1_795_168_000, false);
-  assert.equal(text, "Airflow did not answer: shown is what it was at 2026-11-20 09:46. The page goes on trying.");
+  assert.equal(text, "Airflow did not answer: the page shows the state of 2026-11-20 09:46 and keeps trying.");
 });

