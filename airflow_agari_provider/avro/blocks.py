@@ -1,9 +1,9 @@
 """
 Avro object container files, block by block, from a stream.
 
-A file is a header (schema, codec, a random sync marker) and blocks: how many records, how many bytes, the bytes, the
-sync marker again. Walking the blocks ourselves shows every truncation and every wrong marker at its byte, in flat
-memory; decoders that read whole files pass over some of them in silence.
+A file is a header (schema, codec, a random sync marker), followed by blocks. A block is: the number of records, the
+number of bytes, the bytes, and the sync marker again. We walk the blocks ourselves: this finds every truncation and
+every wrong marker, with its byte, in constant memory. Decoders that read whole files overlook some of them.
 Source: Avro 1.12 specification, "Object Container Files".
 """
 
@@ -20,25 +20,25 @@ from airflow_agari_provider.exceptions import BadAvro
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 SMALLEST_BLOCK = 1 + 1 + SYNC_BYTES  # bytes: a count, a size, no payload, the marker
-MAX_BLOCK_BYTES = 256 * 1024 * 1024  # as stored; a size beyond it is damage or malice, and would cost the memory
+MAX_BLOCK_BYTES = 256 * 1024 * 1024  # as stored; a larger size is damage or an attack, and would fill the memory
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 
 
 class Stream(Protocol):
-    """Bytes from front to back."""
+    """A source of bytes, read from front to back."""
 
     def read(self, size: int, /) -> bytes:
-        """Exactly so many bytes, or fewer where the stream ends."""
+        """Return exactly ``size`` bytes, or fewer where the stream ends."""
 
 
 @dataclass(frozen=True)
 class Block:
     """
-    A block as it stands in the file, its sync marker checked.
+    A block as it is in the file; its sync marker has been checked.
 
     :param offset: bytes from the start of the file.
-    :param records: how many records it says it holds.
-    :param payload: still compressed.
+    :param records: how many records the block says it holds.
+    :param payload: the bytes of the records, still compressed.
     """
 
     offset: int
@@ -50,9 +50,9 @@ class ContainerFile:
     """
     An Avro object container file, to be read once from front to back.
 
-    :param stream: stands at the start of the file.
+    :param stream: positioned at the start of the file.
     :param source: name of the file for errors, such as its URL.
-    :raises BadAvro: the header is none, or names a codec outside the specification.
+    :raises BadAvro: the file has no valid header, or the header names a codec that the specification does not have.
     """
 
     def __init__(self, stream: Stream, source: str = "the Avro file") -> None:
@@ -64,7 +64,7 @@ class ContainerFile:
     def _read_header(self) -> None:
         try:
             if self._exactly(len(MAGIC)) != MAGIC:
-                raise self.bad(0, "this is no Avro object container file")
+                raise self.bad(0, "this is not an Avro object container file")
             metadata = dict(self._metadata())
             self.sync_marker = self._exactly(SYNC_BYTES)
         except EOFError:
@@ -73,14 +73,14 @@ class ContainerFile:
             self.schema: Any = json.loads(metadata["avro.schema"])
             self.codec = metadata.get("avro.codec", b"null").decode()
         except (KeyError, ValueError, RecursionError) as error:
-            raise self.bad(0, f"its header has no schema that can be read ({error!r})") from error
+            raise self.bad(0, f"its header has no readable schema ({error!r})") from error
         if self.codec not in CODECS:
-            raise self.bad(0, f"its codec {self.codec!r} is none of {', '.join(CODECS)}")
+            raise self.bad(0, f"its codec {self.codec!r} is not one of {', '.join(CODECS)}")
         self._decompress = decompressor_of(self.codec)
 
     def _metadata(self) -> Iterator[tuple[str, bytes]]:
         while entries := self._long():
-            if entries < 0:  # then the size in bytes follows, for readers that skip
+            if entries < 0:  # then the size in bytes follows, for readers that skip the entries
                 self._long()
             for _ in range(abs(entries)):
                 key = self._exactly(self._size(MAX_HEADER_BYTES - self.position))
@@ -88,9 +88,10 @@ class ContainerFile:
 
     def blocks(self) -> Iterator[Block]:
         """
-        The blocks in their order; afterwards, and only then, the file was whole.
+        Yield the blocks in order. Only when the iteration has ended is it certain that the file is whole.
 
-        :raises BadAvro: truncated, a wrong sync marker, a size beyond reason, or bytes behind the last block.
+        :raises BadAvro: the file is truncated, has a wrong sync marker, a negative count, a size beyond its limit, or
+            bytes after the last block.
         """
         while first := self._stream.read(1):
             start = self.position
@@ -102,29 +103,37 @@ class ContainerFile:
                 raise self._cut_off(start) from None
             if marker != self.sync_marker:
                 raise self.bad(
-                    start, "the block here does not end with the file's sync marker: damaged, or bytes of another file"
+                    start,
+                    "the block that begins here does not end with the file's sync marker: it is damaged, or these are "
+                    "bytes of another file",
                 )
             if records < 0:
-                raise self.bad(start, f"the block here says it holds {records} records")
+                raise self.bad(start, f"the block that begins here says it holds {records} records")
             yield Block(start, records, payload)
 
     def decompressed(self, block: Block) -> bytes:
-        """:raises BadAvro: the payload does not decompress, or to a size beyond reason."""
+        """
+        Return the payload of a block, decompressed.
+
+        :raises BadAvro: the payload does not decompress, or decompresses to more bytes than the limit.
+        """
         try:
             return self._decompress(block.payload)
         except DamagedPayload as error:
-            raise self.bad(block.offset, f"the block here is damaged: {error}") from error
+            raise self.bad(block.offset, f"the block that begins here is damaged: {error}") from error
 
     def _cut_off(self, start: int) -> BadAvro:
         left = self.position - start
         if left < SMALLEST_BLOCK:
             return self.bad(
-                start, f"{left} bytes behind the last whole block are no block: added, or the start of a lost one"
+                start,
+                f"{left} bytes after the last whole block are not a block: they were added, or they are the start of "
+                "a lost block",
             )
-        return self.bad(start, f"the file is truncated: the block that begins here breaks off after {left} bytes")
+        return self.bad(start, f"the file is truncated: the block that begins here ends after {left} bytes")
 
     def bad(self, offset: int, problem: str) -> BadAvro:
-        """The error that tells of damage in this file."""
+        """Return the error that reports damage in this file."""
         return BadAvro(self.source, offset, problem)
 
     def _exactly(self, size: int) -> bytes:
@@ -137,11 +146,14 @@ class ContainerFile:
     def _size(self, limit: int) -> int:
         size = self._long()
         if not 0 <= size <= limit:
-            raise self.bad(self.position, f"a length of {size} bytes, where at most {limit} make sense: damaged")
+            raise self.bad(
+                self.position,
+                f"the file says a length of {size} bytes here, which must be from 0 to {limit}: it is damaged",
+            )
         return size
 
     def _long(self, first: bytes = b"") -> int:
-        """The next zigzag number; ``first`` is its first byte where that was read from the stream already."""
+        """Read the next zigzag number; ``first`` is its first byte if that was read from the stream already."""
         self.position += len(first)
         value = 0
         for shift in range(0, 70, 7):
@@ -150,11 +162,11 @@ class ContainerFile:
             value |= (byte[0] & 0x7F) << shift
             if byte[0] < 0x80:
                 return (value >> 1) ^ -(value & 1)
-        raise self.bad(self.position, "a number of more than ten bytes: damaged")
+        raise self.bad(self.position, "a number here has more than ten bytes: the file is damaged")
 
 
 def zigzag(number: int) -> bytes:
-    """A number that is not negative as Avro writes it."""
+    """Encode a number that is not negative as Avro does."""
     number <<= 1
     data = bytearray()
     while number > 0x7F:
@@ -166,9 +178,9 @@ def zigzag(number: int) -> bytes:
 
 def count_block_records(stream: Stream, source: str = "the Avro file") -> int:
     """
-    Number of records, as the blocks give it: nothing is decompressed or decoded.
+    Return the number of records that the blocks say they hold; nothing is decompressed or decoded.
 
-    :param stream: stands at the start of an Avro object container file; is read to its end.
+    :param stream: positioned at the start of an Avro object container file; it is read to its end.
     :param source: name of the file for errors.
     :raises BadAvro: the file is not sound.
     """

@@ -1,4 +1,4 @@
-"""The compression codecs of Avro 1.12, each with a bound on what a block may grow to."""
+"""The compression codecs of Avro 1.12, each with a limit on the size of a decompressed block."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-MAX_PAYLOAD_BYTES = 512 * 1024 * 1024  # of one block, decompressed; writers cut blocks at 16 KiB to some MiB
-USUAL_RATIO = 8  # few blocks grow by more
+MAX_PAYLOAD_BYTES = 512 * 1024 * 1024  # of one block, decompressed; writers end a block at 16 KiB to a few MiB
+USUAL_RATIO = 8  # few blocks grow by more when they are decompressed
 
 
 class DamagedPayload(ValueError):
-    """Compressed bytes that do not decompress, or to more than :data:`MAX_PAYLOAD_BYTES`; its text is a clause."""
+    """Bytes that do not decompress, or that decompress to more than :data:`MAX_PAYLOAD_BYTES`. Its text is a clause."""
 
 
 def decompressor_of(codec: str) -> Callable[[bytes], bytes]:
     """
-    Function that decompresses the payload of a block, or raises :class:`DamagedPayload`.
+    Return the function that decompresses the payload of a block, or raises :class:`DamagedPayload`.
 
     :param codec: ``avro.codec`` of the file's header.
-    :raises KeyError: no codec of the specification.
+    :raises KeyError: the specification does not have this codec.
     """
     return _CODECS[codec]
 
@@ -35,20 +35,21 @@ def _null(payload: bytes) -> bytes:
 @cache
 def _inflater() -> tuple[Callable[[], Any], type[Exception], Callable[[bytes], int]]:
     """
-    Decompressors of deflate, their error, and its checksum: ISA-L takes less than half of zlib's time where it is
-    installed.
+    Return what makes a decompressor of deflate, the error that it raises, and the function for zlib's checksum.
+
+    ISA-L is used if it is installed: it takes less than half of zlib's time.
     """
     try:
         from isal import igzip_lib, isal_zlib
     except ImportError:
         return partial(zlib.decompressobj, -15), zlib.error, zlib.adler32
-    damage: Any = igzip_lib.error  # a class, whatever its stub says
-    # Not the decompressors of isal_zlib, made to replace zlib's: they drop what stands behind the data.
+    damage: Any = igzip_lib.error  # it is a class, although its type stub says otherwise
+    # Not isal_zlib's decompressors, which are made to replace zlib's: they drop the bytes after the data.
     return partial(igzip_lib.IgzipDecompressor, flag=igzip_lib.DECOMP_DEFLATE), damage, isal_zlib.adler32
 
 
 def _deflate(payload: bytes) -> bytes:
-    # Raw: Avro leaves zlib's header and checksum out; some writers (fastavro) leave up to 4 bytes of the checksum in.
+    # Raw: Avro leaves out zlib's header and checksum. Some writers (fastavro) keep up to 4 bytes of the checksum.
     new, damage, checksum = _inflater()
     decompressor = new()
     data = _streamed(decompressor, payload, damage, tail_bytes=4)
@@ -77,29 +78,29 @@ def _zstandard(payload: bytes) -> bytes:
 
 def _streamed(decompressor: Any, payload: bytes, *damage: type[Exception], tail_bytes: int = 0) -> bytes:
     try:
-        # In two steps: ISA-L makes room at once for all that it may return, up to 16 MiB, and gives it back.
+        # In two steps: ISA-L first allocates all that it may return, up to 16 MiB, and then frees what it did not need.
         data = decompressor.decompress(payload, min(USUAL_RATIO * len(payload), MAX_PAYLOAD_BYTES))
         if not decompressor.eof:
-            rest = getattr(decompressor, "unconsumed_tail", b"")  # zlib's own wants it once more
+            rest = getattr(decompressor, "unconsumed_tail", b"")  # zlib's own decompressor has to be given it again
             data += decompressor.decompress(rest, MAX_PAYLOAD_BYTES + 1 - len(data))
     except damage as error:
         raise DamagedPayload(f"its payload does not decompress ({error})") from error
     if len(data) > MAX_PAYLOAD_BYTES:
-        raise DamagedPayload(f"its payload grows beyond {MAX_PAYLOAD_BYTES} bytes")
+        raise DamagedPayload(f"its payload decompresses to more than {MAX_PAYLOAD_BYTES} bytes")
     if not decompressor.eof:
         raise DamagedPayload("its compressed payload ends too early")
     if len(decompressor.unused_data) > tail_bytes:
-        raise DamagedPayload(f"{len(decompressor.unused_data)} bytes stand behind its compressed payload")
+        raise DamagedPayload(f"{len(decompressor.unused_data)} bytes follow its compressed payload")
     return bytes(data)
 
 
 def _snappy(payload: bytes) -> bytes:
     import cramjam
 
-    compressed, checksum = payload[:-4], payload[-4:]  # of the uncompressed data: Avro 1.12, "snappy"
+    compressed, checksum = payload[:-4], payload[-4:]  # checksum of the uncompressed data: Avro 1.12, "snappy"
     try:
         if cramjam.snappy.decompress_raw_len(compressed) > MAX_PAYLOAD_BYTES:
-            raise DamagedPayload(f"its payload grows beyond {MAX_PAYLOAD_BYTES} bytes")
+            raise DamagedPayload(f"its payload decompresses to more than {MAX_PAYLOAD_BYTES} bytes")
         data = bytes(cramjam.snappy.decompress_raw(compressed))
     except cramjam.DecompressionError as error:
         raise DamagedPayload(f"its payload does not decompress ({error})") from error

@@ -1,4 +1,4 @@
-"""Avro schema to table columns: what each field becomes, without a word of SQL."""
+"""From an Avro schema to table columns: what kind of column each field becomes, independent of SQL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRIMITIVES: dict[str, Kind] = {
     "record": "json", "error": "json", "array": "json", "map": "json",
 }  # fmt: skip
 # By (type, logical type). The nanosecond timestamps stay a number: no database here keeps nanoseconds. A duration stays
-# its 12 bytes. Any other pair is what the specification says of unknown logical types: the plain type.
+# its 12 bytes. Any other pair becomes its plain type, as the specification says for unknown logical types.
 _LOGICAL: dict[tuple[str, str], Kind] = {
     ("bytes", "decimal"): "decimal",
     ("fixed", "decimal"): "decimal",
@@ -36,15 +36,15 @@ _LOGICAL: dict[tuple[str, str], Kind] = {
     ("long", "local-timestamp-micros"): "local_time",
 }
 UUID_BYTES = 16
-VALUE = "value"  # column of a file whose schema is no record
+VALUE = "value"  # field of a file whose schema is not a record
 
 
 class UnsupportedAvroType(UnimportableObject):
     """
-    A field that the database could only hold rounded or cut, or not at all.
+    A field whose values the database cannot hold, or could hold only rounded or cut off.
 
-    :param column: its column.
-    :param problem: why not, as a clause.
+    :param column: the field's column.
+    :param problem: why the database cannot hold the values, as a clause.
     """
 
     def __init__(self, column: str, problem: str) -> None:
@@ -55,16 +55,16 @@ class UnsupportedAvroType(UnimportableObject):
     def __str__(self) -> str:
         return (
             f"Column {self.column!r}: {self.problem}. Nothing was loaded; leave the field out with columns=, "
-            "or create the table yourself with a type that holds it."
+            "or create the table yourself with a type that holds the values."
         )
 
 
 class MissingFields(UnimportableObject):
     """
-    Fields that ``columns`` names and the file's schema does not have.
+    ``columns`` names fields that the file's schema does not have.
 
-    :param missing: their names.
-    :param available: the fields that there are.
+    :param missing: the names of these fields.
+    :param available: the names of the fields that the schema has.
     """
 
     def __init__(self, missing: Sequence[str], available: Sequence[str]) -> None:
@@ -85,11 +85,11 @@ class Column:
     """
     A column that holds every value of an Avro field without loss.
 
-    :param name: in the table.
-    :param field: in the Avro record; None where the file's values are no records.
-    :param length: bytes of a fixed, characters of the longest symbol of an enum; None without a bound.
-    :param precision: digits of a decimal, of which ``scale`` stand behind the point; of a time, the digits behind the
-        second, where 0 is unknown.
+    :param name: name of the column in the table.
+    :param field: name of the field in the Avro record; None if the file's values are not records.
+    :param length: bytes of a fixed, characters of the longest symbol of an enum; None: no limit.
+    :param precision: of a decimal, its digits, of which ``scale`` are after the point; of a time, the digits after the
+        point of the seconds, where 0 means unknown.
     """
 
     name: str
@@ -103,14 +103,15 @@ class Column:
 
 def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | None = None) -> tuple[Column, ...]:
     """
-    Columns for the records of a schema; a schema that is no record gives one column, of the field ``value``.
+    Return the columns for the records of a schema. A schema that is not a record gives one column, of the field
+    ``value``.
 
-    ``["null", T]`` is a nullable ``T``. Records, arrays, maps and unions of several types become JSON.
+    ``["null", T]`` becomes a nullable ``T``. Records, arrays, maps and unions of several types become JSON.
 
-    :param wanted: fields to load, or field to column; None loads all under their own names.
-    :raises MissingFields: ``wanted`` names others than there are.
+    :param wanted: the fields to load, or a mapping from field to column; None loads all fields under their own names.
+    :raises MissingFields: ``wanted`` names fields that the schema does not have.
     :raises ValueError: ``wanted`` names a column twice.
-    :raises UnsupportedAvroType: a record without fields.
+    :raises UnsupportedAvroType: the record has no fields.
     """
     definition = schema.resolved(schema.definition)
     if not (isinstance(definition, dict) and definition["type"] in ("record", "error")):
@@ -131,7 +132,7 @@ def _names(fields: Sequence[Any], wanted: Mapping[str, str] | Sequence[str] | No
     if missing := [field for field in names if field not in fields]:
         raise MissingFields(missing, fields)
     if twice := [name for name, times in Counter(names.values()).items() if times > 1]:
-        raise ValueError(f"columns gives column {twice[0]!r} more than one field")
+        raise ValueError(f"columns= gives more than one field to column {twice[0]!r}; give each field its own column")
     yield from names.items()
 
 
@@ -156,15 +157,15 @@ def _column(name: str, field: str | None, schema: AvroSchema, kind: Any) -> Colu
 
 def kind_of(kind: Any) -> Kind:
     """
-    What a column of an Avro type is.
+    Return the kind of column that an Avro type becomes.
 
-    :param kind: a type that is no union, nor a reference to one by name.
+    :param kind: a type that is neither a union nor a reference to a named type.
     """
     return _PRIMITIVES[kind] if isinstance(kind, str) else logical_kind(kind) or _PRIMITIVES[kind["type"]]
 
 
 def logical_kind(kind: Any) -> Kind | None:
-    """What its logical type makes of a type; None if it has none, or one without a meaning here."""
+    """Return what the logical type makes of a type; None if it has no logical type, or one without a meaning here."""
     if isinstance(kind, str) or (kind.get("logicalType") == "uuid" and kind.get("size", UUID_BYTES) != UUID_BYTES):
         return None
     return _LOGICAL.get((kind["type"], kind.get("logicalType", "")))

@@ -1,7 +1,7 @@
 """
-What is sound in a damaged Avro file, and the bytes of what is not: by block, and inside a block by row.
+Find what is sound in a damaged Avro file, and the bytes of what is not: by block, and inside a block by row.
 
-Slower than plain decoding, so it is for files in which that found damage.
+This is slower than plain decoding, so it is only for files in which plain decoding found damage.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from airflow_agari_provider.avro.records import Batch, decode, read_as, require_
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import BadAvro
 
-MAX_PIECE_BYTES = 64 * 1024 * 1024  # of bytes in which no block is found, that are handed out as one
+MAX_PIECE_BYTES = 64 * 1024 * 1024  # bytes without a block are handed out in pieces of at most this size
 CHUNK_BYTES = 64 * 1024
-MAX_RECORDS = 512 * 1024 * 1024  # that a damaged block can have; a larger number is part of the damage
+MAX_RECORDS = 512 * 1024 * 1024  # the most that a damaged block can hold; a larger number is damage
 
 
 @dataclass(frozen=True)
 class BadBlock:
     """
-    Bytes of a file that are no sound block: as a rule one block, with its count, size and sync marker.
+    Bytes of a file that are not a sound block: usually one block, with its count, size and sync marker.
 
     :param offset: bytes from the start of the file.
-    :param records: that it says it holds; None where it does not say so, or nothing sensible.
+    :param records: how many records it says it holds; None if it does not say so, or gives an impossible number.
     :param reason: why it is bad, with the file's name.
     """
 
@@ -42,7 +42,9 @@ class BadBlock:
 @dataclass(frozen=True)
 class BadRow:
     """
-    :param position: in its block, from 0.
+    A row that does not decode.
+
+    :param position: of the row in its block, from 0.
     :param datum: the record as the file has it, in Avro's binary encoding.
     :param reason: why it is bad.
     """
@@ -57,8 +59,8 @@ class SoundRows:
     """
     The rows of a block that decode.
 
-    :param positions: where each stands in its block, from 0.
-    :param bad: the others.
+    :param positions: position of each of these rows in its block, from 0.
+    :param bad: the rows that do not decode.
     """
 
     batch: Batch
@@ -68,11 +70,11 @@ class SoundRows:
 
 class SalvagedFile:
     """
-    An Avro file that may be damaged anywhere behind its header, to be read once from front to back.
+    An Avro file that may be damaged anywhere after its header, to be read once from front to back.
 
-    :param stream: stands at the start of the file.
-    :param source: name of the file for reasons.
-    :raises BadAvro: the header is none.
+    :param stream: positioned at the start of the file.
+    :param source: name of the file for the reasons.
+    :raises BadAvro: the file has no valid header.
     """
 
     def __init__(self, stream: Stream, source: str) -> None:
@@ -81,7 +83,7 @@ class SalvagedFile:
         self._lost = False
 
     def blocks(self) -> Iterator[Block | BadBlock]:
-        """Every byte behind the header, as blocks whose sync marker is right and as what stands between them."""
+        """Yield every byte after the header: the blocks whose sync marker is right, and what lies between them."""
         while True:
             start = self.file.position
             self._stream.mark()
@@ -103,9 +105,13 @@ class SalvagedFile:
         return BadBlock(start, raw, records, _reason(error))
 
     def _until_marker(self, seen: bytes) -> tuple[bytes, bool]:
-        """From what was read of a bad block: its bytes, and whether a block follows or the file ends."""
+        """
+        Return the bytes of a bad block, and whether a block or the end of the file follows them.
+
+        :param seen: what was already read of the bad block.
+        """
         marker = self.file.sync_marker
-        ahead = self._stream.read(SYNC_BYTES - 1)  # a size too small by a few bytes cuts through the marker
+        ahead = self._stream.read(SYNC_BYTES - 1)  # a size that is a few bytes too small ends in the marker
         if (end := (seen + ahead).find(marker)) >= 0:
             seen += ahead
         else:
@@ -119,7 +125,7 @@ class SalvagedFile:
         if end >= 0:
             end += SYNC_BYTES
         elif len(seen) >= MAX_PIECE_BYTES:
-            end = len(seen) - SYNC_BYTES  # the marker may have begun
+            end = len(seen) - SYNC_BYTES  # these bytes may be the start of the marker
             self._stream.unread(seen[end:])
             return seen[:end], False
         else:
@@ -128,7 +134,7 @@ class SalvagedFile:
         return seen[:end], True
 
     def _block_follows(self) -> bool:
-        """Whether a sound block, or the end of the file, comes next; nothing is consumed."""
+        """Whether a sound block, or the end of the file, comes next. Nothing is consumed."""
         position = self.file.position
         self._stream.mark()
         try:
@@ -141,7 +147,7 @@ class SalvagedFile:
         return True
 
     def bad_block(self, block: Block, error: BadAvro) -> BadBlock:
-        """A block whose marker is right, but whose payload is not."""
+        """Return as bad a block whose marker is right, but whose payload is not."""
         raw = _long(block.records) + _long(len(block.payload)) + block.payload + self.file.sync_marker
         return BadBlock(block.offset, raw, _sensible(block.records), _reason(error))
 
@@ -149,9 +155,9 @@ class SalvagedFile:
         self, block: Block, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]
     ) -> SoundRows | BadBlock:
         """
-        The rows of a block; a block whose rows cannot even be told apart is bad as a whole.
+        Return the rows of a block. If the rows cannot even be told apart, the block is bad as a whole.
 
-        :param reader: and the others as :func:`airflow_agari_provider.avro.records.decode` has them.
+        :param reader: this and the other parameters as in :func:`airflow_agari_provider.avro.records.decode`.
         """
         try:
             (batch,) = decode(cast("ContainerFile", _OneBlock(self.file, block)), writer, reader, columns)
@@ -165,9 +171,9 @@ class SalvagedFile:
 
     def data(self, block: Block, writer: AvroSchema) -> list[bytes]:
         """
-        The encoded records of a block, one by one.
+        Return the encoded records of a block, one by one.
 
-        :raises BadAvro: the payload is not so many records.
+        :raises BadAvro: the payload does not hold exactly as many records as the block says.
         """
         payload = self.file.decompressed(block)
         require_room(self.file, block, payload, writer)
@@ -181,13 +187,13 @@ class SalvagedFile:
         except MISFITS as error:
             raise self.file.bad(block.offset, f"record {len(data)} does not decode ({error!r})") from error
         if stream.tell() != len(payload):
-            raise self.file.bad(block.offset, f"{len(payload) - stream.tell()} bytes behind the last record")
+            raise self.file.bad(block.offset, f"{len(payload) - stream.tell()} bytes follow the last record")
         return data
 
 
 @dataclass(frozen=True)
 class _OneBlock:
-    """A block as a file of its own."""
+    """A file that holds only this block."""
 
     file: ContainerFile
     block: Block
@@ -203,7 +209,7 @@ class _OneBlock:
 
 
 class _Rewindable:
-    """A stream that remembers what was read since a mark, and takes bytes back."""
+    """A stream that remembers what was read since the last mark, and that takes bytes back."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream

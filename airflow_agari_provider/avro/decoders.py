@@ -1,4 +1,4 @@
-"""Which decoder reads a file: Arrow where it is quicker and holds every value as fastavro does, else fastavro."""
+"""Choose the decoder of a file: Arrow if it is faster and holds every value as fastavro does, otherwise fastavro."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Decoder = Literal["auto", "arrow", "fastavro"]
 
 class ArrowUnusable(AgariError):
     """
-    ``decoder="arrow"`` where Arrow cannot be used.
+    ``decoder="arrow"`` was asked for, but Arrow cannot be used.
 
-    :param problem: why not, as a clause.
+    :param problem: why Arrow cannot be used, as a clause.
     """
 
     def __init__(self, problem: str) -> None:
@@ -33,14 +33,15 @@ class ArrowUnusable(AgariError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"decoder='arrow' cannot be used: {self.problem}. Pass decoder='auto', which takes fastavro here."
+        return f"decoder='arrow' cannot be used: {self.problem}. Pass decoder='auto', which uses fastavro here."
 
 
 class DecoderChoice:
     """
-    Chooses the decoder of each file of an import, and logs the choice where it changes.
+    Chooses the decoder of each file of an import, and logs the choice when it changes.
 
-    :param decoder: ``auto`` takes Arrow where it can; ``arrow`` insists on it.
+    :param decoder: ``auto`` uses Arrow where it can; ``arrow`` fails where Arrow cannot be used; ``fastavro`` never
+        decodes with Arrow.
     """
 
     def __init__(self, decoder: Decoder) -> None:
@@ -56,13 +57,14 @@ class DecoderChoice:
         refusal: str | None,
     ) -> Generator[Batch]:
         """
-        The records of a file; see :func:`airflow_agari_provider.avro.records.decode`. To be closed.
+        Return the records of a file; see :func:`airflow_agari_provider.avro.records.decode`. The caller has to close
+        the generator.
 
-        :param refusal: why the database does not take Arrow, as a clause; None if it does.
-        :raises ArrowUnusable: and ``decoder`` is ``arrow``.
+        :param refusal: why the database does not accept Arrow's arrays, as a clause; None if it does.
+        :raises ArrowUnusable: Arrow cannot be used, and ``decoder`` is ``arrow``.
         """
         if refusal is None and (missing := missing_modules()):
-            refusal = f"{', '.join(missing)} is not installed (extra [arrow])"
+            refusal = f"{', '.join(missing)} is not installed; it comes with the extra [arrow]"
         decoder: ArrowDecoder | FastavroArrays | None = None
         if self._decoder != "fastavro":
             try:
@@ -71,14 +73,14 @@ class DecoderChoice:
             except NotForArrow as error:
                 if self._decoder == "arrow":
                     raise ArrowUnusable(str(error)) from error
-                self._tell(f"fastavro: {error}")
+                self._tell(f"fastavro, not Arrow: {error}")
         if refusal:
             return decode(file, writer, reader, columns)
         return (decoder or FastavroArrays(writer, reader, columns)).batches(file)
 
     def _tell(self, choice: str) -> None:
         if choice != self._told:
-            logger.info("Decoder: %s", choice)
+            logger.info("Decoding with %s", choice)
             self._told = choice
 
 
@@ -88,5 +90,5 @@ def _arrow_decoder(
     if refusal:
         raise NotForArrow(refusal)
     if reader:
-        raise NotForArrow("reader_schema asks for resolution")
+        raise NotForArrow("reader_schema is given, and only fastavro resolves records to it")
     return ArrowDecoder(writer, columns)

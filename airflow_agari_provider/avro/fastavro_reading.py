@@ -1,4 +1,4 @@
-"""What fastavro is given to read by: schemas in which the types that it reads otherwise than they mean are ours."""
+"""The schemas by which fastavro reads: types that it would not read as Avro means them get a logical type of ours."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from uuid import UUID
 from airflow_agari_provider.avro.columns import UUID_BYTES
 from airflow_agari_provider.avro.schemas import AvroSchema
 
-# What fastavro raises for bytes that do not fit the schema. (ValueError covers invalid UTF-8, ArithmeticError dates
-# beyond the year 9999.)
+# What fastavro raises for bytes that do not fit the schema. (ValueError covers invalid UTF-8, ArithmeticError covers
+# dates after the year 9999.)
 MISFITS = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
-# Our names of logical types: fastavro rounds decimals of more digits than they declare, and has no UUID of 16 bytes.
+# Our own logical types: fastavro rounds decimals that have more digits than they declare, and has no UUID of 16 bytes.
 EXACT_DECIMAL, BINARY_UUID = "agari-exact-decimal", "agari-binary-uuid"
-MAX_SHOWN_BYTES = 40  # of a decimal; that is some 96 digits
+MAX_SHOWN_BYTES = 40  # of a decimal; that is about 96 digits
 
 
 def reader_of(schema: AvroSchema) -> Callable[..., Any]:
-    """fastavro's reader; for values nested without end the slow one, where the compiled one overflows the C stack."""
+    """
+    Return fastavro's reader.
+
+    For values that may be nested without limit it is the slow one: the compiled one would overflow the C stack.
+    """
     if schema.recursive:
         from fastavro._read_py import schemaless_reader
     else:
@@ -31,10 +35,11 @@ def reader_of(schema: AvroSchema) -> Callable[..., Any]:
 
 def in_record(field: str, kind: Any) -> Any:
     """
-    A record of nothing but that field, which is encoded as the field itself: fastavro keeps what it parsed with records
-    only.
+    Return the schema of a record with only this field. Such a record is encoded as the field itself.
 
-    :param kind: of the field, with names as the file has them.
+    It has to be a record, because fastavro keeps what it parsed only with records.
+
+    :param kind: type of the field, with names as the file has them.
     """
     import fastavro
     from fastavro.read import LOGICAL_READERS
@@ -46,7 +51,7 @@ def in_record(field: str, kind: Any) -> Any:
 
 
 def unconverted(schema: Any) -> Any:
-    """The schema without logical types: a value beyond their range is a number all the same."""
+    """Return the schema without logical types: a value beyond their range is still a number."""
     if isinstance(schema, list):
         return [unconverted(part) for part in schema]
     if not isinstance(schema, dict):
@@ -60,8 +65,10 @@ def unconverted(schema: Any) -> Any:
 
 def wanted_only(raw: Any, fields: Sequence[str | None]) -> Any:
     """
-    The schema without the logical types of a record's other fields: what a number that nobody asked for means does not
-    matter. (Those of named types stay: another field may be of that type.)
+    Return the schema without the logical types of all fields except these.
+
+    What a number means does not matter if its field is not asked for. (Named types keep their logical types: another
+    field may be of that type.)
     """
     if not isinstance(raw, dict) or "fields" not in raw:
         return raw
@@ -103,10 +110,10 @@ def _digits(precision: int) -> Context:
 
 
 def _exact_decimal(data: bytes, writer_schema: Any = None, reader_schema: Any = None) -> Any:
-    """:raises ValueError: it has more digits than the schema says."""
+    """:raises ValueError: the decimal has more digits than the schema declares."""
     precision, scale = writer_schema["precision"], writer_schema.get("scale", 0)
     digits, number = _digits(precision), int.from_bytes(data, "big", signed=True)
-    if number.bit_length() <= 4 * precision:  # beyond that it is not even worth the conversion
+    if number.bit_length() <= 4 * precision:  # a longer one has too many digits: do not even convert it
         try:
             return digits.create_decimal(number).scaleb(-scale, digits)
         except Rounded:

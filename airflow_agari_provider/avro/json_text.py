@@ -16,12 +16,12 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 
 def json_texts(values: Sequence[Any], plain: bool = False) -> list[str | None]:
     """
-    JSON text of each value, None for None: bytes as Avro's JSON encoding has them (a character for each byte), times in
-    ISO 8601, decimals and UUIDs as text.
+    Return the JSON text of each value, and None for None: bytes as in Avro's JSON encoding (a character for each byte),
+    times in ISO 8601, decimals and UUIDs as text.
 
-    :param plain: the values are such as :func:`plain_in_json` says; that is five times as fast.
-    :raises ValueError: a number that is none.
-    :raises RecursionError: nested beyond reason.
+    :param plain: whether :func:`plain_in_json` is true for the type of the values; encoding is then five times as fast.
+    :raises ValueError: a number is NaN or infinite.
+    :raises RecursionError: a value is nested too deep.
     """
     there = [value for value in values if value is not None]
     texts = iter(_plain_texts(there) if plain else _texts(_JSON.encode, there))
@@ -30,16 +30,16 @@ def json_texts(values: Sequence[Any], plain: bool = False) -> list[str | None]:
 
 def plain_in_json(schema: AvroSchema, kind: Any) -> bool:
     """
-    Whether values of a type hold nothing that JSON libraries write each in their own way: no bytes and no times.
+    Whether values of a type hold nothing that each JSON library writes in its own way: no bytes and no times.
 
-    :param schema: in which no type holds itself.
-    :param kind: as the schema has it.
+    :param schema: a schema in which no type holds itself.
+    :param kind: the type, as the schema has it.
     """
     return _all_plain(schema, kind, set())
 
 
 def _all_plain(schema: AvroSchema, kind: Any, seen: set[str]) -> bool:
-    """:param seen: names of types that were looked at already."""
+    """:param seen: names of the types that were already checked."""
     kind = schema.resolved(kind)
     if isinstance(kind, list):
         return all(_all_plain(schema, branch, seen) for branch in kind)
@@ -52,7 +52,11 @@ def _all_plain(schema: AvroSchema, kind: Any, seen: set[str]) -> bool:
 
 
 def _plain_texts(values: Sequence[Any]) -> list[str]:
-    """msgspec writes a number that is none as null: where it wrote one, Python's encoder has the last word."""
+    """
+    Encode with msgspec, which writes NaN and infinity as null.
+
+    So a value whose text contains null is encoded again by Python's encoder, which refuses such numbers.
+    """
     import msgspec
 
     texts = _texts(lambda value: msgspec.json.encode(value).decode(), values)
@@ -60,11 +64,11 @@ def _plain_texts(values: Sequence[Any]) -> list[str]:
 
 
 def _texts(encode: Callable[[Any], str], values: Sequence[Any]) -> list[str]:
-    """All in one call of the encoder, with marks between: twice as fast as a call for each."""
+    """Encode all values in one call, with marks between them: this is twice as fast as one call for each."""
     marked = [_MARK] * (2 * len(values) - 1)
     marked[::2] = values
     texts = encode(marked)[1:-1].split(f',"{_MARK}",')
-    # As many parts as values means that no value holds the mark.
+    # If there are as many parts as values, no value contains the mark.
     return texts if len(texts) == len(values) else [encode(value) for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Avro blocks to batches of values, a column at a time."""
+"""Decode Avro blocks to batches of values, column by column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, wanted_only
 from airflow_agari_provider.avro.schemas import AvroSchema
 
-# Records that take no byte could be there any number of times: such a block may claim so many nulls and the like.
+# A block of records that take no bytes could claim any number of them. This is the most parts without bytes, such as
+# nulls, that the records of such a block may have together.
 MAX_EMPTIES = 1_000_000
 
 
@@ -24,8 +25,8 @@ class Batch:
     """
     The records of some blocks.
 
-    :param rows: how many.
-    :param columns: for each column asked for its values, ``rows`` of them, as Python objects: int, str, bytes,
+    :param rows: how many records.
+    :param columns: the values of each requested column, ``rows`` of them, as Python objects: int, str, bytes,
         ``Decimal``, ``UUID``, ``date``, ``time``, ``datetime`` (aware in UTC for an instant), dict and list.
     """
 
@@ -37,12 +38,12 @@ def decode(
     file: ContainerFile, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]
 ) -> Generator[Batch]:
     """
-    The records of a file, block by block.
+    Yield the records of a file, block by block.
 
     :param writer: schema of the file.
-    :param reader: schema to resolve the records to; None takes them as written.
-    :param columns: what to take of each record.
-    :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
+    :param reader: schema to resolve the records to; None leaves them as they were written.
+    :param columns: what to take from each record.
+    :raises BadAvro: the file is truncated or damaged, or its records do not fit the schema or a block's count.
     """
     decoder = BlockDecoder(writer, reader, columns)
     for block in file.blocks():
@@ -51,23 +52,23 @@ def decode(
 
 class BlockDecoder:
     """
-    Decoder of the blocks of files of one schema; the parameters are those of :func:`decode`.
+    Decodes the blocks of files that have the same schema. The parameters are those of :func:`decode`.
     """
 
     def __init__(self, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> None:
         self.writer = writer
         self._fields = [column.field for column in columns]
         self._kinds = read_as(writer, reader, columns)
-        # A block is laid out as an array: a count, the items, and, which _records adds, the end mark 0.
+        # A block is read as an array: a count, the items, and the end mark 0. _records adds the count and the mark.
         self._schemas = tuple(kind and in_record("items", {"type": "array", "items": kind}) for kind in self._kinds)
         self._read = reader_of(writer)
 
     def batch(self, file: ContainerFile, blocks: Iterable[tuple[Block, bytes]]) -> Batch:
         """
-        The records of some blocks.
+        Return the records of some blocks.
 
         :param blocks: each with its payload, decompressed.
-        :raises BadAvro: they do not fit the schema or a block's count.
+        :raises BadAvro: the records do not fit the schema or a block's count.
         """
         with _without_collections():
             records: list[Any] = []
@@ -85,15 +86,15 @@ class BlockDecoder:
             records: list[Any] = self._read(stream, *self._schemas)["items"]
         except (*MISFITS, SchemaResolutionError) as error:
             where = self._misfit(payload, block.records)
-            raise file.bad(block.offset, f"{where} of the block here does not decode ({error!r})") from error
+            problem = f"{where} of the block that begins here does not decode ({error!r})"
+            raise file.bad(block.offset, problem) from error
         if len(records) != block.records or stream.tell() != len(data):
-            raise file.bad(
-                block.offset, f"the block here says it holds {block.records} records, but its bytes say otherwise"
-            )
+            problem = f"the block that begins here says it holds {block.records} records, but its bytes do not match"
+            raise file.bad(block.offset, problem)
         return records
 
     def _misfit(self, payload: bytes, records: int) -> str:
-        """Which record does not decode, and where it can be told which of its fields."""
+        """Return which record does not decode and, if it can be determined, which of its fields."""
         from fastavro.read import SchemaResolutionError
 
         schemas = tuple(kind and in_record("row", kind) for kind in self._kinds)
@@ -121,22 +122,24 @@ class BlockDecoder:
 
 
 def read_as(writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> tuple[Any, Any]:
-    """What fastavro is to read records by: the file's schema, and the one to resolve them to, if any."""
+    """Return the schemas by which fastavro reads records: the file's, and the one to resolve them to or None."""
     return (writer.raw, reader.raw) if reader else (wanted_only(writer.raw, [column.field for column in columns]), None)
 
 
 def require_room(file: ContainerFile, block: Block, payload: bytes, writer: AvroSchema) -> None:
-    """:raises BadAvro: a block that cannot hold as many records as it says, or whose records would fill the memory."""
+    """:raises BadAvro: the block cannot hold as many records as it says, or its records would fill the memory."""
     whole = writer.shape.whole
     if block.records > (MAX_EMPTIES // whole.empties if whole.empty else len(payload)):
-        raise file.bad(block.offset, f"the block here says it holds {block.records} records in {len(payload)} bytes")
+        problem = f"the block that begins here says it holds {block.records} records in {len(payload)} bytes"
+        raise file.bad(block.offset, problem)
 
 
 @contextmanager
 def heap_out_of_sight() -> Iterator[None]:
     """
-    While rows are made, Python looks for garbage among these only: all that a task's process has made before, which
-    stays, would cost a tenth of an import's time.
+    While rows are made, let Python look for garbage only among the new objects.
+
+    A search of everything that the task's process made before, and still needs, would cost a tenth of an import's time.
     """
     gc.freeze()
     try:
@@ -148,7 +151,8 @@ def heap_out_of_sight() -> Iterator[None]:
 @contextmanager
 def _without_collections() -> Iterator[None]:
     """
-    A block makes thousands of objects and no garbage, of which Python would search all again and again.
+    Turn Python's garbage collection off: a block makes thousands of objects and no garbage, and Python would search
+    all of them again and again.
     """
     enabled = gc.isenabled()
     gc.disable()

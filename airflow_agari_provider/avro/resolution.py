@@ -1,7 +1,7 @@
 """
-Whether what a file was written with can be read as another schema, asked before a row is read.
+Whether a file that was written with one schema can be read as another. This is checked before any row is read.
 
-What depends on the values, such as which branch of a union each of them is, only reading tells.
+Some answers depend on the values, such as which branch of a union a value has. Those come only with the reading.
 Source: Avro 1.12 specification, "Schema Resolution".
 """
 
@@ -27,7 +27,7 @@ class ReaderSchemaMismatch(UnimportableObject):
     An object whose records cannot be resolved to ``reader_schema``.
 
     :param source: name of the object, such as its S3 URL.
-    :param problem: why not, as a clause.
+    :param problem: why they cannot be resolved, as a clause.
     """
 
     def __init__(self, source: str, problem: str) -> None:
@@ -36,13 +36,16 @@ class ReaderSchemaMismatch(UnimportableObject):
 
     def __str__(self) -> str:
         return (
-            f"{self.source} does not resolve to reader_schema: {self.problem}. Nothing of it was loaded. Correct "
-            "reader_schema=, in which a field that files may lack takes a default; the file may be sound."
+            f"The records of {self.source} cannot be resolved to reader_schema: {self.problem}. Nothing of this file "
+            "was loaded. Correct reader_schema=, and give a default to each field that a file may lack; the file may "
+            "be sound."
         )
 
 
 def require_resolvable(writer: AvroSchema, reader: AvroSchema, source: str) -> None:
     """
+    Check that records of one schema can be resolved to another.
+
     :param source: name of the file for errors.
     :raises ReaderSchemaMismatch: no record of the file could be read.
     """
@@ -58,12 +61,13 @@ class _Resolution:
 
     def problem(self, written: Any, wanted: Any, where: str) -> str | None:
         written, wanted = self._writer.resolved(written), self._reader.resolved(wanted)
-        if isinstance(written, list):  # of which branch a value is, it says itself
+        if isinstance(written, list):  # each value says which branch it has
             found = [self.problem(branch, wanted, where) for branch in written]
             return found[-1] if found and all(found) else None
         if isinstance(wanted, list):
             found = [self.problem(written, branch, where) for branch in wanted]
-            return f"{where}: {_name(written)} is none of its types" if all(found) else None
+            problem = f"{where} is {_name(written)} in the file, which is not one of its types in reader_schema"
+            return problem if all(found) else None
         name, wanted_name = _name(written), _name(wanted)
         if name in ("record", "error") and wanted_name in ("record", "error"):
             return self._of_names(written, wanted, where) or self._of_fields(written, wanted, where)
@@ -77,7 +81,7 @@ class _Resolution:
         return _of_values(written, wanted, where)
 
     def _of_names(self, written: Any, wanted: Any, where: str) -> str | None:
-        """By the last part of the name, as fastavro compares."""
+        """Compare the last parts of the names, as fastavro does."""
         name = written["name"].rpartition(".")[2]
         if name == wanted["name"].rpartition(".")[2] or {name, written["name"]} & set(wanted.get("aliases", [])):
             return None
@@ -92,7 +96,7 @@ class _Resolution:
         for field in wanted["fields"]:
             names = [name for name in (field["name"], *field.get("aliases", [])) if name in kinds]
             if not names and "default" not in field:
-                return f"the file has no field {field['name']!r}, which has no default"
+                return f"the file has no field {field['name']!r}, which has no default in reader_schema"
             if names and (problem := self.problem(kinds[names[0]], field["type"], f"field {field['name']!r}")):
                 return problem
         return None
@@ -103,15 +107,18 @@ def _name(kind: Any) -> str:
 
 
 def _of_values(written: Any, wanted: Any, where: str) -> str | None:
-    """Sizes and decimals; what else a logical type makes of a value, fastavro takes from the file alone."""
+    """Compare sizes and decimals. Everything else about logical types fastavro takes from the file alone."""
     if _name(written) == "fixed" and written["size"] != wanted["size"]:
         return f"{where} has {written['size']} bytes in the file and {wanted['size']} in reader_schema"
     decimals = [kind for kind in (written, wanted) if logical_kind(kind) == "decimal"]
     if not decimals:
         return None
     if len(decimals) == 1:
-        return f"{where} is a decimal in the file or in reader_schema, and no decimal in the other"
+        return f"{where} is a decimal in only one of the two: the file and reader_schema"
     (digits, scale), (wanted_digits, wanted_scale) = ((one["precision"], one.get("scale", 0)) for one in decimals)
     if scale > wanted_scale or digits - scale > wanted_digits - wanted_scale:
-        return f"{where} is a decimal({digits}, {scale}), which decimal({wanted_digits}, {wanted_scale}) does not hold"
+        return (
+            f"{where} is a decimal({digits}, {scale}) in the file, which does not fit into decimal({wanted_digits}, "
+            f"{wanted_scale}) in reader_schema"
+        )
     return None

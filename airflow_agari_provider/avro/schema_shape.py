@@ -1,4 +1,8 @@
-"""How far an Avro schema goes: each named type is looked at once, however many others name it."""
+"""
+How deep the types of an Avro schema are nested, and which of their values take no bytes.
+
+Each named type is looked at once, even if many other types name it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ from typing import Any
 @dataclass(frozen=True)
 class Extent:
     """
-    Of the values of one type.
+    The extent of the values of one type.
 
-    :param depth: how many types are within each other, itself included; what is behind a recursion is not counted.
-    :param empties: parts of each value that take no byte, such as nulls.
-    :param empty: whether a value takes no byte at all.
+    :param depth: how many types are within each other, this one included; a type inside itself is not counted again.
+    :param empties: how many parts of each value take no bytes, such as nulls.
+    :param empty: whether a whole value takes no bytes.
     """
 
     depth: int
@@ -24,29 +28,31 @@ class Extent:
 
 class Shape:
     """
-    :param definition: of the values; references to named types by full name.
+    The extent of a whole schema.
+
+    :param definition: type of the values, with references to named types by full name.
     :param named: definition of each named type.
-    :raises RecursionError: nested beyond reason.
+    :raises RecursionError: the schema is nested too deep.
     """
 
     recursive = False
-    """Whether a value may hold values of its own type, and so be nested without end."""
+    """Whether a value may hold values of its own type, and so be nested without limit."""
     boundless = False
-    """Whether it has arrays of items that take no byte: a block of some bytes could claim any number of them."""
+    """Whether it has arrays of items that take no bytes: a block of a few bytes could claim any number of them."""
 
     def __init__(self, definition: Any, named: Mapping[str, Any]) -> None:
         self._named = named
         self._known: dict[str, Extent | None] = {}
         self.whole = self._extent(definition)
         self.empties = max(one.empties for one in (self.whole, *self._known.values()) if one)
-        """The most that a value of any of its types holds."""
+        """The most parts without bytes that a value of any of its types holds."""
 
     def _extent(self, kind: Any) -> Extent:
         name = kind.get("name") if isinstance(kind, dict) else kind
         if not isinstance(name, str) or name not in self._named:
             return self._measured(kind)
         if name not in self._known:
-            self._known[name] = None  # while it is looked at
+            self._known[name] = None  # while it is being looked at
             self._known[name] = self._measured(self._named[name])
         known = self._known[name]
         self.recursive |= known is None
@@ -66,7 +72,7 @@ class Shape:
 
 
 def parts(kind: Any) -> list[Any]:
-    """The kinds that a kind is made of, one step down."""
+    """Return the types that a type directly consists of."""
     if isinstance(kind, list):
         return kind
     if not isinstance(kind, dict):

@@ -1,4 +1,4 @@
-"""Avro schemas: parsed once, with every type that they name at hand."""
+"""Avro schemas: parsed once, together with the definition of every named type."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from typing import Any
 from airflow_agari_provider.avro.schema_shape import Shape
 from airflow_agari_provider.exceptions import BadAvro
 
-MAX_DEPTH = 100  # types within types; each takes some frames of the stack
-# Parts of one value that take no byte, such as nulls: 30 records that name each other make a billion of them.
+MAX_DEPTH = 100  # types within types; each takes a few frames of the stack
+# Parts of one value that take no bytes, such as nulls: 30 records that name each other can make a billion of them.
 MAX_EMPTIES = 1000
 PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
-PARSED_MARKS = ("__fastavro_parsed", "__named_schemas")  # with which fastavro would take a schema as it is, unseen
+PARSED_MARKS = ("__fastavro_parsed", "__named_schemas")  # fastavro would accept a schema with these unchecked
 
 
 @dataclass(frozen=True)
 class AvroSchema:
     """
-    :param raw: the schema as JSON has it.
-    :param definition: the same with references to named types by full name.
-    :param named: definition of each type that it names.
+    A parsed schema.
+
+    :param raw: the schema as it is in JSON.
+    :param definition: the same schema, with references to named types by full name.
+    :param named: definition of each named type.
     """
 
     raw: Any
@@ -36,23 +38,23 @@ class AvroSchema:
 
     @property
     def recursive(self) -> bool:
-        """Whether a value may hold values of its own type, and so be nested without end."""
+        """Whether a value may hold values of its own type, and so be nested without limit."""
         return self.shape.recursive
 
     def resolved(self, kind: Any) -> Any:
-        """The definition behind a reference to a named type; anything else as it is."""
+        """Return the definition of a type that is given by its name; return anything else as it is."""
         return self.named.get(kind, kind) if isinstance(kind, str) else kind
 
 
 def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
     """
-    Schema that a file was written with.
+    Parse the schema that a file was written with.
 
-    Its defaults are left out: reading does not need them, and some writers put down defaults of a wrong type. A decimal
-    without a precision is the bytes that it is made of. (Avro 1.12, "Logical Types": invalid ones are to be ignored.)
+    Its defaults are left out: reading does not need them, and some writers write defaults of a wrong type. A decimal
+    without a precision becomes its plain bytes. (Avro 1.12, "Logical Types": invalid ones are to be ignored.)
 
     :param source: name of the file for errors.
-    :raises BadAvro: no valid schema.
+    :raises BadAvro: the schema is not valid, or a few bytes of such a file could fill the memory.
     """
     try:
         parsed = _parsed(without_defaults(schema))
@@ -64,30 +66,30 @@ def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
 
 
 def _boundless(shape: Shape) -> str | None:
-    """Why a few bytes could fill the memory, as a clause."""
+    """Return why a few bytes could fill the memory, as a clause; None if they cannot."""
     if shape.boundless:
-        return "it has arrays of items that take no bytes, of which a byte could claim any number"
+        return "its schema has arrays of items that take no bytes, so that a few bytes could claim any number of them"
     if shape.whole.depth > MAX_DEPTH:
-        return f"it has {shape.whole.depth} types within each other, where at most {MAX_DEPTH} make sense"
+        return f"its schema has {shape.whole.depth} types within each other; the limit is {MAX_DEPTH}"
     if shape.empties > MAX_EMPTIES:
-        return f"it has values of {shape.empties} parts that take no bytes, where at most {MAX_EMPTIES} make sense"
+        return f"its schema has values of {shape.empties} parts that take no bytes; the limit is {MAX_EMPTIES}"
     return None
 
 
 def parse_reader_schema(schema: Any) -> AvroSchema:
     """
-    Schema that a user wants to read.
+    Parse the schema that a user wants to read the records as.
 
-    :raises ValueError: no valid schema.
+    :raises ValueError: the schema is not valid.
     """
     try:
         return _parsed(schema)
     except _invalid() as error:
-        raise ValueError(f"reader_schema is no valid Avro schema: {error}") from error
+        raise ValueError(f"reader_schema is not a valid Avro schema: {error}") from error
 
 
 def without_defaults(schema: Any) -> Any:
-    """The schema without the defaults of its records' fields."""
+    """Return the schema without the defaults of its records' fields."""
     if isinstance(schema, list):
         return [without_defaults(branch) for branch in schema]
     if not isinstance(schema, dict):
@@ -108,8 +110,10 @@ def _without_default(field: Any) -> Any:
 
 def _short(schema: Any) -> Any:
     """
-    The schema with names for ``{"type": name}``, as Avro's C library writes every type, null in unions too; without
-    fastavro's marks, and without decimals that do not say their precision.
+    Return the schema in a short form.
+
+    ``{"type": name}`` becomes the name: Avro's C library writes every type in braces, null in unions too. fastavro's
+    marks are left out. Decimals that do not say their precision lose their logical type.
     """
     if isinstance(schema, list):
         return [_short(branch) for branch in schema]
@@ -144,9 +148,13 @@ def _parsed(schema: Any) -> AvroSchema:
 
 
 def _require_names(name: str, definition: Any) -> None:
-    """:raises ValueError: one that stands for two things, or for none. Avro allows fewer; some writers write more."""
-    if name in PRIMITIVES:  # a reference would be to either
-        raise ValueError(f"a type is named {name!r}")
+    """
+    Check the names that a type has and uses. Avro itself allows fewer names, but some writers do not keep to that.
+
+    :raises ValueError: a name stands for two things, or for nothing.
+    """
+    if name in PRIMITIVES:  # a reference could mean either type
+        raise ValueError(f"a type is named {name!r}, like a primitive type")
     fields = [field["name"] for field in definition.get("fields", [])]
     for field, times in Counter(fields).items():
         if not isinstance(field, str) or not field or times > 1:

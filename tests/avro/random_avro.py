@@ -1,4 +1,4 @@
-"""Random Avro schemas with values that every decoder has to hold: hypothesis strategies."""
+"""Hypothesis strategies for random Avro schemas, with values that every decoder has to hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_agari_provider.avro.codecs import CODECS
 
-# Without zero bytes, which PostgreSQL takes neither in text nor inside of JSON.
+# Without zero bytes, which PostgreSQL accepts neither in text nor in JSON.
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)

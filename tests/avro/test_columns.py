@@ -5,12 +5,8 @@ import pickle
 import pytest
 
 from airflow_agari_provider.avro.columns import Column, MissingFields, UnsupportedAvroType, columns_of
-from airflow_agari_provider.avro.schemas import parse_reader_schema, parse_writer_schema
-from airflow_agari_provider.exceptions import BadAvro
-
-
-def record(*fields: dict[str, object]) -> dict[str, object]:
-    return {"type": "record", "name": "message", "namespace": "com.agari", "fields": list(fields)}
+from airflow_agari_provider.avro.schemas import parse_writer_schema
+from tests.avro.sample_schemas import record
 
 
 def column_of(kind: object) -> Column:
@@ -84,33 +80,6 @@ def test_a_recursive_type_becomes_json():
     assert [column.kind for column in columns_of(parse_writer_schema(schema, ""))] == ["text", "json"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "recursive"),
-    [
-        pytest.param("int", False, id="plain"),
-        pytest.param(["null", "com.agari.message"], True, id="itself"),
-        pytest.param({"type": "array", "items": "com.agari.message"}, True, id="in an array"),
-        pytest.param(
-            {"type": "record", "name": "n", "fields": [{"name": "m", "type": {"type": "map", "values": "message"}}]},
-            True,
-            id="by way of another",
-        ),
-        pytest.param(
-            {"type": "record", "name": "n", "fields": [{"name": "x", "type": ["null", "n"]}]}, True, id="inside"
-        ),
-        pytest.param({"type": "record", "name": "n", "fields": [{"name": "x", "type": "int"}]}, False, id="nested"),
-    ],
-)
-def test_a_type_that_holds_itself_is_known(kind, recursive):
-    assert parse_writer_schema(record({"name": "f", "type": kind}), "").recursive is recursive
-
-
-def test_a_type_used_twice_is_not_recursive():
-    empty = {"type": "record", "name": "n", "fields": [{"name": "v", "type": "int"}]}
-    schema = record({"name": "a", "type": empty}, {"name": "b", "type": {"type": "array", "items": "n"}})
-    assert parse_writer_schema(schema, "").recursive is False
-
-
 def test_a_file_of_values_has_one_column():
     assert columns_of(parse_writer_schema("long", "")) == (Column("value", None, "long", False),)
 
@@ -145,33 +114,3 @@ def test_two_fields_for_one_column_are_refused():
 def test_a_record_without_fields_is_refused():
     with pytest.raises(UnsupportedAvroType, match="no fields"):
         columns_of(parse_writer_schema(record(), ""))
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        pytest.param("no_such_type", id="unknown type"),
-        pytest.param({"type": "record", "fields": []}, id="record without name"),
-        pytest.param(17, id="number"),
-        pytest.param({"name": "x"}, id="no type"),
-        pytest.param({"type": "fixed", "name": "x"}, id="fixed without size"),
-    ],
-)
-def test_a_schema_that_is_not_valid_is_told(schema):
-    with pytest.raises(BadAvro, match="not valid"):
-        parse_writer_schema(schema, "s3://b/k")
-    with pytest.raises(ValueError, match="reader_schema"):
-        parse_reader_schema(schema)
-
-
-def test_a_wrong_default_in_the_writers_schema_does_no_harm():
-    """Some writers put down defaults of another type."""
-    schema = record({"name": "a", "type": "int", "default": "none"})
-    assert columns_of(parse_writer_schema(schema, ""))[0].kind == "integer"
-    with pytest.raises(ValueError, match="Default"):
-        parse_reader_schema(schema)
-
-
-def test_a_java_namespace_with_a_dollar_is_taken():
-    schema = record({"name": "a", "type": "int"}) | {"namespace": "com.agari.Outer$"}
-    assert columns_of(parse_writer_schema(schema, ""))[0].name == "a"

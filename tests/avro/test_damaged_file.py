@@ -1,4 +1,4 @@
-"""What is sound in a damaged file is found, and every other byte is handed out."""
+"""The sound parts of a damaged file are found, and every other byte is handed out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SYNC = 16
 
 
 def small_file(codec: str = "deflate", **written: Any) -> bytes:
-    """300 rows in blocks of some 30."""
+    """300 rows in blocks of about 30."""
     records = ({"id": number, "name": f"name {number}"} for number in range(ROWS))
     fields = [{"name": "id", "type": "long"}, {"name": "name", "type": "string"}]
     return avro_file(records, {"type": "record", "name": "r", "fields": fields}, codec, block=400, **written)
@@ -33,7 +33,7 @@ def blocks_of(data: bytes) -> list[Block]:
 
 
 def salvaged(data: bytes) -> tuple[list[int], list[BadBlock], int]:
-    """Ids of the rows that are sound, the bad blocks, and the number of bad rows in other blocks."""
+    """Return the ids of the sound rows, the bad blocks, and the number of bad rows in the other blocks."""
     file = SalvagedFile(io.BytesIO(data), "s3://b/k")
     writer = parse_writer_schema(file.file.schema, "s3://b/k")
     columns = columns_of(writer)
@@ -107,7 +107,7 @@ def test_a_wrong_size_loses_its_block_alone(size):
 @pytest.mark.parametrize("cut", range(1, SYNC), ids=str)
 @pytest.mark.parametrize("marker", [b"\xfe", b"\x00", b"\x7e"], ids=["high bytes", "zeros", "low bytes"])
 def test_a_size_that_ends_inside_the_marker_loses_its_block_alone(marker, cut):
-    """What is left of the marker, with the count behind it, must not be taken for the count of a sound block."""
+    """The rest of the marker, with the count after it, must not be taken for the count of a sound block."""
     data = small_file(sync_marker=marker * (SYNC - 1) + b"\xfe")
     third, fourth = blocks_of(data)[2:4]
     assert len(third.payload) - cut > 63, "its size takes two bytes"
@@ -126,7 +126,7 @@ def test_a_truncated_file_loses_its_last_block(left):
     ids, (bad,), _ = salvaged(data[: last.offset + left])
     assert (bad.offset, bad.raw) == (last.offset, data[last.offset : last.offset + left])
     assert len(ids) == ROWS - last.records
-    assert "truncated" in bad.reason or "no block" in bad.reason
+    assert "truncated" in bad.reason or "not a block" in bad.reason
 
 
 def test_bytes_behind_the_last_block_are_bad_and_no_rows():
@@ -145,7 +145,7 @@ def test_without_any_further_block_the_rest_comes_in_pieces(monkeypatch):
 
 
 def test_a_header_that_is_none_leaves_nothing_to_salvage():
-    with pytest.raises(Exception, match="no Avro object container file"):
+    with pytest.raises(Exception, match="not an Avro object container file"):
         salvaged(b"hello")
 
 

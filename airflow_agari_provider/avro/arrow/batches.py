@@ -1,4 +1,4 @@
-"""Batches whose values are Arrow arrays, made of a group of blocks at a time."""
+"""Batches whose values are Arrow arrays. Each batch is made from a group of blocks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 logger = logging.getLogger(__name__)
 
-Group = Sequence[tuple[Block, bytes]]  # blocks with their payloads, decompressed
+Group = Sequence[tuple[Block, bytes]]  # each block with its payload, decompressed
 GROUP_BLOCKS = 256
-FIRST_BYTES = 1024 * 1024  # of the first group, for which the database waits; pgpq keeps less to itself
+# Size of the first group. It is small, because the database waits for it, but more than pgpq keeps in its buffer.
+FIRST_BYTES = 1024 * 1024
 NEEDED = ("datafusion", "pgpq", "pyarrow")  # modules of the extra [arrow]
 
 
 @dataclass(frozen=True)
 class ArrowBatch(Batch):
     """
-    A batch whose values are Arrow arrays; its ``columns`` make Python objects of them where one asks.
+    A batch whose values are Arrow arrays; its ``columns`` convert them to Python objects on request.
 
-    :param arrays: one for each column, of the type that its kind means; JSON as text.
+    :param arrays: one for each column, of the Arrow type for the column's kind; JSON as text.
     """
 
     arrays: tuple[Any, ...] = ()
@@ -48,7 +49,7 @@ class _PythonColumns(Sequence[Sequence[Any]]):
 
 
 def missing_modules() -> list[str]:
-    """What of the extra is not installed; looked up each time, which takes microseconds."""
+    """Return the modules of the extra that are not installed. Each call looks them up, which takes microseconds."""
     return [name for name in NEEDED if find_spec(name) is None]
 
 
@@ -60,19 +61,25 @@ def batches_of_groups(
     file: ContainerFile, group_bytes: int, decoded: Callable[[Group], Batch], fallback: BlockDecoder
 ) -> Generator[Batch]:
     """
-    The records of a file, a group of blocks at a time.
+    Yield the records of a file, a group of blocks at a time.
 
-    :param group_bytes: of a group, decompressed; it is in memory several times over.
-    :param decoded: batch of a group; raises :class:`Unfit` for values that it would not hold as fastavro does.
-    :param fallback: decodes the blocks of such a group, or names what is wrong.
-    :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
+    :param group_bytes: size of a group, decompressed; several copies of it are in memory.
+    :param decoded: returns the batch of a group, or raises :class:`Unfit` if Arrow would hold a value differently
+        from fastavro.
+    :param fallback: decodes the blocks of such a group, or reports what is wrong with them.
+    :raises BadAvro: the file is truncated or damaged, or its records do not fit the schema or a block's count.
     """
     with closing(ReadAhead(_groups(file, group_bytes, fallback.writer), 1)) as groups, _memory_of_malloc():
         for group in groups:
             try:
                 yield decoded(group)
             except Unfit as error:
-                logger.info("%s, byte %s: left to fastavro: %s", file.source, group[0][0].offset, error)
+                logger.info(
+                    "%s, byte %s: fastavro decodes this group of blocks without Arrow: %s",
+                    file.source,
+                    group[0][0].offset,
+                    error,
+                )
                 for one in group:
                     yield fallback.batch(file, [one])
 
@@ -80,8 +87,10 @@ def batches_of_groups(
 @contextmanager
 def _memory_of_malloc() -> Iterator[None]:
     """
-    With Arrow's own allocator, which takes huge pages, the first two groups of a process cost the kernel some 30 ms
-    more, and the database waits for these.
+    Let Arrow use the system's allocator.
+
+    Arrow's own allocator takes huge pages: with it the first two groups of a process cost the kernel about 30 ms more,
+    and the database waits for these groups.
     """
     import pyarrow as pa
 

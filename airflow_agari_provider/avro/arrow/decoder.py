@@ -1,9 +1,9 @@
 """
-Avro blocks to Arrow arrays: datafusion's decoder, a group of blocks at a time, and everything checked that it does not.
+Decode Avro blocks to Arrow arrays with datafusion, a group of blocks at a time, and check what datafusion does not.
 
-By itself it takes truncated files for whole ones, and never ends on a block with more bytes than records. So each block
-is handed to it as one record of our own making: an array of the block's records, and behind it a mark. A block that
-does not hold exactly what it says misses its mark.
+By itself datafusion takes truncated files for whole ones, and it never returns from a block that has more bytes than
+its records need. So it gets each block as one record of our own making: an array of the block's records, followed by
+a mark. If a block does not hold exactly what it says, the mark is not found in its place.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import cut
 
 MARK_BYTES = 16
-GROUP_BYTES = 2 * 1024 * 1024  # planning each group costs datafusion 6 ms; more is hardly faster
+GROUP_BYTES = 2 * 1024 * 1024  # planning each group costs datafusion 6 ms; larger groups are hardly faster
 
 
 class ArrowDecoder:
     """
-    Decoder of the files of one schema.
+    Decodes the files of one schema.
 
-    :raises NotForArrow: a type that only fastavro decodes as it is.
+    :raises NotForArrow: the schema has a type that only fastavro decodes correctly.
     """
 
     def __init__(self, writer: AvroSchema, columns: Sequence[Column]) -> None:
@@ -42,21 +42,21 @@ class ArrowDecoder:
         self._columns = columns
         self._fallback = BlockDecoder(writer, None, columns)
         self._positions, self._kinds = wanted(writer, columns)
-        self._mark = secrets.token_bytes(MARK_BYTES)  # nobody can write a file that has it in the right places
+        self._mark = secrets.token_bytes(MARK_BYTES)  # random, so that no file can be made to hold it in its place
         self._header = _header(plain_schema(writer, writer.definition))
 
     def batches(self, file: ContainerFile) -> Generator[Batch]:
         """
-        The records of a file, a group of blocks at a time.
+        Yield the records of a file, a group of blocks at a time.
 
-        A group that Arrow does not decode to the last byte, or with values that it would not hold as fastavro does, is
-        decoded by fastavro, which names what is wrong.
+        If Arrow does not decode a group to the last byte, or would not hold a value as fastavro does, then fastavro
+        decodes the group and reports what is wrong.
 
-        :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
+        :raises BadAvro: the file is truncated or damaged, or its records do not fit the schema or a block's count.
         """
         from datafusion import SessionConfig, SessionContext
 
-        # The decoder ends a batch with the last record of a group, and so never asks for more behind it.
+        # A batch is full with the last record of a group, so the decoder never asks for more data after it.
         session = SessionContext(SessionConfig().with_target_partitions(1).with_batch_size(GROUP_BLOCKS))
         with TemporaryDirectory(prefix="agari-avro-") as folder:
             paths = (Path(folder, f"{number}.avro") for number in count())
@@ -81,21 +81,26 @@ class ArrowDecoder:
         return arrow_batch(len(records), self._columns, arrays)
 
     def _records(self, batch: Any, counts: Sequence[int]) -> Any:
-        """:raises Unfit: a block does not hold so many records and not a byte more."""
+        """
+        Return the records of all blocks of a group.
+
+        :param counts: how many records each block says it holds.
+        :raises Unfit: a block does not hold exactly as many records as it says, and nothing more.
+        """
         import pyarrow as pa
 
         if batch is None or batch.num_rows != GROUP_BLOCKS:
-            raise Unfit("blocks that end too early")
+            raise Unfit("a block ends too early")
         marks = batch.column(1).cast(pa.binary()).to_pylist()
         offsets = batch.column(0).offsets.to_pylist()
         found = [end - start for start, end in pairwise(offsets)]
         if marks != [self._mark] * GROUP_BLOCKS or found != [*counts, *[0] * (GROUP_BLOCKS - len(counts))]:
-            raise Unfit("a block that does not hold what it says")
+            raise Unfit("a block does not hold exactly the records that it says")
         return batch.column(0).flatten()
 
 
 def wanted(writer: AvroSchema, columns: Sequence[Column]) -> tuple[list[int], list[Any]]:
-    """Positions of the columns' fields in the record, and their types; no position where the values are no records."""
+    """Return the columns' positions in the record, and their types; no positions if the values are not records."""
     definition = writer.resolved(writer.definition)
     if columns[0].field is None:
         return [], [definition]
@@ -113,7 +118,11 @@ def _header(plain: Any) -> bytes:
 
 
 def _framed(records: int, payload: bytes, mark: bytes) -> tuple[bytes, ...]:
-    """As an array: a count, the items, and a 0; nothing but the 0 if it is empty. In pieces: joining them is a copy."""
+    """
+    Return a block as an array, followed by the mark. An array is a count, the items, and a 0; if empty, only the 0.
+
+    It is in pieces, because joining them would copy them.
+    """
     return (zigzag(records) if records else b"", payload, b"\0" + mark)
 
 
@@ -121,5 +130,5 @@ def _first_batch(session: Any, path: Path) -> Any:
     try:
         stream = session.read_avro(path).execute_stream()
         return next((batch.to_pyarrow() for batch in stream), None)
-    except Exception as error:  # the class that datafusion raises
-        raise Unfit(f"Arrow does not decode it ({cut(str(error), 200)})") from error
+    except Exception as error:  # datafusion raises this class, not a subclass
+        raise Unfit(f"datafusion does not decode it ({cut(str(error), 200)})") from error

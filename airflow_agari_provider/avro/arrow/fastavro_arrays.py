@@ -1,8 +1,8 @@
 """
-fastavro's records to Arrow arrays, a group of blocks at a time.
+Decode with fastavro and convert the records to Arrow arrays, a group of blocks at a time.
 
-Dates, moments and decimals are left as the numbers that they are in the file, and made what they mean by Arrow, a
-column at a time: one by one, as Python objects, they would cost a quarter of the decoding.
+fastavro leaves dates, moments and decimals as the numbers that they are in the file. Arrow converts them, a column at a
+time. Converting them one by one to Python objects would cost a quarter of the decoding.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from airflow_agari_provider.avro.records import Batch, BlockDecoder
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 ToArray = Callable[[Sequence[Any]], Any]
-GROUP_BYTES = 1024 * 1024  # whose values are Python objects, which take ten times as much
+GROUP_BYTES = 1024 * 1024  # the values are Python objects, which take ten times as much
 
 
 class FastavroArrays:
     """
-    Decoder of the files of one schema; the parameters are those of :func:`airflow_agari_provider.avro.records.decode`.
+    Decodes the files of one schema. The parameters are those of :func:`airflow_agari_provider.avro.records.decode`.
     """
 
     def __init__(self, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._fallback = BlockDecoder(writer, reader, columns)
-        if reader:  # what the two schemas make of a value together, fastavro knows
+        if reader:  # only fastavro knows what two schemas together make of a value
             self._decoder = self._fallback
             self._to_arrays = [_to_array(column) for column in columns]
         else:
@@ -45,9 +45,9 @@ class FastavroArrays:
 
     def batches(self, file: ContainerFile) -> Generator[Batch]:
         """
-        The records of a file, a group of blocks at a time.
+        Yield the records of a file, a group of blocks at a time.
 
-        :raises BadAvro: truncated, damaged, or records that do not fit the schema or the block's count.
+        :raises BadAvro: the file is truncated or damaged, or its records do not fit the schema or a block's count.
         """
         return batches_of_groups(file, GROUP_BYTES, partial(self._decoded, file), self._fallback)
 
@@ -65,14 +65,14 @@ def _fit(column: Column, to_array: ToArray, values: Sequence[Any]) -> Any:
 
 
 def _to_array(column: Column, plain: bool = False) -> ToArray:
-    """:param plain: as :func:`json_texts` has it."""
+    """:param plain: as in :func:`json_texts`."""
     if column.kind == "json":
         return lambda values: array_of(column, json_texts(values, plain))
     return partial(array_of, column)
 
 
 def _to_array_from(writer: AvroSchema, column: Column, kind: Any) -> ToArray:
-    """:param kind: of the column's values in the writer's schema."""
+    """:param kind: type of the column's values in the writer's schema."""
     number = _number(kind)
     if number is None:
         return _to_array(column, column.kind == "json" and not writer.recursive and plain_in_json(writer, kind))
@@ -80,7 +80,7 @@ def _to_array_from(writer: AvroSchema, column: Column, kind: Any) -> ToArray:
 
 
 def _numbers(column: Column, number: str, values: Sequence[Any]) -> Any:
-    """As Arrow's own decoder has them: integers, or decimals from their digits' bytes."""
+    """Return the array that Arrow's own decoder gives: of integers, or of decimals made from their bytes."""
     import pyarrow as pa
 
     if number != "bytes":
@@ -95,7 +95,7 @@ def _numbers(column: Column, number: str, values: Sequence[Any]) -> Any:
 
 
 def _with_numbers(schema: AvroSchema) -> AvroSchema:
-    """The schema with the numbers, instead of what they mean, that its values or its record's fields are made of."""
+    """Return the schema with plain numbers for the logical types of its values, or of its record's fields."""
     definition = schema.resolved(schema.definition)
     if isinstance(definition, dict) and definition["type"] in ("record", "error"):
         fields = [field | {"type": _as_number(field["type"])} for field in definition["fields"]]
@@ -112,7 +112,7 @@ def _as_number(kind: Any) -> Any:
 
 
 def _number(kind: Any) -> str | None:
-    """The primitive type behind a logical type that is a number; None for all others, unions of several types too."""
+    """Return the primitive type of a logical type that is a number; None for other types and for larger unions."""
     branches = [branch for branch in kind if branch != "null"] if isinstance(kind, list) else [kind]
     if len(branches) != 1 or not isinstance(branches[0], dict) or logical_kind(branches[0]) is None:
         return None

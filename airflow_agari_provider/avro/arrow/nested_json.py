@@ -1,8 +1,8 @@
 """
-Arrow arrays of nested values to JSON text.
+Convert Arrow arrays of nested values to JSON text.
 
-Text is left in pieces as long as it can be, and literals are joined before arrays are: each time that Arrow puts an
-array together costs as much as all else that is done with it.
+Text stays in pieces as long as possible, and literals are joined before arrays are. Each time that Arrow joins arrays
+to a new one, this costs as much as everything else that is done with it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from airflow_agari_provider.avro.columns import Kind, kind_of
 from airflow_agari_provider.avro.json_text import json_texts
 from airflow_agari_provider.avro.schemas import AvroSchema
 
-# Literals and text arrays of one length; side by side they are the text of each value, null where one of them is.
+# Literals, and text arrays of equal length. Side by side they are the text of each value; if one is null, so is the
+# value.
 Pieces = list[Any]
 ESCAPED = b'"\\' + bytes(range(0x20))  # bytes that JSON writes with a backslash
 
 
 def json_text(schema: AvroSchema, kind: Any, array: Any) -> Any:
     """
-    JSON text of each value, null for each null; jsonb makes of it what it makes of that of :func:`json_texts`.
+    Return the JSON text of each value, and null for each null.
 
-    :param kind: of the values, as the schema has it.
-    :param array: as :func:`plain_schema` of the kind has them.
-    :raises Unfit: a value beyond what its type may hold.
+    PostgreSQL's jsonb makes the same of it as of the text of :func:`json_texts`.
+
+    :param kind: type of the values, as the schema has it.
+    :param array: the values as Arrow decodes them by the type's :func:`plain_schema`.
+    :raises Unfit: a value is beyond what its type may hold.
     """
     return _text(_pieces(schema, kind, array))
 
@@ -69,7 +72,7 @@ def _record_pieces(schema: AvroSchema, kind: Any, array: Any) -> Pieces:
 
 
 def _member_pieces(schema: AvroSchema, kind: Any, array: Any) -> Pieces:
-    """With the text of a null for each null."""
+    """Return the pieces of members; a null member has the text ``null``."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -82,11 +85,11 @@ def _member_pieces(schema: AvroSchema, kind: Any, array: Any) -> Pieces:
 
 
 def _list_pieces(opening: str, array: Any, members: Pieces, closing: str) -> Pieces:
-    """Of lists or maps; ``members`` are those of the array's whole buffer, without nulls."""
+    """Return the pieces of lists or maps; ``members`` are those of the array's whole buffer, without nulls."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    # What stands around each member stands between any two of them too, if there are any.
+    # The literals around each member are also those between two members. An empty list has no such literals.
     before = members[0] if isinstance(members[0], str) else ""
     behind = members[-1] if isinstance(members[-1], str) else ""
     texts = _text(members[bool(before) : len(members) - bool(behind)])
@@ -110,7 +113,7 @@ def _literals_joined(pieces: Iterable[Any]) -> Pieces:
 
 
 def _text(pieces: Pieces) -> Any:
-    """The pieces as one array; one of them at least is one."""
+    """Join the pieces to one array; at least one of them has to be an array."""
     import pyarrow.compute as pc
 
     if len(pieces) == 1:
@@ -128,7 +131,7 @@ def _escaped(array: Any) -> Any:
     if len(data.translate(None, ESCAPED)) == len(data):
         return array
     if 0 in data:
-        raise Unfit("text with a zero byte")
+        raise Unfit("a text has a zero byte")
     return pa.array(
         [None if value is None else json.dumps(value, ensure_ascii=False)[1:-1] for value in array.to_pylist()],
         "string",
@@ -137,7 +140,9 @@ def _escaped(array: Any) -> Any:
 
 def _number_text(array: Any) -> Any:
     """
-    With ``null`` for each null. PostgreSQL's jsonb tells 1.0 from 1, and so must the text; but not 1e16 from 1e+16.
+    Return the numbers as text, with ``null`` for each null.
+
+    PostgreSQL's jsonb tells 1.0 from 1, so the text must too. It does not tell 1e16 from 1e+16.
     """
     import msgspec
     import pyarrow as pa
@@ -145,15 +150,15 @@ def _number_text(array: Any) -> Any:
 
     numbers = pc.cast(array, "float64")
     if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
-        raise Unfit("a number that is none")
+        raise Unfit("a number is NaN or infinite")
     if not len(numbers):
         return pc.cast(numbers, "string")
-    written = msgspec.json.encode(numbers.to_pylist())[1:-1]  # a third quicker than a cast of Arrow, which has no .0
+    written = msgspec.json.encode(numbers.to_pylist())[1:-1]  # a third faster than Arrow's cast, which has no .0
     return pc.split_pattern(pa.array([written], "string"), ",").values
 
 
 def _python_text(array: Any, meant: Kind) -> Any:
-    """Of kinds that are rare inside of other values."""
+    """Convert by way of Python objects, for kinds that are rare inside of other values."""
     import pyarrow as pa
 
     return pa.array(json_texts(python_values(array, meant)), "string")

@@ -1,4 +1,4 @@
-"""Values as fastavro decodes them to Arrow arrays."""
+"""Convert values as fastavro decodes them to Arrow arrays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind
 
-# Arrow's type for each kind, by the names of ``arrow_type``; JSON as text.
+# Arrow's type for each kind of column, by the names of ``arrow_type``; JSON is text.
 KIND_TYPES: Mapping[Kind, str] = {
     "null": "string", "boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64",
     "bytes": "binary", "text": "string", "decimal": "decimal128", "uuid": "uuid", "date": "date32", "time": "time64",
@@ -17,8 +17,10 @@ KIND_TYPES: Mapping[Kind, str] = {
 
 def arrow_type(name: str, column: Column) -> Any:
     """
-    :param name: Arrow's own, or ``decimal128`` with the column's digits, ``uuid``, ``time64`` or ``timestamp`` in
-        microseconds, or ``timestamptz``, the same in UTC.
+    Return Arrow's type for a name.
+
+    :param name: a name of Arrow's own, or one of these: ``decimal128``, with the column's digits; ``uuid``; ``time64``
+        and ``timestamp``, in microseconds; ``timestamptz``, which is ``timestamp`` in UTC.
     """
     import pyarrow as pa
 
@@ -34,8 +36,11 @@ def arrow_type(name: str, column: Column) -> Any:
 
 def array_of(column: Column, values: Sequence[Any]) -> Any:
     """
-    :param values: of the column's kind; of JSON the text.
-    :raises ValueError: one is beyond its type; also OverflowError.
+    Return the values of a column as an Arrow array.
+
+    :param values: values of the column's kind; for JSON their text.
+    :raises ValueError: a value is beyond its type.
+    :raises OverflowError: likewise.
     """
     import pyarrow as pa
 

@@ -1,8 +1,8 @@
 """
-Avro schemas for the Arrow decoder, which is datafusion's: quick, and happy with far less than Avro allows.
+Avro schemas for the Arrow decoder, which is datafusion's: fast, but it supports far less than Avro allows.
 
-It is given schemas of our own making: the same bytes under plain names, with every logical type left to us that it
-would turn into something else than fastavro does.
+It gets schemas of our own making, which describe the same bytes under plain names. They leave out every logical type
+that it would convert differently from fastavro; those values we convert ourselves.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 
 MAX_DECIMAL_DIGITS = 38  # of Arrow's decimal128
 MAX_DECIMAL_BYTES = 16
-MAX_TYPES = 10_000  # 30 records that name each other would become a billion
+MAX_TYPES = 10_000  # 30 records that name each other would become a billion types
 
 
 class NotForArrow(ValueError):
-    """Something that only fastavro decodes as it is; its text says what, as a clause."""
+    """Why Arrow cannot decode a file, so that only fastavro can. Its text is a clause."""
 
 
 def plain_schema(schema: AvroSchema, kind: Any) -> Any:
     """
-    Schema of the same bytes: named ``f0``, ``f1`` and so on, enums as numbers, times as numbers.
+    Return a schema of the same bytes: fields named ``f0``, ``f1`` and so on, enums as numbers, times as numbers.
 
-    :param kind: of the values, as the schema has it.
-    :raises NotForArrow: a type that Arrow has no like of.
+    :param kind: type of the values, as the schema has it.
+    :raises NotForArrow: Arrow has no equivalent of a type.
     """
     if schema.recursive:
-        raise NotForArrow("its records hold records of their own type")
+        raise NotForArrow("the schema has records that hold records of their own type")
     return _plain(schema, kind, itertools.count())
 
 
 def _plain(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> Any:
     number = next(numbers)
     if number >= MAX_TYPES:
-        raise NotForArrow(f"it has more than {MAX_TYPES} types, where each is counted wherever it is named")
+        raise NotForArrow(f"the schema has more than {MAX_TYPES} types, if each is counted every time it is named")
     kind = schema.resolved(kind)
     if isinstance(kind, list):
         if len(kind) != 2 or kind.count("null") != 1:
-            raise NotForArrow(f"it has a union of {len(kind)} types")
+            raise NotForArrow(f"the schema has a union of {len(kind)} types")
         return [branch if branch == "null" else _plain(schema, branch, numbers) for branch in kind]
     name = kind if isinstance(kind, str) else kind["type"]
     if name in ("record", "error"):
@@ -59,7 +59,7 @@ def _plain(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> Any:
 
 def _plain_fields(schema: AvroSchema, kind: Any, numbers: Iterator[int]) -> list[Any]:
     if not kind["fields"]:
-        raise NotForArrow("it has a record without fields")
+        raise NotForArrow("the schema has a record without fields")
     return [
         {"name": f"f{position}", "type": _plain(schema, field["type"], numbers)}
         for position, field in enumerate(kind["fields"])
@@ -74,5 +74,5 @@ def _kept_logical_type(kind: Any) -> dict[str, Any]:
         return {}
     precision, size = kind["precision"], kind.get("size", 0)
     if precision > MAX_DECIMAL_DIGITS or size > MAX_DECIMAL_BYTES:
-        raise NotForArrow(f"it has a decimal of {precision} digits")
+        raise NotForArrow(f"the schema has a decimal of {precision} digits")
     return {"logicalType": "decimal", "precision": precision, "scale": kind.get("scale", 0)}

@@ -1,7 +1,7 @@
 """
-Arrow arrays of plain values to those of the types that the schema means.
+Convert Arrow arrays of plain values to arrays of the types that the schema means.
 
-Nothing is converted that fastavro would refuse: such values raise, so that fastavro names them.
+Values that fastavro would refuse are not converted: they raise :class:`Unfit`, and then fastavro reports them.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from uuid import UUID
 from airflow_agari_provider.avro.columns import Kind, kind_of
 from airflow_agari_provider.avro.schemas import AvroSchema
 
-# Seconds from 1970 to the first and behind the last moment that Python's datetime has.
+# Seconds from 1970 to the first moment that Python's datetime has, and to the first moment after its last.
 FIRST_SECOND, END_SECOND = -62_135_596_800, 253_402_300_800
 DAY_SECONDS = 86_400
 
 
 class Unfit(ValueError):
-    """A value for fastavro to decide about: it refuses it, or holds it otherwise than Arrow would."""
+    """A value that is left to fastavro, which refuses it or holds it differently from Arrow. Its text is a clause."""
 
 
 def typed(schema: AvroSchema, kind: Any, array: Any) -> Any:
     """
-    Values as their type means them: timestamps as such, enums as text.
+    Return the values in the type that the schema means: timestamps as timestamps, enums as text.
 
-    :param kind: of the values, as the schema has it; no record, array or map.
-    :param array: as :func:`plain_schema` of the kind has them.
-    :raises Unfit: a value beyond what the type may hold.
+    :param kind: type of the values, as the schema has it; not a record, array or map.
+    :param array: the values as Arrow decodes them by the type's :func:`plain_schema`.
+    :raises Unfit: a value is beyond what the type may hold.
     """
     kind = only_branch(schema, kind)
     if isinstance(kind, dict) and kind["type"] == "enum":
@@ -40,7 +40,7 @@ def typed(schema: AvroSchema, kind: Any, array: Any) -> Any:
 
 
 def only_branch(schema: AvroSchema, kind: Any) -> Any:
-    """The type that the values have, null aside."""
+    """Return the type of the values that are not null."""
     kind = schema.resolved(kind)
     if isinstance(kind, list):
         (kind,) = (schema.resolved(branch) for branch in kind if branch != "null")
@@ -48,7 +48,7 @@ def only_branch(schema: AvroSchema, kind: Any) -> Any:
 
 
 def content(array: Any) -> bytes:
-    """The bytes of all values of a text array, one behind the other."""
+    """Return the bytes of all values of a text array, one after the other."""
     if not len(array):
         return b""
     offsets = memoryview(array.buffers()[1]).cast("i")
@@ -57,7 +57,7 @@ def content(array: Any) -> bytes:
 
 
 def python_values(array: Any, kind: Kind) -> list[Any]:
-    """Values of a typed array as fastavro has them."""
+    """Return the values of a typed array as fastavro gives them."""
     if kind in ("instant", "local_time"):
         return _moments(array)
     values: list[Any] = array.to_pylist()
@@ -69,7 +69,7 @@ def python_values(array: Any, kind: Kind) -> list[Any]:
 
 
 def _moments(array: Any) -> list[Any]:
-    """pyarrow's own conversion asks for pytz or a database of time zones."""
+    """Convert moments to datetimes: pyarrow's own conversion needs pytz or a database of time zones."""
     import pyarrow as pa
 
     epoch = datetime(1970, 1, 1, tzinfo=UTC if array.type.tz else None)
@@ -90,7 +90,7 @@ def _require_range(array: Any, first: int, end: int) -> None:
 
     least, most = pc.min_max(array).values()
     if least.is_valid and not (first <= least.as_py() and most.as_py() < end):
-        raise Unfit("a number beyond its type")
+        raise Unfit("a number is beyond its type")
 
 
 def _moment(unit: str, zone: str | None) -> Callable[[Any], Any]:
@@ -133,7 +133,7 @@ def _decimals(array: Any, kind: Any) -> Any:
     import pyarrow as pa
 
     try:
-        array.validate(full=True)  # as many digits as the schema says
+        array.validate(full=True)  # no value has more digits than the schema says
     except pa.ArrowInvalid as error:
         raise Unfit(str(error)) from error
     return array
@@ -141,7 +141,7 @@ def _decimals(array: Any, kind: Any) -> Any:
 
 def _texts(array: Any, kind: Any) -> Any:
     if 0 in content(array):
-        raise Unfit("text with a zero byte")
+        raise Unfit("a text has a zero byte")
     return array
 
 
