@@ -91,6 +91,7 @@ def mariadb_socket() -> Iterator[str]:
             "--no-defaults",
             f"--datadir={folder}/data",
             f"--socket={socket}",
+            f"--tmpdir={folder}",  # a server that starts clears temporary tables of others from a folder they share
             "--skip-networking",
             "--max-allowed-packet=2M",
             *user,

@@ -1,8 +1,8 @@
 """
-Loads what a database takes of a damaged object, and quarantines the rest: whole blocks, or single rows.
+Loads the rows of a damaged object that a database accepts, and quarantines the rest: whole blocks, or single rows.
 
-Which rows a database refuses, the database itself is asked: a batch that it refuses goes back to a savepoint and is
-halved, down to the rows to blame.
+The database itself decides which rows it refuses. A batch that it refuses is rolled back to a savepoint and halved,
+again and again, until the rows to blame are found.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from airflow_agari_provider.databases.statements import savepoint
 @dataclass
 class SoundRowsLoad:
     """
-    One object into one table, inside a transaction.
+    Loads one object into one table, inside a transaction.
 
     :param loaded: called with every batch that is in the table.
-    :param refused: rows that the database refused, by their place in the block at work.
+    :param refused: rows that the database refused: the position in the current block, and the reason.
     """
 
     dialect: Dialect
@@ -37,13 +37,14 @@ class SoundRowsLoad:
     loaded: Callable[[Batch], None]
     refused: list[tuple[int, str]] = field(default_factory=list)
     read: int = 0
-    """Rows that the blocks say they hold."""
+    """How many rows the blocks say they hold."""
 
     def run(self, file: SalvagedFile, writer: AvroSchema, reader: AvroSchema | None) -> int:
         """
-        Load the object; rows in the table, as the database counts them.
+        Load the object.
 
-        :raises TooMuchQuarantined: more is bad than allowed.
+        :return: rows in the table, as the database counts them.
+        :raises TooMuchQuarantined: more blocks are bad or hold bad rows than allowed.
         """
         rows = 0
         for block in file.blocks():

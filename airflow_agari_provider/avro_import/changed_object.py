@@ -1,4 +1,4 @@
-"""What is in a table of an object already, and what that means for content that comes now."""
+"""Which content of an object a table already has, and what that means for content that arrives now."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from airflow_agari_provider.s3.objects import StoredObject
 logger = logging.getLogger(__name__)
 
 OnChangedObject = Literal["fail", "replace", "skip"]
-# Load it; it is in the table; or it has changed since, and is passed over as told.
+# load: load the object. there: the table has it already. changed: it has changed since its load and is skipped.
 LoadDecision = Literal["load", "there", "changed"]
 
 
 class ObjectChanged(UnimportableObject):
     """
-    An object whose key was loaded before, with other content.
+    An object whose key was loaded before, with different content.
 
     :param url: its S3 URL.
     :param table: the table it was loaded into.
-    :param loaded_at: when, as the ledger has it.
+    :param loaded_at: when it was loaded, as the ledger records it.
     """
 
     def __init__(self, url: str, table: str, loaded_at: str) -> None:
@@ -33,16 +33,18 @@ class ObjectChanged(UnimportableObject):
 
     def __str__(self) -> str:
         return (
-            f"{self.url} was loaded into {self.table} at {self.loaded_at} and has other content now, which was not "
-            "loaded. Write new data under new keys, or choose with on_changed_object what a changed object means."
+            f"{self.url} was loaded into {self.table} at {self.loaded_at}, and its content has changed since. The new "
+            "content was not loaded. Write new data under new keys, or set on_changed_object to skip or replace."
         )
 
 
 @dataclass(frozen=True)
 class LoadedContent:
     """
-    :param modified_at: as :func:`modified_at` gives it.
-    :param loaded_at: as the database gives it.
+    The content of an object that a table has, as the ledger records it.
+
+    :param modified_at: as :func:`modified_at` returns it.
+    :param loaded_at: as the database returns it.
     """
 
     table: str
@@ -54,24 +56,24 @@ class LoadedContent:
         self, stored: StoredObject, on_changed_object: OnChangedObject, is_current: Callable[[StoredObject], bool]
     ) -> LoadDecision:
         """
-        Whether to load what is stored under the same key.
+        Decide whether to load the content that is now stored under the same key.
 
-        :param is_current: whether S3 has this content under the key now; asked where times do not tell which content
-            is the newer one, because S3 gives them in whole seconds.
-        :raises ObjectChanged: it is other content, and ``on_changed_object`` is ``fail``.
+        :param is_current: tells whether S3 has this content under the key now. It is called only where the times do
+            not tell which content is newer, because S3 gives them in whole seconds.
+        :raises ObjectChanged: the content is different, and ``on_changed_object`` is ``fail``.
         """
         if self.etag == stored.etag:
-            logger.info("%s is in %s since %s", stored.url, self.table, self.loaded_at)
+            logger.info("%s skipped: it is already in %s, since %s", stored.url, self.table, self.loaded_at)
             return "there"
         if on_changed_object == "fail":
             raise ObjectChanged(stored.url, self.table, str(self.loaded_at))
         if on_changed_object == "skip":
             logger.warning(
-                "%s has changed since it was loaded at %s; its new content is skipped", stored.url, self.loaded_at
+                "%s has changed since it was loaded at %s; the new content is skipped", stored.url, self.loaded_at
             )
             return "changed"
-        if not self._older(stored, is_current):  # SQS keeps no order
-            logger.info("%s: a newer version than this one was loaded at %s", stored.url, self.loaded_at)
+        if not self._older(stored, is_current):  # SQS does not keep the order of messages
+            logger.info("%s skipped: a newer version was already loaded at %s", stored.url, self.loaded_at)
             return "there"
         return "load"
 
@@ -81,5 +83,5 @@ class LoadedContent:
 
 
 def modified_at(stored: StoredObject) -> str:
-    """As text that sorts by time."""
+    """Return the time of the last change as text that sorts by time: UTC, in whole seconds."""
     return stored.modified_at.astimezone(UTC).isoformat(timespec="seconds")

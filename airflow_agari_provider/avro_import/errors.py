@@ -1,4 +1,4 @@
-"""Errors of an import as a whole: what the database says of the rows, and which objects failed."""
+"""Errors of an import as a whole: what the database says about the rows, and which objects failed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class UnusableName(UnimportableObject):
     A field whose name no column can have.
 
     :param url: S3 URL of the object.
-    :param cause: which name, and why not.
+    :param cause: which name, and why it cannot be used.
     """
 
     def __init__(self, url: str, cause: str) -> None:
@@ -23,7 +23,7 @@ class UnusableName(UnimportableObject):
         self.url, self.cause = url, cause
 
     def __str__(self) -> str:
-        return f"{self.url}: {self.cause}. Nothing of it was loaded; give the column another name with columns=."
+        return f"{self.url}: {self.cause}. Nothing of it was loaded. Use columns= to give the column another name."
 
 
 class RowsRefused(UnimportableObject):
@@ -31,7 +31,7 @@ class RowsRefused(UnimportableObject):
     Rows that the database refused: they break a constraint or do not fit their column.
 
     :param url: S3 URL of the object.
-    :param cause: what the database says.
+    :param cause: error text of the database.
     """
 
     def __init__(self, url: str, cause: str) -> None:
@@ -39,17 +39,20 @@ class RowsRefused(UnimportableObject):
         self.url, self.cause = url, cause
 
     def __str__(self) -> str:
-        return f"{self.url}: the database refused its rows, so none was loaded: {self.cause.strip()}"
+        return (
+            f"{self.url}: the database refused rows of this object, so none of its rows was loaded. Correct the rows "
+            f"or the table. The database says: {self.cause.strip()}"
+        )
 
 
 class RowsLost(UnimportableObject):
     """
-    A database that counts other rows than it was given, such as one with a trigger that drops some.
+    The database counted a different number of rows than it was given, for example because a trigger drops some.
 
     :param url: S3 URL of the object.
     :param read: rows read from the object.
     :param loaded: rows that the database counted.
-    :param quarantined: rows that were left out knowingly.
+    :param quarantined: rows that were put into quarantine instead.
     """
 
     def __init__(self, url: str, read: int, loaded: int, quarantined: int = 0) -> None:
@@ -59,14 +62,14 @@ class RowsLost(UnimportableObject):
     def __str__(self) -> str:
         quarantined = f" and {self.quarantined} are in quarantine" if self.quarantined else ""
         return (
-            f"{self.url} has {self.read} rows, but the database counted {self.loaded}{quarantined}: rolled back. "
-            "Look for triggers or rules of the table that drop rows or add some."
+            f"{self.url} has {self.read} rows, but the database counted {self.loaded}{quarantined}. The load "
+            "was rolled back. Look for triggers or rules on the table that drop or add rows."
         )
 
 
 class ObjectBusy(AgariError):
     """
-    An object that another importer is at work on.
+    An object that another importer is loading.
 
     :param url: its S3 URL.
     """
@@ -76,15 +79,15 @@ class ObjectBusy(AgariError):
         self.url = url
 
     def __str__(self) -> str:
-        return f"Another importer is at work on {self.url}. Import others meanwhile, or wait for it."
+        return f"Another importer is loading {self.url}. Import other objects first, or wait until it is done."
 
 
 class _SomeFailed(AgariError):
     """
-    Objects that could not be imported, where the others were.
+    Some objects could not be imported; the other ones were.
 
-    :param reasons: text of each object's error.
-    :param imported: number of the others.
+    :param reasons: error text of each object that could not be imported.
+    :param imported: how many objects were imported.
     """
 
     def __init__(self, reasons: Sequence[str], imported: int) -> None:
@@ -93,15 +96,15 @@ class _SomeFailed(AgariError):
 
     def __str__(self) -> str:
         count, shown = len(self.reasons), self.reasons[:SHOWN_FAILURES]
-        lines = [f"{count} object(s) could not be imported; {self.imported} are in the table:", *shown]
+        lines = [f"{count} object(s) could not be imported; {self.imported} other(s) were. The reasons:", *shown]
         if count > SHOWN_FAILURES:
             lines.append(f"... and {count - SHOWN_FAILURES} more; see table {FAILURES}")
         return "\n".join(lines)
 
 
 class ObjectsFailed(_SomeFailed, UnimportableObject):
-    """None of them can be imported by trying again."""
+    """A retry helps none of these objects."""
 
 
 class ObjectsFailedForNow(_SomeFailed):
-    """Trying again may help some of them."""
+    """A retry may help some of these objects."""

@@ -1,4 +1,4 @@
-"""Why objects could not be loaded: a table beside the ledger, for people and for the report of dead letters."""
+"""Why objects could not be loaded: a table next to the ledger, for people and for the report of dead letters."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ REASON_LENGTH = 4000  # characters
 
 def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, reason: str, run: str) -> None:
     """
-    Write down why an object could not be loaded, in a transaction of its own.
+    Record why an object could not be loaded, in a transaction of its own.
 
     :param bucket: empty for a message that names no object.
     :param key: of the object, or the id of such a message.
-    :param reason: any text: it may quote the object, and so hold what a database takes in no text.
+    :param reason: any text. It may quote the object, so characters that no database takes in a text are escaped.
     """
     text = reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()
     names = [column.name for column in FAILURES_TABLE.columns]
@@ -37,7 +37,7 @@ def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, rea
 
 def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
     """
-    Why an object could not be loaded the last time; None if no import has written down a failure of it.
+    Return why an object could not be loaded the last time; None if no import has recorded a failure of it.
 
     :param connection: DB-API connection to the database that the import loads into.
     :param bucket: empty for a message that names no object.
@@ -46,7 +46,7 @@ def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
     dialect = any_dialect_of(connection)
     if not dialect.table_exists(connection, FAILURES):
         return None
-    # The last condition is for databases that take "a" and "A" for the same text.
+    # Names are compared again below, because to some databases "a" and "A" are the same text.
     table = quoted_table(dialect, FAILURES)
     sql = f"SELECT bucket, object_key, reason FROM {table} WHERE bucket = ? AND object_key = ? ORDER BY failed_at DESC"  # noqa: S608 - quoted
     rows = query(connection, with_placeholders(sql, dialect.placeholder), (bucket, key))

@@ -1,7 +1,7 @@
 """
-One Avro object into one table, in one transaction: its claim in the ledger, its rows, their counts.
+Imports one Avro object into one table, in one transaction: its claim in the ledger, its rows, and their counts.
 
-Killed anywhere, an import leaves nothing of the object or everything.
+An import that is killed at any point leaves either nothing of the object or all of it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Importer:
     """
     Imports objects into the table of a job.
 
-    :param connection: DB-API connection; the importer's own from now on.
+    :param connection: DB-API connection. From now on only the importer may use it.
     :param s3: boto3 client of S3.
-    :param placeholder: of a value in the SQL of the connection's driver, where that is not known here.
-    :raises UnknownDatabase: no connection of a DB-API driver.
-    :raises NoTransactions: it keeps what is rolled back.
+    :param placeholder: of a value in SQL, for a driver without a dialect of its own; None takes what the driver says.
+    :raises UnknownDatabase: the connection is not one of a DB-API driver.
+    :raises NoTransactions: the connection keeps what is rolled back.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Importer:
         Import an object in a transaction of its own.
 
         :param version_id: the version to read; None reads the current content.
-        :param etag: of the content, where it is known: what is in the table already is then not even asked for.
-        :param size_bytes: of the content, where it is known; for the progress.
-        :param wait: for another importer that is at work on the same object; it may fail.
-        :raises ObjectBusy: another importer is at work on it, and ``wait`` is not set.
-        :raises UnimportableObject: nothing was loaded, and trying again would not help; the reason is written down.
-        :raises MissingTable: and ``create_table`` is not set.
+        :param etag: of the content, if known. With it, an object that the table has is skipped without asking S3.
+        :param size_bytes: of the content, if known; for the progress in the log.
+        :param wait: wait for another importer that is loading the same object, because that importer may fail.
+        :raises ObjectBusy: another importer is loading the object, and ``wait`` is not set.
+        :raises UnimportableObject: nothing was loaded, and a retry would not help; the reason is recorded.
+        :raises MissingTable: the table does not exist, and ``create_table`` is not set.
         """
         with reading(self._connection):
             there = etag and self._ledger.is_loaded(bucket, key, etag)
@@ -100,11 +100,12 @@ class Importer:
 
     def import_objects(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
         """
-        Import objects, each in a transaction of its own; one that cannot be imported does not keep the others back.
+        Import objects, each in a transaction of its own. An object that cannot be imported does not stop the rest.
 
-        Those that another importer is at work on come last, so that importers share a list among them.
+        Objects that another importer is loading come last, so that several importers can share one list.
 
-        :raises ObjectsFailed: afterwards, if any could not be imported; ObjectsFailedForNow, if trying again may help.
+        :raises ObjectsFailed: at the end, if any object could not be imported; ObjectsFailedForNow, if a retry may
+            help.
         """
         imported, reasons, busy, curable = [], [], [], False
         todo = [(one, False) for one in self._expected(found)]
@@ -118,7 +119,7 @@ class Importer:
                 curable |= isinstance(error, ObjectOverwritten)
                 reasons.append(reason(f"s3://{one.bucket}/{one.key}", error))
                 logger.error("Not imported: %s", reasons[-1])
-            if not todo:  # of what others were at work on, the outcome is known when they are done
+            if not todo:  # now wait for the objects that other importers were loading
                 todo, busy = busy, []
         if reasons:
             raise (ObjectsFailedForNow if curable else ObjectsFailed)(reasons, len(imported))
@@ -128,14 +129,14 @@ class Importer:
         """
         Delete the rows of ``replace_where`` and import all objects, in one transaction.
 
-        :raises MissingTable: and ``create_table`` is not set.
-        :raises UnimportableObject: the table is as it was, and trying again would not help.
+        :raises MissingTable: the table does not exist, and ``create_table`` is not set.
+        :raises UnimportableObject: the table is unchanged, and a retry would not help.
         """
         found = self._expected(found)
         if not found and not self._table.there():
             return []
         for bucket, key, *_ in found[:1] if self.job.schema_change != "add_columns" else found:
-            # Before the transaction: databases like MySQL commit at a change of a table.
+            # Before the transaction, because databases like MySQL commit when a table is changed.
             with self._failures_recorded(bucket, key), self._load.opened(bucket, key) as opened:
                 self._table.prepared(opened)
         return self._transactions.tried(lambda careful: self._replace_window(found, careful))
@@ -147,7 +148,7 @@ class Importer:
             with self._window_alone(found):
                 table = quoted_table(self.dialect, self.job.table)
                 deleted = execute(self._connection, f"DELETE FROM {table} WHERE {self.job.replace_where}")  # noqa: S608
-                logger.info("%s rows of the window deleted", deleted)
+                logger.info("Deleted the %s rows that replace_where selects", deleted)
                 for one in found:
                     with (
                         self._load.opened(one.bucket, one.key, None, careful) as opened,
@@ -158,21 +159,21 @@ class Importer:
             if careful or not self._transactions.quarantines(error):
                 bucket, key, *_ = found[min(len(imported), len(found) - 1)]
                 self.record_failure(bucket, key, error)
-                logger.error("Nothing imported: %s", reason(f"s3://{bucket}/{key}", error))
+                logger.error("Nothing imported, the table is unchanged: %s", reason(f"s3://{bucket}/{key}", error))
             raise
         return imported
 
     @contextmanager
     def _window_alone(self, found: Iterable[FoundObject]) -> Iterator[None]:
         """
-        A transaction that replaces alone, and whose objects nobody else is loading or will load meanwhile.
+        Open a transaction in which no other importer replaces rows of the table or loads these objects.
 
-        All this before the DELETE, which sees only what others have committed when it begins.
+        All locks are taken before the DELETE, because it sees only what other importers had committed when it began.
         """
         with reading(self._connection):
             name, *_ = self._ledger.table_names
         with self._transactions.of_replacement(name):
-            for bucket, key, *_ in sorted(found):  # in one order, so that nobody waits in a circle
+            for bucket, key, *_ in sorted(found):  # in the same order everywhere, so that importers do not deadlock
                 self._ledger.hold(bucket, key)
             yield
 
@@ -182,7 +183,7 @@ class Importer:
         return found
 
     def record_failure(self, bucket: str, key: str, error: Exception) -> None:
-        """Write down why an object, or a message that names none, could not be imported."""
+        """Record why an object, or a message that names no object, could not be imported."""
         record_failure(self.dialect, self._connection, bucket, key, str(error), self.job.run)
 
     @contextmanager

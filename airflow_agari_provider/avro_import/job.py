@@ -1,4 +1,4 @@
-"""What an import is to do, and what became of it."""
+"""The settings of an import, and its result."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ class ImportJob:
     What to do with each object.
 
     :param table: as ``table`` or ``schema.table``.
-    :param run: who imports, in words; for the ledger.
-    :param replace_where: with ``replace``: SQL condition of the rows that the objects of a call replace, all of them.
-    :param key_columns: with ``upsert``: rows with the same values here replace each other, the last one stays.
-    :param columns: fields to load, or field to column; None loads all under their own names.
-    :param create_table: create the table by the schema of the first object if it is not there.
+    :param run: name of the run that imports, as text; for the ledger.
+    :param replace_where: with ``replace``: SQL condition for the rows to delete. All objects of a call replace them.
+    :param key_columns: with ``upsert``: rows with the same values in these columns replace each other; the last one
+        stays.
+    :param columns: fields to load, or a mapping from field to column; None loads all fields under their own names.
+    :param create_table: create the table from the schema of the first object if the table does not exist.
     :param count_by: column by whose values the rows are counted.
-    :param on_changed_object: what new content under a key that was loaded means. ``replace`` takes ``upsert``: without
-        a key nothing tells which rows the old content was.
+    :param on_changed_object: what to do with new content under a key that was loaded before. ``replace`` needs
+        ``upsert``: without a key, nothing tells which rows came from the old content.
     :param reader_schema: Avro schema to resolve the records to.
-    :param decoder: ``auto`` takes Arrow where it can be used, else fastavro; ``arrow`` insists on it.
-    :param schema_change: what fields without a column in the table mean: an error; they are not loaded; or the table
-        gets a nullable column for each.
-    :param copy_access: how Redshift and Snowflake, which fetch objects themselves, may: an IAM role, or a stage.
-    :param on_bad_block: what damaged blocks and rows that the database refuses mean: nothing of their object is loaded,
-        or they are put below ``quarantine_url`` and the rest is loaded.
+    :param decoder: ``auto`` takes Arrow where it can be used, else fastavro; ``arrow`` fails where it cannot be used.
+    :param schema_change: what to do with fields that have no column in the table. ``fail``: raise an error; ``ignore``:
+        do not load them; ``add_columns``: add a nullable column for each.
+    :param copy_access: permission for Redshift and Snowflake, which fetch objects themselves: an IAM role, or a stage.
+    :param on_bad_block: what to do with damaged blocks and with rows that the database refuses. ``fail``: load nothing
+        of their object; ``quarantine``: put them below ``quarantine_url`` and load the rest.
     :param quarantine_url: S3 folder, not a whole bucket.
-    :param max_bad_blocks: of one object that may be bad or hold bad rows; None allows any number.
-    :raises ValueError: arguments that do not go together.
+    :param max_bad_blocks: how many blocks of one object may be bad or hold bad rows; None: no limit.
+    :raises ValueError: the arguments do not fit together.
     """
 
     table: str
@@ -72,41 +73,53 @@ class ImportJob:
 
 def require_matching(mode: str, replace_where: object, key_columns: object, on_changed_object: str) -> None:
     """
-    :param replace_where: and ``key_columns`` count by whether they are given at all.
-    :raises ValueError: arguments that do not go together.
+    Check that the arguments of an import fit together.
+
+    :param replace_where: only whether it is given is checked; the same for ``key_columns``.
+    :raises ValueError: the arguments do not fit together.
     """
     require_one_of("mode", mode, get_args(Mode))
     require_one_of("on_changed_object", on_changed_object, get_args(OnChangedObject))
     if (mode == "replace") != bool(replace_where):
-        raise ValueError('mode="replace" and replace_where go together: the rows to delete before the load')
+        raise ValueError(
+            'mode="replace" and replace_where go together: give both or neither. '
+            "replace_where is the SQL condition for the rows to delete before the load."
+        )
     if (mode == "upsert") != bool(key_columns):
-        raise ValueError('mode="upsert" and key_columns go together: the columns that tell rows apart')
+        raise ValueError(
+            'mode="upsert" and key_columns go together: give both or neither. '
+            "key_columns are the columns that identify a row."
+        )
     if mode == "append" and on_changed_object == "replace":
         raise ValueError(
-            'on_changed_object="replace" takes mode="upsert": nothing tells which appended rows the old content was'
+            'on_changed_object="replace" does not work with mode="append", because nothing tells which appended rows '
+            'came from the old content. Use mode="upsert".'
         )
 
 
 def require_quarantine(on_bad_block: str, quarantine_url: object) -> None:
-    """:raises ValueError: arguments that do not go together."""
+    """:raises ValueError: the arguments do not fit together."""
     require_one_of("on_bad_block", on_bad_block, get_args(OnBadBlock))
     if (on_bad_block == "quarantine") != bool(quarantine_url):
-        raise ValueError('on_bad_block="quarantine" and quarantine_url go together: the S3 folder for what is bad')
+        raise ValueError(
+            'on_bad_block="quarantine" and quarantine_url go together: give both or neither. '
+            "quarantine_url is the S3 folder for damaged blocks and refused rows."
+        )
     if isinstance(quarantine_url, str) and "{{" not in quarantine_url and not split_url(quarantine_url)[1].strip("/"):
-        raise ValueError(f"quarantine_url={quarantine_url!r} is a whole bucket; expected a folder of its own")
+        raise ValueError(f"quarantine_url={quarantine_url!r} is a whole bucket; give a folder that has no other use.")
 
 
 @dataclass(frozen=True)
 class ImportedObject:
     """
-    What became of an object.
+    The result of importing one object.
 
-    :param rows: loaded by this import.
-    :param counts: rows by the values of ``count_by``, as text.
-    :param skipped: nothing was loaded: it is in the table already, or ``on_changed_object`` says to pass over it.
-    :param changed: of a skipped one: its content in the table is another one.
-    :param quarantined_rows: that were left out, as far as their blocks tell.
-    :param quarantined_blocks: that were left out, whole or some of their rows.
+    :param rows: rows that this import loaded.
+    :param counts: how many rows have each value of ``count_by``; the values are text.
+    :param skipped: nothing was loaded: the table has the object already, or ``on_changed_object`` says to skip it.
+    :param changed: for a skipped object: the table has other content of it.
+    :param quarantined_rows: rows that were left out, as far as their blocks tell the number.
+    :param quarantined_blocks: blocks of which all or some rows were left out.
     """
 
     url: str
@@ -120,17 +133,18 @@ class ImportedObject:
 
 
 def reason(url: str, error: Exception) -> str:
-    """The error's text, with the object's URL in front where it does not name it."""
+    """Return the text of an error. If the text does not name the object, the object's URL comes first."""
     text = str(error)
     return text if url in text else f"{url}: {text}"
 
 
 def summary(imported: Iterable[ImportedObject], failed_messages: int = 0) -> dict[str, Any]:
     """
-    The figures of an import, as JSON takes them.
+    Return the figures of an import, as JSON takes them.
 
-    ``objects`` and all figures are of what was loaded now; ``skipped_objects`` counts what was there already or has
-    changed since, ``changed_objects`` the latter. ``complete`` is false where anything was left out.
+    ``objects`` and all figures of rows, blocks and bytes are about what was loaded now. ``skipped_objects`` counts the
+    objects that the table had already or that have changed since; ``changed_objects`` counts only those that have
+    changed. ``complete`` is false if anything was left out.
     """
     all_of_them = list(imported)
     loaded, counts = [one for one in all_of_them if not one.skipped], Counter[str]()
@@ -153,13 +167,13 @@ def summary(imported: Iterable[ImportedObject], failed_messages: int = 0) -> dic
 
 
 def log_outcome(table: str, figures: Mapping[str, Any]) -> None:
-    """The last word on an import: a warning where anything was left out, so that nobody takes it for a full one."""
+    """Log the result of an import: a warning if anything was left out, so that the import does not look complete."""
     if figures["complete"]:
-        logger.info("All there was is in %s: %s", table, figures)
+        logger.info("Import into %s complete: %s", table, figures)
         return
     logger.warning(
-        "INCOMPLETE, not all there was is in %s: %s rows quarantined, of %s blocks; %s changed objects skipped; "
-        "%s messages failed; see above, and tables agari_import_ledger and agari_import_failures: %s",
+        "Import into %s INCOMPLETE: %s rows quarantined, in %s blocks; %s changed objects skipped; %s messages failed. "
+        "See the log above and the tables agari_import_ledger and agari_import_failures. All figures: %s",
         table,
         figures["quarantined_rows"],
         figures["quarantined_blocks"],

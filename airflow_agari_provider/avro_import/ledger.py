@@ -1,7 +1,8 @@
 """
-Which objects are in a table: rows of another table, written in the same transaction as the objects' own.
+The ledger: a table that records which objects are in which table, written in the same transaction as their rows.
 
-One row for each object and table it was loaded into; no row without its data, no data without its row, and no expiry.
+It has one row for each object and table that the object was loaded into. A ledger row never exists without its
+data, nor the data without its ledger row. Ledger rows do not expire.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class ClaimedMeanwhile(AgariError):
     """
     Another importer claimed the same object at the same moment; the transaction has to begin again.
 
-    :param cause: what the database says.
+    :param cause: error text of the database.
     """
 
     def __init__(self, cause: str) -> None:
@@ -41,7 +42,10 @@ class ClaimedMeanwhile(AgariError):
         self.cause = cause
 
     def __str__(self) -> str:
-        return f"Another importer claimed the same object at the same moment: {self.cause}"
+        return (
+            "Another importer claimed the same object at the same moment, so this transaction has to begin again: "
+            f"{self.cause}"
+        )
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class TableLedger:
     The ledger of one table, as one connection sees it.
 
     :param table: as ``table`` or ``schema.table``.
-    :param run: who loads, in words.
+    :param run: name of the run that loads, as text.
     """
 
     dialect: Dialect
@@ -60,11 +64,15 @@ class TableLedger:
 
     @cached_property
     def table_names(self) -> tuple[str, ...]:
-        """Of the table once it is there: before, another importer may yet create it elsewhere or in other letters."""
+        """
+        Names of the table. Read them only once the table exists.
+
+        Before that, another importer may still create it in another schema, or in other upper and lower case.
+        """
         return self.dialect.table_names(self.connection, self.table, LEDGER)
 
     def is_loaded(self, bucket: str, key: str, etag: str) -> bool:
-        """Whether this content of the object is in the table, which may not be there yet."""
+        """Whether this content of the object is in the table. The table need not exist yet."""
         there = "table_names" in vars(self) or self.dialect.table_exists(self.connection, self.table)
         names = self.table_names if there else self.dialect.table_names(self.connection, self.table, LEDGER)
         return (etag,) in self._rows(_ids(names, bucket, key), "etag")
@@ -77,14 +85,14 @@ class TableLedger:
         is_current: Callable[[StoredObject], bool] = lambda stored: False,
     ) -> LoadDecision:
         """
-        In the transaction that loads an object, before its rows: whether to load them.
+        Claim an object in the transaction that loads it, before its rows, and decide whether to load them.
 
-        Waits for another importer that is loading the same object, and answers by what became of it.
+        If another importer is loading the same object, wait for it; the decision depends on how that load ended.
 
-        :param again: load it even though it was loaded: its rows were deleted in this transaction.
+        :param again: load the object although it was loaded before: its rows were deleted in this transaction.
         :param is_current: see :meth:`LoadedContent.against`.
-        :raises ObjectChanged: other content was loaded, and ``on_changed_object`` is ``fail``.
-        :raises ClaimedMeanwhile: by another importer, in a database that does not wait for it.
+        :raises ObjectChanged: other content was loaded before, and ``on_changed_object`` is ``fail``.
+        :raises ClaimedMeanwhile: another importer claimed the object, in a database that does not wait for it.
         """
         row = self._row(stored.bucket, stored.key) | {
             "etag": stored.etag,
@@ -105,10 +113,10 @@ class TableLedger:
 
     def hold(self, bucket: str, key: str) -> None:
         """
-        In a transaction: wait for whoever is loading an object, and keep others from it until the end.
+        In a transaction: wait for an importer that is loading an object, and keep other ones from it until the end.
 
-        For what has to happen between the claims of several objects and their rows; each is still to be claimed
-        ``again``.
+        For work that comes after the locks on several objects and before their rows. Each object must still be claimed,
+        with ``again``.
         """
         row = self._row(bucket, key)
         if not self._inserted(row):
@@ -123,11 +131,11 @@ class TableLedger:
         quarantined_blocks: int = 0,
     ) -> None:
         """
-        In the same transaction, after the rows: how many they were.
+        Record how many rows there were; in the same transaction, after the rows.
 
-        :param rows: in the table; ``counts`` are these by the values of ``count_by``.
-        :param quarantined_rows: and ``quarantined_blocks``: what was left out; the blocks also count where only some
-            of their rows were.
+        :param rows: rows in the table; ``counts`` are these rows by the values of ``count_by``.
+        :param quarantined_rows: rows that were left out.
+        :param quarantined_blocks: blocks of which all or some rows were left out.
         """
         values = {
             "loaded_rows": rows,
@@ -140,7 +148,7 @@ class TableLedger:
         self._update(own, values)
 
     def _row(self, bucket: str, key: str) -> dict[str, Any]:
-        """What is known of an object before it is opened."""
+        """Return what is known of an object before it is opened."""
         return {
             "id": self._own_id(bucket, key),
             "table_name": self.table,
@@ -151,10 +159,10 @@ class TableLedger:
 
     def _own_id(self, bucket: str, key: str) -> str:
         """
-        Id of an object; a row of it under another name of the table gets this id.
+        Return the id of an object. A row of the object under another name of the table is given this id.
 
-        Without a lock, which MySQL would put on more than the row: whoever changes the id of such a row makes it this
-        one.
+        This takes no lock, because MySQL would lock more than the row. It needs none: every importer that changes the
+        id of such a row changes it to this one.
         """
         own, *others = _ids(self.table_names, bucket, key)
         if others:
@@ -164,7 +172,7 @@ class TableLedger:
         return own
 
     def _inserted(self, row: Mapping[str, Any]) -> bool:
-        """Whether the row is new; another importer that is inserting the same is waited for."""
+        """Whether the row is new. If another importer is inserting the same row, wait for it."""
         dialect = self.dialect
         verb, behind = dialect.insert_if_absent
         sql = f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}"
@@ -181,7 +189,11 @@ class TableLedger:
         return True
 
     def _rows(self, ids: Sequence[str], *names: str, behind: str = "") -> list[tuple[Any, ...]]:
-        """:param behind: what the SELECT ends with."""
+        """
+        Return columns of the rows with these ids.
+
+        :param behind: SQL at the end of the SELECT.
+        """
         columns = ", ".join(quoted(self.dialect, name) for name in names)
         table, places = quoted_table(self.dialect, LEDGER), ", ".join("?" * len(ids))
         sql = f"SELECT {columns} FROM {table} WHERE id IN ({places}){behind}"  # noqa: S608 - quoted
@@ -194,5 +206,5 @@ class TableLedger:
 
 
 def _ids(names: Sequence[str], bucket: str, key: str) -> list[str]:
-    """Ids of an object in a table: that of the table's one name, and those of others that were written before."""
+    """Return the ids of an object in a table: first by the table's own name, then by names that old rows may have."""
     return [sha256(f"{name}\0{bucket}\0{key}".encode()).hexdigest() for name in names]

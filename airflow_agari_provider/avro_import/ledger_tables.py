@@ -1,4 +1,4 @@
-"""The tables that an import keeps beside those it loads: which objects are loaded, and which could not be."""
+"""The tables that an import keeps next to those it loads: which objects are loaded, and which could not be."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FAILURES = "agari_import_failures"
 
 _PROBE = "agari-transaction-probe"
 
-# ``id`` is a hash, because a key of S3 (1024 bytes) is too long for a key of a table, and many collations would take
-# two of them for the same. ``modified_at`` is text in one format, to compare by.
+# ``id`` is a hash, because an S3 key (up to 1024 bytes) is too long for the key of a table, and many collations would
+# take two different S3 keys for the same. ``modified_at`` is text in one format, so that it can be compared.
 LEDGER_TABLE = Target(
     LEDGER,
     (
@@ -51,7 +51,7 @@ FAILURES_TABLE = Target(
 
 def create_import_tables(dialect: Dialect, connection: Any) -> None:
     """
-    Create both where they are not there; each in a transaction of its own.
+    Create both tables if they do not exist, each in a transaction of its own.
 
     :raises NoTransactions: the connection keeps what is rolled back.
     """
@@ -65,6 +65,6 @@ def create_import_tables(dialect: Dialect, connection: Any) -> None:
 
 
 def now(dialect: Dialect) -> Any:
-    """The time as the driver takes it for a column of these tables."""
+    """Return the current time as the driver takes it for a column of these tables."""
     (value,) = dialect.values(Column("now", None, "instant"), [datetime.now(UTC)])
     return value

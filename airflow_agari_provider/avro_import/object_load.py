@@ -1,4 +1,4 @@
-"""The rows of one object on their way into the table, between its claim in the ledger and the figures there."""
+"""Loads the rows of one object into the table, after its claim in the ledger and before its figures there."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from airflow_agari_provider.s3.objects import ObjectStream, is_current
 
 class PutRows(NamedTuple):
     """
+    How many rows of an object were read, loaded and quarantined.
+
     :param read: rows that the object's blocks say they hold.
     :param loaded: rows that the database counted.
     """
@@ -42,7 +44,7 @@ class PutRows(NamedTuple):
 
 class RowCounts:
     """
-    The rows of one object, counted on their way into the database.
+    Counts the rows of one object on their way into the database.
 
     :param count_by: column by whose values they are counted.
     """
@@ -94,10 +96,10 @@ class ObjectLoad:
         self, bucket: str, key: str, version_id: str | None = None, careful: bool = False
     ) -> Iterator[OpenedObject]:
         """
-        An object of which the header was read.
+        Open an object and read its header.
 
         :param version_id: the version to read; None reads the current content.
-        :param careful: to load what is sound, and quarantine the rest.
+        :param careful: load what is sound, and quarantine the rest.
         :raises UnusableName: no column can have the name of a field.
         """
         with ObjectStream(self._s3, bucket, key, version_id) as stream:
@@ -112,7 +114,7 @@ class ObjectLoad:
         """
         In a transaction: claim the object and load it.
 
-        :raises RowsLost: the database counts other rows than it was given.
+        :raises RowsLost: the database counted a different number of rows than it was given.
         """
         job, stored, target = self._job, opened.stored, change.target
         again = job.mode == "replace"
@@ -147,13 +149,11 @@ class ObjectLoad:
         try:
             loaded = self._dialect.load(self._connection, target, counted.passing(decoding))
         except UnstorableValue as error:
-            where = (
-                f"in a row behind the first {counted.rows}" if error.row is None else f"row {counted.rows + error.row}"
-            )
+            where = f"row {counted.rows} or a later one" if error.row is None else f"row {counted.rows + error.row}"
             problem = f"{error.problem} ({where} of {opened.stored.url}, counted from 0)"
             raise UnstorableValue(error.column, problem) from error
         finally:
-            with suppress(ValueError):  # a thread still hangs in it, waiting for S3
+            with suppress(ValueError):  # a thread may still be in it, waiting for S3
                 decoding.close()
         return PutRows(counted.rows, loaded)
 
@@ -172,7 +172,7 @@ class ObjectLoad:
     ) -> PutRows:
         job, stored = self._job, opened.stored
         if job.count_by or self._reader:
-            raise NotByCopy("rows are neither counted by a column nor resolved to a reader_schema")
+            raise NotByCopy("count_by and reader_schema cannot be used")
         read = sum(block.records for block in opened.file.blocks())
         loaded = dialect.copy(self._connection, target, stored, job.copy_access or "")
         require_unchanged(self._s3, stored)
@@ -180,6 +180,6 @@ class ObjectLoad:
 
 
 def _key(value: Any) -> str:
-    """``null`` for None; a text that reads so is put in quotes, so that the two are not taken for one."""
+    """Return ``null`` for None. A text that reads ``null`` is put in quotes, so that the two are counted apart."""
     text = "null" if value is None else str(value)
     return f'"{text}"' if isinstance(value, str) and text.strip('"') == "null" else text

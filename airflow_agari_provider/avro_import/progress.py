@@ -1,4 +1,4 @@
-"""How far an import is: a line of log every few seconds, and one at the end."""
+"""How far an import is: a line in the log every few seconds, and one at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ImportProgress:
     Figures of an import that goes from object to object.
 
     :param interval: seconds between two lines.
-    :param clock: gives seconds.
+    :param clock: returns seconds.
     """
 
     def __init__(self, interval: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,18 +25,23 @@ class ImportProgress:
         self._began = self._logged = clock()
         self._expected: tuple[int, int] | None = None
         self._objects = self._rows = self._bytes = self._passed_over_bytes = 0
-        self._rows_now = self._bytes_now = 0  # of the object at work, which may have to begin again
+        self._rows_now = self._bytes_now = 0  # of the current object, which may have to begin again
 
     def expect(self, objects: int, size_bytes: int) -> None:
-        """What there is to do, where that is known beforehand."""
+        """Set how much there is to do, where that is known beforehand."""
         self._expected = objects, size_bytes
 
     def begin(self) -> None:
-        """An object, or the same one again."""
+        """Begin an object, or the same one again."""
         self._rows_now = self._bytes_now = 0
 
     def advance(self, rows: int, position: int) -> None:
-        """So many more rows of the object at work, which is read up to a byte."""
+        """
+        Count more rows of the current object.
+
+        :param rows: how many more.
+        :param position: the byte up to which the object was read.
+        """
         self._rows_now += rows
         self._bytes_now = position
         self._log()
@@ -48,7 +53,7 @@ class ImportProgress:
             logger.info("%s", self.line())
 
     def finish(self, rows: int, size_bytes: int, passed_over: bool = False) -> None:
-        """The object at work is done; ``passed_over`` without having been read."""
+        """End the current object; ``passed_over``: it was skipped without being read."""
         self.begin()
         self._objects += 1
         self._rows += rows
@@ -57,12 +62,12 @@ class ImportProgress:
         self._log()
 
     def restart(self) -> None:
-        """All objects so far are to be done again."""
+        """Start again from zero: all objects so far will be loaded again."""
         self.begin()
         self._objects = self._rows = self._bytes = self._passed_over_bytes = 0
 
     def line(self) -> str:
-        """Objects, rows, megabytes and rows per second; how much there is and the time left, where it is known."""
+        """Return objects, rows, megabytes and rows per second; the totals and the time left, where they are known."""
         seconds = max(self._clock() - self._began, 0.001)
         rows, done = self._rows + self._rows_now, self._bytes + self._bytes_now
         objects, megabytes, left = f"{self._objects}", f"{done / MB:.1f}", ""

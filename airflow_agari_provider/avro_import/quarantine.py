@@ -1,7 +1,7 @@
 """
-Where an import puts what it cannot load: damaged blocks as they are, refused rows as Avro, each with the reason, on S3.
+Puts what an import cannot load on S3: damaged blocks byte for byte, refused rows as Avro, each with the reason.
 
-Keys and contents follow from the object alone, so that a retry writes the same objects again, not more of them.
+Keys and contents depend on the object alone, so that a retry writes the same files again instead of more of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airflow_agari_provider.s3.urls import split_url
 logger = logging.getLogger(__name__)
 
 KEY_BYTES = 1024  # S3's limit
-NAME_BYTES = 60  # of the longest name below an object's folder, and a bit
+NAME_BYTES = 60  # of the longest name below an object's folder, and some spare
 REASON_LENGTH = 4000  # characters
 
 
@@ -33,8 +33,8 @@ class TooMuchQuarantined(UnimportableObject):
     An object with more bad blocks than are allowed.
 
     :param url: its S3 URL.
-    :param max_bad_blocks: that were allowed.
-    :param last_reason: why the one too many is bad.
+    :param max_bad_blocks: how many were allowed.
+    :param last_reason: why the block beyond the limit is bad.
     """
 
     def __init__(self, url: str, max_bad_blocks: int, last_reason: str) -> None:
@@ -44,7 +44,8 @@ class TooMuchQuarantined(UnimportableObject):
     def __str__(self) -> str:
         return (
             f"{self.url}: more than max_bad_blocks={self.max_bad_blocks} blocks are bad or hold bad rows, so nothing "
-            f"of it was loaded; the last one: {self.last_reason}"
+            "of this object was loaded. Have the object written anew, or raise max_bad_blocks. Reason of the last bad "
+            f"block: {self.last_reason}"
         )
 
 
@@ -54,9 +55,9 @@ class Quarantine:
     The quarantine of one object that is imported into one table.
 
     :param s3: boto3 client of S3.
-    :param url: S3 folder for all quarantined things.
+    :param url: S3 folder for everything that is quarantined.
     :param writer: schema of the object.
-    :param max_bad_blocks: how many blocks may be bad or hold bad rows; None allows any number.
+    :param max_bad_blocks: how many blocks may be bad or hold bad rows; None: no limit.
     """
 
     s3: Any
@@ -66,13 +67,13 @@ class Quarantine:
     writer: AvroSchema
     max_bad_blocks: int | None
     rows: int = 0
-    """Records of bad blocks, as far as these tell, and bad rows."""
+    """How many rows are bad or in bad blocks, as far as the blocks tell."""
     offsets: set[int] = field(default_factory=set)
-    """Of the blocks that are bad or hold bad rows."""
+    """Offsets of the blocks that are bad or hold bad rows."""
 
     @property
     def folder(self) -> str:
-        """S3 URL below which all things of this object are."""
+        """S3 URL of the folder for everything quarantined of this object."""
         bucket, prefix = split_url(self.url)
         prefix = f"{prefix.rstrip('/')}/"
         name = f"{self.stored.bucket}/{self.stored.key}"
@@ -83,9 +84,9 @@ class Quarantine:
 
     def add_block(self, bad: BadBlock) -> None:
         """
-        Put the bytes of a bad block, and beside them what they are.
+        Put the bytes of a bad block, and next to them a JSON file that describes them.
 
-        :raises TooMuchQuarantined: a bad block too many.
+        :raises TooMuchQuarantined: there are more bad blocks than allowed.
         """
         self._count(bad.offset, bad.records or 0, bad.reason)
         name = f"block-{bad.offset:015d}"
@@ -102,18 +103,20 @@ class Quarantine:
         self._put(f"{name}.json", json.dumps(about, indent=2).encode())
         where = self._put(f"{name}.bin", bad.raw)
         records = "an unknown number of" if bad.records is None else bad.records
-        logger.warning("Quarantined %s bytes with %s rows at %s: %s", len(bad.raw), records, where, bad.reason)
+        logger.warning(
+            "Quarantined a damaged block of %s bytes and %s rows as %s: %s", len(bad.raw), records, where, bad.reason
+        )
 
     def add_rows(self, offset: int, bad: Sequence[BadRow]) -> None:
         """
         Put bad rows of the block at an offset, as an Avro file of rows with their reasons.
 
-        :raises TooMuchQuarantined: a block with bad rows too many.
+        :raises TooMuchQuarantined: there are more blocks with bad rows than allowed.
         """
         self._count(offset, len(bad), bad[0].reason)
         where = self._put(f"rows-{offset:015d}.avro", self._rows_file(offset, bad))
         logger.warning(
-            "Quarantined %s row(s) of the block at byte %s at %s; the first, row %s of the block: %s",
+            "Quarantined %s row(s) of the block at byte %s as %s. The first one is row %s of the block: %s",
             len(bad),
             offset,
             where,
@@ -140,7 +143,7 @@ class Quarantine:
         return f"s3://{bucket}/{key}"
 
     def _rows_file(self, offset: int, bad: Sequence[BadRow]) -> bytes:
-        """The rows byte for byte as the object has them, each behind its place and its reason."""
+        """Return the rows byte for byte as the object has them, each after its position and its reason."""
         import fastavro
 
         marker = sha256(f"{self.folder}{offset}".encode()).digest()[:16]
@@ -156,12 +159,12 @@ class Quarantine:
                 fastavro.schemaless_writer(block, kind, value)
             block.write(row.datum)
         fastavro.schemaless_writer(file, "long", len(bad))
-        fastavro.schemaless_writer(file, "bytes", block.getvalue())  # its size, then itself
+        fastavro.schemaless_writer(file, "bytes", block.getvalue())  # the size of the block, then the block
         return file.getvalue() + marker
 
 
 def in_quarantine(quarantine_url: str | None, bucket: str, key: str) -> bool:
-    """Whether an object is a quarantined thing, and so never one to import."""
+    """Whether an object is in quarantine itself, and so is never imported."""
     if not quarantine_url:
         return False
     quarantine_bucket, prefix = split_url(quarantine_url)
@@ -170,7 +173,7 @@ def in_quarantine(quarantine_url: str | None, bucket: str, key: str) -> bool:
 
 def _with_reason(row: Any) -> Any:
     fields = {"object": "string", "block_offset": "long", "position": "long", "reason": "string", "row": row}
-    # No namespace, so that the names of the row's own types stay what they are.
+    # No namespace, so that the names of the row's own types do not change.
     return {
         "type": "record",
         "name": "agari_quarantined_row",

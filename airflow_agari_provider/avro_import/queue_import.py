@@ -1,7 +1,7 @@
 """
-Imports what an SQS queue of S3 notifications names, beside other importers of the same queue.
+Imports the objects that an SQS queue of S3 notifications names, at the same time as other importers of that queue.
 
-Receive, import, and only after the commit delete: an importer that dies leaves its messages to the others.
+A message is received, imported, and deleted only after the commit: if an importer dies, others get its messages.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from airflow_agari_provider.s3.urls import hidden
 
 logger = logging.getLogger(__name__)
 
-RECEIVE = 10  # messages; the most that SQS gives at once
-IDLE = 1.0  # seconds
-EMPTY_POLLS = 2  # receives in a row that bring nothing while the counts are 0, because those lag behind
+RECEIVE = 10  # messages; the most that SQS returns at once
+IDLE = 1.0  # seconds between receives that do not wait
+EMPTY_POLLS = 2  # empty receives in a row while the counts are 0; one is not enough, because the counts lag
 
 
 class MessageStuck(AgariError):
@@ -45,7 +45,7 @@ class MessageStuck(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"Message {self.message_id} of {self.queue_url} comes back again and again and cannot be imported: "
+            f"Message {self.message_id} of {self.queue_url} cannot be imported and keeps coming back: "
             f"{self.reason} Give the queue a redrive policy, which moves such messages to a dead-letter queue."
         )
 
@@ -56,11 +56,11 @@ class QueueImport:
     One importer's share of a queue.
 
     :param sqs: boto3 client of SQS.
-    :param connect: opens a connection to the database and makes an importer with it; called again where one broke.
+    :param connect: opens a connection to the database and makes an importer with it; called again after one broke.
     :param wait_time_seconds: how long a receive waits for messages, 0 to 20.
-    :param max_messages: end after so many; None has no such end.
-    :param max_seconds: begin no message after so many; None has no such end.
-    :param max_objects: begin no message once so many objects are loaded; None has no such end.
+    :param max_messages: stop after this many messages; None: no limit.
+    :param max_seconds: start no new message after this many seconds; None: no limit.
+    :param max_objects: start no new message once this many objects are loaded; None: no limit.
     """
 
     sqs: Any
@@ -74,15 +74,15 @@ class QueueImport:
     clock: Callable[[], float] = time.monotonic
     imported: list[ImportedObject] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
-    """Reason by message id, of messages that this importer could not import."""
+    """Reason by message id, for messages that this importer could not import."""
     _importer: Importer = field(init=False)
     _refused: set[str] = field(default_factory=set, init=False)
 
     def run(self) -> None:
         """
-        Import until nothing is visible or in flight any more, or a cap is reached.
+        Import until no message is visible or in flight any more, or a limit is reached.
 
-        A message that another importer holds is waited for: it comes back if that importer dies.
+        Wait for a message that another importer holds: it comes back if that importer dies.
 
         :raises MessageStuck: a message cannot be imported, and no dead-letter queue takes it.
         """
@@ -98,22 +98,22 @@ class QueueImport:
         while empty < EMPTY_POLLS:
             left = RECEIVE if self.max_messages is None else min(RECEIVE, self.max_messages - taken)
             if left <= 0 or self._capped(began):
-                logger.warning("Ended by max_messages, max_seconds or max_objects; the queue may hold more")
+                logger.warning("Stopped by max_messages, max_seconds or max_objects; the queue may hold more messages")
                 return
             messages = lease.receive(left, self.wait_time_seconds)
             todo, busy = [(message, False) for message in messages], []
-            while todo and not self._capped(began):  # else the lease gives the rest back at the end
+            while todo and not self._capped(began):  # at the end, the lease gives back the rest
                 (message, wait), *todo = todo
                 try:
                     self._take(lease, message, wait)
                     taken += 1
-                except ObjectBusy:  # another importer has the same object, from a message that came twice
+                except ObjectBusy:  # another importer is loading it, from a copy of the message
                     busy.append((message, True))
                 if not todo:
                     todo, busy = busy, []
             empty = empty + 1 if not messages and self._drained() else 0
             if not messages and not empty and not self.wait_time_seconds:
-                self.sleep(IDLE)  # others hold the rest; a receive that does not wait would only be repeated
+                self.sleep(IDLE)  # other importers hold the rest; do not poll without a pause
 
     def _capped(self, began: float) -> bool:
         late = self.max_seconds is not None and self.clock() - began >= self.max_seconds
@@ -148,7 +148,7 @@ class QueueImport:
             self.failed.pop(message_id, None)
 
     def _import(self, message_id: str, reference: ObjectReference, wait: bool) -> str:
-        """``done``, ``refused`` (for good), ``forbidden`` (until a person allows it) or ``passing`` (for now)."""
+        """``done``, ``refused`` (for good), ``forbidden`` (until access is granted) or ``passing`` (for now)."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         importer = self._importer
@@ -180,14 +180,14 @@ class QueueImport:
         self._importer.record_failure(reference.bucket, reference.key, error)
 
     def _fail(self, message_id: str, why: str) -> None:
-        logger.error("Message %s not imported: %s", message_id, why)
+        logger.error("Message %s was not imported: %s", message_id, why)
         self.failed[message_id] = why
 
     def _refuse(self, lease: Lease, message_id: str, at_once: bool = True) -> None:
         """
-        To the dead-letter queue, which SQS does by itself once the message was received often enough.
+        Leave a message to the dead-letter queue. SQS moves it there once it was received often enough.
 
-        :param at_once: receive it as often as that right away, not each time its visibility timeout has run out.
+        :param at_once: make the message visible at once, so that this is soon; else after its visibility timeout.
         """
         if lease.has_dead_letter_queue:
             lease.release(message_id) if at_once else lease.leave(message_id)
@@ -198,11 +198,11 @@ class QueueImport:
         self._refused.add(message_id)
 
     def _passed_over(self, reference: ObjectReference) -> bool:
-        """Whether an object is one that Hadoop writes beside its output, such as ``_SUCCESS``, or one of our own."""
+        """Whether to skip an object: Hadoop writes it next to its output, as ``_SUCCESS``, or it is in quarantine."""
         name = reference.key.rpartition("/")[2]
         passed_over = (hidden(name) and not name.endswith(".avro")) or in_quarantine(
             self._importer.job.quarantine_url, reference.bucket, reference.key
         )
         if passed_over:
-            logger.info("%s is no data to import, passed over", reference.url)
+            logger.info("%s skipped: it is not data to import, but hidden by Hadoop or in quarantine", reference.url)
         return passed_over

@@ -1,4 +1,4 @@
-"""What happens where an object has fields that the table has no columns for."""
+"""What happens if an object has fields for which the table has no columns."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ SchemaChange = Literal["fail", "ignore", "add_columns"]
 @dataclass(frozen=True)
 class TableChange:
     """
+    How a table changes before an object is loaded.
+
     :param target: what to load once the change is made.
-    :param added: its columns that the table does not have yet.
+    :param added: columns of the target that the table does not have yet.
     """
 
     target: Target
@@ -37,12 +39,13 @@ def table_change(
     source: str,
 ) -> TableChange:
     """
-    Find out what to do about fields without a column, and say so in the log; the table stays as it is.
+    Decide what to do about fields without a column, and log it. This does not change the table.
 
-    :param needed: columns without which the import makes no sense, such as its keys.
+    :param needed: columns that the import cannot do without, such as its keys.
     :param source: name of the object.
-    :raises SameColumn: two fields are for one and the same column.
-    :raises MissingColumns: fields without a column where ``schema_change`` is ``fail``, or one that is needed.
+    :raises SameColumn: two fields go to the same column.
+    :raises MissingColumns: fields have no column and ``schema_change`` is ``fail``; or a needed column is missing; or,
+        with ``ignore``, no field has a column.
     :raises UnsupportedAvroType: no type of this database holds every value of a field.
     """
     require_own_columns(dialect, target.columns)
@@ -59,7 +62,7 @@ def table_change(
     if schema_change == "ignore":
         logger.warning(
             "%s has fields without a column in %s, which are not loaded: %s. "
-            'With schema_change="add_columns" the table would get %s',
+            'To load them, set schema_change="add_columns", which adds these columns: %s',
             source,
             target.table,
             ", ".join(map(repr, names)),
@@ -70,7 +73,7 @@ def table_change(
 
 
 def add_columns(dialect: Dialect, connection: Any, change: TableChange, source: str) -> None:
-    """Make the change; where another importer is quicker, that is as good."""
+    """Make the change. It does no harm if another importer has made it first."""
     for column in change.added:
         kind = dialect.column_type(column, False)
         add_column(dialect, connection, change.target.table, column)

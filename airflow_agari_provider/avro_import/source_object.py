@@ -1,4 +1,4 @@
-"""An object of which the header was read: what is in it, and into which columns it goes."""
+"""Reads the header of an object: what the object holds, and which columns its fields go to."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from airflow_agari_provider.s3.objects import ObjectStream, StoredObject
 @dataclass(frozen=True)
 class OpenedObject:
     """
-    :param salvaged: the same file, for an import that quarantines what is bad.
+    An object of which the header was read.
+
+    :param salvaged: the same file, for an import that quarantines what is bad; else None.
     :param writer: schema of the file.
-    :param target: with a column for each field that the job wants.
+    :param target: the table, with a column for each field that the job names.
     """
 
     stored: StoredObject
@@ -34,11 +36,11 @@ def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None,
     Read an object's header.
 
     :param reader: schema to resolve the records to; None takes them as written.
-    :param careful: the file may be damaged; what is sound of it is wanted.
-    :raises BadAvro: the header is none.
-    :raises ReaderSchemaMismatch: no record of it could be resolved.
-    :raises MissingFields: the job wants fields that there are not.
-    :raises UnsupportedAvroType: rows cannot be counted as the job wants, or there is nothing to put into columns.
+    :param careful: the file may be damaged; read what is sound.
+    :raises BadAvro: the file does not begin with an Avro header.
+    :raises ReaderSchemaMismatch: no record of the file could be resolved to the reader schema.
+    :raises MissingFields: the job names fields that the file does not have.
+    :raises UnsupportedAvroType: rows cannot be counted by the column that the job names, or the file has no fields.
     """
     salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
     file = salvaged.file if salvaged else ContainerFile(stream, stream.stored.url)
@@ -51,5 +53,5 @@ def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None,
     if missing := sorted(str(name) for name in needed if name not in names):
         raise MissingFields(missing, names)
     if any(column.name == job.count_by and column.kind == "json" for column in columns):
-        raise UnsupportedAvroType(str(job.count_by), "it is JSON, by which rows cannot be counted")
+        raise UnsupportedAvroType(str(job.count_by), "rows cannot be counted by it, because it holds JSON")
     return OpenedObject(stream.stored, file, salvaged, writer, Target(job.table, columns, job.key_columns))

@@ -1,4 +1,4 @@
-"""The table that a job loads: created where it is not there, and changed where an object has fields that it lacks."""
+"""The table that a job loads: created if it does not exist, and changed if an object has fields that it lacks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from airflow_agari_provider.databases.statements import create_table, reading
 @dataclass(frozen=True)
 class TargetTable:
     """
+    The table of one job.
+
     :param connection: DB-API connection.
-    :param ledger: of the same table.
+    :param ledger: ledger of the same table.
     """
 
     dialect: Dialect
@@ -28,9 +30,9 @@ class TargetTable:
 
     def there(self) -> bool:
         """
-        Outside a transaction: whether the table is there, or else may be created.
+        Outside a transaction: whether the table exists. If it does not, it may be created.
 
-        :raises MissingTable: neither.
+        :raises MissingTable: the table does not exist and may not be created.
         """
         with reading(self.connection):
             there = self.dialect.table_exists(self.connection, self.job.table)
@@ -40,11 +42,11 @@ class TargetTable:
 
     def prepared(self, opened: OpenedObject) -> TableChange:
         """
-        Before the transaction: create the table, and see which columns it lacks.
+        Before the transaction: create the table if it does not exist, and find out which columns it lacks.
 
-        They are added here where adding them commits, unless nothing of the object will be loaded.
+        If adding columns commits in this database, they are added here, unless the object will be skipped.
 
-        :raises MissingTable: and ``create_table`` is not set.
+        :raises MissingTable: the table does not exist, and ``create_table`` is not set.
         """
         if not self.there():
             create_table(self.dialect, self.connection, opened.target)
@@ -57,10 +59,10 @@ class TargetTable:
 
     def change(self, opened: OpenedObject) -> TableChange:
         """
-        What the object makes necessary.
+        Return the change of the table that the object needs.
 
-        :raises MissingColumns: and ``schema_change`` does not let them be.
-        :raises UnsupportedAvroType: a column of the table would round or cut values in silence.
+        :raises MissingColumns: columns are missing, and ``schema_change`` does not allow that.
+        :raises UnsupportedAvroType: a column of the table would silently round or cut values.
         """
         needed = [*self.job.key_columns, *([self.job.count_by] if self.job.count_by else [])]
         change = table_change(
@@ -70,8 +72,8 @@ class TargetTable:
         return change
 
     def _passed_over(self, opened: OpenedObject) -> bool:
-        """Whether the object is loaded and stays as it is."""
-        if self.job.mode == "replace":  # what a window's objects were loaded with is deleted
+        """Whether the object is loaded already and will be skipped."""
+        if self.job.mode == "replace":  # the rows of the window's objects will be deleted
             return False
         stored = opened.stored
         with reading(self.connection):

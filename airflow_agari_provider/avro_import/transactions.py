@@ -1,4 +1,4 @@
-"""Transactions of an import: alone with what they load, and tried again where others were in their way."""
+"""Transactions of an import: they lock what they load, and are tried again after a conflict with another one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ CONFLICT_TRIES = 5  # transactions for one object before a deadlock is an error
 
 @dataclass(frozen=True)
 class ImportTransactions:
-    """:param connection: DB-API connection."""
+    """
+    Runs the transactions of one job.
+
+    :param connection: DB-API connection.
+    """
 
     dialect: Dialect
     connection: Any
@@ -33,11 +37,11 @@ class ImportTransactions:
     @contextmanager
     def of_object(self, url: str, wait: bool = True) -> Iterator[None]:
         """
-        Load an object inside, which no other importer is loading.
+        Load an object inside, which no other importer is loading at the same time.
 
-        :param wait: for another importer that is; which is left to its claim in the ledger.
-        :raises ObjectBusy: another one is, and ``wait`` is not set.
-        :raises RowsRefused: by the database.
+        :param wait: if another importer is loading the object, wait for it; the claim in the ledger does the waiting.
+        :raises ObjectBusy: another importer is loading the object, and ``wait`` is not set.
+        :raises RowsRefused: the database refused rows.
         """
         lock = f"{self.job.table} {url}"
         with self.refusals(url), self._unlocked_after(lock), transaction(self.dialect, self.connection):
@@ -48,9 +52,9 @@ class ImportTransactions:
     @contextmanager
     def of_replacement(self, table: str) -> Iterator[None]:
         """
-        Replace rows of a table inside, which nobody else does meanwhile.
+        Replace rows of a table inside, which no other importer does at the same time.
 
-        :param table: its one name.
+        :param table: the first of its names; see :meth:`Dialect.table_names`.
         """
         lock = f"replace {table}"
         with self._unlocked_after(lock), transaction(self.dialect, self.connection):
@@ -59,7 +63,7 @@ class ImportTransactions:
 
     @contextmanager
     def _unlocked_after(self, lock: str) -> Iterator[None]:
-        """Behind the transaction: some databases keep a lock beyond it."""
+        """Release the lock after the transaction, because some databases keep it longer."""
         try:
             yield
         finally:
@@ -68,7 +72,7 @@ class ImportTransactions:
 
     @contextmanager
     def refusals(self, url: str) -> Iterator[None]:
-        """:raises RowsRefused: by the database, of the object that is loaded inside."""
+        """:raises RowsRefused: the database refused rows of the object that is loaded inside."""
         try:
             yield
         except self.dialect.driver.Error as error:
@@ -78,10 +82,10 @@ class ImportTransactions:
 
     def tried(self, attempt: Callable[[bool], T]) -> T:
         """
-        Result of a transaction that is tried again where another one was in its way.
+        Return the result of a transaction. It is tried again after a conflict with another transaction.
 
-        :param attempt: the transaction; its argument says whether to quarantine what is bad. It is False first: sound
-            objects go the fast way.
+        :param attempt: the transaction; its argument says whether to quarantine what is bad. The argument is False
+            first, because that is faster for sound objects.
         """
         careful = False
         for number in range(CONFLICT_TRIES):
@@ -91,14 +95,14 @@ class ImportTransactions:
                 conflict = isinstance(error, ClaimedMeanwhile) or self.dialect.fault(error) == "conflict"
                 if not conflict or number == CONFLICT_TRIES - 1:
                     raise
-                logger.warning("%s: in another transaction's way, once more: %s", self.job.table, error)
+                logger.warning("%s: conflict with another transaction, trying again: %s", self.job.table, error)
             except UnimportableObject as error:
                 if careful or not self.quarantines(error):
                     raise
                 careful = True
-                logger.warning("Once more, to load what is sound and quarantine the rest: %s", error)
+                logger.warning("Trying again, to load what is sound and quarantine the rest: %s", error)
         return attempt(careful)
 
     def quarantines(self, error: UnimportableObject) -> bool:
-        """Whether a careful attempt puts what is bad into quarantine."""
+        """Whether a careful attempt would put what is bad into quarantine."""
         return self.job.on_bad_block == "quarantine" and isinstance(error, BadAvro | UnstorableValue | RowsRefused)

@@ -1,7 +1,7 @@
 """
-What every database has to offer the import.
+What the import needs from every database.
 
-A :class:`Dialect` has no state: it works on the connection it is given.
+A :class:`Dialect` has no state: it works on the connection that it is given.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Literal, Protocol
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch
 
-# Whose fault a database error is: the rows' (they break a constraint or do not fit), two transactions' in each other's
-# way (trying again at once helps), nobody's (trying again later helps), or that of the table, its rights or the SQL.
+# What causes a database error. rows: they break a constraint or do not fit. conflict: with another transaction; trying
+# again at once helps. passing: trying again later helps. target: the table, its permissions or the SQL is wrong.
 Fault = Literal["rows", "conflict", "passing", "target"]
-PLAIN_INSERT = ("INSERT", "")  # of databases that have no way to insert where nothing is
+PLAIN_INSERT = ("INSERT", "")  # of databases that cannot insert only if the key is new
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Target:
     Where the rows go.
 
     :param table: as ``table`` or ``schema.table``.
-    :param key_columns: rows with the same values here replace each other, the last one stays; empty just adds rows.
+    :param key_columns: rows with the same values in these columns replace each other, and the last one stays; empty:
+        rows are only added.
     """
 
     table: str
@@ -35,15 +36,15 @@ class Target:
 
 class Dialect(Protocol):
     """
-    What one database does in its own way.
+    What is different in each database.
 
-    :param driver: the DB-API module of the connections; its exception classes count.
+    :param driver: the DB-API module of the connections; it defines their exception classes.
     :param placeholder: of a value in SQL.
-    :param insert_if_absent: what stands before and behind ``INTO ... VALUES (...)`` to insert nothing, and count 0,
-        where the key is there already; :data:`PLAIN_INSERT` fails there.
-    :param for_update: what a SELECT ends with to read the newest row and keep it.
-    :param case_matters: whether columns "a" and "A" are two.
-    :param ddl_commits: whether a change of a table commits the transaction it is in.
+    :param insert_if_absent: SQL before and after ``INTO ... VALUES (...)`` that inserts nothing, and counts 0, if the
+        key exists already. :data:`PLAIN_INSERT` fails in that case.
+    :param for_update: SQL at the end of a SELECT that reads the newest row and locks it.
+    :param case_matters: whether "a" and "A" are two columns.
+    :param ddl_commits: whether changing a table commits the current transaction.
     """
 
     driver: Any
@@ -54,59 +55,65 @@ class Dialect(Protocol):
     ddl_commits: bool
 
     def prepare(self, connection: Any) -> None:
-        """Make a fresh connection ready: transactions of our own, UTF-8, UTC, no silent cutting."""
+        """Prepare a new connection: transactions under our control, UTF-8, UTC, no silent cutting of values."""
 
     def begin(self, connection: Any) -> None:
-        """Begin a transaction; where writers exclude each other, wait for the place."""
+        """Begin a transaction. In a database that allows one writer at a time, wait for our turn."""
 
     def lock_for_create(self, connection: Any) -> None:
-        """In a transaction: wait until nobody else creates a table through us."""
+        """In a transaction: wait until no other importer is creating a table."""
 
     def lock(self, connection: Any, name: str) -> None:
-        """In a transaction: wait for the lock of that name; it is given up as that of :meth:`try_lock` is."""
+        """In a transaction: wait for the lock of that name. It is released like that of :meth:`try_lock`."""
 
     def try_lock(self, connection: Any, name: str) -> bool:
         """
-        In a transaction: take the lock of that name, unless another importer has it, or go without.
+        In a transaction: take the lock of that name, if no other importer has it. Do not wait for it.
 
-        Where importers take turns anyway there is no such lock, and nobody has it. It is given up by :meth:`unlock`,
-        or with the transaction or the connection.
+        A database without such locks always answers True: its importers take turns anyway, or it has no way to ask.
+        The lock is released by :meth:`unlock`, or at the end of the transaction or of the connection.
+
+        :return: False if another importer has the lock.
         """
 
     def unlock(self, connection: Any, name: str) -> None:
-        """After the transaction: give a lock up, if it was taken."""
+        """After the transaction: release a lock, if it was taken."""
 
     def quote(self, name: str) -> str:
-        """The identifier in SQL."""
+        """Return the name as a quoted identifier in SQL."""
 
     def table_exists(self, connection: Any, table: str) -> bool:
-        """Whether there is such a table or view."""
+        """Whether a table or view of that name exists."""
 
     def table_names(self, connection: Any, table: str, beside: str) -> tuple[str, ...]:
         """
-        The one name of a table, whether it is there or not, and others that it may have been called by.
+        Return the one name by which a table is known, and then other names that it may have been recorded under.
 
-        The first is without a schema where that is the schema of a table ``beside``.
+        The table need not exist. The first name has no schema if the table ``beside`` is in the same schema.
         """
 
     def column_type(self, column: Column, in_key: bool) -> str:
-        """:raises UnsupportedAvroType: no type of this database holds every value."""
+        """
+        Return the SQL type for a column.
+
+        :raises UnsupportedAvroType: no type of this database holds every value of the column.
+        """
 
     def require_lossless(self, connection: Any, target: Target) -> None:
-        """:raises UnsupportedAvroType: a column of the table would round or cut values in silence."""
+        """:raises UnsupportedAvroType: a column of the table would silently round or cut values."""
 
     def add_column(self, connection: Any, table: str, definition: str) -> None:
-        """Add a column by its quoted definition, unless another importer has done so just now."""
+        """Add a column by its quoted definition, unless another importer has just added it."""
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         """
-        Values as the driver takes them.
+        Return values as the driver takes them.
 
-        :raises UnstorableValue: the database would not keep one as it is.
+        :raises UnstorableValue: the database would not keep a value unchanged.
         """
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
-        """In a transaction: put the rows into the table; how many, as the database counts them."""
+        """In a transaction: put the rows into the table, and return how many the database counted."""
 
     def fault(self, error: Exception) -> Fault:
-        """Whose fault an error of the driver is."""
+        """What caused an error of the driver."""

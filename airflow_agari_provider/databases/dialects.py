@@ -1,4 +1,4 @@
-"""The only list of databases: which driver's connections belong to which dialect."""
+"""The only list of databases: which dialect belongs to the connections of which driver."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class UnknownDatabase(AgariError):
     """
     A connection of a driver that this package does not know.
 
-    :param connection_class: full name of its class.
+    :param connection_class: full name of the connection's class.
     """
 
     def __init__(self, connection_class: str) -> None:
@@ -41,27 +41,27 @@ class UnknownDatabase(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"Cannot load through a {self.connection_class}. "
-            "Use a connection to PostgreSQL, MySQL, MariaDB or SQLite, or for an import to any database with a DB-API "
-            f"driver; drivers known: {', '.join(_DIALECTS)}."
+            f"Cannot load through a connection of class {self.connection_class}, whose driver is not known. "
+            "Use a connection to PostgreSQL, MySQL, MariaDB or SQLite; an import also takes any other database with a "
+            f"DB-API driver. Known drivers: {', '.join(_DIALECTS)}."
         )
 
 
 def dialect_of(connection: Any) -> Dialect:
     """
-    Dialect of a DB-API connection, told by the module of its class or of one that it derives from.
+    Return the dialect of a DB-API connection, found by the module of its class or of a class that it derives from.
 
-    :raises UnknownDatabase: no dialect for its driver.
+    :raises UnknownDatabase: there is no dialect for its driver.
     """
     return _of(connection, _DIALECTS)
 
 
 def any_dialect_of(connection: Any, placeholder: str | None = None) -> Dialect:
     """
-    The same for imports: also Redshift and Snowflake, and standard SQL for a driver that has no dialect of its own.
+    Return the dialect for an import: also Redshift and Snowflake, and standard SQL for a driver without a dialect.
 
     :param placeholder: of a value in SQL, as the connection's hook has it; None takes what the driver says.
-    :raises UnknownDatabase: no connection of a DB-API driver.
+    :raises UnknownDatabase: the connection is not one of a DB-API driver.
     """
     try:
         return _of(connection, {**_DIALECTS, **_WAREHOUSES})

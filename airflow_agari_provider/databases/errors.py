@@ -1,4 +1,4 @@
-"""Why a table does not take rows."""
+"""Reasons why a table does not take rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class MissingColumns(UnimportableObject):
     Columns that the table does not have.
 
     :param table: the table.
-    :param missing: their names.
-    :param available: the columns that there are.
-    :param definitions: of the missing ones, in SQL.
+    :param missing: names of the missing columns.
+    :param available: names of the columns that the table has.
+    :param definitions: SQL definitions of the missing columns.
     """
 
     def __init__(
@@ -27,17 +27,17 @@ class MissingColumns(UnimportableObject):
     def __str__(self) -> str:
         missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
         return (
-            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. Add the column, as "
-            f'schema_change="add_columns" would: {", ".join(self.definitions)}; leave the field out with '
-            'schema_change="ignore"; or rename it with columns=.'
+            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. Do one of these: add "
+            f'what is missing, as schema_change="add_columns" would: {", ".join(self.definitions)}; leave the field '
+            'out with schema_change="ignore"; or rename it with columns=.'
         )
 
 
 class SameColumn(UnimportableObject):
     """
-    Fields for one and the same column, as the database reads names.
+    Several fields that go to the same column, because the database takes their names for the same.
 
-    :param names: of the columns that the fields should go to.
+    :param names: names of the columns that the fields should go to.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -46,14 +46,14 @@ class SameColumn(UnimportableObject):
 
     def __str__(self) -> str:
         return (
-            f"Fields go to {' and '.join(map(repr, self.names))}, which are one column to this database: upper and "
-            "lower case are the same to it. Nothing was loaded; give one of them another name with columns=."
+            f"Fields go to {' and '.join(map(repr, self.names))}, which are one column to this database, because it "
+            "does not tell upper from lower case. Nothing was loaded. Use columns= to give one of them another name."
         )
 
 
 class MissingTable(AgariError):
     """
-    The table to load is not there.
+    The table to load does not exist.
 
     :param table: the table.
     """
@@ -68,11 +68,11 @@ class MissingTable(AgariError):
 
 class UnstorableValue(UnimportableObject):
     """
-    A value that the database would not keep as it is.
+    A value that the database would not keep unchanged.
 
-    :param column: its column.
-    :param problem: what it is, as a clause.
-    :param row: of those at work, from 0; None where that is not known.
+    :param column: name of its column.
+    :param problem: what is wrong, as a clause.
+    :param row: position of its row in the current batch, counted from 0; None if not known.
     """
 
     def __init__(self, column: str, problem: str, row: int | None = None) -> None:
@@ -80,12 +80,14 @@ class UnstorableValue(UnimportableObject):
         self.column, self.problem, self.row = column, problem, row
 
     def __str__(self) -> str:
-        return f"Column {self.column!r}: {self.problem}. Nothing was loaded; correct what writes the object."
+        return (
+            f"Column {self.column!r}: {self.problem}. Nothing was loaded; correct the program that writes the object."
+        )
 
 
 class NoUniqueKey(AgariError):
     """
-    A table in which nothing tells MySQL that two rows have the same key.
+    A table without the unique key by which MySQL would see that two rows have the same key.
 
     :param table: the table.
     :param key_columns: the key that it should have.
@@ -104,10 +106,10 @@ class NoUniqueKey(AgariError):
 
 class OtherUniqueKey(AgariError):
     """
-    A table in which a row may be taken for another one by a key that is not that of the upsert.
+    A table with another unique key than that of the upsert: by it, MySQL may overwrite a different row.
 
     :param table: the table.
-    :param key_columns: of the upsert.
+    :param key_columns: key of the upsert.
     :param others: names of the other keys.
     """
 
@@ -118,6 +120,6 @@ class OtherUniqueKey(AgariError):
     def __str__(self) -> str:
         return (
             f"Table {self.table} has other unique keys than {', '.join(self.key_columns)}: {', '.join(self.others)}. "
-            "MySQL would upsert a row over another one that has such a key in common. Nothing was loaded; upsert by "
-            "that key, or make it a plain index."
+            "MySQL would overwrite a different row that has the same value in such a key. Nothing was loaded; upsert "
+            "by that key, or make it an index that is not unique."
         )

@@ -1,8 +1,8 @@
 """
 Any other database, by batched INSERT in standard SQL.
 
-What is not standard is not done: no upsert, no bytes in tables that are created here, and no lock without waiting. The
-database has to have transactions, which is tried out; savepoints only to quarantine rows.
+What is not standard is not supported: no upsert, no bytes in tables that are created here, and no lock that can be
+tried without waiting. The database must have transactions, which is tested; only a quarantine of rows needs savepoints.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from airflow_agari_provider.databases.statements import (
 )
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 
-TEXT_LENGTH, KEY_LENGTH = 4000, 255  # characters; databases without an unbounded type begin to end there
-MAX_PRECISION = 38  # digits; where most databases' NUMERIC ends
+TEXT_LENGTH, KEY_LENGTH = 4000, 255  # characters; the smallest limits of databases without an unbounded type
+MAX_PRECISION = 38  # digits; the limit of NUMERIC in most databases
 PLACEHOLDERS = {"qmark": "?", "format": "%s", "pyformat": "%s"}  # by PEP 249's paramstyle
 
 _TYPES: Mapping[Kind, str] = {
@@ -52,14 +52,14 @@ class NoTransactions(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"{self.connection_class} keeps what was rolled back, so an import could load an object half or twice. "
-            "Turn autocommit off in the connection, or use a database with transactions."
+            f"{self.connection_class} keeps what was rolled back, so an import could load half of an object, or "
+            "load it twice. Turn autocommit off in the connection, or use a database with transactions."
         )
 
 
 class NoUpsert(UnimportableObject):
     """
-    An upsert into a database whose way of doing it is not known here.
+    An upsert into a database for which this package has no upsert.
 
     :param table: the table.
     """
@@ -69,12 +69,15 @@ class NoUpsert(UnimportableObject):
         self.table = table
 
     def __str__(self) -> str:
-        return f'Cannot upsert into {self.table}: this database is loaded by plain INSERT. Use "append" or "replace".'
+        return (
+            f"Cannot upsert into {self.table}: this database is loaded by plain INSERT. "
+            'Use mode="append" or mode="replace".'
+        )
 
 
 class GenericDialect:
     """
-    Times are stored in UTC, without a zone; JSON and UUIDs are text.
+    Standard SQL. Times are stored in UTC, without a time zone; JSON and UUIDs are text.
 
     :param driver: a DB-API module.
     :param placeholder: of a value in SQL; None takes that of the driver.
@@ -83,9 +86,9 @@ class GenericDialect:
     insert_if_absent = PLAIN_INSERT
     for_update = ""
     case_matters = True
-    ddl_commits = True  # nobody knows
+    ddl_commits = True  # not known, and True is safe
     ledger_lock: str | None = None
-    """Statement that keeps other importers out of the ledger, where its key does not."""
+    """Statement that keeps other importers out of the ledger, for a database that does not enforce its key."""
 
     def __init__(self, driver: Any, placeholder: str | None = None) -> None:
         self.driver = driver
@@ -99,7 +102,7 @@ class GenericDialect:
         connection.rollback()
 
     def begin(self, connection: Any) -> None:
-        """Where the driver does not begin by itself, it has a method for it."""
+        """A driver that does not begin a transaction by itself has a method for it."""
         if callable(begin := getattr(connection, "begin", None)):
             begin()
 
@@ -127,7 +130,7 @@ class GenericDialect:
         return True
 
     def table_names(self, connection: Any, table: str, beside: str) -> tuple[str, ...]:
-        """As it is spelled: the standard has no way to ask for another."""
+        """Return the name as it is spelled: the standard has no way to ask for another one."""
         return (table,)
 
     def column_type(self, column: Column, in_key: bool) -> str:
@@ -135,12 +138,12 @@ class GenericDialect:
             raise UnsupportedAvroType(column.name, "standard SQL has no type for bytes of any length")
         if column.kind == "decimal":
             if column.precision > MAX_PRECISION:
-                raise UnsupportedAvroType(column.name, f"a decimal of {column.precision} digits, more than 38")
+                raise UnsupportedAvroType(column.name, f"it is a decimal of {column.precision} digits, more than 38")
             return f"NUMERIC({column.precision}, {column.scale})"
         return f"VARCHAR({KEY_LENGTH})" if in_key and column.kind == "text" else _TYPES[column.kind]
 
     def require_lossless(self, connection: Any, target: Target) -> None:
-        """Only texts into numbers, as the driver tells: how types are spelled differs too much for more."""
+        """Check only texts in columns of numbers, as the driver tells: databases spell types too differently."""
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"SELECT * FROM {quoted_table(self, target.table)} WHERE 1 = 0")  # noqa: S608 - quoted
             types = {str(entry[0]).casefold(): entry[1] for entry in cursor.description}
@@ -149,9 +152,7 @@ class GenericDialect:
         for column in target.columns:
             kind = types.get(column.name.casefold())
             if column.kind == "text" and kind is not None and kind == number:
-                raise UnsupportedAvroType(
-                    column.name, "the table has it as numbers, which drop zeros in front of texts"
-                )
+                raise UnsupportedAvroType(column.name, "the table has it as numbers, which drop leading zeros of texts")
 
     def add_column(self, connection: Any, table: str, definition: str) -> None:
         execute(connection, f"ALTER TABLE {table} ADD {definition}")
@@ -174,7 +175,7 @@ class GenericDialect:
 
 
 def generic_dialect(connection: Any, placeholder: str | None) -> GenericDialect | None:
-    """Dialect of a connection whose driver is a DB-API module of a known parameter style; None of another."""
+    """Return the dialect of a connection whose driver is a DB-API module of a known parameter style; else None."""
     for ancestor in type(connection).__mro__:
         name = ancestor.__module__
         while name and name != "builtins":
@@ -187,10 +188,10 @@ def generic_dialect(connection: Any, placeholder: str | None) -> GenericDialect 
 
 def require_transactions(dialect: GenericDialect, connection: Any, table: str, row: Mapping[str, Any]) -> None:
     """
-    Try out that a rolled back row is gone.
+    Test that a row is gone after it was rolled back.
 
-    :param table: that a row may be put into for a moment.
-    :raises NoTransactions: it stays.
+    :param table: table for the row.
+    :raises NoTransactions: the row stays; it is deleted.
     """
 
     class _RollBack(Exception):

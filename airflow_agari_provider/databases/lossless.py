@@ -1,7 +1,7 @@
 """
-Types of an existing table that would keep an Avro value only rounded or cut, without a word from the database.
+Finds types of an existing table that would silently round or cut an Avro value.
 
-What a database refuses by itself, such as a number beyond an integer's range, is not here.
+What a database refuses by itself, such as a number beyond an integer's range, is not checked here.
 Sources: PostgreSQL 15 documentation, chapter 8; MySQL 8.0 reference manual, chapter 11; SQLite, "Datatypes In SQLite".
 """
 
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.databases.base import Target
 
-TEXT_FOR_BYTES = "which would take the text of a UUID for its bytes"
+TEXT_FOR_BYTES = "which would store the text of a UUID instead of its bytes"
 NAME_BYTES = 63  # of PostgreSQL's type "name"
 _TYPE = re.compile(r"(?P<name>[a-z0-9 \"]*[a-z0-9\"])\s*(?:\((?P<one>\d+)(?:,\s*(?P<two>-?\d+))?\))?(?P<behind>.*)")
 
 
 def require_lossless(target: Target, declared: Mapping[str, str], microseconds: int, affinities: bool) -> None:
     """
-    Refuse a column whose type in the table would change values in silence.
+    Refuse a column whose type in the table would silently change values.
 
-    :param declared: type of each of the table's columns as the database spells it, in lower case.
-    :param microseconds: digits behind the second that times without a precision keep.
-    :param affinities: whether types are SQLite's, which only say what a value should rather be.
-    :raises UnsupportedAvroType: the first such column.
+    :param declared: type of each column of the table as the database spells it, in lower case.
+    :param microseconds: how many digits of a fraction of a second a time without a precision keeps.
+    :param affinities: whether the types are SQLite's, which only state a preference for a kind of value.
+    :raises UnsupportedAvroType: for the first such column.
     """
     folded = {name.casefold(): kind for name, kind in declared.items()}
     for column in target.columns:
@@ -42,8 +42,10 @@ class _Type:
     """
     A type as a table declares it.
 
-    :param one: and ``two``: the numbers in parentheses; two is 0 where there is one or none.
-    :param microseconds: digits behind the second that it keeps if none are declared; MySQL's 0 tells it apart.
+    :param one: the first number in parentheses; None if there is no number.
+    :param two: the second number in parentheses; 0 if there is no second number.
+    :param microseconds: how many digits of a fraction of a second it keeps if none are declared. Only MySQL has 0,
+        so this tells it apart.
     """
 
     name: str
@@ -69,7 +71,7 @@ class _Type:
 
     @property
     def moment(self) -> bool:
-        """A time as well as a date, with or without a zone."""
+        """Whether it holds a date and a time, with or without a time zone."""
         return self.name.startswith(("timestamp", "datetime"))
 
     @property
@@ -92,13 +94,13 @@ Rule = Callable[[Column, _Type], "str | None"]
 
 
 def _of_any(column: Column, kind: _Type) -> str | None:
-    """Types that are for one kind of value, and make something of others without a word."""
+    """Types that are for one kind of value, and silently change other kinds."""
     if kind.name == '"char"':
-        return "which keeps one byte"
+        return "which keeps only one byte"
     if kind.name == "year":
-        return "which takes 16 for 2016"
+        return "which turns 16 into 2016"
     if kind.name.startswith("bit") and column.kind != "boolean":
-        return "which takes numbers for bits"
+        return "which stores numbers as bits"
     if (
         kind.name == "name"
         and column.kind in ("text", "bytes", "json")
@@ -108,15 +110,15 @@ def _of_any(column: Column, kind: _Type) -> str | None:
     if kind.name == "binary" and column.kind in ("text", "bytes", "json") and column.length != (kind.one or 1):
         return "which adds zero bytes at the end"
     if kind.name == "money" and column.kind in ("decimal", "float", "double", "text"):
-        return "which rounds to its smallest coin"
+        return "which rounds to its smallest unit, such as a cent"
     return None
 
 
 def _number(kind: _Type) -> str | None:
     if kind.name == "date" or kind.moment or kind.time or kind.name.startswith("interval"):
-        return "which takes numbers for times"
+        return "which reads numbers as dates or times"
     if kind.name.startswith(("enum(", "set(")):
-        return "which takes numbers for its members' places"
+        return "which reads numbers as positions of its members"
     return None
 
 
@@ -124,7 +126,7 @@ def _decimal(column: Column, kind: _Type) -> str | None:
     if kind.floating:
         return f"which rounds decimals of {column.precision} digits"
     if (kind.bounded_decimal and kind.two < column.scale) or (kind.integer and column.scale):
-        return f"which rounds the {column.scale} digits behind the point"
+        return f"which rounds the {column.scale} digits after the decimal point"
     return _number(kind)
 
 
@@ -145,14 +147,14 @@ def _whole(column: Column, kind: _Type) -> str | None:
 
 
 def _date(column: Column, kind: _Type) -> str | None:
-    return "which has no room for a date" if kind.time else None
+    return "which cannot hold a date" if kind.time else None
 
 
 def _moment(column: Column, kind: _Type) -> str | None:
     if kind.name == "date" or (kind.time and column.kind != "time"):
-        return "which cuts off a part of the moment"
+        return "which cuts off the date or the time"
     if kind.moment and column.kind == "time":
-        return "which makes up a date"
+        return "which adds a date that is made up"
     if (kind.moment or kind.time) and _fraction(kind) < (column.precision or 6):
         return "which rounds fractions of a second"
     return None
@@ -168,13 +170,13 @@ def _bytes(column: Column, kind: _Type) -> str | None:
 
 def _text(column: Column, kind: _Type) -> str | None:
     if kind.bounded_decimal or kind.floating or (kind.of_mysql and (kind.integer or kind.name.startswith("decimal"))):
-        return "which rounds texts of numbers"
+        return "which rounds numbers that are written as text"
     if kind.name == "date" or kind.time or (kind.moment and (kind.of_mysql or "with time" not in kind.name)):
-        return "which cuts off a part of texts of times"
+        return "which cuts off a part of times that are written as text"
     if kind.moment and _fraction(kind) < 6:
         return "which rounds fractions of a second"
     if kind.name == "boolean" or kind.name.startswith("set("):
-        return "which makes one value of several texts"
+        return "which stores different texts as the same value"
     return _bytes(column, kind)
 
 
@@ -189,12 +191,12 @@ _RULES: Mapping[Kind, Rule] = {
 
 
 def _sqlite_loss(column: Column, declared: str) -> str | None:
-    """By affinity; rules 1 to 5 of "Determination Of Column Affinity"."""
+    """Return the loss by the column's affinity: rules 1 to 5 of "Determination Of Column Affinity"."""
     as_number = "int" in declared or not any(word in declared for word in ("char", "clob", "text", "blob"))
     if declared and as_number and column.kind in ("text", "decimal"):
-        return "which makes numbers of texts that look like numbers"
+        return "which turns texts that look like numbers into numbers"
     if not as_number and declared and column.kind in ("float", "double") and "blob" not in declared:
-        return "which keeps 15 digits of a number"
+        return "which keeps only 15 digits of a number"
     if "int" not in declared and any(word in declared for word in ("real", "floa", "doub")) and column.kind == "long":
         return "which rounds large whole numbers"
     if "blob" in declared and column.kind == "uuid":

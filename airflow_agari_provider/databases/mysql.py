@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: batched INSERT, straight into the table or by way of a temporary one."""
+"""MySQL and MariaDB: batched INSERT, straight into the table or through a temporary one."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ KEY_LENGTH = 255  # characters; with four bytes each well below InnoDB's 3072 by
 STAGING = "agari_staging"
 POSITION = "agari_position"
 DUPLICATE_COLUMN = 1060  # error number
-LOCK_WAIT = 30  # seconds, again and again
+LOCK_WAIT = 30  # seconds of each wait, repeated until the lock is free
 
 _TYPES: Mapping[Kind, str] = {
     "null": "LONGTEXT", "boolean": "BOOLEAN", "integer": "INT", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE",
     "bytes": "LONGBLOB", "text": "LONGTEXT", "uuid": "CHAR(36)", "date": "DATE", "time": "TIME(6)",
     "instant": "DATETIME(6)", "local_time": "DATETIME(6)", "json": "JSON",
 }  # fmt: skip
-# The server's default collation takes "a" and "A" for the same key.
+# In the server's default collation, "a" and "A" are the same key.
 _KEY_TYPES: Mapping[Kind, str] = {
     "text": f"VARCHAR({KEY_LENGTH}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     "bytes": f"VARBINARY({KEY_LENGTH})",
 }
 # Error numbers; MySQL reference manual, "Server Error Message Reference" and "Client Error Message Reference". Drivers
-# put many of them into OperationalError, whatever they mean.
+# raise many of them as OperationalError, although they mean other things.
 _ROWS = frozenset(
     {1048, 1062, 1118, 1264, 1265, 1292, 1366, 1369, 1406, 1411, 1451, 1452, 1644, 1690, 3140, 3819, 4025}
 )
@@ -55,7 +55,7 @@ _PASSING = frozenset({1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1317
 
 class MySqlDialect:
     """
-    Times are stored in UTC, without a zone.
+    Times are stored in UTC, without a time zone.
 
     :param driver: the module ``MySQLdb``, ``pymysql`` or ``mysql.connector``.
     """
@@ -73,26 +73,26 @@ class MySqlDialect:
         connection.rollback()
         if callable(connection.autocommit):
             connection.autocommit(False)
-        else:  # mysql.connector has a property
+        else:  # of mysql.connector, which has a property
             connection.autocommit = False
         if hasattr(connection, "set_charset_collation"):
             connection.set_charset_collation("utf8mb4")
         else:
             connection.set_character_set("utf8mb4")
-        # Without STRICT_ALL_TABLES values that do not fit are cut with a warning; without the other mode a 0 becomes
-        # the next number of an AUTO_INCREMENT.
+        # Without STRICT_ALL_TABLES, values that do not fit are cut with only a warning. Without NO_AUTO_VALUE_ON_ZERO,
+        # a 0 becomes the next number of an AUTO_INCREMENT.
         modes = ",STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO"
         execute(connection, f"SET SESSION sql_mode = CONCAT(@@sql_mode, '{modes}'), time_zone = '+00:00'")
 
     def begin(self, connection: Any) -> None:
-        """Nothing: without autocommit the first statement begins."""
+        """Nothing: without autocommit, the first statement begins a transaction."""
 
     def lock_for_create(self, connection: Any) -> None:
         """Nothing: the server has a lock of its own for this."""
 
     def lock(self, connection: Any, name: str) -> None:
         while query(connection, "SELECT GET_LOCK(%s, %s)", (_lock_name(name), LOCK_WAIT)) != [(1,)]:
-            pass  # not every server waits without end
+            pass  # not every server can wait without a limit
 
     def try_lock(self, connection: Any, name: str) -> bool:
         return query(connection, "SELECT GET_LOCK(%s, 0)", (_lock_name(name),)) == [(1,)]
@@ -117,18 +117,17 @@ class MySqlDialect:
 
     def column_type(self, column: Column, in_key: bool) -> str:
         if len(column.name) > NAME_CHARACTERS:
-            raise UnsupportedAvroType(column.name, f"MySQL's names end at {NAME_CHARACTERS} characters")
+            raise UnsupportedAvroType(column.name, f"MySQL allows names of at most {NAME_CHARACTERS} characters")
         if column.kind == "decimal":
             if column.precision > MAX_PRECISION or column.scale > MAX_SCALE:
-                problem = (
-                    f"a decimal({column.precision}, {column.scale}), where MySQL ends at ({MAX_PRECISION}, {MAX_SCALE})"
-                )
+                limit = f"({MAX_PRECISION}, {MAX_SCALE})"
+                problem = f"it is a decimal({column.precision}, {column.scale}); the limit of MySQL is {limit}"
                 raise UnsupportedAvroType(column.name, problem)
             return f"DECIMAL({column.precision}, {column.scale})"
         if not in_key:
             return _TYPES[column.kind]
         if column.kind == "json":
-            raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
+            raise UnsupportedAvroType(column.name, "JSON cannot be a key: equal values may be written differently")
         return _KEY_TYPES.get(column.kind, _TYPES[column.kind])
 
     def require_lossless(self, connection: Any, target: Target) -> None:
@@ -147,7 +146,9 @@ class MySqlDialect:
             }
             for column in target.columns:
                 if column.nullable and column.name.casefold() in required:
-                    problem = "the table has it as timestamp NOT NULL, where this server puts its clock's time for NULL"
+                    problem = (
+                        "the table has it as timestamp NOT NULL, and there this server stores its own time for NULL"
+                    )
                     raise UnsupportedAvroType(column.name, problem)
 
     def add_column(self, connection: Any, table: str, definition: str) -> None:
@@ -167,7 +168,7 @@ class MySqlDialect:
         if not target.key_columns:
             return self._insert(connection, target.table, target.columns, batches)
         self._require_key(connection, target)
-        execute(connection, f"DROP TEMPORARY TABLE IF EXISTS {STAGING}")  # temporary ones do not commit
+        execute(connection, f"DROP TEMPORARY TABLE IF EXISTS {STAGING}")  # of a temporary table does not commit
         execute(
             connection,
             f"CREATE TEMPORARY TABLE {STAGING} ({POSITION} BIGINT AUTO_INCREMENT PRIMARY KEY) "  # noqa: S608 - quoted
@@ -196,9 +197,9 @@ class MySqlDialect:
 
     def _merge_sql(self, target: Target) -> str:
         """
-        Rows go in by the order of their keys, so that two importers lock them in the same order.
+        Return the SQL that inserts rows in the order of their keys, so that two importers lock them in the same order.
 
-        Of rows with the same key the last one in the object comes last, and stays.
+        Of rows with the same key, the last one in the object comes last, and stays.
         """
         names = _names(target)
         others = [name for name in names if name not in target.key_columns] or names
@@ -211,9 +212,10 @@ class MySqlDialect:
 
     def _require_key(self, connection: Any, target: Target) -> None:
         """
-        MySQL updates the row that has any unique key in common, so there must be none but that of the upsert.
+        Require that the key of the upsert is unique in the table, and that no other unique key does harm.
 
-        Two do no harm: one that holds the key whole, and one of a number that the server gives each new row.
+        MySQL updates a row that has any unique key in common with the new one. Two kinds of other unique keys do no
+        harm: one that contains the whole key of the upsert, and one of a number that the server gives each new row.
         """
         sql = (
             "SELECT s.index_name, s.column_name, s.sub_part, c.extra FROM information_schema.statistics s "
@@ -226,7 +228,7 @@ class MySqlDialect:
         for index, column, prefix, extra in query(connection, sql, _schema_and_name(target.table)):
             name = str(column).casefold()
             if name in loaded or "auto_increment" not in str(extra).lower():
-                # A key of the first characters only is one of something else.
+                # A key of only the first characters is not a key of the column.
                 keys.setdefault(str(index), set()).add(name if prefix is None else f"{column}({prefix})")
         if key not in keys.values():
             raise NoUniqueKey(target.table, target.key_columns)
@@ -243,7 +245,7 @@ class MySqlDialect:
 
 
 def _lock_name(name: str) -> str:
-    return f"agari:{sha256(name.encode()).hexdigest()[:48]}"  # 64 characters are the limit
+    return f"agari:{sha256(name.encode()).hexdigest()[:48]}"  # the limit is 64 characters
 
 
 def _names(target: Target) -> list[str]:

@@ -1,8 +1,8 @@
 """
-PostgreSQL, through psycopg 3 or psycopg2: COPY, straight into the table or by way of a temporary one.
+PostgreSQL, through psycopg 3 or psycopg2: COPY, straight into the table or through a temporary one.
 
-COPY in its binary format, by way of Arrow arrays, where the extra ``[arrow]`` is installed and the table's columns have
-the very types that it takes; else in its text format, which the server converts to the types that the table has.
+COPY runs in its binary format, from Arrow arrays, if the extra ``[arrow]`` is installed and the table's columns have
+exactly the types that it takes. Else it runs in its text format, which the server converts to the table's types.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 logger = logging.getLogger(__name__)
 
-NAME_BYTES = 63  # PostgreSQL cuts longer names, with no more than a notice
+NAME_BYTES = 63  # PostgreSQL cuts longer names, with only a notice
 MAX_PRECISION = 1000  # digits that numeric(p, s) may declare
-CREATE_LOCK = 0x4147415249  # of pg_advisory_xact_lock: "AGARI"
+CREATE_LOCK = 0x4147415249  # for pg_advisory_xact_lock: "AGARI" in ASCII
 # SQLSTATE. Conflicts: serialization failure, deadlock. Rows: what a trigger raises, and the classes of wrong values,
 # broken constraints, a view's CHECK OPTION, and limits of the server, such as that of a value in an index.
 CONFLICTS = frozenset({"40001", "40P01"})
 ROWS = ("P0001", "22", "23", "44", "54")
 STAGING = "pg_temp.agari_staging"
-SEND_BYTES = 1024 * 1024  # that a Unix socket takes: the server works on them while others have Python's lock
-READY_CHUNKS = 1  # of a batch each: the server works on one, the next waits, one more is being made
+SEND_BYTES = 1024 * 1024  # buffer of a Unix socket: the server works on it while other threads hold the GIL
+READY_CHUNKS = 1  # one batch each: the server works on one, the next waits, one more is being made
 
 _TYPES: Mapping[Kind, str] = {
     "null": "text", "boolean": "boolean", "integer": "integer", "long": "bigint", "float": "real",
@@ -62,14 +62,16 @@ class PostgresDialect:
 
     def prepare(self, connection: Any) -> None:
         """
-        Binary COPY takes texts in the client's encoding, and a time without a zone in the session's. Behind a lock a
-        statement has to see what the one who held it committed, which only READ COMMITTED promises.
+        Set the encoding, the time zone and the isolation level.
+
+        Binary COPY takes texts in the client's encoding, and times without a zone in the session's time zone. After
+        waiting for a lock, a statement must see what the lock's last holder committed: only READ COMMITTED ensures it.
         """
         connection.rollback()
         connection.autocommit = False
         if self.driver.__name__ == "psycopg":
             connection.isolation_level = self.driver.IsolationLevel.READ_COMMITTED
-            execute(connection, "SET client_encoding TO 'UTF8'")  # of which psycopg learns from the server's answer
+            execute(connection, "SET client_encoding TO 'UTF8'")  # psycopg learns of it from the server's answer
         else:
             connection.isolation_level = self.driver.extensions.ISOLATION_LEVEL_READ_COMMITTED
             connection.set_client_encoding("UTF8")
@@ -77,10 +79,10 @@ class PostgresDialect:
         connection.commit()
 
     def begin(self, connection: Any) -> None:
-        """Nothing: both drivers begin with the first statement."""
+        """Nothing: both drivers begin a transaction with the first statement."""
 
     def lock_for_create(self, connection: Any) -> None:
-        """CREATE TABLE IF NOT EXISTS alone fails where two run at once."""
+        """Take a lock, because CREATE TABLE IF NOT EXISTS alone fails if two run at the same time."""
         query(connection, "SELECT pg_advisory_xact_lock(%s)", (CREATE_LOCK,))
 
     def lock(self, connection: Any, name: str) -> None:
@@ -103,11 +105,11 @@ class PostgresDialect:
         schema_beside, _ = self._schema_and_name(connection, beside)
         twin = f"{schema_beside}.{table}"
         if schema != schema_beside and table == name and self.table_exists(connection, twin):
-            return (table,)  # rows under this name may be of either
+            return (table,)  # ledger rows under this name may belong to either table
         return names_beside(table, schema, name, schema_beside)
 
     def _schema_and_name(self, connection: Any, table: str) -> tuple[str, str]:
-        """As the search path finds the table, or would create it."""
+        """Return schema and name of the table as the search path finds it, or would create it."""
         sql = (
             "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE c.oid = to_regclass(%s) UNION ALL SELECT COALESCE(NULLIF(%s, ''), current_schema()), %s"
@@ -120,12 +122,12 @@ class PostgresDialect:
         if len(column.name.encode()) > NAME_BYTES:
             raise UnsupportedAvroType(column.name, f"PostgreSQL cuts names after {NAME_BYTES} bytes")
         if column.kind == "json" and in_key:
-            raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
+            raise UnsupportedAvroType(column.name, "JSON cannot be a key: equal values may be written differently")
         if column.kind != "decimal":
             return _TYPES[column.kind]
         if column.precision > MAX_PRECISION:
             raise UnsupportedAvroType(
-                column.name, f"a decimal of {column.precision} digits; numeric ends at {MAX_PRECISION}"
+                column.name, f"it is a decimal of {column.precision} digits; the limit of numeric is {MAX_PRECISION}"
             )
         return f"numeric({column.precision}, {column.scale})"
 
@@ -142,7 +144,7 @@ class PostgresDialect:
         execute(connection, f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {definition}")
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
-        """As PostgreSQL's own text form."""
+        """Return values in PostgreSQL's own text form."""
         return texts(column, values)
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
@@ -159,15 +161,15 @@ class PostgresDialect:
         execute(connection, f"DROP TABLE {STAGING}")  # a transaction may load more than once
         if kept != rows:
             logger.info(
-                "%s of %s rows have the key of a later one in the same object, which replaced them", rows - kept, rows
+                "%s of %s rows were replaced by a later row of the same object that has the same key", rows - kept, rows
             )
         return rows
 
     def _merge_sql(self, target: Target) -> str:
         """
-        Rows go in by the order of their keys, so that two importers lock them in the same order and never deadlock.
+        Return the SQL that inserts rows in the order of their keys, so that two importers never deadlock over them.
 
-        Of rows with the same key the last one stays: ``ctid`` grows with every row that COPY appends to the new table.
+        Of rows with the same key, the last one stays: ``ctid`` grows with every row that COPY appends to the new table.
         """
         names = [column.name for column in target.columns]
         keys = quoted_list(self, sorted(target.key_columns))
@@ -193,7 +195,7 @@ class PostgresDialect:
             if self.driver.__name__ == "psycopg":
                 with cursor.copy(sql) as copy:
                     for chunk in ready:
-                        copy.write(memoryview(chunk))  # psycopg cuts it, which copies bytes
+                        copy.write(memoryview(chunk))  # psycopg slices it; slices of bytes are copies
             else:
                 _Chunks(ready).copy_into(cursor, sql)
             return int(cursor.rowcount)
@@ -208,14 +210,18 @@ class PostgresDialect:
 
 
 def arrow_refusal(dialect: Dialect, connection: Any, target: Target) -> str | None:
-    """Why the target does not take Arrow arrays, as a clause; None if it does."""
+    """Return why the target does not take Arrow arrays, as a clause; None if it does."""
     if not isinstance(dialect, PostgresDialect):
         return "only PostgreSQL takes Arrow's values without turning each into an object first"
     return refusal(column_types(connection, quoted_table(dialect, target.table)), target.columns)
 
 
 def _widen(file_descriptor: int) -> None:
-    """A Unix socket's buffer of 208 KiB is empty before the next chunk is sent; TCP's grow by themselves."""
+    """
+    Enlarge the send buffer of a Unix socket.
+
+    Its 208 KiB are empty before the next chunk is sent. The buffers of TCP grow by themselves.
+    """
     with socket.socket(fileno=os.dup(file_descriptor)) as connected:
         if connected.family == socket.AF_UNIX:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
@@ -229,11 +235,11 @@ class _Chunks:
     """Chunks of bytes as the file that psycopg2 reads from."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = filter(None, chunks)  # an empty one would be the end
+        self._chunks = filter(None, chunks)  # psycopg2 would take an empty one for the end
         self._error: BaseException | None = None
 
     def read(self, size: int) -> bytes:
-        """The next chunk whatever its size, which psycopg2 accepts."""
+        """Return the next chunk, of any size, which psycopg2 accepts."""
         try:
             return next(self._chunks, b"")
         except BaseException as error:
@@ -244,6 +250,6 @@ class _Chunks:
         try:
             cursor.copy_expert(sql, self)
         except Exception:
-            if self._error:  # psycopg2 has made an error of its own out of it
+            if self._error:  # psycopg2 has replaced it by an error of its own
                 raise self._error from None
             raise

@@ -1,7 +1,7 @@
 """
-Arrow arrays as PostgreSQL's binary COPY has them.
+Arrow arrays in the binary format of PostgreSQL's COPY.
 
-The binary format takes a value as its type has it in memory, without a conversion: so only into columns of these types.
+The binary format takes a value as its type has it in memory, without a conversion: so columns must be of that type.
 Source: PostgreSQL 15 documentation, "COPY", section "Binary Format".
 """
 
@@ -20,7 +20,7 @@ from airflow_agari_provider.databases.statements import as_json, query
 
 VARCHAR = "character varying"
 _TEXTS = ("text", VARCHAR)
-# Types of columns that take a kind.
+# Types of columns that take a kind of value.
 _TAKES: Mapping[Kind, tuple[str, ...]] = {
     "null": _TEXTS, "boolean": ("boolean",), "integer": ("integer", "bigint"), "long": ("bigint",),
     "float": ("real", "double precision"), "double": ("double precision",), "bytes": ("bytea",), "text": _TEXTS,
@@ -28,7 +28,7 @@ _TAKES: Mapping[Kind, tuple[str, ...]] = {
     "instant": ("timestamp with time zone", "timestamp without time zone"),
     "local_time": ("timestamp without time zone",), "json": ("jsonb",),
 }  # fmt: skip
-# What is sent where it is not the kind's own Arrow type: a column takes the bytes of its own width only.
+# Arrow type that is sent instead of the kind's own: a column takes only values of its own width.
 _WIDER: Mapping[tuple[Kind, str], str] = {
     ("integer", "bigint"): "int64",
     ("float", "double precision"): "float64",
@@ -37,9 +37,9 @@ _WIDER: Mapping[tuple[Kind, str], str] = {
 
 def column_types(connection: Any, table: str) -> dict[str, str]:
     """
-    Type of each column of a table, without length or precision.
+    Return the type of each column of a table, without length or precision.
 
-    :param table: quoted, as SQL has it.
+    :param table: quoted, as in SQL.
     """
     sql = (
         "SELECT attname, atttypid::regtype::text FROM pg_attribute "
@@ -50,9 +50,9 @@ def column_types(connection: Any, table: str) -> dict[str, str]:
 
 def text_lengths(connection: Any, table: str) -> dict[str, int]:
     """
-    Characters that the columns of type varchar(n) of a table have room for.
+    Return how many characters each column of type varchar(n) of a table can hold.
 
-    :param table: quoted, as SQL has it.
+    :param table: quoted, as in SQL.
     """
     sql = (
         "SELECT attname, atttypmod - 4 FROM pg_attribute WHERE attrelid = to_regclass(%s) "
@@ -62,9 +62,9 @@ def text_lengths(connection: Any, table: str) -> dict[str, int]:
 
 
 def refusal(types: Mapping[str, str], columns: Sequence[Column]) -> str | None:
-    """Why a table's columns do not take Arrow arrays, as a clause; None if they do."""
+    """Return why a table's columns do not take Arrow arrays, as a clause; None if they do."""
     for column in columns:
-        found = types.get(column.name, "none: it is not there")
+        found = types.get(column.name, "unknown (the table does not have it)")
         if found not in _TAKES[column.kind]:
             return f"column {column.name!r} is of type {found}, which is sent as text"
         if column.precision > MAX_DECIMAL_DIGITS:
@@ -74,10 +74,10 @@ def refusal(types: Mapping[str, str], columns: Sequence[Column]) -> str | None:
 
 def binary_copy(types: Mapping[str, str], columns: Sequence[Column], batches: Iterable[Batch]) -> Generator[bytes]:
     """
-    What COPY takes, of batches of both kinds.
+    Yield what COPY takes, from batches of both kinds.
 
     :param types: of the table's columns; all take the kinds of ``columns``.
-    :raises UnstorableValue: a value is beyond its type.
+    :raises UnstorableValue: a value is outside the range of its type.
     """
     import pgpq
     import pyarrow as pa
@@ -123,4 +123,4 @@ def _array(column: Column, values: Sequence[Any]) -> Any:
     try:
         return array_of(column, values)
     except (ValueError, OverflowError) as error:
-        raise UnstorableValue(column.name, f"a value is beyond its type ({error})") from error
+        raise UnstorableValue(column.name, f"a value is outside the range of its type ({error})") from error

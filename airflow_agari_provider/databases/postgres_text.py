@@ -1,5 +1,5 @@
 """
-Values as PostgreSQL's COPY has them in its text format, which the server converts to the types that the table has.
+Values in the text format of PostgreSQL's COPY, which the server converts to the types of the table.
 
 Source: PostgreSQL 15 documentation, "COPY", section "Text Format".
 """
@@ -20,12 +20,12 @@ NULL = r"\N"
 
 
 def texts(column: Column, values: Sequence[Any]) -> Sequence[str | None]:
-    """Values in PostgreSQL's own text form."""
+    """Return values in PostgreSQL's own text form."""
     return _TEXTS.get(column.kind, _plain)(column, values)
 
 
 def text_copy(columns: Sequence[Column], batches: Iterable[Batch]) -> Generator[bytes]:
-    """What COPY takes, a batch at a time."""
+    """Yield what COPY takes, one batch at a time."""
     for batch in batches:
         if batch.rows:
             pairs = zip(columns, batch.columns, strict=True)
@@ -34,7 +34,7 @@ def text_copy(columns: Sequence[Column], batches: Iterable[Batch]) -> Generator[
 
 
 def _field(column: Column, values: Sequence[str | None]) -> list[str]:
-    if column.kind == "bytes":  # hexadecimal digits behind one backslash
+    if column.kind == "bytes":  # hexadecimal digits after one backslash, which COPY needs twice
         return [NULL if value is None else "\\" + value for value in values]
     if column.kind in ("text", "json"):
         return _escaped(values)

@@ -1,5 +1,5 @@
 """
-Values that a database would take and change without a word; looked for a whole batch at a time, before it is sent.
+Finds values that a database would silently change. A whole batch is checked at once, before it is sent.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 
-ESCAPED = b"\0\n\r\x1a\"'\\"  # bytes that take two in a statement of MySQL
+ESCAPED = b"\0\n\r\x1a\"'\\"  # bytes that take two bytes each in a MySQL statement
 
 
 def checked(target: Target, batches: Iterable[Batch], lengths: Mapping[str, int]) -> Iterator[Batch]:
     """
-    The batches, of which each key is whole and each text has room.
+    Yield the batches, after checking that every key has its values and every text fits.
 
-    Two keys that lack a value are neither the same nor different; each database has its own idea of them. Of a text
-    that is too long, a column with a length drops spaces at its end in silence.
+    Two keys that lack a value are neither the same nor different: each database has its own rule. From the end of a
+    text that is too long, a column with a length silently drops spaces.
 
-    :param lengths: by column, where it has one: the characters of a text that it has room for.
-    :raises UnstorableValue: a key without a value, or a text that is too long.
+    :param lengths: how many characters a column can hold, for the columns that have a limit.
+    :raises UnstorableValue: a key lacks a value, or a text is too long.
     """
     for batch in batches:
         for position, column in enumerate(target.columns):
             if column.name in target.key_columns and _lacks_values(batch, position):
-                raise UnstorableValue(column.name, "a value is missing, of a column that is part of the key")
+                raise UnstorableValue(column.name, "a value is missing, although the column is part of the key")
             room = lengths.get(column.name) if column.kind == "text" else None
             if room is not None and (length := _longest(batch, position)) > room:
-                raise UnstorableValue(column.name, f"a text of {length} characters, for which the table has {room}")
+                raise UnstorableValue(column.name, f"a text has {length} characters, but the column can hold {room}")
         yield batch
 
 
@@ -52,10 +52,10 @@ def _longest(batch: Batch, position: int) -> int:
 
 def rows_at_once(columns: Sequence[Column], values: Sequence[Sequence[Any]], statement_bytes: int) -> int:
     """
-    How many rows surely fit into a statement, at least one.
+    Return how many rows surely fit into a statement: at least one.
 
     :param values: by column, as the driver takes them.
-    :param statement_bytes: that the server takes.
+    :param statement_bytes: how many bytes of values the server accepts in a statement.
     :raises UnstorableValue: one row alone does not fit.
     """
     sized = [
@@ -64,7 +64,7 @@ def rows_at_once(columns: Sequence[Column], values: Sequence[Sequence[Any]], sta
         if column.kind in ("text", "bytes", "json")
     ]
     longest = sum(max(map(len, filter(None, of_column)), default=0) for _, of_column in sized)
-    # A character has up to four bytes, and each of one byte may be escaped; any other value is shorter than 100.
+    # A character takes up to four bytes; one of a single byte takes two if escaped. Other values are below 100 bytes.
     if (fitting := statement_bytes // (4 * longest + 100 * len(columns) + 1)) < 1:
         _require_room(sized, statement_bytes - 100 * len(columns))
     return max(fitting, 1)
@@ -75,7 +75,7 @@ def _require_room(sized: Sequence[tuple[Column, Sequence[Any]]], room: int) -> N
         sizes = [_escaped_bytes(value) for value in row]
         if sum(sizes) > room:
             column = sized[sizes.index(max(sizes))][0]
-            problem = f"its row takes {sum(sizes)} bytes, more than the server's max_allowed_packet lets through"
+            problem = f"its row takes {sum(sizes)} bytes, more than the server's max_allowed_packet allows"
             raise UnstorableValue(column.name, problem)
 
 

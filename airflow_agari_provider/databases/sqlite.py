@@ -25,9 +25,9 @@ from airflow_agari_provider.databases.statements import (
     quoted_list,
 )
 
-TURN_TIMEOUT = 600  # seconds until another writer's transaction is taken for stuck
-# Milliseconds that SQLite waits by itself. For its turn a writer waits in short pieces, so that Python can handle
-# signals in between; a commit waits for readers, and cannot be tried again.
+TURN_TIMEOUT = 600  # seconds after which another writer's transaction counts as stuck
+# Milliseconds that SQLite waits by itself. A writer waits for its turn in short pieces, so that Python can handle
+# signals in between. A commit waits for readers, and cannot be tried again.
 TURN_WAIT, COMMIT_WAIT = 1000, 60_000
 
 _TYPES: Mapping[Kind, str] = {
@@ -52,7 +52,7 @@ class SqliteDialect:
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         connection.rollback()
-        connection.isolation_level = None  # no BEGIN of the driver's own
+        connection.isolation_level = None  # so that the driver sends no BEGIN of its own
 
     def begin(self, connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA busy_timeout = {TURN_WAIT}")
@@ -96,7 +96,7 @@ class SqliteDialect:
 
     def column_type(self, column: Column, in_key: bool) -> str:
         if column.kind == "json" and in_key:
-            raise UnsupportedAvroType(column.name, "JSON makes no key: equal values may be written differently")
+            raise UnsupportedAvroType(column.name, "JSON cannot be a key: equal values may be written differently")
         return _TYPES.get(column.kind, "TEXT")
 
     def require_lossless(self, connection: sqlite3.Connection, target: Target) -> None:
@@ -122,7 +122,7 @@ class SqliteDialect:
         if target.key_columns:
             others = [
                 name for name in names if name not in target.key_columns
-            ] or names  # a row counts even if it is all key
+            ] or names  # if all columns are keys, a row is still counted
             changes = ", ".join(f"{quoted(self, name)} = excluded.{quoted(self, name)}" for name in others)
             sql += f" ON CONFLICT ({quoted_list(self, target.key_columns)}) DO UPDATE SET {changes}"
         return insert_batches(self, connection, sql, target.columns, checked(target, batches, {}))
@@ -135,7 +135,7 @@ class SqliteDialect:
 
 
 def _numbers(column: Column, values: Sequence[Any]) -> Sequence[Any]:
-    if not all(map(eq, values, values)):  # NaN alone differs from itself; SQLite would store NULL
+    if not all(map(eq, values, values)):  # only NaN differs from itself; SQLite would store NULL
         raise UnstorableValue(column.name, "SQLite cannot hold NaN")
     return values
 

@@ -1,4 +1,4 @@
-"""The SQL that is the same in every database, on the connection it is given."""
+"""The SQL that is the same in every database, on the connection that is given."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from airflow_agari_provider.databases.errors import SameColumn, UnstorableValue
 
 @contextmanager
 def transaction(dialect: Dialect, connection: Any) -> Iterator[None]:
-    """Commit what happens inside, or on any exception nothing of it."""
+    """Commit what happens inside; on any exception, roll all of it back."""
     dialect.begin(connection)
     try:
         yield
         connection.commit()
     except BaseException:
-        with suppress(dialect.driver.Error):  # a broken connection cannot roll back; the first error tells
+        with suppress(dialect.driver.Error):  # a broken connection cannot roll back; the first error matters
             connection.rollback()
         raise
 
 
 @contextmanager
 def savepoint(dialect: Dialect, connection: Any) -> Iterator[None]:
-    """In a transaction: keep what happens inside, or on any exception nothing of it, and go on."""
+    """In a transaction: keep what happens inside; on any exception, undo only that, and the transaction can go on."""
     execute(connection, "SAVEPOINT agari_batch")
     try:
         yield
     except BaseException:
-        with suppress(dialect.driver.Error):  # the whole transaction may be gone; the first error tells
+        with suppress(dialect.driver.Error):  # the whole transaction may be gone; the first error matters
             execute(connection, "ROLLBACK TO SAVEPOINT agari_batch")
         raise
     execute(connection, "RELEASE SAVEPOINT agari_batch")
 
 
 def execute(connection: Any, sql: str, parameters: Sequence[Any] | None = None) -> int:
-    """Run a statement; number of rows it changed."""
+    """Run a statement and return how many rows it changed."""
     with closing(connection.cursor()) as cursor:
         cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
         return int(cursor.rowcount)
 
 
 def query(connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a query, also from a connection whose cursors give dicts."""
+    """Return all rows of a query, also from a connection whose cursors return dicts."""
     with closing(connection.cursor()) as cursor:
         cursor.execute(sql, parameters)
         return [tuple(row.values() if isinstance(row, dict) else row) for row in cursor.fetchall()]
@@ -55,7 +55,7 @@ def query(connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tup
 
 def with_placeholders(sql: str, placeholder: str) -> str:
     """
-    A statement on a table of our own, in which each ``?`` stands for a value, in the form that a driver takes.
+    Return a statement on a table of our own, in which each ``?`` stands for a value, as a driver takes it.
 
     :param placeholder: the driver's, ``%s`` or ``?``.
     """
@@ -67,9 +67,9 @@ def quoted_table(dialect: Dialect, table: str) -> str:
 
 
 def quoted(dialect: Dialect, name: str) -> str:
-    """:raises ValueError: a name that drivers would take for a placeholder, or no name at all."""
+    """:raises ValueError: the name is empty, or drivers would take it for a placeholder."""
     if not name or "%" in name or "\0" in name:
-        raise ValueError(f"{name!r} cannot be the name of a table or column")
+        raise ValueError(f"{name!r} cannot be the name of a table or column: it is empty, or has a % or a zero byte")
     return dialect.quote(name)
 
 
@@ -78,7 +78,7 @@ def quoted_list(dialect: Dialect, names: Iterable[str]) -> str:
 
 
 def names_beside(table: str, schema: str, name: str, schema_beside: str) -> tuple[str, ...]:
-    """What :meth:`Dialect.table_names` gives, of a table that is found in a schema by the name ``table``."""
+    """Return what :meth:`Dialect.table_names` returns, for a table that is found in a schema by the name ``table``."""
     whole = f"{schema}.{name}"
     names = [name, whole] if schema == schema_beside else [whole]
     return tuple(dict.fromkeys([*names, table]))
@@ -86,7 +86,7 @@ def names_beside(table: str, schema: str, name: str, schema_beside: str) -> tupl
 
 @contextmanager
 def reading(connection: Any) -> Iterator[None]:
-    """Queries that stand alone: the transaction that some drivers begin with them ends behind them."""
+    """Run queries on their own: the transaction that some drivers begin for them ends after them."""
     try:
         yield
     finally:
@@ -102,12 +102,12 @@ def table_columns(dialect: Dialect, connection: Any, table: str) -> list[str]:
 
 
 def comparable_name(dialect: Dialect, name: str) -> str:
-    """Equal for names of the same column."""
+    """Return a text that is equal for names of the same column."""
     return name if dialect.case_matters else name.casefold()
 
 
 def require_own_columns(dialect: Dialect, columns: Iterable[Column]) -> None:
-    """:raises SameColumn: two go to the same column of the table."""
+    """:raises SameColumn: two fields go to the same column of the table."""
     found: dict[str, str] = {}
     for column in columns:
         name = comparable_name(dialect, column.name)
@@ -118,10 +118,10 @@ def require_own_columns(dialect: Dialect, columns: Iterable[Column]) -> None:
 
 def create_table(dialect: Dialect, connection: Any, target: Target) -> None:
     """
-    Create the table if it is not there, also where several importers do so at once; in a transaction of its own.
+    Create the table if it does not exist, in a transaction of its own. Several importers may do so at the same time.
 
     :raises SameColumn: two columns are the same to the database.
-    :raises UnsupportedAvroType: a column that no type of the database holds.
+    :raises UnsupportedAvroType: no type of the database holds every value of a column.
     """
     require_own_columns(dialect, target.columns)
     definitions = [
@@ -138,7 +138,7 @@ def create_table(dialect: Dialect, connection: Any, target: Target) -> None:
 
 
 def add_column(dialect: Dialect, connection: Any, table: str, column: Column) -> None:
-    """Add a nullable column, unless it is there."""
+    """Add a nullable column, unless it exists."""
     definition = f"{quoted(dialect, column.name)} {dialect.column_type(column, False)}"
     dialect.add_column(connection, quoted_table(dialect, table), definition)
 
@@ -159,8 +159,8 @@ def insert_batches(
     """
     Insert every batch by ``executemany``.
 
-    :param rows_at_once: how many rows of some values a call may have; None takes a batch whole.
-    :return: rows, as the driver counts them; those given, where it does not count, which PEP 249 allows.
+    :param rows_at_once: tells how many rows of some values one call may have; None: a whole batch.
+    :return: rows, as the driver counts them; the rows given, if the driver does not count, which PEP 249 allows.
     """
     inserted = 0
     with closing(connection.cursor()) as cursor:
@@ -177,13 +177,13 @@ def insert_batches(
 
 def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
     """
-    Values as JSON text; see :func:`airflow_agari_provider.avro.json_text.json_texts`.
+    Return values as JSON text; see :func:`airflow_agari_provider.avro.json_text.json_texts`.
 
-    :raises UnstorableValue: one has none.
+    :raises UnstorableValue: a value has no JSON form.
     """
     try:
         return json_texts(values)
-    except (ValueError, RecursionError) as error:  # a number that is none, or nested beyond reason
+    except (ValueError, RecursionError) as error:  # NaN or infinity, or nested too deeply
         row = next(number for number, value in enumerate(values) if not _has_json(value))
         value = "a value" if isinstance(error, RecursionError) else f"{values[row]!r:.100}"
         raise UnstorableValue(column.name, f"{value} has no JSON form ({error})", row) from error

@@ -2,8 +2,8 @@
 Redshift and Snowflake, which fetch an object from S3 themselves: COPY, in the transaction of its row in the ledger.
 
 Written from their documentation (Redshift: "COPY", "COPY from Avro"; Snowflake: "COPY INTO <table>"). No such server
-was at hand: what is tested is the statements. Their primary keys are not enforced: Redshift's ledger is locked
-instead, and Snowflake refuses by itself to load a file twice for 64 days.
+was available, so only the statements are tested. Neither database enforces primary keys: the ledger is locked in
+Redshift instead, and Snowflake itself refuses to load a file twice within 64 days.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from airflow_agari_provider.s3.objects import StoredObject, is_current
 
 class NotByCopy(UnimportableObject):
     """
-    Something that a database cannot do with an object that it fetches itself.
+    Something that is not possible in a database that fetches objects itself.
 
-    :param problem: what, as a clause.
+    :param problem: what is not possible, as a clause.
     """
 
     def __init__(self, problem: str) -> None:
@@ -34,11 +34,14 @@ class NotByCopy(UnimportableObject):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"This database fetches the objects from S3 itself, so that {self.problem}. Nothing was loaded."
+        return (
+            f"This database fetches objects from S3 itself, therefore {self.problem}. Nothing was loaded; change that "
+            "setting of the import."
+        )
 
 
 class RedshiftDialect(GenericDialect):
-    """Columns are found by the names of the fields; timestamps count milliseconds, as COPY takes one unit for all."""
+    """COPY finds columns by the names of the fields. Timestamps are in milliseconds: COPY takes one unit for all."""
 
     ledger_lock = "LOCK TABLE agari_import_ledger"
 
@@ -47,9 +50,10 @@ class RedshiftDialect(GenericDialect):
 
     def copy(self, connection: Any, target: Target, stored: StoredObject, access: str) -> int:
         """
-        Load an object; rows, as the database counts them.
+        Load an object.
 
         :param access: ARN of an IAM role that may read the bucket, or ``default`` for the cluster's own.
+        :return: rows, as the database counts them.
         """
         execute(connection, self.copy_sql(target, stored, access))
         return int(query(connection, "SELECT pg_last_copy_count()")[0][0])
@@ -58,7 +62,7 @@ class RedshiftDialect(GenericDialect):
         _require_copyable(target)
         for column in target.columns:
             if column.kind in ("time", "local_time") or (column.kind == "instant" and column.precision != 3):
-                raise UnsupportedAvroType(column.name, "Redshift's COPY takes no times but timestamp-millis")
+                raise UnsupportedAvroType(column.name, "the only times that Redshift's COPY takes are timestamp-millis")
         role = "default" if access == "default" else _literal(access)
         return (
             f"COPY {quoted_table(self, target.table)} ({quoted_list(self, [one.name for one in target.columns])}) "
@@ -67,7 +71,7 @@ class RedshiftDialect(GenericDialect):
 
 
 class SnowflakeDialect(GenericDialect):
-    """Columns are found by the names of the fields, whatever their case."""
+    """COPY finds columns by the names of the fields, in upper or lower case."""
 
     def begin(self, connection: Any) -> None:
         execute(connection, "BEGIN")
@@ -77,15 +81,16 @@ class SnowflakeDialect(GenericDialect):
 
     def copy(self, connection: Any, target: Target, stored: StoredObject, access: str) -> int:
         """
-        Load an object; rows, as the database counts them.
+        Load an object.
 
         :param access: name of an external stage whose URL is the bucket.
+        :return: rows, as the database counts them.
         """
         with closing(connection.cursor()) as cursor:
             cursor.execute(self.copy_sql(target, stored, access))
             names = [entry[0].lower() for entry in cursor.description]
             rows = cursor.fetchall()
-        # One row that only says so where the file was loaded before.
+        # If the file was loaded before, the answer is one row that only says so.
         return sum(int(row[names.index("rows_loaded")]) for row in rows) if "rows_loaded" in names else 0
 
     def copy_sql(self, target: Target, stored: StoredObject, access: str) -> str:
@@ -99,10 +104,10 @@ class SnowflakeDialect(GenericDialect):
 
 def require_unchanged(s3: Any, stored: StoredObject) -> None:
     """
-    After the copy: what the database has read is what the ledger says.
+    After the copy: check that the database has read the content that the ledger records.
 
     :param s3: boto3 client of S3.
-    :raises ObjectOverwritten: it may be something else, or the object is gone.
+    :raises ObjectOverwritten: the database may have read other content, or the object is gone.
     """
     if not is_current(s3, stored):
         raise ObjectOverwritten(stored.url)
@@ -120,5 +125,5 @@ def _by_name(column: Column) -> bool:
 
 
 def _literal(text: str) -> str:
-    """Text in SQL, in which neither quotes nor backslashes end it."""
+    """Return a text as an SQL literal that neither quotes nor backslashes in it can end."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

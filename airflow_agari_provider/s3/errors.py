@@ -1,4 +1,4 @@
-"""Why an object of S3 cannot be read."""
+"""Reasons why an S3 object cannot be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 
 class MissingObject(UnimportableObject):
     """
-    An object that is not there, or no longer.
+    An object that does not exist, or no longer exists.
 
     :param url: its S3 URL.
     """
@@ -17,14 +17,17 @@ class MissingObject(UnimportableObject):
         self.url = url
 
     def __str__(self) -> str:
-        return f"{self.url} does not exist: deleted or moved since it was announced. If it was not loaded, put it back."
+        return (
+            f"{self.url} does not exist: it was deleted or moved after S3 announced or listed it. "
+            "If it was not loaded yet, put it back."
+        )
 
 
 class MissingBucket(UnimportableObject):
     """
-    A bucket that is not there.
+    A bucket that does not exist.
 
-    :param url: S3 URL in it that was looked at.
+    :param url: the S3 URL in that bucket that was requested.
     """
 
     def __init__(self, url: str) -> None:
@@ -32,15 +35,15 @@ class MissingBucket(UnimportableObject):
         self.url = url
 
     def __str__(self) -> str:
-        return f"{self.url}: there is no such bucket. Correct the URL, or create the bucket."
+        return f"{self.url}: the bucket does not exist. Correct the URL, or create the bucket."
 
 
 class ForbiddenObject(UnimportableObject):
     """
-    An object that may not be read, or a folder that may not be listed.
+    An object that may not be read or written, or a folder that may not be listed.
 
     :param url: its S3 URL.
-    :param cause: what S3 says.
+    :param cause: error text of S3.
     """
 
     def __init__(self, url: str, cause: str) -> None:
@@ -49,14 +52,14 @@ class ForbiddenObject(UnimportableObject):
 
     def __str__(self) -> str:
         return (
-            f"{self.url} is forbidden: {self.cause}. Allow the credentials of aws_conn_id what is missing (of an "
-            "encrypted object also kms:Decrypt with its key), then import it again."
+            f"Access to {self.url} is forbidden: {self.cause}. Give the credentials of aws_conn_id the missing "
+            "permission (for an encrypted object also kms:Decrypt with its key), then import it again."
         )
 
 
 class ObjectOverwritten(AgariError):
     """
-    An object that was overwritten while it was read; trying again reads the new content.
+    An object that was overwritten while it was read; a retry reads the new content.
 
     :param url: its S3 URL.
     """
@@ -67,6 +70,5 @@ class ObjectOverwritten(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"{self.url} was overwritten while it was read, so nothing of it was loaded. "
-            "The next try reads the new content."
+            f"{self.url} was overwritten while it was read, so nothing of it was loaded. A retry reads the new content."
         )

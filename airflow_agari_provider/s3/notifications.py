@@ -1,4 +1,6 @@
-"""What a message of S3 says: which objects were created, whether it came raw, through SNS or through EventBridge."""
+"""
+Reads S3 notifications: which objects were created. A message may come raw, through SNS or through EventBridge.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ EXCERPT = 200  # characters of a message body that an error shows
 
 class MalformedNotification(AgariError):
     """
-    A message that is no notification of S3.
+    A message that is not an S3 notification.
 
     :param body: the message body.
     :param cause: what is wrong with it.
@@ -28,8 +30,8 @@ class MalformedNotification(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"The message is no notification of S3 ({self.cause}): {cut(self.body, EXCERPT)!r}. "
-            "Find out who else writes to this queue or topic; the queue may hold S3's notifications only."
+            f"The message is not an S3 notification ({self.cause}): {cut(self.body, EXCERPT)!r}. "
+            "Find out what else writes to this queue or topic; the queue may hold only S3 notifications."
         )
 
 
@@ -39,9 +41,9 @@ class ObjectReference:
     An object that S3 reported as created.
 
     :param key: as the S3 API takes it, not URL-encoded.
-    :param version_id: None in a bucket without versions.
-    :param etag: without quotes; None where the message has none.
-    :param size: bytes; None where the message has none.
+    :param version_id: None in a bucket without versioning.
+    :param etag: without quotes; None if the message has no ETag.
+    :param size: bytes; None if the message has no size.
     :param event: S3's name for what happened, such as ``ObjectCreated:Put``.
     """
 
@@ -59,13 +61,13 @@ class ObjectReference:
 
 def object_references(body: str) -> list[ObjectReference]:
     """
-    Objects that a message body reports as created, in its order.
+    Return the objects that a message body reports as created, in its order.
 
     Takes an S3 event notification, raw or in an SNS envelope, and an EventBridge event. S3's test event and events that
-    create nothing (deletions, tags, restores) give an empty list.
+    create no object (deletions, tags, restores) give an empty list.
     Source: Amazon S3 user guide, "Event message structure" and "EventBridge event message structure".
 
-    :raises MalformedNotification: the body is neither of them.
+    :raises MalformedNotification: the body is none of these.
     """
     try:
         message = json.loads(body)
@@ -99,12 +101,12 @@ def _of_event_bridge(message: Mapping[str, Any]) -> list[ObjectReference]:
     version_id, etag, size = stored.get("version-id"), stored.get("etag"), stored.get("size")
     return [
         _reference(bucket, stored["key"], version_id, etag, size, message["detail-type"])
-    ]  # its keys are not quoted
+    ]  # EventBridge does not URL-encode keys
 
 
 def _reference(bucket: Any, key: Any, version_id: Any, etag: Any, size: Any, event: str) -> ObjectReference:
     if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key):
-        raise TypeError("a bucket or key that is no text")
+        raise TypeError("the bucket or the key is not a text")
     return ObjectReference(
         bucket,
         key,

@@ -1,4 +1,4 @@
-"""Objects of S3 as streams: one version from the first byte to the last, whatever becomes of the connection."""
+"""S3 objects as streams: one version from the first byte to the last, even if the connection breaks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_agari_provider.s3.urls import hidden, split_url
 
 logger = logging.getLogger(__name__)
 
-CHUNK_BYTES = 256 * 1024  # the first decides when the first row is sent
+CHUNK_BYTES = 256 * 1024  # the first row can be sent only after the first chunk
 READY_CHUNKS = 16
-TRIES = 5  # connections in a row that bring no byte; the waits between them add up to 7.5 seconds
+TRIES = 5  # connections in a row that deliver no byte; the waits between them add up to 7.5 seconds
 FIRST_WAIT = 0.5  # seconds, doubled each time
 
 
@@ -28,8 +28,8 @@ class StoredObject:
     """
     One content of one key.
 
-    :param etag: without quotes; differs wherever the content differs.
-    :param version_id: None in a bucket without versions.
+    :param etag: without quotes; different content has a different ETag.
+    :param version_id: None in a bucket without versioning.
     """
 
     bucket: str
@@ -46,15 +46,15 @@ class StoredObject:
 
 class ObjectStream:
     """
-    The bytes of an object from front to back, in flat memory.
+    The bytes of an object from start to end. Memory use does not grow with the object.
 
     A connection that breaks is opened again at the byte where it broke, pinned to the same content by its ETag.
 
     :param s3: boto3 client of S3.
     :param version_id: the version to read; None reads the current content.
-    :param sleep: takes seconds.
-    :raises MissingObject: there is no such object.
-    :raises ForbiddenObject: it may not be read.
+    :param sleep: waits for a number of seconds.
+    :raises MissingObject: the object does not exist.
+    :raises ForbiddenObject: the object may not be read.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class ObjectStream:
 
     def read(self, size: int, /) -> bytes:
         """
-        Exactly so many bytes, or fewer at the end of the object.
+        Return exactly this many bytes, or fewer at the end of the object.
 
-        :raises ObjectOverwritten: the connection broke, and the object has other content by now.
+        :raises ObjectOverwritten: the connection broke, and the object has been overwritten since.
         :raises botocore.exceptions.BotoCoreError: the connection broke too often.
         """
         while len(self._buffer) < size and (chunk := next(self._chunks, b"")):
@@ -95,7 +95,7 @@ class ObjectStream:
 
     @cached_property
     def _chunks(self) -> Generator[bytes] | ReadAhead[bytes]:
-        """The next ones are received while the caller is at work; not of a small object, which comes in one."""
+        """Receive the next chunks while the caller works; not for a small object, which comes in one chunk."""
         chunks = self._received_chunks()
         return chunks if self.stored.size_bytes <= CHUNK_BYTES else ReadAhead(chunks, READY_CHUNKS)
 
@@ -118,7 +118,9 @@ class ObjectStream:
             except (BotoCoreError, OSError) as error:
                 if attempt == TRIES - 1 or self._closed:
                     raise
-                logger.warning("%s: connection broke at byte %s: %s", self.stored.url, self._received, error)
+                logger.warning(
+                    "%s: the connection broke at byte %s, trying again: %s", self.stored.url, self._received, error
+                )
                 self._sleep(FIRST_WAIT * 2**attempt)
         raise AssertionError("the last try returns or raises")
 
@@ -171,7 +173,7 @@ def is_current(s3: Any, stored: StoredObject) -> bool:
 
     try:
         found = s3.head_object(Bucket=stored.bucket, Key=stored.key)
-    except ClientError as error:  # without the right to list, S3 forbids to see that an object is gone
+    except ClientError as error:  # without permission to list, S3 answers 403 for a deleted object
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
             return False
         raise
@@ -179,13 +181,13 @@ def is_current(s3: Any, stored: StoredObject) -> bool:
 
 
 def forbidden(error: Any) -> bool:
-    """Whether a ClientError of S3 is about rights, also those to an object's key: waiting does not change them."""
+    """Whether a ClientError of S3 is about permissions, also for an object's encryption key: waiting does not help."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 403) or code.startswith("KMS.")
 
 
 class FoundObject(NamedTuple):
-    """An object of a listing; the ETag, without quotes, and the size are those of the moment."""
+    """An object of a listing. The ETag, without quotes, and the size are those at the time of the listing."""
 
     bucket: str
     key: str
@@ -195,13 +197,14 @@ class FoundObject(NamedTuple):
 
 def objects_at(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
     """
-    The objects that the URLs name, each once, in the order of the URLs and then of the keys.
+    Return the objects that the URLs name, each once, in the order of the URLs and then of the keys.
 
-    A URL names one object, or a folder: everything below it. ``s3://b/hour=1`` takes no ``s3://b/hour=10/...``.
+    A URL names one object, or a folder: everything below it. ``s3://b/hour=1`` does not include
+    ``s3://b/hour=10/...``.
     Names below a folder that begin with ``_`` or ``.`` are left out: Hadoop hides them (``_SUCCESS``, ``_temporary/``).
 
     :param s3: boto3 client of S3.
-    :raises MissingBucket: a URL is in none.
+    :raises MissingBucket: the bucket of a URL does not exist.
     :raises ForbiddenObject: the bucket may not be listed.
     """
     found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _listed(s3, url)]

@@ -1,4 +1,4 @@
-"""The next items while the caller is still at work on this one."""
+"""Makes the next items while the caller still works on the current one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 0.1  # seconds between two looks at whether the other side has gone
-FAREWELL = 5.0  # seconds that a thread in the middle of something gets to notice that nobody waits for it any more
+PATIENCE = 0.1  # seconds between two checks whether the other side has gone
+FAREWELL = 5.0  # seconds that a busy thread gets to notice that its items are no longer needed
 
 
 class ReadAhead(Generic[T]):
     """
     The items of a generator, which runs in a thread of its own until it ends or :meth:`close` is called.
 
-    An exception comes where its item would have come.
+    An exception of the generator is raised where its next item would have come.
 
     :param ready: how many items may wait at most; one more is being made.
     """
@@ -26,7 +26,7 @@ class ReadAhead(Generic[T]):
     def __init__(self, items: Generator[T], ready: int) -> None:
         self._queue: Queue[tuple[str, Any]] = Queue(ready)
         self._closed = Event()
-        # A daemon: a process that is told to end does not wait for a connection that hangs.
+        # A daemon thread, so that a process that is told to end does not wait for a connection that hangs.
         self._thread = Thread(target=_fill, args=(items, self._queue, self._closed), name="read-ahead", daemon=True)
         self._thread.start()
 
@@ -48,7 +48,7 @@ class ReadAhead(Generic[T]):
         return "end", None
 
     def close(self) -> None:
-        """End the thread; from any thread, and as often as one likes."""
+        """End the thread. May be called from any thread, and more than once."""
         self._closed.set()
         self._thread.join(FAREWELL)
 
@@ -67,7 +67,7 @@ def _fill(items: Generator[Any], queue: Queue[Any], closed: Event) -> None:
 
 
 def _put(queue: Queue[Any], entry: tuple[str, Any], closed: Event) -> bool:
-    """Whether somebody still waits for it."""
+    """Put an entry into the queue; False if the reader closed the queue first."""
     while not closed.is_set():
         with suppress(Full):
             queue.put(entry, timeout=PATIENCE)

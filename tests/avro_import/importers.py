@@ -12,6 +12,7 @@ from airflow_agari_provider.avro_import.transactions import ImportTransactions
 from airflow_agari_provider.databases.dialects import dialect_of
 
 UPSERT: dict[str, Any] = {"mode": "upsert", "key_columns": ("org_id", "message_id")}
+QUARANTINE: dict[str, Any] = {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/quarantine"}
 
 
 @contextmanager

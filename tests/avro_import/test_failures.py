@@ -42,8 +42,8 @@ def test_the_reason_is_read_from_any_plain_connection(sqlite_path):
 
 
 @pytest.mark.parametrize("connect", ["sqlite", "psycopg", "psycopg2"], indirect=True)
-def test_what_cannot_be_written_down_as_it_is_is_written_down_all_the_same(importer, put, rows):
-    """PostgreSQL takes no zero byte, and nobody a half of a character."""
+def test_a_reason_that_a_database_refuses_as_it_is_is_recorded_escaped(importer, put, rows):
+    """PostgreSQL refuses a zero byte, and every database refuses half of a character."""
     put("a.avro", avro_file([], record_of(a="int")).replace(b'"name": "a"', b'"name": 5  '))
     put("b.avro", avro_file([], record_of(a="string")).replace(b'"string"', b'"\\u0000"'))
     put("c.avro", avro_file([], record_of(a="string", b="int")).replace(b'"string"', b'"\\ud800"'))

@@ -124,7 +124,7 @@ def test_importers_at_once_load_every_object_once(importer, put, rows, mode):
 
 @pytest.mark.parametrize("connect", ["psycopg", "psycopg2", "mysqlclient"], indirect=True)
 def test_importers_of_the_same_list_do_not_wait_for_each_other(importer, put, s3, connect):
-    """... but take the objects that nobody is at work on, and come back for the others."""
+    """... but take the objects that no other importer is loading, and come back for the rest."""
     for number in range(3):
         put(f"{number}.avro", messages(10, first=number * 10))
     second = importer()
@@ -222,7 +222,7 @@ def test_an_object_that_is_overwritten_does_not_keep_the_others_back_and_may_be_
     monkeypatch.setattr(ObjectStream, "read", overwritten)
     with pytest.raises(ObjectsFailedForNow, match=r"s3://agari/day/0\.avro was overwritten") as caught:
         importer().import_objects(objects_at(s3, "s3://agari/day"))
-    assert "1 object(s) could not be imported; 1 are in the table" in str(pickle.loads(pickle.dumps(caught.value)))
+    assert "1 object(s) could not be imported; 1 other(s) were." in str(pickle.loads(pickle.dumps(caught.value)))
     assert not isinstance(caught.value, UnimportableObject)
     assert rows() == ["m1"]
     with closing(connect()) as connection:
@@ -285,4 +285,4 @@ def test_a_window_with_a_bad_object_stays_as_it_was(importer, put, rows, s3, con
         importer(**WINDOW).replace_window(objects_at(s3, "s3://agari/h5"))
     assert len(rows()) == 2
     with closing(connect()) as connection:
-        assert "no Avro" in str(failure_reason(connection, "agari", "h5/b.avro"))
+        assert "not an Avro" in str(failure_reason(connection, "agari", "h5/b.avro"))

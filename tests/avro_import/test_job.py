@@ -52,5 +52,5 @@ def test_a_summary_says_where_something_was_left_out(imported, failed_messages):
     ids=str,
 )
 def test_arguments_that_do_not_go_together_are_refused(job):
-    with pytest.raises(ValueError, match=r"go together|is one of|takes mode|folder"):
+    with pytest.raises(ValueError, match=r"go together|must be one of|Use mode|folder"):
         ImportJob("t", "run", **job)

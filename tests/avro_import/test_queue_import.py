@@ -187,7 +187,7 @@ def test_bad_messages_go_to_the_dead_letter_queue_and_the_others_go_on(
     with closing(sqlite3.connect(sqlite_path)) as connection:
         assert "truncated" in str(failure_reason(connection, "agari", "bad.avro"))
         assert "does not exist" in str(failure_reason(connection, "agari", "gone.avro"))
-        assert "no Avro" in str(failure_reason(connection, "agari", "other_half.avro"))
+        assert "not an Avro" in str(failure_reason(connection, "agari", "other_half.avro"))
         assert "hello" in str(failure_reason(connection, "", sent["MessageId"]))
         assert failure_reason(connection, "agari", "good_1.avro") is None
 
@@ -282,7 +282,7 @@ def test_what_may_not_be_read_comes_back_until_it_is_stuck_where_no_other_queue_
 def test_what_may_not_be_read_is_left_to_its_visibility_timeout_where_there_is_a_dead_letter_queue(
     share, notify, sqs, queue_url, dead_letter_url, s3
 ):
-    """So that somebody may allow it meanwhile."""
+    """So that a person can grant access in the meantime."""
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "3"})
     notify(a=messages(5))
     with botocore.stub.Stubber(s3) as stub:

@@ -1,4 +1,4 @@
-"""A database without a dialect of its own: a driver nobody has heard of, and a real server by plain SQL."""
+"""A database without a dialect of its own: a driver that the package does not know, and a real server by plain SQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import ClaimedMeanwhile, TableLedger
 from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
 from airflow_agari_provider.databases.base import Target
-from airflow_agari_provider.databases.dialects import UnknownDatabase, any_dialect_of
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.generic import GenericDialect, NoTransactions, NoUpsert
 from airflow_agari_provider.databases.statements import create_table, execute, query, transaction
@@ -47,15 +46,6 @@ def rows(sqlite_path: Any) -> Callable[[str], list[Any]]:
             return query(connection, sql)
 
     return rows
-
-
-def test_an_unknown_driver_gets_standard_sql(sqlite_path):
-    dialect = any_dialect_of(other_driver.connect(sqlite_path))
-    assert isinstance(dialect, GenericDialect)
-    assert (dialect.driver, dialect.placeholder) == (other_driver, "?")
-    assert any_dialect_of(other_driver.connect(sqlite_path), "%s").placeholder == "%s"
-    with pytest.raises(UnknownDatabase):
-        any_dialect_of(object())
 
 
 def test_an_object_is_loaded_once(importer, s3, rows):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime, time
@@ -16,40 +15,10 @@ import pytest
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Target
-from airflow_agari_provider.databases.dialects import UnknownDatabase, dialect_of
+from airflow_agari_provider.databases.dialects import dialect_of
 from airflow_agari_provider.databases.errors import NoUniqueKey, UnstorableValue
-from airflow_agari_provider.databases.statements import as_json, create_table, query, table_columns, transaction
-from tests.fix_databases import DATABASES, WITHOUT_ARROW
-
-ID = Column("id", "id", "integer", False)
-
-
-every_way = pytest.mark.parametrize("connect", [*DATABASES, WITHOUT_ARROW], indirect=True)
-
-
-@pytest.fixture
-def connection(connect: Callable[[], Any]) -> Any:
-    with closing(connect()) as connection:
-        yield connection
-
-
-def loaded(connection: Any, target: Target, *batches: Sequence[Sequence[Any]]) -> int:
-    """Create the table, load batches given as rows, and count as the database does."""
-    dialect = dialect_of(connection)
-    create_table(dialect, connection, target)
-    with transaction(dialect, connection):
-        return dialect.load(connection, target, (Batch(len(rows), tuple(zip(*rows, strict=True))) for rows in batches))
-
-
-def rows_of(connection: Any, table: str = "t") -> list[tuple[Any, ...]]:
-    return query(connection, f"SELECT * FROM {table} ORDER BY 1")
-
-
-def family(connection: Any) -> str:
-    return {"psycopg": "postgres", "psycopg2": "postgres", "MySQLdb": "mysql", "sqlite3": "sqlite"}[
-        type(connection).__module__.partition(".")[0]
-    ]
-
+from airflow_agari_provider.databases.statements import create_table, query, transaction
+from tests.databases.loading import ID, KEYED, NAME, every_way, family, loaded, rows_of
 
 INSTANT = datetime(2016, 4, 28, 5, 0, 0, 123456, UTC)
 LOCAL = datetime(2016, 4, 28, 5, 0, 0, 123456)
@@ -111,25 +80,6 @@ def test_every_value_comes_back_without_loss(connection):
     assert query(connection, "SELECT * FROM t WHERE a_long IS NULL") == [(None,) * len(VALUES)]
 
 
-MARK = "agari-2016-04-28-next-value"  # stands between values while they are encoded
-
-
-@pytest.mark.parametrize(
-    ("values", "texts"),
-    [
-        ([], []),
-        ([None, None], [None, None]),
-        ([None, {"a": 1}, None, [1.5]], [None, '{"a":1}', None, "[1.5]"]),
-        ([[1, MARK, 2], 3], [f'[1,"{MARK}",2]', "3"]),
-        ([MARK, MARK], [f'"{MARK}"', f'"{MARK}"']),
-        ([1, MARK, 2], ["1", f'"{MARK}"', "2"]),
-    ],
-    ids=["none", "nulls", "between nulls", "a mark inside", "marks alone", "a mark between"],
-)
-def test_each_value_becomes_a_json_text_of_its_own(values, texts):
-    assert as_json(Column("v", None, "json"), values) == texts
-
-
 @every_way
 def test_a_float_keeps_its_32_bits(connection):
     loaded(connection, Target("t", (ID, Column("v", "v", "float"))), [(1, 0.10000000149011612)])
@@ -164,11 +114,6 @@ def test_columns_that_are_not_loaded_take_their_defaults(connection):
     assert rows_of(connection) == [(1, None, 5)]
 
 
-NAME = Column("name", "name", "text")
-SCORE = Column("score", "score", "integer")
-KEYED = Target("t", (ID, NAME, SCORE), ("id", "name"))
-
-
 @every_way
 def test_an_upsert_replaces_rows_of_the_same_key(connection):
     assert loaded(connection, KEYED, [(1, "a", 1), (1, "b", 1)]) == 2
@@ -193,21 +138,6 @@ def test_an_upsert_of_nothing_but_keys_counts_its_rows(connection):
 def test_keys_that_differ_in_case_are_two(connection):
     assert loaded(connection, KEYED, [(1, "a", 1), (1, "A", 2)]) == 2
     assert len(rows_of(connection)) == 2
-
-
-@every_way
-def test_names_are_quoted(connection):
-    target = Target(
-        "order", (Column('a"b', None, "integer"), Column("c`d", None, "text"), Column("SELECT", None, "text"))
-    )
-    assert loaded(connection, target, [(1, "x", "y")]) == 1
-    assert table_columns(dialect_of(connection), connection, "order") == ['a"b', "c`d", "SELECT"]
-
-
-@pytest.mark.parametrize("name", ["", "a%b", "a\0b"])
-def test_a_name_that_no_driver_takes_is_refused(connection, name):
-    with pytest.raises(ValueError, match="cannot be the name"):
-        loaded(connection, Target("t", (Column(name, None, "integer"),)))
 
 
 @every_way
@@ -334,14 +264,6 @@ def test_upserts_of_the_same_keys_in_other_orders_do_not_deadlock(connect, conne
     assert query(connection, "SELECT COUNT(*) FROM t") == [(3000,)]
 
 
-def test_a_connection_whose_cursors_give_dicts_is_as_good(cleared_postgres_uri):
-    """As the hook's extra ``{"cursor": "dictcursor"}`` makes them."""
-    psycopg = pytest.importorskip("psycopg")
-    with closing(psycopg.connect(cleared_postgres_uri, row_factory=psycopg.rows.dict_row)) as connection:
-        assert loaded(connection, KEYED, [(1, "a", 1)]) == 1
-        assert query(connection, "SELECT id, name FROM t") == [(1, "a")]
-
-
 def test_a_table_is_there_or_not(connection):
     dialect = dialect_of(connection)
     assert not dialect.table_exists(connection, "t")
@@ -354,8 +276,3 @@ def test_a_table_is_there_or_not(connection):
         ((schema,),) = query(connection, "SELECT DATABASE()")
     assert dialect.table_exists(connection, f"{schema}.t")
     assert not dialect.table_exists(connection, f"{schema}.u")
-
-
-def test_a_connection_of_another_kind_is_refused():
-    with pytest.raises(UnknownDatabase, match=r"io\.BytesIO|_io\.BytesIO"):
-        dialect_of(__import__("io").BytesIO())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -19,13 +17,13 @@ from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.dialects import dialect_of
 from airflow_agari_provider.databases.statements import execute, query, transaction
 from tests.avro.scored_messages import messages
+from tests.databases.loading import family
 
 MONEY = Column("v", "v", "decimal", precision=12, scale=4)
 DOUBLE = Column("v", "v", "double")
 LONG = Column("v", "v", "long")
 INSTANT = Column("v", "v", "instant", precision=6)
 MILLIS = Column("v", "v", "instant", precision=3)
-OPTIONAL = Column("v", "v", "instant", True, precision=6)
 TEXT = Column("v", "v", "text")
 ENUM = Column("v", "v", "text", length=9)
 FLOAT = Column("v", "v", "float")
@@ -67,17 +65,6 @@ CASES = [
     (ID, "BLOB", ["mysql", "sqlite"], []),
     (ID, "CHAR(36)", [], ["postgres", "mysql", "sqlite"]),
 ]
-
-
-@pytest.fixture
-def connection(connect: Callable[[], Any]) -> Any:
-    with closing(connect()) as connection:
-        yield connection
-
-
-def family(connection: Any) -> str:
-    driver = type(connection).__module__.partition(".")[0]
-    return {"psycopg": "postgres", "psycopg2": "postgres", "MySQLdb": "mysql", "sqlite3": "sqlite"}[driver]
 
 
 def test_types_that_lose_in_silence_are_refused_and_no_others(connection):
@@ -128,7 +115,7 @@ LOST_BY_SQLITE = [(TEXT, "INTEGER", "007"), (LONG, "REAL", 2**60 + 1), (DOUBLE, 
 
 
 def test_the_databases_do_lose_without_a_word(connection):
-    """Why this is checked at all: none of these is an error of the database."""
+    """The reason for the check: the database raises no error for any of these."""
     cases = {
         "sqlite": LOST_BY_SQLITE,
         "postgres": [*LOST, *LOST_BY_POSTGRES],
@@ -164,31 +151,3 @@ def test_times_say_how_many_digits_they_have():
     fields = [{"name": f"f{number}", "type": kind} for number, kind in enumerate(kinds)]
     columns = columns_of(parse_writer_schema({"type": "record", "name": "r", "fields": fields}, ""))
     assert [column.precision for column in columns] == [3, 6]
-
-
-@pytest.mark.parametrize("connect", ["mysqlclient"], indirect=True)
-@pytest.mark.parametrize("explicit", [0, 1])
-def test_a_time_that_mysql_would_make_up_is_refused_where_it_does(connection, explicit):
-    """Older servers put the time of the clock where a timestamp lacks a value, and may not."""
-    try:
-        execute(connection, f"SET SESSION explicit_defaults_for_timestamp = {explicit}")
-    except dialect_of(connection).driver.Error as error:
-        pytest.skip(f"this server does not let a session choose: {error}")
-    execute(connection, "CREATE TABLE t (v TIMESTAMP(6) NOT NULL)")
-    dialect = dialect_of(connection)
-    if explicit:
-        dialect.require_lossless(connection, Target("t", (OPTIONAL,)))
-    else:
-        with pytest.raises(UnsupportedAvroType, match="puts its clock's time for NULL"):
-            dialect.require_lossless(connection, Target("t", (OPTIONAL,)))
-    dialect.require_lossless(connection, Target("t", (Column("v", "v", "instant", False, precision=6),)))
-
-
-@pytest.mark.parametrize("connect", ["mysqlclient", "pymysql", "mysql.connector"], indirect=True)
-def test_a_zero_stays_a_zero(connection):
-    """... also in a column that makes numbers up."""
-    execute(connection, "CREATE TABLE t (v INT AUTO_INCREMENT PRIMARY KEY)")
-    dialect = dialect_of(connection)
-    with transaction(dialect, connection):
-        dialect.load(connection, Target("t", (INTEGER,)), [Batch(2, ((0, 7),))])
-    assert query(connection, "SELECT v FROM t ORDER BY v") == [(0,), (7,)]

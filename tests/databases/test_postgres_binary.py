@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import socket
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,19 +21,13 @@ from airflow_agari_provider.avro.schemas import parse_writer_schema
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.dialects import dialect_of
 from airflow_agari_provider.databases.errors import UnstorableValue
-from airflow_agari_provider.databases.postgres import _widen, arrow_refusal
+from airflow_agari_provider.databases.postgres import arrow_refusal
 from airflow_agari_provider.databases.postgres_binary import binary_copy
 from airflow_agari_provider.databases.statements import create_table, execute, query, transaction
 from tests.avro.random_avro import files
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
 pytest.importorskip("pgpq", reason="the extra [arrow] is not installed")
-
-
-@pytest.fixture
-def connection(connect: Callable[[], Any]) -> Any:
-    with closing(connect()) as connection:
-        yield connection
 
 
 only_postgres = pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
@@ -137,13 +128,6 @@ def test_a_column_of_another_type_is_left_to_text(connection, definition):
     assert f"column {name!r} is of type" in refusal
 
 
-@pytest.mark.parametrize("connect", ["sqlite", "mysqlclient"], indirect=True)
-def test_other_databases_are_left_to_fastavro(connection):
-    refusal = arrow_refusal(dialect_of(connection), connection, Target("t", ()))
-    assert refusal is not None
-    assert "PostgreSQL" in refusal
-
-
 @only_postgres
 def test_what_was_left_to_fastavro_goes_into_the_same_copy(connection):
     """A block with a value that Arrow does not decide about, between two that it does."""
@@ -178,26 +162,6 @@ def test_the_first_rows_are_sent_before_more_are_decoded(decoder):
         assert len(next(chunks)) < 100  # the header
         assert len(next(chunks)) > 1_000_000
     assert len(decoded) == 1
-
-
-@pytest.mark.parametrize(("family", "wider"), [(socket.AF_UNIX, True), (socket.AF_INET, False)])
-def test_a_unix_socket_takes_more_at_once(family, wider):
-    with closing(socket.socket(family)) as connected:
-        before = connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        _widen(connected.fileno())
-        assert (connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before) == wider
-
-
-@only_postgres
-def test_copy_takes_more_at_once(connection):
-    def taken() -> int:
-        with closing(socket.socket(fileno=os.dup(connection.fileno()))) as connected:
-            assert connected.family == socket.AF_UNIX
-            return connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-
-    before = taken()
-    load(connection, "arrow", written(RECORD), "t")
-    assert taken() > before
 
 
 def test_a_value_beyond_its_type_names_its_column():

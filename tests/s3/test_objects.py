@@ -120,7 +120,7 @@ def test_content_is_current_until_it_is_overwritten_or_gone(s3, bucket):
 
 
 def test_a_missing_bucket_is_told_by_the_url(s3, aws):
-    with pytest.raises(MissingBucket, match="s3://nowhere/day: there is no such bucket"):
+    with pytest.raises(MissingBucket, match="s3://nowhere/day: the bucket does not exist"):
         objects_at(s3, ["s3://nowhere/day"])
 
 

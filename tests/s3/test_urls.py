@@ -22,7 +22,7 @@ def test_an_s3_url_has_a_bucket_and_a_key(url, expected):
     "url", ["/tmp/a.avro", "s3:/agari/a", "https://b/k", "https://agari/a", "s3://", "s3:///k", ""]
 )
 def test_what_is_no_s3_url_is_refused(url):
-    with pytest.raises(ValueError, match="no S3 URL"):
+    with pytest.raises(ValueError, match="not an S3 URL"):
         split_url(url)
 
 

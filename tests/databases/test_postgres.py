@@ -1,8 +1,10 @@
-"""Connections whose settings would change what is stored: the import's own settings win."""
+"""What only PostgreSQL does: settings of a session, COPY through a socket, and the faults of its errors."""
 
 from __future__ import annotations
 
 import importlib
+import os
+import socket
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -11,8 +13,12 @@ import pytest
 
 from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.databases.base import Target
+from airflow_agari_provider.databases.dialects import dialect_of
+from airflow_agari_provider.databases.postgres import _widen, arrow_refusal
 from airflow_agari_provider.databases.statements import execute, query
 from tests.avro.scored_messages import avro_file
+from tests.databases.loading import ID, loaded
 
 NOON = 1461844800000000  # 2016-04-28 12:00, in microseconds
 FIELDS = [
@@ -54,3 +60,48 @@ def test_texts_and_times_are_stored_whatever_the_connection_is_set_to(odd_connec
         assert query(connection, sql) == [("64c3a96ac3a020767520e282ac", "c3a9")]
         noon = query(connection, "SELECT (noon AT TIME ZONE 'UTC')::text FROM scored")
         assert noon == [(None if columns else "2016-04-28 12:00:00",)]
+
+
+@pytest.mark.parametrize(("family", "wider"), [(socket.AF_UNIX, True), (socket.AF_INET, False)])
+def test_a_unix_socket_takes_more_at_once(family, wider):
+    with closing(socket.socket(family)) as connected:
+        before = connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        _widen(connected.fileno())
+        assert (connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before) == wider
+
+
+@pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
+def test_copy_takes_more_at_once(connection):
+    def taken() -> int:
+        with closing(socket.socket(fileno=os.dup(connection.fileno()))) as connected:
+            assert connected.family == socket.AF_UNIX
+            return connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    before = taken()
+    assert loaded(connection, Target("t", (ID,)), [(1,)]) == 1
+    assert taken() > before
+
+
+@pytest.mark.parametrize("connect", ["sqlite", "mysqlclient"], indirect=True)
+def test_other_databases_are_left_to_fastavro(connection):
+    refusal = arrow_refusal(dialect_of(connection), connection, Target("t", ()))
+    assert refusal is not None
+    assert "PostgreSQL" in refusal
+
+
+@pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
+def test_an_error_is_the_fault_of_the_rows_of_another_transaction_or_of_the_table(connection):
+    def fault(sql: str) -> str:
+        dialect = dialect_of(connection)
+        with pytest.raises(dialect.driver.Error) as caught:
+            execute(connection, sql)
+        connection.rollback()
+        return dialect.fault(caught.value)
+
+    def raised(state: str) -> str:
+        return f"DO $$ BEGIN RAISE 'x' USING ERRCODE = '{state}'; END $$"
+
+    assert [fault(sql) for sql in ("SELECT 1 / 0", raised("23505"), raised("44000"), raised("P0001"))] == ["rows"] * 4
+    assert [fault(raised(state)) for state in ("40001", "40P01")] == ["conflict"] * 2
+    assert [fault(raised(state)) for state in ("57P01", "53100")] == ["passing"] * 2
+    assert [fault(sql) for sql in ("SELECT 1 FROM nowhere", "no SQL", raised("42501"))] == ["target"] * 3
