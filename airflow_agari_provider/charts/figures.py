@@ -1,4 +1,4 @@
-"""Figures of a window of runs: where the time went, how often tries failed, and what is usual."""
+"""Figures of a window of runs: where the time went, how often tries failed, and which duration is usual."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 from airflow_agari_provider.charts.tries import FAILED, UNFINISHED, PlainTry
 
 FEWEST_FOR_A_TREND = 12  # runs
-# What was skipped or removed says nothing of a task's duration or its retries.
+# A skipped or removed try says nothing about a task's duration or its retries.
 NOT_COUNTED = frozenset({"skipped", "removed"})
 
 
@@ -19,15 +19,16 @@ class Tally:
     """
     Sums over the tries of one task.
 
-    :param total: seconds that tries ran, whatever became of them.
-    :param lost: seconds of these in tries that failed.
-    :param seconds: run: seconds of all tries in it.
-    :param succeeded: run: seconds of the tries in it that succeeded for good.
-    :param failures: run: number of tries in it that failed, if any did.
-    :param unfinished: runs in which a try still goes on.
-    :param started: run: task instances that started in it; of a mapped task each index is one.
-    :param retried: run: those of which a try failed that Airflow was to repeat by itself, and another followed.
-    :param unknown: names of the sums that lack what some tries waited.
+    :param total: seconds that all tries ran, with any outcome.
+    :param lost: the part of these seconds that failed tries ran.
+    :param seconds: for each run: seconds of all its tries.
+    :param succeeded: for each run: seconds of its tries that succeeded and were not cleared later.
+    :param failures: for each run with failed tries: their number.
+    :param unfinished: runs with a try that has not ended.
+    :param started: for each run: number of task instances that started; each index of a mapped task is one.
+    :param retried: for each run: number of task instances that Airflow retried by itself: a try failed, Airflow was
+        going to retry it, and another try followed.
+    :param unknown: names of the sums that lack the waiting of some tries.
     """
 
     tries: int = 0
@@ -50,9 +51,9 @@ class Figures:
     """
     Sums and percentiles over runs: see ``Tally`` for the sums.
 
-    :param idle, queued, deferred: None if what is known of it is 0, and some is not known.
-    :param retry_rate: task instances that Airflow tried again, of those that started; None if none did.
-    :param usual: median of the seconds per finished run, retries included; None if none has finished.
+    :param idle, queued, deferred: None if the known part is 0 and another part is not known.
+    :param retry_rate: share of the started task instances that Airflow retried by itself; None if none started.
+    :param usual: median of the seconds per finished run, retries included; None if no run has finished.
     """
 
     total: float
@@ -67,8 +68,11 @@ class Figures:
 
 def tally_of(tries: Iterable[PlainTry], repeated: Mapping[str, int] | None = None) -> Tally:
     """
-    :param tries: of one task; those of a run in the order of their numbers.
-    :param repeated: of a mapped task, whose tries do not tell: run: indexes that Airflow tried again by itself.
+    Sum up the tries of one task.
+
+    :param tries: the tries; those of one run are in the order of their numbers.
+    :param repeated: for a mapped task, whose tries do not show it: for each run, the number of indexes that Airflow
+        retried by itself.
     """
     tally = Tally()
     repeatable: dict[str, int] = {}
@@ -105,7 +109,11 @@ def tally_of(tries: Iterable[PlainTry], repeated: Mapping[str, int] | None = Non
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
-    """:param share: 0 to 1; between two values the line from one to the other counts, as in spreadsheets."""
+    """
+    Return a percentile; None if there are no values.
+
+    :param share: 0 to 1. Between two values the result is interpolated linearly, as in spreadsheets.
+    """
     ordered = sorted(values)
     if not ordered:
         return None
@@ -117,9 +125,9 @@ def percentile(values: Iterable[float], share: float) -> float | None:
 
 def figures_of(tallies: Collection[Tally], finished: Collection[str]) -> Figures:
     """
-    Figures of one or several tasks together.
+    Return the figures of one or several tasks together.
 
-    :param finished: ids of the runs that have ended; only these tell what is usual.
+    :param finished: ids of the runs that have ended; only these count for the usual duration.
     """
     seconds: dict[str, float] = defaultdict(float)
     for tally in tallies:
@@ -141,13 +149,13 @@ def figures_of(tallies: Collection[Tally], finished: Collection[str]) -> Figures
 
 
 def _known(seconds: float, name: str, tallies: Collection[Tally]) -> float | None:
-    """None instead of a 0 that is only what is known."""
+    """Return None instead of 0 if some tries waited for an unknown time."""
     return seconds if seconds or not any(name in tally.unknown for tally in tallies) else None
 
 
 def trend_of(tally: Tally, runs: Sequence[str]) -> float | None:
     """
-    By how many percent the newer half of the runs took longer than the older half; None of too few.
+    Return by how many percent the newer half of the runs took longer than the older half; None if there are too few.
 
     :param runs: ids of the runs that count, the oldest first.
     """

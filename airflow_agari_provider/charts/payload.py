@@ -1,4 +1,4 @@
-"""The charts' JSON: parallel arrays, with runs and tasks as indexes. Its form is in docs/charts_api.md."""
+"""Build the charts' JSON: parallel arrays that refer to runs and tasks by index; docs/charts_api.md describes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_agari_provider.charts.tries import OUTCOMES, PlainTry, Try
 from airflow_agari_provider.charts.window import RunWindow, minute_of
 
 FINISHED = frozenset({"success", "failed"})
-BACKFILL = "backfill"  # runs after the fact say nothing of a trend
+BACKFILL = "backfill"  # runs of past dates say nothing about a trend
 DURATION = Measure(median, least=1.0, least_share=0.15)
 Repeated: TypeAlias = Mapping[str, Mapping[str, int]]
 TRIES = Measure(fmean, least=0.25, least_share=0.15, tries=True)
@@ -24,11 +24,11 @@ TRIES = Measure(fmean, least=0.25, least_share=0.15, tries=True)
 @dataclass(frozen=True)
 class DagTries:
     """
-    What an answer is made of.
+    Everything that an answer is made of.
 
-    :param repeated: mapped task: run: indexes that Airflow tried again by itself.
-    :param deadlines: number of a run: its deadline, and whether it missed one.
-    :param before: figures of as many runs before the window.
+    :param repeated: for each mapped task and run: number of indexes that Airflow retried by itself.
+    :param deadlines: for the id of each run: its deadline, and whether it missed one.
+    :param before: figures of the same number of runs before the window; None if these are not compared.
     """
 
     dag_id: str
@@ -42,7 +42,7 @@ class DagTries:
 
 
 def answer(found: DagTries) -> dict[str, Any]:
-    """Everything but the time of the answer."""
+    """Build the answer, without its time ``now``."""
     runs = found.window.runs
     by_task = _by_task(found.tries)
     tasks = _usual_order(by_task, runs)
@@ -70,7 +70,7 @@ def answer(found: DagTries) -> dict[str, Any]:
 
 
 def figures_before(tries: Iterable[PlainTry], runs: Iterable[RunRow], repeated: Repeated) -> Figures:
-    """Figures alone, of other runs. :param repeated: see ``DagTries``."""
+    """Return only the figures, for the runs before the window. :param repeated: see ``DagTries``."""
     finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
     tallies = [tally_of(of_task, repeated.get(task)) for task, of_task in _by_task(tries).items()]
     return figures_of(tallies, finished)
@@ -84,7 +84,7 @@ def _by_task(tries: Iterable[PlainTry]) -> dict[str, list[PlainTry]]:
 
 
 def _usual_order(by_task: Mapping[str, Sequence[PlainTry]], runs: Sequence[RunRow]) -> list[str]:
-    """Ids of the tasks, as they usually start: by the median of their first start after the run's."""
+    """Return the task ids in the order of their usual start: by the median time from the run's start to theirs."""
     began = {run.run_id: run.start or run.run_after for run in runs}
 
     def offset(task_id: str) -> tuple[float, str]:
@@ -111,7 +111,7 @@ def _window(window: RunWindow) -> dict[str, Any]:
 
 
 def _words(position: Position | None) -> str | None:
-    """Such as ``1786492800.5-4711``, as a question takes it."""
+    """Return a position as requests take it, such as ``1786492800.5-4711``."""
     return None if position is None else f"{position.due:.3f}".rstrip("0").rstrip(".") + f"-{position.run}"
 
 
@@ -140,7 +140,7 @@ def _tries(tries: Sequence[PlainTry], runs: Sequence[RunRow], tasks: Sequence[st
     columns: dict[str, list[Any]] = {name: [] for name in Try._fields}
     columns.update(
         zip(Try._fields, map(list, zip(*[tries[at] for at in order], strict=True)), strict=False)
-    )  # nothing, of no tries
+    )  # without tries, the columns stay empty
     return {
         "run": [places[at] // len(tasks) for at in order],
         "task": [places[at] % len(tasks) for at in order],
@@ -215,7 +215,7 @@ def _shift(index: int, task_id: str, kind: str, at: tuple[int, RunRow], shift: S
 
 
 def change_in_words(kind: str, shift: Shift) -> str:
-    """Such as ``median 4.1 to 7.0 min``."""
+    """Return the change as text, such as ``median 4.1 to 7.0 min``."""
     if kind == "tries":
         return f"mean {shift.before:.1f} to {shift.after:.1f} tries"
     unit, size = next(
@@ -227,10 +227,10 @@ def change_in_words(kind: str, shift: Shift) -> str:
 
 
 def _time(seconds: float | None) -> float | None:
-    """To the millisecond."""
+    """Round to the millisecond."""
     return None if seconds is None else round(seconds, 3)
 
 
 def _times(seconds: Iterable[float | None]) -> list[float | None]:
-    """The same of very many, none of them negative: rounding each exactly takes as long as reading them."""
+    """Round very many values, none negative. Calling ``round`` for each would take as long as reading them."""
     return [value and int(value * 1000 + 0.5) / 1000 for value in seconds]

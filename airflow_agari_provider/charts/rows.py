@@ -1,4 +1,4 @@
-"""What the metadata database knows, as its queries answer it. Times are epoch seconds, durations are seconds."""
+"""Rows as the queries of the metadata database return them. Times are epoch seconds, durations are seconds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 class Position(NamedTuple):
     """
-    A place between runs, in the order of when they were due and then of their ids.
+    A place between runs. Runs are ordered by when they were due, and then by their ids.
 
     :param due: epoch seconds.
-    :param run: id of the run that is next to it; None: next to any run that was due then.
+    :param run: id of the run next to the place; None: only the moment counts, not a run that was due then.
     """
 
     due: float
@@ -37,20 +37,20 @@ class RunRow(NamedTuple):
 
 class TryRow(NamedTuple):
     """
-    One try of a task, or the same try of several mapped indexes that are in one state.
+    One try of a task, or the same try of several map indexes that have the same state.
 
-    :param old: from the history; else it is the task instance as it stands.
-    :param map_index: the highest of them; -1 for a task that is not mapped.
-    :param instances: number of indexes, 1 for a task that is not mapped.
-    :param scheduled: sum over the indexes of when they were scheduled (where that is not known: queued, else started).
+    :param old: the row is from the history; otherwise it is the current task instance.
+    :param map_index: the highest of the map indexes; -1 for a task that is not mapped.
+    :param instances: number of map indexes; 1 for a task that is not mapped.
+    :param scheduled: sum over the indexes of when they were scheduled (if unknown: queued; if unknown too: started).
     :param started: sum over the indexes of when they started.
-    :param ended: sum over the indexes of when they ended; of now, for those that have not.
-    :param first_start: of the index that started first.
-    :param last_end: of the index that ended last; None if none has.
-    :param longest: seconds from start to end of the longest index; None if that was not asked for.
-    :param max_tries: tries the task had in this run, less one.
+    :param ended: sum over the indexes of when they ended; an index that has not ended counts as ending now.
+    :param first_start: start of the index that started first.
+    :param last_end: end of the index that ended last; None if no index has ended.
+    :param longest: seconds from start to end of the longest index; None if the query did not ask for it.
+    :param max_tries: number of tries that the task may have in this run, minus one.
     :param requeued: an index was scheduled or queued after it had started: it came back from a trigger, or these are
-        the times of the try before.
+        the times of the previous try.
     """
 
     run_id: str
@@ -71,8 +71,8 @@ class TryRow(NamedTuple):
     operator: str | None
 
 
-# A ``TryRow`` as a plain tuple, and the places of some of its fields. A thousand runs have twelve thousand: the garbage
-# collector forgets tuples, and would look through that many named ones again and again.
+# A ``TryRow`` as a plain tuple, and the indexes of some of its fields. A thousand runs have twelve thousand rows. The
+# garbage collector stops tracking plain tuples, but would look through that many named tuples again and again.
 TASK: Final = 1
 NUMBER: Final = 2
 STATE: Final = 3
@@ -103,10 +103,13 @@ PlainTryRow: TypeAlias = tuple[
 
 class PauseRow(NamedTuple):
     """
-    How often one try of one index gave up its worker to wait, and took one again.
+    How often one try of one map index released its worker to wait, and got a worker again.
 
-    :param slices: number of times it ran on a worker; the next three are of when these began.
-    :param pauses: number of times it went to wait; ``paused_sum`` is the sum of when.
+    :param slices: number of times it ran on a worker.
+    :param slices_sum: sum of the moments at which these slices began.
+    :param first_slice: when the first slice began.
+    :param pauses: number of times it released its worker to wait.
+    :param paused_sum: sum of the moments at which it did so.
     """
 
     run_id: str
@@ -122,10 +125,10 @@ class PauseRow(NamedTuple):
 
 class TaskFacts(NamedTuple):
     """
-    What the DAG file says of a task.
+    What the DAG file says about a task.
 
-    :param sla: seconds after the run began; on Airflow 3 one of ``set_slas``.
-    :param reschedules: a sensor that gives up its worker between two looks.
+    :param sla: seconds after the run began; on Airflow 3 an SLA from ``set_slas``.
+    :param reschedules: the task is a sensor that releases its worker between two pokes.
     """
 
     sla: float | None

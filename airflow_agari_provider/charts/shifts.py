@@ -1,8 +1,8 @@
 """
-Since when a series of runs is different: change points, in plain Python.
+Find since when a series of runs is different: change points, in plain Python.
 
-What repeats every day and single runs that are far out are taken from the series first. Where several changes are, each
-side of the clearest is searched in turn.
+The daily pattern, and single runs that are far out, are removed from the series first. If there are several changes,
+each side of the clearest change is searched in turn.
 """
 
 from __future__ import annotations
@@ -17,15 +17,20 @@ from typing import TypeAlias
 
 from airflow_agari_provider.charts.change_point import FEWEST, change_of_failures, change_of_level, spread
 
-FEWEST_A_DAY = 8  # runs at an hour of the day, before the usual of that hour is taken out
-SPIKE = 4.0  # standard deviations that a run may be away from those around it
+FEWEST_A_DAY = 8  # runs that each hour of the day needs before the hour's usual value is subtracted
+SPIKE = 4.0  # standard deviations that a run may be away from the runs around it
 
 Finder: TypeAlias = Callable[[Sequence[float]], int | None]
 
 
 @dataclass(frozen=True)
 class Shift:
-    """:param index: of the first value that is different. :param before, after: what was, and what is, usual."""
+    """
+    A lasting change of the usual value.
+
+    :param index: index of the first value that is different.
+    :param before, after: the usual value before the change and after it.
+    """
 
     index: int
     before: float
@@ -37,10 +42,10 @@ class Measure:
     """
     How a kind of series is judged.
 
-    :param usual: the median, or the mean where most values are the same.
-    :param least: smallest difference of the usual that is worth telling, as a value.
-    :param least_share: the same as a share of what was usual.
-    :param tries: the values are numbers of tries, of which the last succeeded; else they are seconds.
+    :param usual: the median, or the mean if most values are the same.
+    :param least: smallest change of the usual value that is worth reporting.
+    :param least_share: the same, as a share of the usual value before the change.
+    :param tries: the values are numbers of tries, the last of which succeeded; otherwise they are seconds.
     """
 
     usual: Callable[[Sequence[float]], float]
@@ -51,7 +56,7 @@ class Measure:
 
 def find_shifts(values: Sequence[float], hours: Sequence[int], measure: Measure) -> list[Shift]:
     """
-    Every change of what is usual, the earliest first.
+    Return every change of the usual value, the earliest first.
 
     :param hours: hour of the day of each run.
     """
@@ -71,7 +76,7 @@ def find_shifts(values: Sequence[float], hours: Sequence[int], measure: Measure)
 
 
 def without_daily_pattern(level: Sequence[float], hours: Sequence[int]) -> list[float]:
-    """The series less what is usual at each hour of the day, if every hour has been seen often enough."""
+    """Subtract the usual value of each hour of the day, if every hour has enough runs."""
     by_hour = defaultdict(list)
     for value, hour in zip(level, hours, strict=True):
         by_hour[hour].append(value)
@@ -82,7 +87,7 @@ def without_daily_pattern(level: Sequence[float], hours: Sequence[int]) -> list[
 
 
 def without_spikes(level: Sequence[float]) -> list[float]:
-    """A run that is far from those around it tells nothing of a change: as if it were like them."""
+    """Replace a run that is far from the runs around it by their median: a single run does not show a change."""
     padded = [*level[:2], *level, *level[-2:]]
     around = [sorted(five)[2] for five in zip(*(padded[at:] for at in range(5)), strict=False)]
     width = SPIKE * spread([value - middle for value, middle in zip(level, around, strict=True) if value != middle])
@@ -90,7 +95,7 @@ def without_spikes(level: Sequence[float]) -> list[float]:
 
 
 def _changes(series: Sequence[float], change: Finder, start: int = 0) -> list[int]:
-    """Binary segmentation; in order."""
+    """Return the indexes of all changes, in order, by binary segmentation."""
     index = change(series) if len(series) >= 2 * FEWEST else None
     if index is None:
         return []

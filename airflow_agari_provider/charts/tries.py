@@ -48,12 +48,12 @@ RUN_AND_TASK = itemgetter(0, 1)
 
 class Try(NamedTuple):
     """
-    One try, or the same try of several mapped indexes that came to the same end: then the times are their sums.
+    One try; or the same try of several map indexes with the same outcome, and then the times are their sums.
 
-    :param idle: seconds between the end of the try before and the scheduling of this one; None: unknown.
-    :param queued: seconds from there to the start; None: unknown, and then part of ``idle``.
-    :param deferred: seconds it waited without a worker; None: unknown, and then part of ``run``.
-    :param again: it failed, and Airflow was to try again by itself.
+    :param idle: seconds between the end of the previous try and the scheduling of this one; None: unknown.
+    :param queued: seconds from the scheduling to the start; None: unknown, and then included in ``idle``.
+    :param deferred: seconds it waited without a worker; None: unknown, and then included in ``run``.
+    :param again: the try failed, and Airflow was going to retry it by itself.
     """
 
     run_id: str
@@ -76,7 +76,7 @@ class Try(NamedTuple):
         return self.outcome in FAILED
 
 
-# A ``Try`` as a plain tuple, and the place of a field: see ``PlainTryRow``.
+# A ``Try`` as a plain tuple, and the index of one of its fields: see ``PlainTryRow``.
 AGAIN: Final = 13
 PlainTry: TypeAlias = tuple[
     str,
@@ -106,13 +106,13 @@ def tries_of(
     pauses: Pauses = MappingProxyType({}),
 ) -> list[PlainTry]:
     """
-    Every try; those of one task and run in their order.
+    Return every try; the tries of one task in one run are in order.
 
-    :param rows: of one or many runs, in any order.
-    :param longest: of a mapped task, the time of its longest index instead of the sum of all.
-    :param single: ids of tasks of which each row is one index.
-    :param paused: ids of tasks that wait without a worker, which are in ``single`` if they are mapped; when they did is
-        in ``pauses``.
+    :param rows: rows of one or many runs, in any order.
+    :param longest: for a mapped task, return the time of its longest index instead of the sum of all indexes.
+    :param single: ids of tasks for which each row is a single map index.
+    :param paused: ids of tasks that wait without a worker; ``pauses`` says when they waited. A mapped task among them
+        must be in ``single`` too.
     """
     found, others = _usual(rows, paused)
     others.sort(key=itemgetter(0, 1, 2))
@@ -127,7 +127,7 @@ def tries_of(
 
 
 def _usual(rows: Sequence[PlainTryRow], paused: Collection[str]) -> tuple[list[PlainTry], list[PlainTryRow]]:
-    """Of nine tasks in ten there is one try and nothing to tell of it: these as ``_chain`` has them, and the others."""
+    """Return the tries that are a simple success, as ``_chain`` would (nine tasks in ten), and all other rows."""
     found: list[PlainTry] = []
     others: list[PlainTryRow] = []
     count = Counter(map(RUN_AND_TASK, rows))
@@ -142,7 +142,7 @@ def _usual(rows: Sequence[PlainTryRow], paused: Collection[str]) -> tuple[list[P
 
 
 def _indexes(group: Sequence[TryRow], pauses: Pauses, now: float) -> list[Try]:
-    """The tries of each mapped index by itself."""
+    """Return the tries of each map index separately."""
     by_index = defaultdict(list)
     for row in group:
         by_index[row.map_index].append(row)
@@ -150,12 +150,12 @@ def _indexes(group: Sequence[TryRow], pauses: Pauses, now: float) -> list[Try]:
 
 
 def _chain(group: Sequence[TryRow], pauses: Pauses, now: float, longest: bool) -> list[Try]:
-    """The tries of one task in one run, in order; several rows of a try are indexes that came to different ends."""
+    """Return the tries of one task in one run, in order. Rows of the same try are map indexes with other outcomes."""
     found: list[Try] = []
     before: list[_Timed] = []
     failures = 0
     for _, same_try in groupby(group, key=itemgetter(2)):
-        # without what never started, though it was to: Airflow left it the times of the try before
+        # skip rows of tries that never started: Airflow left them the times of the previous try
         stale = {one.row.first_start for one in before}
         these = [_timed(row, pauses, now) for row in same_try if row.first_start not in stale]
         tries = [
@@ -172,7 +172,7 @@ def _chain(group: Sequence[TryRow], pauses: Pauses, now: float, longest: bool) -
 
 
 class _Timed(NamedTuple):
-    """A row with the start and the waiting that Airflow's own columns do not show."""
+    """A row with its real start and its waiting time, which Airflow's own columns do not show."""
 
     row: TryRow
     started: float
@@ -186,7 +186,7 @@ class _Timed(NamedTuple):
 
 
 def seconds_run(row: TryRow, pauses: Pauses, now: float) -> float:
-    """What one try ran on a worker, of all its indexes together."""
+    """Return the seconds that one try ran on workers, summed over its map indexes."""
     return _timed(row, pauses, now).run
 
 
@@ -203,11 +203,11 @@ def _timed(row: TryRow, pauses: Pauses, now: float) -> _Timed:
 
 
 def _waited(pause: PauseRow, ended: float, waiting: bool) -> float | None:
-    """Seconds between the pauses and the returns to a worker that followed them; None: some are not in the log."""
+    """Return the seconds from each pause to the next return to a worker; None: some of these are not in the log."""
     returns = pause.slices - 1
     if returns == pause.pauses and not waiting:
         until = 0.0
-    elif pause.slices == pause.pauses:  # the last pause goes on, or the try ended in it
+    elif pause.slices == pause.pauses:  # the last pause has not ended, or the try ended during it
         until = ended
     else:
         return None
@@ -215,17 +215,17 @@ def _waited(pause: PauseRow, ended: float, waiting: bool) -> float | None:
 
 
 def _outcome(row: TryRow, failures: int) -> str | None:
-    """What became of it; None for a state in which nothing can have run."""
+    """Return the outcome of a row; None for a state in which the task cannot have run."""
     name = OLD_OUTCOMES.get(row.state or "", "failed") if row.old else CURRENT_OUTCOMES.get(row.state or "")
     return OUTCOMES[min(failures, 2)] if name == "failed" else name
 
 
 def _waits(one: _Timed, these: Sequence[_Timed], before: Sequence[_Timed]) -> tuple[float | None, float | None]:
     """
-    (idle, queued) of a row, of those of the same try.
+    Return (idle, queued) of a row ``one``, which is among the rows ``these`` of the same try.
 
-    Of mapped indexes the sums are known: that of the waits is the difference of the sums, if as many indexes ended
-    the try before as began this one. (Those that are not in the history had no other try.)
+    For map indexes only sums are known. The sum of their waits is the difference of the sums, if the same number of
+    indexes ended the previous try and began this one. (An index that is not in the history had no other try.)
     """
     before = [other for other in before if other.row.old]
     scheduled = min(one.row.scheduled, one.started)
@@ -235,7 +235,7 @@ def _waits(one: _Timed, these: Sequence[_Timed], before: Sequence[_Timed]) -> tu
     if count != sum(other.row.instances for other in before):
         return None, None if one.requeued else one.started - scheduled
     ended = min(sum(other.ended for other in before) * one.row.instances / count, one.started)
-    if one.requeued:  # when it was first queued has been overwritten
+    if one.requeued:  # Airflow has overwritten the time at which it was first queued
         return one.started - ended, None
     scheduled = max(scheduled, ended)
     return scheduled - ended, one.started - scheduled
@@ -266,7 +266,7 @@ def _try(one: _Timed, outcome: str, idle: float | None, queued: float | None, lo
 
 
 def _merged(indexes: Iterable[Try], longest: bool) -> list[Try]:
-    """Tries of single indexes, as one for all that came to the same end."""
+    """Merge the tries of single indexes: one try for all indexes with the same try number and outcome."""
     groups = defaultdict(list)
     for one in indexes:
         groups[one.try_number, one.outcome].append(one)
@@ -292,6 +292,6 @@ def _merge(group: Sequence[Try], longest: bool, last: bool) -> Try:
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
-    """Of what is known; None if nothing is."""
+    """Return the sum of the known values; None if no value is known."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None

@@ -1,4 +1,4 @@
-"""Which runs a page shows, and in words what it leaves out."""
+"""The runs that a page shows, and a text that says which runs it leaves out."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from airflow_agari_provider.charts.rows import INSTANCES, NUMBER, OLD, PlainTryR
 @dataclass(frozen=True)
 class RunWindow:
     """
-    Runs that are shown, the oldest first, out of all that were asked for.
+    The runs that are shown, the oldest first, out of all runs that were asked for.
 
     :param total: number of runs that fit the filters.
-    :param newer: number of these that are newer than the shown.
-    :param purged_before: see ``purged_before``.
+    :param newer: number of these runs that are newer than the runs shown.
+    :param purged_before: see the function ``purged_before``.
     :param filtered: whether only runs of some types or states were asked for.
     """
 
@@ -33,17 +33,17 @@ class RunWindow:
 
     @property
     def before(self) -> Position | None:
-        """From where the runs before these are found; None if there is no run."""
+        """The position before which the older runs are; None if no run is shown."""
         return self.runs[0].position if self.runs else None
 
     @property
     def after(self) -> Position | None:
-        """From where those after these are found."""
+        """The position after which the newer runs are; None if no run is shown."""
         return self.runs[-1].position if self.runs else None
 
     @property
     def text(self) -> str:
-        """Such as ``last 100 of 8,214 runs, 2026-08-12 to 2026-11-21 (UTC)``."""
+        """The window as text, such as ``last 100 of 8,214 runs, 2026-08-12 to 2026-11-21 (UTC)``."""
         if not self.total:
             return "no run matches the filters" if self.filtered else "no run"
         if not self.runs:
@@ -76,7 +76,11 @@ def minute_of(seconds: float) -> str:
 
 
 def tries_missing(rows: Collection[PlainTryRow]) -> set[tuple[str, str]]:
-    """(run, task) whose first tries are not there, though later ones are; of a mapped task, those of some indexes."""
+    """
+    Return each (run, task) that has later tries but not the first ones.
+
+    A mapped task is among them if some of its indexes lack their first try.
+    """
     later = {row[:2] for row in rows if row[NUMBER] > 1}
     first: Counter[tuple[str, str]] = Counter()
     of_try: Counter[tuple[tuple[str, str], int]] = Counter()
@@ -94,11 +98,12 @@ def purged_before(
     rows: Collection[PlainTryRow], missing: Collection[tuple[str, str]], run_after: Mapping[str, float]
 ) -> float | None:
     """
-    When the newest run was due whose old tries ``airflow db clean`` has removed; None if nothing seems to be.
+    Return when the newest run was due that lost old tries to ``airflow db clean``; None if no run seems to have.
 
-    A purge goes by date: what is missing from a run that began after the oldest try which is left has another cause.
+    A purge goes by date. So tries that are missing from a run that began after the oldest remaining try have another
+    cause.
 
-    :param missing: (run, task) whose first tries are not there.
+    :param missing: each (run, task) that lacks its first tries.
     """
     if not missing:
         return None

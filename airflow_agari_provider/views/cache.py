@@ -1,4 +1,4 @@
-"""Results that many readers share: worked out once for all who wait, and kept for a while."""
+"""Results that many readers share: computed once for all waiting readers, and kept for a while."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from math import inf
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-ANSWERED = 0.1  # seconds, after which whoever is given an old result has it: only then is the newer one begun
+ANSWERED = 0.1  # seconds in which a reader receives the old result; only then does work on the newer one begin
 
 
 class Kept(Generic[T]):
     """
-    A few results, each of which is worked out in a thread of its own, by one thread at a time.
+    A few results. Each is computed in a thread of its own, and by only one thread at a time.
 
-    A result is given as it is while it is fresh. After that it is given too, while a newer one is being worked out;
-    and once it is stale, or if there is none, the reader waits for the newer one. Whoever waits shares its failure.
+    A fresh result is returned as it is. An older result is returned too, while a newer one is being computed. If the
+    result is stale or missing, the reader waits for the newer one. All waiting readers get the same result or error.
 
-    :param fresh: seconds.
-    :param stale: seconds, not fewer.
-    :param most: results that are kept; the oldest goes.
-    :param at_once: threads.
-    :param size: of a result.
-    :param most_size: of all that are kept together; the newest is, whatever its size.
+    :param fresh: seconds for which a result is fresh.
+    :param stale: seconds after which a result is stale; not fewer than ``fresh``.
+    :param most: how many results are kept; the oldest is dropped.
+    :param at_once: number of threads.
+    :param size: function that returns the size of a result.
+    :param most_size: largest size of all kept results together; the newest result is kept at any size.
     """
 
     def __init__(
@@ -41,16 +41,16 @@ class Kept(Generic[T]):
     ) -> None:
         self._fresh, self._stale, self._most, self._clock = fresh, stale, most, clock
         self._size, self._most_size = size, most_size
-        self._results: dict[Hashable, tuple[float, T]] = {}  # when it was begun, and what came out; the oldest first
+        self._results: dict[Hashable, tuple[float, T]] = {}  # when the work began, and its result; the oldest first
         self._under_way: dict[Hashable, Future[T]] = {}
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="agari-charts")
 
     def get(self, key: Hashable, work: Callable[[], T]) -> T:
         """
-        The result of ``work``, which stands for all work of that key.
+        Return the result of ``work``, or of equal work: all work with the same key must have the same result.
 
-        Give back a database's connection before: ``work`` needs one, and the pool may have no other.
+        Return your database connection to the pool before this call: ``work`` needs one, and may find no other there.
         """
         with self._lock:
             kept = self._results.get(key)

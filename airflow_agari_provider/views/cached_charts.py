@@ -1,4 +1,4 @@
-"""The charts' answers as many readers share them; who may see which of it, the web server decides before or after."""
+"""The charts' answers, shared by many readers. The web server checks before or after this who may see which part."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from airflow_agari_provider.views.parameters import OverviewQuestion, TriesQuest
 from airflow_agari_provider.views.queries import overview
 from airflow_agari_provider.views.queries.tables import limit_time
 
-# Fifty people who watch their charts cost the database what one does.
-TRIES_KEPT = 5.0  # seconds; who clears a task wants to see it
-OVERVIEW_FRESH, OVERVIEW_STALE = 15.0, 60.0  # seconds; the page asks every 30, so it never waits
-MOST_TRIES, MOST_OVERVIEWS = 16, 8  # of a megabyte or so
-MOST_BYTES = 64 << 20  # of the tries; the answers of very large DAGs have fifteen megabytes
+# So fifty people who watch the same charts cost the database as much as one person.
+TRIES_KEPT = 5.0  # seconds; short, because a person who clears a task wants to see the effect
+OVERVIEW_FRESH, OVERVIEW_STALE = 15.0, 60.0  # seconds; the page asks every 30 seconds, so it never waits
+MOST_TRIES, MOST_OVERVIEWS = 16, 8  # answers of about a megabyte each
+MOST_BYTES = 64 << 20  # of all kept tries; the answers for very large DAGs have fifteen megabytes
 AT_ONCE = 8  # threads; as many connections to the database
 
 
 class SharedCharts:
     """
-    Answers with the time at which they were right, in epoch seconds.
+    Answers, each with the time of its data in epoch seconds.
 
     :param sessions: makes a session of the metadata database.
     """
@@ -50,7 +50,7 @@ class SharedCharts:
         )
 
     def dag_tries(self, dag_id: str, question: TriesQuestion) -> tuple[bytes, float]:
-        """As JSON. The reader may read the DAG."""
+        """Return the tries of a DAG as JSON. The caller has checked that the reader may read the DAG."""
 
         def work() -> tuple[bytes, float]:
             found, now = self._ask(charts_api.dag_tries, dag_id, question)

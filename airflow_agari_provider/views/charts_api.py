@@ -1,4 +1,4 @@
-"""The answers of the charts' API, from the metadata database: what both web servers call."""
+"""Build the answers of the charts' API from the metadata database; both web servers call this module."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAY, HOUR = 86400.0, 3600.0
 
 
 def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) -> dict[str, Any]:
-    """``GET api/dags/<dag_id>/tries``."""
+    """Return the answer to ``GET api/dags/<dag_id>/tries``."""
     chosen = dag_runs.chosen_runs(dag_id, question.run_types, question.run_states)
     shown, earlier = _runs(session, dag_id, chosen, question)
     facts = dag_facts.task_facts(session, dag_id)
@@ -53,7 +53,7 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
 
 
 def _runs(session: Any, dag_id: str, chosen: Any, question: TriesQuestion) -> tuple[list[RunRow], list[RunRow]]:
-    """Those to show, and as many before them to compare with, if that is asked for; the oldest first."""
+    """Return the runs to show and, if asked for, as many before them to compare with; each the oldest first."""
     count = question.runs
     if question.after is None:
         if question.before is not None:
@@ -72,7 +72,7 @@ def _runs(session: Any, dag_id: str, chosen: Any, question: TriesQuestion) -> tu
 def _tries(
     session: Any, dag_id: str, runs: list[RunRow], question: TriesQuestion, facts: dict[str, TaskFacts], now: float
 ) -> tuple[list[PlainTryRow], list[PlainTry]]:
-    """Rows as the database has them, and what became of each try."""
+    """Return the rows as the database has them, and the tries with their outcomes."""
     run_ids = [run.run_id for run in runs]
     longest = question.mapped == "longest"
     by_index = bool(facts) and not any(fact.mapped for fact in facts.values())
@@ -92,7 +92,7 @@ def _tries(
 
 
 def _repeated(session: Any, dag_id: str, rows: list[PlainTryRow], tries: list[PlainTry]) -> dict[str, dict[str, int]]:
-    """Mapped task: run: indexes that Airflow tried again by itself; these are in no sum over the indexes of a try."""
+    """Return for each mapped task and run how many indexes Airflow retried by itself; the sums do not show it."""
     found: dict[str, dict[str, int]] = {row[TASK]: {} for row in rows if row[MAP_INDEX] >= 0}
     again = [one for one in tries if one[AGAIN] and one[TASK] in found] if found else []
     if again:
@@ -119,7 +119,7 @@ def _window(
 def _purged_before(
     session: Any, dag_id: str, runs: list[RunRow], rows: list[PlainTryRow], facts: dict[str, TaskFacts]
 ) -> float | None:
-    """When the newest of the runs was due of which old tries, or all task instances, seem to have been removed."""
+    """Return when the newest run was due that seems to have lost old tries or all task instances; None: no run."""
     missing = tries_missing(rows)
     if missing:
         missing -= attempts.never_started(session, dag_id, sorted({run_id for run_id, _ in missing}))
@@ -129,30 +129,38 @@ def _purged_before(
 
 
 def _emptied_runs(session: Any, dag_id: str, runs: list[RunRow], ran: Collection[str]) -> list[RunRow]:
-    """The oldest runs, as far as they have no task instance: ``airflow db clean`` goes by date."""
+    """
+    Return the finished ones of the oldest runs, up to the first run that has a task instance.
+
+    ``airflow db clean`` removes by date, so only the oldest runs can have lost theirs.
+    """
     oldest = list(takewhile(lambda run: run.run_id not in ran, runs))
     there = attempts.runs_with_instances(session, dag_id, [run.run_id for run in oldest]) if oldest else ()
     return [run for run in takewhile(lambda run: run.run_id not in there, oldest) if run.state in FINISHED]
 
 
 def all_dags(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:
-    """``GET api/overview``, of all DAGs: show a reader the ``permitted_part``, with its ``first_run``."""
+    """Return ``GET api/overview`` for all DAGs: show a reader only the ``permitted_part``, with its ``first_run``."""
     return {"days": question.days, **overview.overview(session, _since(question, now), now)}
 
 
 def all_task_time(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:
-    """``GET api/overview/task_time``, of all DAGs: show a reader the ``permitted_part``."""
+    """Return ``GET api/overview/task_time`` for all DAGs: show a reader only the ``permitted_part``."""
     return {"days": question.days, **overview.task_time(session, _since(question, now), now)}
 
 
 def permitted_part(found: dict[str, Any], permitted: Collection[str]) -> dict[str, Any]:
-    """What a reader may see of an overview, or of its task time. :param permitted: ids of DAGs."""
+    """
+    Return what a reader may see of an overview, or of its task time.
+
+    :param permitted: ids of the DAGs that they may read.
+    """
     shown = [at for at, dag_id in enumerate(found["dags"]["dag_id"]) if dag_id in permitted]
     return {**found, "dags": _chosen(found["dags"], shown)}
 
 
 def _chosen(columns: dict[str, Any], shown: list[int]) -> dict[str, Any]:
-    """Some places of all columns; a column may be several, by name."""
+    """Return all columns with only the values at some indexes; a column may itself be a dict of columns."""
     return {
         name: _chosen(column, shown) if isinstance(column, dict) else [column[at] for at in shown]
         for name, column in columns.items()
@@ -160,5 +168,5 @@ def _chosen(columns: dict[str, Any], shown: list[int]) -> dict[str, Any]:
 
 
 def _since(question: OverviewQuestion, now: float) -> float:
-    """To the full hour: so that an answer stays the same, and is not sent again, where nothing happens."""
+    """Return the window's start, rounded down to the hour: an answer without news stays the same and gets a 304."""
     return (now - question.days * DAY) // HOUR * HOUR

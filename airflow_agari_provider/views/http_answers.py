@@ -1,4 +1,4 @@
-"""HTTP answers that are the same on both web servers: JSON with its ETag, the page, the files of the front end."""
+"""HTTP answers that both web servers share: JSON with its ETag, the page, the files of the front end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTENT_TYPES = {
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 REFRESH_SECONDS = 30
-GZIP_LEVEL = 1  # half the time of level 3, for answers a twentieth larger
+GZIP_LEVEL = 1  # takes half the time of level 3; the answers are a twentieth larger
 ANYONE_S_PROTECTION = {
     "Cache-Control": "private, no-cache",
     "Content-Security-Policy": (
@@ -41,7 +41,7 @@ TOO_SLOW = (
 
 @dataclass(frozen=True)
 class Answer:
-    """:param etag: empty for what is not to be asked for again."""
+    """An HTTP answer. :param etag: empty if a client cannot ask whether the answer has changed."""
 
     status: int
     content_type: str
@@ -51,7 +51,7 @@ class Answer:
 
 
 def encoded(found: Mapping[str, Any]) -> bytes:
-    """JSON, in a tenth of the time of Python's own."""
+    """Encode as JSON, in a tenth of the time of Python's own ``json``."""
     import msgspec
 
     return msgspec.json.encode(found)
@@ -59,10 +59,11 @@ def encoded(found: Mapping[str, Any]) -> bytes:
 
 def json_answer(text: bytes, now: float, if_none_match: str | None) -> Answer:
     """
-    What was found, and when; 304 if it is what the reader has already.
+    Answer with what was found, and when; or with 304 if the reader has it already.
 
-    :param text: an object in JSON.
-    :param if_none_match: the header of that name.
+    :param text: a JSON object.
+    :param now: time of the data, in epoch seconds.
+    :param if_none_match: the header If-None-Match.
     """
     body = b'{"now":%.3f,%b' % (now, text[1:])
     return _unless_known(JSON, body, text, if_none_match)
@@ -73,13 +74,13 @@ def error_answer(status: int, sentence: str) -> Answer:
 
 
 def page_answer(airflow: int, root: str, if_none_match: str | None) -> Answer:
-    """The page. :param airflow: 2 or 3. :param root: path of Airflow's first page."""
+    """Answer with the page. :param airflow: 2 or 3. :param root: path of Airflow's first page."""
     page = (FRONTEND / "index.html").read_text().replace(PLACEHOLDER, configuration(airflow, root)).encode()
     return _unless_known(HTML, page, page, if_none_match)
 
 
 def configuration(airflow: int, root: str) -> str:
-    """JSON for within a script element of the page."""
+    """Return the page's settings as JSON that is safe inside a script element."""
     old = airflow == 2
     settings = {
         "airflow": airflow,
@@ -96,7 +97,7 @@ def configuration(airflow: int, root: str) -> str:
 
 
 def file_answer(name: str, if_none_match: str | None) -> Answer:
-    """A file of the front end; 404 for anything else, wherever it is."""
+    """Answer with a file of the front end; 404 for every other name or path."""
     folder = FRONTEND.resolve()
     path = (folder / name).resolve()
     content_type = CONTENT_TYPES.get(path.suffix)

@@ -1,4 +1,4 @@
-"""The charts' answers and errors as an OpenAPI document describes them; docs/charts_api.md says what they mean."""
+"""Describe the charts' answers and errors for an OpenAPI document; docs/charts_api.md explains what they mean."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Schema: TypeAlias = dict[str, Any]
 STRING, INTEGER, NUMBER, BOOLEAN = ({"type": name} for name in ("string", "integer", "number", "boolean"))
 STRING_OR_NULL, NUMBER_OR_NULL = ({"type": [name, "null"]} for name in ("string", "number"))
 TIME = {**NUMBER, "description": "Epoch seconds."}
-TIME_OR_NULL = {**NUMBER_OR_NULL, "description": "Epoch seconds; null: not known, or not yet."}
+TIME_OR_NULL = {**NUMBER_OR_NULL, "description": "Epoch seconds; null: not known, or has not happened yet."}
 SECONDS = {**NUMBER, "description": "Seconds."}
 SECONDS_OR_NULL = {**NUMBER_OR_NULL, "description": "Seconds; null: not known."}
 
 
 def of(**fields: Schema) -> Schema:
-    """An object; more fields may come with later versions."""
+    """Return the schema of an object; later versions may add fields."""
     return {"type": "object", "properties": fields, "required": list(fields)}
 
 
@@ -24,13 +24,13 @@ def array(items: Schema) -> Schema:
 
 
 def columns(**fields: Schema) -> Schema:
-    """Arrays of the same length: what stands at one place of each belongs together."""
+    """Return the schema of arrays of the same length: the values at the same index belong together."""
     return of(**{name: array(field) for name, field in fields.items()})
 
 
 SUMS: Schema = {
-    "total_seconds": {**SECONDS, "description": "What all tries ran, failed ones too."},
-    "lost_seconds": {**SECONDS, "description": "What failed tries ran."},
+    "total_seconds": {**SECONDS, "description": "Running time of all tries, including failed ones."},
+    "lost_seconds": {**SECONDS, "description": "Running time of failed tries."},
     "idle_seconds": {**SECONDS_OR_NULL, "description": "Between the end of a try and the scheduling of the next."},
     "queued_seconds": {**SECONDS_OR_NULL, "description": "Between scheduling and start."},
     "deferred_seconds": {**SECONDS_OR_NULL, "description": "Waiting without a worker."},
@@ -68,10 +68,10 @@ TRIES = of(
     tasks=columns(task_id=STRING, operator=STRING_OR_NULL, mapped=BOOLEAN, sla=SECONDS_OR_NULL),
     outcomes=array(STRING),
     tries=columns(
-        run={**INTEGER, "description": "Place in runs."},
-        task={**INTEGER, "description": "Place in tasks."},
+        run={**INTEGER, "description": "Index in runs."},
+        task={**INTEGER, "description": "Index in tasks."},
         try_number=INTEGER,
-        outcome={**INTEGER, "description": "Place in outcomes."},
+        outcome={**INTEGER, "description": "Index in outcomes."},
         start=TIME,
         end=TIME_OR_NULL,
         run_seconds=SECONDS,
@@ -121,7 +121,7 @@ TASK_TIME = of(
     days=INTEGER,
     dags=columns(dag_id=STRING, started=INTEGER, retried=INTEGER, total_seconds=SUMS["total_seconds"]),
 )
-ERROR = of(detail={**STRING, "description": "What to do."})
+ERROR = of(detail={**STRING, "description": "What is wrong and what to do."})
 ERRORS = {
     401: "Not logged in.",
     403: "The user may not read this DAG's runs and task instances.",
@@ -130,16 +130,16 @@ ERRORS = {
 }
 LOGINS = {
     "token": {"type": "http", "scheme": "bearer", "description": "From POST /auth/token of Airflow."},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": "_token", "description": "Of a login in a browser."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "_token", "description": "Set by a login in a browser."},
 }
 
 
 def responses(description: str, schema: Schema, **errors: str) -> dict[int | str, Schema]:
-    """Of one route. :param errors: of this route alone: status, such as ``_404``, and description."""
+    """Return the responses of one route. :param errors: status, such as ``_404``, and text of its own errors."""
     all_errors = ERRORS | {int(name.lstrip("_")): text for name, text in errors.items()}
     return {
         200: {"description": description, **_json(schema)},
-        304: {"description": "What If-None-Match names is still right."},
+        304: {"description": "The answer that If-None-Match names has not changed."},
         **{status: {"description": text, **_json(ERROR)} for status, text in sorted(all_errors.items())},
     }
 
@@ -149,7 +149,7 @@ def _json(schema: Schema) -> Schema:
 
 
 def document(found: Schema, root: str) -> Schema:
-    """:param found: as FastAPI makes it. :param root: path of the app."""
+    """Return the whole document. :param found: the document as FastAPI makes it. :param root: path of the app."""
     components = {**found.get("components", {}), "securitySchemes": LOGINS}
     security: list[Schema] = [{name: []} for name in LOGINS]
     return {**found, "servers": [{"url": root}], "components": components, "security": security}

@@ -1,4 +1,4 @@
-"""What the charts' API may be asked: one table of parameters for the parser, its errors and the OpenAPI document."""
+"""The parameters of the charts' API: one table for the parser, its errors and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_agari_provider.charts.rows import Position
 from airflow_agari_provider.exceptions import BadQuestion
 
 MOST_RUNS = 1000  # in one answer
-COMPARED_UNASKED = 200  # runs
-MOST_VALUES = 500  # of one parameter that may be repeated
+COMPARED_UNASKED = 200  # runs; up to this many are compared with earlier runs by default
+MOST_VALUES = 500  # of one repeatable parameter
 MAPPED = ("sum", "longest")
 LATEST = 253402300799  # epoch seconds: the end of the year 9999
 POSITION = r"^[0-9]{1,12}(\.[0-9]{1,9})?(-[0-9]{1,15})?$"
@@ -22,11 +22,14 @@ A_POSITION = "epoch seconds, or what an answer has as window.before or window.af
 @dataclass(frozen=True)
 class TriesQuestion:
     """
-    :param before: only runs before it, the newest of them.
-    :param after: only runs after it, the oldest of them. Not both.
-    :param task_ids: all tasks if empty; so too the types and the states of runs.
-    :param mapped: ``sum`` of all indexes of a mapped task, or the ``longest``.
-    :param compare: with the figures of as many runs before these.
+    A request for the tries of one DAG.
+
+    :param runs: how many runs.
+    :param before: only the newest runs before this position.
+    :param after: only the oldest runs after this position. Not together with ``before``.
+    :param task_ids: all tasks if empty; the types and states of runs likewise.
+    :param mapped: the time of a mapped task: ``sum`` of all its indexes, or its ``longest`` index.
+    :param compare: add the figures of the same number of runs before these.
     """
 
     runs: int
@@ -41,7 +44,7 @@ class TriesQuestion:
 
 @dataclass(frozen=True)
 class OverviewQuestion:
-    """:param days: back from now."""
+    """A request for all DAGs. :param days: length of the window, back from now."""
 
     days: int
 
@@ -51,12 +54,12 @@ TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
     "before": {
         "type": "string",
         "pattern": POSITION,
-        "description": f"The newest of the runs before this: {A_POSITION}.",
+        "description": f"Show the newest of the runs before this: {A_POSITION}.",
     },
     "after": {
         "type": "string",
         "pattern": POSITION,
-        "description": f"The oldest of the runs after this: {A_POSITION}. Not together with before.",
+        "description": f"Show the oldest of the runs after this: {A_POSITION}. Not together with before.",
     },
     "task_id": {"type": "array", "items": {"type": "string"}, "description": "Only these tasks."},
     "run_type": {
@@ -73,14 +76,14 @@ TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
         "type": "string",
         "enum": list(MAPPED),
         "default": "sum",
-        "description": "Of a mapped task, the time of all indexes together, or of the longest.",
+        "description": "Time of a mapped task: the sum of all its indexes, or its longest index.",
     },
     "compare": {
         "type": "string",
         "enum": ["true", "false"],
         "description": (
-            "Whether to add the figures of as many runs before these, which takes as long again; "
-            f"by default up to {COMPARED_UNASKED} runs."
+            "Whether to add the figures of the same number of runs before these, which takes twice as long; "
+            f"default: true for up to {COMPARED_UNASKED} runs."
         ),
     },
 }
@@ -90,7 +93,12 @@ OVERVIEW_PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
-    """:param arguments: name and value of each parameter. :raises BadQuestion: a value that is not allowed."""
+    """
+    Parse the parameters of a request.
+
+    :param arguments: name and value of each parameter.
+    :raises BadQuestion: a parameter or a value is not allowed.
+    """
     values = _parsed(arguments, TRIES_PARAMETERS)
     if values["before"] and values["after"]:
         raise BadQuestion("after", values["after"], "left out where before is given")
@@ -116,7 +124,7 @@ def _position(name: str, text: str | None) -> Position | None:
 
 
 def overview_question(arguments: Iterable[tuple[str, str]]) -> OverviewQuestion:
-    """:raises BadQuestion: a value that is not allowed."""
+    """Parse the parameters of a request. :raises BadQuestion: a parameter or a value is not allowed."""
     return OverviewQuestion(_parsed(arguments, OVERVIEW_PARAMETERS)["days"])
 
 
@@ -154,7 +162,7 @@ def _value(name: str, value: str, schema: dict[str, Any]) -> Any:
 
 
 def openapi(parameters: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The parameters as an OpenAPI document lists them."""
+    """Return the parameters as an OpenAPI document lists them."""
     return [
         {
             "name": name,

@@ -1,7 +1,8 @@
 """
 The charts in Airflow 2's web server: a view of Flask-AppBuilder.
 
-A view's routes are open to everybody by default, so every route here asks Airflow's auth manager, as its own do.
+A view's routes are open to everybody by default. So every route here asks Airflow's auth manager, as Airflow's own
+routes do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Route = Callable[..., http_answers.Answer]
 
 
 def for_people_logged_in(route: Route) -> Callable[..., Response]:
-    """Answer 401 in JSON, where Airflow's own decorators redirect to a page."""
+    """Answer 401 or 403 as JSON. Airflow's own decorators would redirect to the login page instead."""
 
     @wraps(route)
     def guarded(*args: Any, **kwargs: Any) -> Response:
@@ -71,7 +72,7 @@ def readable_dags() -> set[str]:
 
 
 class AgariView(BaseView):  # type: ignore[misc]
-    """Same routes, same answers as the app of Airflow 3."""
+    """The same routes and answers as the app of Airflow 3."""
 
     route_base = "/agari"
     default_view = "charts"
@@ -114,7 +115,7 @@ class AgariView(BaseView):  # type: ignore[misc]
 
 def of_all_dags(figures: Callable[..., tuple[dict[str, Any], float]]) -> http_answers.Answer:
     question = parameters.overview_question(request.args.items(multi=True))
-    with create_session():  # and give its connection back
+    with create_session():  # its end returns the connection to the pool
         permitted = readable_dags()
     found, now = figures(question, permitted)
     return json_answer(http_answers.encoded(found), now)

@@ -1,7 +1,8 @@
 """
 The charts in Airflow 3's web server: a FastAPI app that Airflow mounts.
 
-Airflow authenticates nothing below a plugin's mount, so every route here does: it hangs on ``User`` or on ``OneDag``.
+Airflow authenticates nothing below a plugin's mount. So every route here does it: it depends on ``User``, or on
+``OneDag`` or ``ReadableDags``, which depend on ``User``. The page itself redirects to the login instead.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
 
 async def current_user(request: Request) -> BaseUser:
-    """:raises HTTPException: 401 without a token, 403 with a bad one."""
+    """Return the user of the request's token. :raises HTTPException: 401 without a token, 403 with a bad token."""
     header = request.headers.get("authorization", "")
     token = header[7:].strip() if header[:7].lower() == "bearer " else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
     return await resolve_user_from_token(token)
@@ -53,7 +54,11 @@ def may_read(user: BaseUser, dag_id: str, team_name: str | None) -> bool:
 
 
 def require_dag(dag_id: str, user: User, session: SessionDep) -> str:
-    """:raises HTTPException: 403, and 404 for those who might read the DAG if there were one."""
+    """
+    Check that the DAG exists and that the user may read it.
+
+    :raises HTTPException: 403; or 404 for a user who could read the DAG if it existed.
+    """
     if not may_read(user, dag_id, DagModel.get_team_name(dag_id, session=session)):
         raise HTTPException(403, f"You may not read the runs and task instances of {dag_id}; ask for that permission.")
     if not dag_exists(session, dag_id):
@@ -77,7 +82,7 @@ ReadableDags = Annotated[set[str], Depends(readable_dags)]
 
 
 def create_app() -> FastAPI:
-    """The app below ``/agari``. Its OpenAPI document is behind the login too."""
+    """Make the app below ``/agari``. Its OpenAPI document requires a login too."""
     app = FastAPI(title="Agari charts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=http_answers.GZIP_LEVEL)
 
@@ -120,7 +125,7 @@ def create_app() -> FastAPI:
     def tries(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
         """Every try of a DAG's tasks in its newest runs, with figures and change points."""
         question = parameters.tries_question(request.query_params.multi_items())
-        session.close()  # gives its connection back
+        session.close()  # returns the connection to the pool
         return json_response(request, *CHARTS.dag_tries(dag_id, question))
 
     @app.get(
@@ -129,21 +134,21 @@ def create_app() -> FastAPI:
         openapi_extra={"parameters": parameters.openapi(parameters.OVERVIEW_PARAMETERS)},
     )
     def overview(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
-        """Runs by state, failed tries and the time they cost, of every DAG the user may read."""
+        """Runs by state, failed tries and the time they cost, for every DAG that the user may read."""
         question = parameters.overview_question(request.query_params.multi_items())
-        session.close()  # gives its connection back
+        session.close()  # returns the connection to the pool
         found, now = CHARTS.all_dags(question, dags)
         return json_response(request, http_answers.encoded(found), now)
 
     @app.get(
         "/api/overview/task_time",
-        responses=openapi.responses("The slower half of the overview.", openapi.TASK_TIME),
+        responses=openapi.responses("The part of the overview that takes longer.", openapi.TASK_TIME),
         openapi_extra={"parameters": parameters.openapi(parameters.OVERVIEW_PARAMETERS)},
     )
     def task_time(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
-        """Task instances, retried ones and the time of all tries, of every DAG the user may read. Slower."""
+        """Task instances, retried ones and the time of all tries, for every DAG the user may read; takes longer."""
         question = parameters.overview_question(request.query_params.multi_items())
-        session.close()  # gives its connection back
+        session.close()  # returns the connection to the pool
         found, now = CHARTS.all_task_time(question, dags)
         return json_response(request, http_answers.encoded(found), now)
 

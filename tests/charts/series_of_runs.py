@@ -1,4 +1,4 @@
-"""Series as runs make them: each resembles the one before, nights differ from days, some runs are far out."""
+"""Series like those of real runs: each run resembles the previous run, nights differ from days, some are far out."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ HOURS = [number % 24 for number in range(RUNS)]
 @dataclass(frozen=True)
 class Noise:
     """
-    Of seconds, on a logarithmic scale.
+    Noise of the seconds of a run, on a logarithmic scale.
 
     :param alike: autocorrelation from run to run.
     :param spread: standard deviation; 0.2 is a fifth of the time.
     :param news: what each run adds: ``normal``, ``skewed`` (exponential: long runs are commoner than short ones), or
         ``heavy`` (Student's t with three degrees of freedom).
-    :param daily: from the quietest to the usual hour.
+    :param daily: difference between the quietest and the usual hour.
     :param far_out: share of runs that take three times as long.
     :param white: standard deviation of noise that no other run shares.
     :param days: standard deviation from day to day.
@@ -37,9 +37,9 @@ class Noise:
 
 def durations(noise: Noise, seed: int, at: int | None = None, factor: float = 1.5) -> tuple[list[float], list[float]]:
     """
-    Four minutes, give or take; from run ``at`` on half as long again.
+    Durations of about four minutes; from run ``at`` on they are ``factor`` times as long.
 
-    :returns: the seconds; and the noise alone that resembles itself, which nobody sees.
+    :returns: the seconds; and only the autocorrelated noise, which cannot be observed.
     """
     chance, state = random.Random(seed), 0.0
     width = noise.spread * math.sqrt(1 - noise.alike**2)
@@ -58,7 +58,7 @@ def durations(noise: Noise, seed: int, at: int | None = None, factor: float = 1.
 
 
 def news(chance: random.Random, kind: str) -> float:
-    """With mean 0 and standard deviation 1."""
+    """A random value with mean 0 and standard deviation 1."""
     if kind == "skewed":
         return chance.expovariate(1) - 1
     if kind == "heavy":
@@ -67,7 +67,7 @@ def news(chance: random.Random, kind: str) -> float:
 
 
 def log_chance(kind: str) -> Callable[[float], float]:
-    """Of ``news``, less a constant."""
+    """Logarithm of the probability density of ``news``, less a constant."""
     if kind == "skewed":
         return lambda value: -value if value >= -1 else -1000 + value
     if kind == "heavy":
@@ -79,10 +79,10 @@ def numbers_of_tries(
     seed: int, at: int | None = None, rates: tuple[float, float] = (0.05, 0.38), *, bursts: bool = False
 ) -> list[float]:
     """
-    At most four a run.
+    Numbers of tries, at most four for each run.
 
     :param rates: share of tries that fail, before ``at`` and from then on; 1.05 and 1.6 tries.
-    :param bursts: now and then, for five runs on average, six times as many fail.
+    :param bursts: sometimes, for five runs on average, six times as many tries fail.
     """
     chance, found, burst = random.Random(seed), [], False
     for number in range(RUNS):

@@ -1,4 +1,4 @@
-"""A row as a plain tuple has the fields of the one with names."""
+"""A row as a plain tuple has the same fields as the named tuple."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ NOW = 100_000.0
 def row(
     number=1, state="success", *, old=False, scheduled=None, start=0.0, end=None, index=-1, instances=1, **values
 ) -> TryRow:
-    """A row of one index; of several alike ones where ``instances`` says so."""
+    """A row of one map index, or of ``instances`` equal ones."""
     begun = start if scheduled is None else scheduled
     until = NOW if end is None else end
     return TryRow(
@@ -66,7 +66,7 @@ def test_a_task_that_failed_twice_shows_every_try_and_what_lay_between():
 
 
 def test_the_total_of_a_retried_task_is_the_sum_of_its_tries_and_not_its_last():
-    """PrefectHQ/prefect#18751: ``total_run_time`` is documented as the sum, and holds the last run alone."""
+    """PrefectHQ/prefect#18751: ``total_run_time`` is documented as the sum, but holds only the last run."""
     found = tries_of([row(1, "failed", old=True, start=0, end=600), row(2, start=660, end=720)], NOW)
     figures = figures_of([tally_of(found)], {"run"})
     assert (figures.total, figures.lost, figures.idle, figures.usual) == (660, 600, 60, 660)
@@ -155,7 +155,7 @@ def test_a_wait_that_the_log_does_not_tell_is_unknown_and_stays_in_the_run_time(
 
 
 def test_a_rescheduled_sensor_began_with_its_first_look():
-    """Airflow shows the start of the last look alone."""
+    """Airflow shows only the start of the last poke."""
     last_look = row(1, "success", scheduled=199, start=200, end=202)
     looks = by_place([pause(began=[10, 110, 200], left=[12, 113])])
     found = tries_of([last_look], NOW, paused={"task"}, pauses=looks)
@@ -237,11 +237,11 @@ def histories(draw):
             left.append(at)
             began.append(at + wait)
             at += wait + ran
-        ended = at + 1  # a try takes a moment at least, or the next one could be mistaken for its shadow
+        ended = at + 1  # a try takes at least a moment, or the next try could be mistaken for a copy of it
         last = number == count
         state = draw(st.sampled_from(["success", "failed"]))
         requeued = bool(waits) and start + slices[0] + waits[0] > start
-        # a task that came back was scheduled a second time, and the first is forgotten
+        # a task that came back was scheduled a second time; Airflow overwrites the first
         rows.append(
             row(
                 number, state, old=not last, scheduled=began[-1] if waits else scheduled, start=start, end=ended
@@ -256,7 +256,7 @@ def histories(draw):
         truth["queued"] += queued if known else 0.0
         truth["idle"] += idle if known else idle + queued if number > 1 else 0.0
         if not known and number == 1:
-            first = start  # nothing tells when the first try was scheduled
+            first = start  # no row shows when the first try was scheduled
         clock = ended
     return rows, pauses, truth, clock - first
 

@@ -45,7 +45,7 @@ def metadata_on_mariadb(mariadb_socket) -> Iterator[object]:
 
 @pytest.fixture(params=["sqlite", "postgres", "mariadb"])
 def metadata(request):
-    """A metadata database of each kind; what a test writes is gone afterwards."""
+    """A metadata database of each kind; the rows that a test writes are rolled back after it."""
     found = request.getfixturevalue(f"metadata_on_{request.param}")
     yield found
     found.session.rollback()

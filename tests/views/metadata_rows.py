@@ -1,9 +1,11 @@
-"""An Airflow metadata database with rows that a test states: the tables of the Airflow that is installed."""
+"""Write the rows that a test needs into a metadata database with the tables of the installed Airflow."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,7 +36,7 @@ class Metadata:
     """
     Writes rows as Airflow does; every time is in seconds since ``EPOCH``.
 
-    What a version's table does not have is left out: so one test states the same history for each of them.
+    Columns that a version's table does not have are left out, so one test states the same history for all versions.
     """
 
     def __init__(self, uri: str) -> None:
@@ -45,15 +47,11 @@ class Metadata:
 
         self.engine = sa.create_engine(uri)
         tables = [table for table in Base.metadata.sorted_tables if not table.name.startswith(("ab_", "session"))]
-        notes = {"task_instance_note", "dag_run_note"}  # of users, whose table MariaDB does not take
+        notes = {"task_instance_note", "dag_run_note"}  # they refer to users, whose table MariaDB does not accept
         Base.metadata.create_all(self.engine, tables=[table for table in tables if table.name not in notes])
+        self.engine.dispose()  # these connections still check constraints
+        sa.event.listen(self.engine, "connect", _free_of_constraints(self.engine.dialect.name))
         self.session = sessionmaker(self.engine)()
-        # a test states what the charts read, and no more: no constraint is to ask for the rest
-        if free := {"postgresql": "SET session_replication_role = replica", "mysql": "SET foreign_key_checks = 0"}.get(
-            self.engine.dialect.name
-        ):
-            self.session.execute(sa.text(free))
-            self.session.commit()
         self.numbers: dict[str, int] = {}
 
     def close(self) -> None:
@@ -100,12 +98,12 @@ class Metadata:
     def instance(
         self, dag_id: str, run_id: str, task_id: str, try_number: int, state: str | None, **values: Any
     ) -> Any:
-        """The task instance as it stands: see ``old_try`` for the values."""
+        """Write a current task instance: see ``old_try`` for the values."""
         return self._try(INSTANCE, dag_id, run_id, task_id, try_number, state, **values)
 
     def old_try(self, dag_id: str, run_id: str, task_id: str, try_number: int, state: str | None, **values: Any) -> Any:
         """
-        A try in the history.
+        Write a try into the history.
 
         Values: ``scheduled``, ``queued``, ``start``, ``end`` in seconds, ``map_index``, ``max_tries``, ``operator``.
         """
@@ -151,7 +149,7 @@ class Metadata:
     def look(
         self, dag_id: str, run_id: str, task_id: str, try_number: int, start: float, end: float, *, ti_id: Any = None
     ) -> None:
-        """A look of a sensor that is rescheduled. :param ti_id: of the task instance; 2.11 keeps the others instead."""
+        """Write a poke of a rescheduled sensor. :param ti_id: id of the task instance; 2.11 keeps the other keys."""
         keys = {
             "dag_id": dag_id,
             "run_id": run_id,
@@ -190,6 +188,19 @@ class Metadata:
 
     def sla_miss(self, dag_id: str, task_id: str, due: float) -> None:
         self.add(SLA_MISS, dag_id=dag_id, task_id=task_id, execution_date=at(due))
+
+
+def _free_of_constraints(database: str) -> Callable[[Any, Any], None]:
+    """Return what to do on each new connection: a test writes only what the charts read, not all that rows refer to."""
+    free = {"postgresql": "SET session_replication_role = replica", "mysql": "SET foreign_key_checks = 0"}.get(database)
+
+    def prepare(connection: Any, record: Any) -> None:
+        if free:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(free)
+            connection.commit()
+
+    return prepare
 
 
 def _filler(column: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Who gets which answer, asked of every route that there is, on each auth manager Airflow comes with."""
+"""Who gets which answer from every route, on each auth manager that comes with Airflow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ok(*dags: str) -> dict:
 
 
 def again(*, large: bool) -> dict:
-    """What a browser gets that has the answer already, and how a large one came to it."""
+    """The answer to a browser that has it already, and how a large answer was sent."""
     coding = {"encoding": "gzip", "vary": True} if large else {}
     return {"status": 304, "empty": True, "same": True, **coding}
 
@@ -52,7 +52,7 @@ def walked(request, tmp_path):
 @pytest.mark.end_to_end
 def test_every_route_asks_who_is_there_and_shows_nobody_a_dag_that_he_may_not_read(walked):
     manager, found = walked
-    theirs = [] if manager == "simple" else [OTHER]  # a role of SimpleAuthManager holds for all DAGs, or for none
+    theirs = [] if manager == "simple" else [OTHER]  # a role of SimpleAuthManager applies to all DAGs or to no DAG
     logged_in = {"nobody": REFUSED, "stranger": ok(), "viewer": ok()}
     to_login = {"status": 307 if AIRFLOW_3 else 302, "login": True, "dags": []}
     expected = {

@@ -12,7 +12,7 @@ FRESH, STALE, MOST = 10, 60, 2
 
 
 class Counted:
-    """Work that says how often it was done, and waits until it may."""
+    """Work that counts how often it was done, and waits until it may continue."""
 
     def __init__(self) -> None:
         self.count = 0

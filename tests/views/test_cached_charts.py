@@ -47,7 +47,10 @@ def test_readers_share_the_question_and_each_sees_what_he_may(shared):
     assert (theirs["dags"]["dag_id"], theirs["dags"]["failures"]) == (["secret"], [1])
     assert theirs["dags"]["window"]["success"] == [1]
     assert (everything["first_run"], theirs["first_run"]) == (EPOCH, EPOCH + 100)
-    assert (first > 5, len(statements) - first) == (True, 1)  # the first run of what he may see
+    assert (first > 5, len(statements) - first) == (
+        True,
+        1,
+    )  # it asks for the first run that they may see
     assert charts.all_dags(overview_question([]), set())[0]["dags"]["dag_id"] == []
     assert charts.all_task_time(overview_question([]), {"secret"})[0]["dags"]["dag_id"] == ["secret"]
 

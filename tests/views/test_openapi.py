@@ -1,4 +1,4 @@
-"""What the OpenAPI document says is what the API answers."""
+"""The API answers as the OpenAPI document says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.views.metadata_rows import EPOCH, Metadata
 
 @pytest.fixture(scope="module")
 def charts(tmp_path_factory):
-    """Of a DAG with two runs, a failed try and a task that waits in the triggerer, and one that has never run."""
+    """The charts of a DAG with two runs, a failed try and a task in the triggerer, and of a DAG that never ran."""
     metadata = Metadata(f"sqlite:///{tmp_path_factory.mktemp('openapi')}/airflow.db")
     metadata.dag("one", [{"task_id": "load", "sla": 60.0}, {"task_id": "score"}])
     metadata.dag("never")
@@ -40,7 +40,7 @@ def charts(tmp_path_factory):
 
 
 def closed(schema):
-    """The schema, for which a field that it does not name is an error: every answer is to be described whole."""
+    """The schema without room for other fields: it must describe every answer completely."""
     if isinstance(schema, list):
         return [closed(one) for one in schema]
     if not isinstance(schema, dict):
@@ -79,7 +79,7 @@ if AIRFLOW_3:
 
     @pytest.fixture(scope="module")
     def document():
-        """As it is at Airflow's first page ``/af/``."""
+        """The document of an Airflow whose first page is ``/af/``."""
         from fastapi.testclient import TestClient
 
         from airflow_agari_provider.views import web_airflow3

@@ -1,4 +1,4 @@
-"""The plugin is loaded by every process of Airflow: it brings nothing with it, and asks the database nothing."""
+"""Every process of Airflow loads the plugin: so it imports nothing else, and does not query the database."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from typing import Any
 
 DAG_ID, OTHER = "secret_dag", "other_dag"
 PASSWORD = "correct horse"
-LARGE = 1024  # bytes, above which an answer is worth packing
+LARGE = 1024  # bytes; larger answers are worth compressing
 STRANGER_MAY = ("Website", "DAG Runs", "Task Instances", f"DAG:{OTHER}")
-# The viewer before the stranger, who is not to get what was kept for another.
+# The viewer asks before the stranger, who must not get the answer that was kept for the viewer.
 VISITORS = (("nobody", None), ("viewer", "bob"), ("stranger", "eve"))
 FILL = {"dag_id": DAG_ID, "name": "page.js"}  # of the routes' parameters
 
@@ -56,7 +56,7 @@ def add_fab_users(security: Any) -> None:
 
 
 def walk_3() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(route, who, what came back)."""
+    """(route, visitor, answer)."""
     from airflow.api_fastapi.app import create_app
     from airflow.configuration import conf
     from fastapi.testclient import TestClient
@@ -109,12 +109,12 @@ def filled(route: str) -> str:
 
 
 def unpacked(answer: Any) -> bytes:
-    """Flask's client leaves the body as it came."""
+    """Unpack the body: Flask's client leaves it compressed."""
     return gzip.decompress(answer.data) if answer.headers.get("content-encoding") == "gzip" else answer.data
 
 
 def asked_again(get: Callable[..., Any], path: str, body: Callable[[Any], bytes]) -> dict[str, Any]:
-    """What a browser that has the answer gets, and how the answer came to one that takes it packed."""
+    """The answer to a browser that has it already, and how it was sent to a browser that accepts compression."""
     plain, packed = (get(path, headers={"Accept-Encoding": encoding}) for encoding in ("identity", "gzip"))
     again = get(path, headers={"If-None-Match": packed.headers.get("etag", ""), "Accept-Encoding": "gzip"})
     found = {"status": again.status_code, "empty": not body(again), "same": body(packed) == body(plain)}

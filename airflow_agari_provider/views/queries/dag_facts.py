@@ -1,4 +1,4 @@
-"""What Airflow knows of a DAG besides its tries: whether there is one, its runs' deadlines, what its file says."""
+"""Facts about a DAG other than its tries: whether it exists, its runs' deadlines, what its file says about tasks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_agari_provider.views.queries.tables import (
     epoch,
 )
 
-QUEUED = "DagRunQueuedAtDeadline"  # Airflow's name of what an SLA counts from by default
+QUEUED = "DagRunQueuedAtDeadline"  # Airflow's name for the moment from which an SLA counts by default
 
 
 def dag_exists(session: Any, dag_id: str) -> bool:
@@ -33,16 +33,16 @@ def dag_exists(session: Any, dag_id: str) -> bool:
 
 def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tuple[float | None, bool]]:
     """
-    Run number: its earliest deadline and whether one was missed.
+    Return for the id of each run its earliest deadline, and whether it missed a deadline.
 
-    Airflow 3 deletes the deadlines that a run met. Airflow 2 has no deadline of a run; missed is then whether one of
-    its tasks missed its SLA.
+    Airflow 3 deletes the deadlines that a run met. Airflow 2 has no deadlines for runs; there, missed means that a task
+    of the run missed its SLA.
     """
     if not runs:
         return {}
     if DEADLINE is not None:
         time = epoch(sa.func.min(DEADLINE.c.deadline_time), dialect(session))
-        # 3.1 only knows what became of the callback
+        # 3.1 only records the state of the callback
         late = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
         missed = sa.func.max(sa.case((late, 1), else_=0))
         query = sa.select(DEADLINE.c.dagrun_id, time, missed).where(DEADLINE.c.dagrun_id.in_([run.id for run in runs]))
@@ -56,7 +56,7 @@ def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tu
 
 
 def task_facts(session: Any, dag_id: str) -> dict[str, TaskFacts]:
-    """What the newest version of the DAG's file says of its tasks."""
+    """Return for each task what the newest version of the DAG's file says about it."""
     query = sa.select(SERIALIZED)
     if VERSION is None:
         query = query.where(SERIALIZED.c.dag_id == dag_id)
@@ -73,7 +73,7 @@ def task_facts(session: Any, dag_id: str) -> dict[str, TaskFacts]:
 
 
 def _deadline_alerts(session: Any, dag: Any, row: Any) -> list[tuple[Any, Any]]:
-    """What each deadline of a DAG counts from, and its callback: in the DAG on Airflow 3.1, later in a table."""
+    """Return each deadline's reference and callback: Airflow 3.1 has them in the DAG, later versions in a table."""
     if DEADLINE_ALERT is None:
         alerts = [alert.get("__var", alert) for alert in dag.get("deadline") or []]
         return [(alert["reference"], alert["callback"]) for alert in alerts]
@@ -85,7 +85,9 @@ def _deadline_alerts(session: Any, dag: Any, row: Any) -> list[tuple[Any, Any]]:
 
 def _slas_of_deadlines(alerts: Iterable[tuple[Any, Any]]) -> dict[str | None, float]:
     """
-    Task: its SLA in seconds after the run was queued. Airflow 3 has none; ``set_slas`` leaves them with its callback.
+    Return for each task its SLA in seconds after the run was queued.
+
+    Airflow 3 has no SLAs: ``set_slas`` stores them in the arguments of its deadline callback.
     """
     slas: dict[str | None, float] = {}
     for reference, callback in alerts:

@@ -1,8 +1,8 @@
 """
-Which runs of a DAG are asked for, as SQL.
+Select the runs of a DAG that a reader asks for, as SQL.
 
-They are in the order of when they were due, and of their ids where several were due at once: so each has its place, and
-pages neither leave one out nor show one twice.
+Runs are ordered by when they were due; runs that were due at the same moment are ordered by their ids. So each run has
+a definite place, and turning pages neither leaves out a run nor shows one twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_agari_provider.views.queries.tables import LOGICAL_DATE, RUN, RUN_A
 
 
 def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) -> Any:
-    """Condition for the runs a reader asked for."""
+    """Return the condition for the runs that a reader asked for."""
     conditions = [RUN.c.dag_id == dag_id]
     if types:
         conditions.append(RUN.c.run_type.in_(types))
@@ -29,7 +29,7 @@ def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) ->
 
 
 def beyond(session: Any, dag_id: str, position: Position, *, newer: bool) -> Any:
-    """Condition for the runs after a position, or for those before it."""
+    """Return the condition for the runs after a position or, if not ``newer``, before it."""
     due, further = _due(session, dag_id, position), gt if newer else lt
     if position.run is None:
         return further(RUN_AFTER, due)
@@ -38,14 +38,14 @@ def beyond(session: Any, dag_id: str, position: Position, *, newer: bool) -> Any
 
 
 def _due(session: Any, dag_id: str, position: Position) -> datetime:
-    """To the microsecond where the run is still there: what a reader was told is rounded."""
+    """Return when the position is, to the microsecond; as rounded for the reader, if its run is gone or not named."""
     query = sa.select(RUN_AFTER).where(RUN.c.id == position.run, RUN.c.dag_id == dag_id)
     found = session.execute(query).scalar_one_or_none() if position.run is not None else None
     return found or datetime.fromtimestamp(position.due, UTC)
 
 
 def runs(session: Any, chosen: Any, limit: int, *, oldest: bool = False) -> list[RunRow]:
-    """The newest of the chosen runs, or the oldest; the oldest first."""
+    """Return the newest of the chosen runs, or with ``oldest`` the oldest; sorted with the oldest first."""
     database = dialect(session)
     columns = [
         RUN.c.id,

@@ -1,4 +1,4 @@
-"""All DAGs at a glance, as SQL: runs by state, failed tries and what they cost, what is active now."""
+"""All DAGs at a glance, as SQL: runs by state, failed tries and the time they cost, what is active now."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from airflow_agari_provider.views.queries.tables import (
 
 RUN_STATES = ("success", "failed", "running", "queued")
 ACTIVE = ("running", "queued", "deferred")
-OLD_FAILURES = old_tries(HISTORY.c.state == "failed")  # another try followed them, or may follow
-FINAL_FAILURES = newest_tries(INSTANCE.c.state == "failed", by_state=True)  # few
+OLD_FAILURES = old_tries(HISTORY.c.state == "failed")  # another try followed or may follow
+FINAL_FAILURES = newest_tries(INSTANCE.c.state == "failed", by_state=True)  # they are few
 STARTED = sa.or_(INSTANCE.c.state.is_(None), INSTANCE.c.state.not_in(NOT_COUNTED)), INSTANCE.c.start_date.is_not(None)
 FAILED = OLD_FAILURES, FINAL_FAILURES
 ALL = old_tries(HISTORY.c.state.not_in(NOT_COUNTED)), newest_tries(*STARTED)
@@ -46,7 +46,7 @@ ALL = old_tries(HISTORY.c.state.not_in(NOT_COUNTED)), newest_tries(*STARTED)
 
 def overview(session: Any, since: float, now: float) -> dict[str, Any]:
     """
-    One entry per DAG that has not been removed.
+    Return one entry for each DAG that has not been removed.
 
     :param since: only runs due then or later are in the window.
     """
@@ -82,7 +82,7 @@ def overview(session: Any, since: float, now: float) -> dict[str, Any]:
 
 
 def task_time(session: Any, since: float, now: float) -> dict[str, Any]:
-    """Task instances, how many of them Airflow tried again, and the time of all their tries, per DAG of the window."""
+    """Return for each DAG of the window: task instances, how many Airflow retried, and the time of all their tries."""
     old, newest = (sums(session, tries, since, now) for tries in ALL)
     started = _counts(newest)
     total = _seconds(session, ALL, [*old, *newest], since, now)
@@ -106,7 +106,11 @@ def _counts(rows: Iterable[Sum]) -> dict[str, int]:
 
 
 def _seconds(session: Any, parts: Collection[Tries], rows: Iterable[Sum], since: float, now: float) -> dict[str, float]:
-    """DAG: what its tries ran. Where too many may have waited to read each, those count from start to end."""
+    """
+    Return for each DAG the seconds that its tries ran.
+
+    Tries that may have waited are read one by one. If a DAG has too many of them, they count from start to end.
+    """
     seconds: dict[str, float] = defaultdict(float)
     paused: dict[str, list[Sum]] = defaultdict(list)
     for row in rows:
@@ -127,13 +131,13 @@ def _dags(session: Any) -> list[Any]:
 
 
 def _runs_ever(session: Any) -> dict[tuple[str, str], int]:
-    """(DAG, state): number of runs; counted in the index of both, which has no dates."""
+    """Return the number of runs for each (DAG, state); the index on both columns, without dates, answers this."""
     query = sa.select(RUN.c.dag_id, RUN.c.state, sa.func.count()).group_by(RUN.c.dag_id, RUN.c.state)
     return {(dag_id, state): count for dag_id, state, count in session.execute(query)}
 
 
 def _runs_of_window(session: Any, since: float) -> tuple[dict[tuple[str, str], int], dict[str, float]]:
-    """(DAG, state): number of runs; DAG: when its newest run was due."""
+    """Return the number of runs for each (DAG, state), and when the newest run of each DAG was due."""
     database = dialect(session)
     keys = [unindexed(column, database) for column in (RUN.c.dag_id, RUN.c.state)]
     query = sa.select(RUN.c.dag_id, RUN.c.state, sa.func.count(), epoch(sa.func.max(RUN_AFTER), database))
@@ -146,7 +150,7 @@ def _runs_of_window(session: Any, since: float) -> tuple[dict[tuple[str, str], i
 
 
 def _newest_runs(session: Any, dag_ids: Collection[str]) -> dict[str, float]:
-    """DAG: when its newest run was due."""
+    """Return when the newest run of each DAG was due."""
     if not dag_ids:
         return {}
     newest = epoch(sa.func.max(RUN_AFTER), dialect(session))
@@ -155,7 +159,7 @@ def _newest_runs(session: Any, dag_ids: Collection[str]) -> dict[str, float]:
 
 
 def first_run(session: Any, dag_ids: Collection[str]) -> float | None:
-    """When the first run of any of the DAGs was due: by the index of the dates, which the first rows of answer."""
+    """Return when the first run of any of the DAGs was due. The index on dates answers this with its first rows."""
     database = dialect(session)
     query = sa.select(epoch(RUN_AFTER, database)).where(unindexed(RUN.c.dag_id, database).in_(dag_ids))
     first = session.execute(query.order_by(RUN_AFTER).limit(1)).scalar()
@@ -163,13 +167,13 @@ def first_run(session: Any, dag_ids: Collection[str]) -> float | None:
 
 
 def _active(session: Any) -> Iterable[Any]:
-    """(DAG, task instances) now."""
+    """Return (DAG, number of task instances that are active now)."""
     query = sa.select(INSTANCE.c.dag_id, sa.func.count()).where(INSTANCE.c.state.in_(ACTIVE))
     return list(session.execute(query.group_by(unindexed(INSTANCE.c.dag_id, dialect(session)))))
 
 
 def _retried(session: Any, since: float) -> Iterable[Any]:
-    """(DAG, task instances) of which a try failed that Airflow was to repeat by itself, and another followed."""
+    """Return (DAG, number of task instances that Airflow retried by itself): see ``repeated_by_itself``."""
     database = dialect(session)
     again = (
         sa.select(*(HISTORY.c[name] for name in attempts.INDEX))

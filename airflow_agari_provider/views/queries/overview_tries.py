@@ -1,8 +1,8 @@
 """
-The tries of all DAGs in a window of runs, as sums in SQL: which of them are tries of their own, and what they ran.
+Sum up the tries of all DAGs in a window of runs, in SQL: which rows are tries of their own, and how long they ran.
 
-A try that waited without a worker ran less than lies between its start and its end. Such tries are few; they are read
-one by one, with what Airflow's log says of them.
+A try that waited without a worker ran for less time than lies between its start and its end. Such tries are few. They
+are read one by one, together with their events in Airflow's log.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ from airflow_agari_provider.views.queries.tables import (
 
 NOT_COUNTED = ("skipped", "removed", "upstream_failed")
 RAN = ("success", "failed", "running", *attempts.PAUSES)
-NO_TRY, TRY, PAUSED = 0, 1, 2  # kinds of rows: the last may have waited without a worker
+NO_TRY, TRY, PAUSED = 0, 1, 2  # kinds of rows; a PAUSED try may have waited without a worker
 RUNS_AT_ONCE = 1000
-MOST_PAUSED = 20_000  # tries of a DAG that are read one by one
+MOST_PAUSED = 20_000  # largest number of tries of a DAG that are read one by one
 
 
 class Tries(NamedTuple):
     """
     Some tries of the window, in one of the two tables.
 
-    :param by_state: read by the index of the states, else run by run.
+    :param by_state: read them by the index of the states; otherwise run by run.
     :param among: condition for the rows to read.
-    :param own: condition for those of them that are a try which is nowhere else.
-    :param sure: condition for most of those that never waited, to be told from their row alone; ``None``: none are.
+    :param own: condition for those of these rows that are tries of their own, in no other row.
+    :param sure: condition that recognises most of the own tries that never waited, from their row alone; ``None``: this
+        is not possible.
     """
 
     table: Any
@@ -52,7 +53,14 @@ class Tries(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """:param first: when the first of them started, in epoch seconds."""
+    """
+    Some tries of a DAG, summed up.
+
+    :param kind: ``NO_TRY``, ``TRY`` or ``PAUSED``.
+    :param number: how many tries.
+    :param seconds: sum of the seconds from their starts to their ends.
+    :param first: when the first of them started, in epoch seconds.
+    """
 
     dag_id: str
     kind: int
@@ -62,7 +70,7 @@ class Sum(NamedTuple):
 
 
 def old_tries(*conditions: Any) -> Tries:
-    """Those in the history, without what never started: Airflow left it the times of the try before."""
+    """Tries in the history, without rows that never started: Airflow left these the times of the previous try."""
     before = HISTORY.alias()
     same = (
         *(before.c[name] == HISTORY.c[name] for name in attempts.INDEX),
@@ -71,13 +79,13 @@ def old_tries(*conditions: Any) -> Tries:
     shadow = sa.exists().where(*same, before.c.try_number < HISTORY.c.try_number).correlate(HISTORY)
     started = HISTORY.c.start_date.is_not(None)
     own, sure = sa.or_(HISTORY.c.try_number < 2, ~shadow), ~_may_have_waited(HISTORY)
-    if "scheduled_dttm" not in HISTORY.c:  # by which, since 3.0, what never started seems to have waited
+    if "scheduled_dttm" not in HISTORY.c:  # since 3.0, its value makes a row that never started look as if it waited
         sure = sa.and_(HISTORY.c.try_number < 2, sure)
     return Tries(HISTORY, False, sa.and_(started, *conditions), own, sure)
 
 
 def newest_tries(*conditions: Any, by_state: bool = False) -> Tries:
-    """Those of the task instances as they stand, without those which are in the history, or have the times of one."""
+    """Tries of the current task instances, without those in the history or with the times of a try there."""
     known = sa.or_(HISTORY.c.try_number == INSTANCE.c.try_number, HISTORY.c.start_date == INSTANCE.c.start_date)
     old = (
         sa.exists().where(*(HISTORY.c[name] == INSTANCE.c[name] for name in attempts.INDEX), known).correlate(INSTANCE)
@@ -88,7 +96,7 @@ def newest_tries(*conditions: Any, by_state: bool = False) -> Tries:
 
 def sums(session: Any, tries: Tries, since: float, now: float) -> list[Sum]:
     """
-    Rows per DAG and kind, and the seconds from their starts to their ends.
+    Return a sum for each DAG and kind of row.
 
     :param since: only runs due then or later are in the window.
     """
@@ -108,7 +116,7 @@ def _kind(tries: Tries) -> Any:
 
 
 def _sums(session: Any, tries: Tries, kind: Any, since: float, now: float) -> list[Sum]:
-    """:param kind: with no look at other rows, PostgreSQL sums in its workers; else it sorts every row."""
+    """:param kind: if it reads no other rows, PostgreSQL sums in parallel workers; otherwise it sorts every row."""
     table, database = tries.table, dialect(session)
     start, end = (epoch(column, database) for column in (table.c.start_date, table.c.end_date))
     ran = sa.func.coalesce(sa.func.sum(sa.func.coalesce(end, sa.literal(now, sa.Float)) - start), 0.0)
@@ -123,7 +131,7 @@ def _sums(session: Any, tries: Tries, kind: Any, since: float, now: float) -> li
 
 
 def of_window(table: Any, database: str) -> Any:
-    """Joins the table to its runs, in the order for which there are indexes."""
+    """Return the condition that joins the table to its runs, in the order for which there are indexes."""
     runs_first = table is INSTANCE or HISTORY_BY_RUN
     pairs = ((RUN.c.dag_id, table.c.dag_id), (RUN.c.run_id, table.c.run_id))
     return sa.and_(
@@ -135,10 +143,14 @@ def of_window(table: Any, database: str) -> Any:
 
 
 def _may_have_waited(table: Any) -> Any:
-    """It came back to the queue, it waits now, or it is a rescheduled sensor's, which shows its last look alone."""
+    """
+    Return the condition for tries that may have waited without a worker.
+
+    Such a try came back to the queue, waits now, or is of a rescheduled sensor, whose row shows only its last poke.
+    """
     sensor = table.c.operator.contains("Sensor")
     signs = [column > table.c.start_date for column in attempts.queueing(table)]
-    if table is HISTORY:  # the looks of old tries are gone; never unknown, so that either it or its opposite is true
+    if table is HISTORY:  # old tries have no rows of pokes; coalesced: never NULL, so that it or its opposite is true
         return sa.func.coalesce(sa.or_(*signs, sensor), sa.false())
     by_id = "ti_id" in RESCHEDULE.c  # since 3.0
     pairs = [("ti_id", "id")] if by_id else [(name, name) for name in (*attempts.INDEX, "try_number")]
@@ -147,7 +159,7 @@ def _may_have_waited(table: Any) -> Any:
 
 
 def seconds_of_paused(session: Any, dag_id: str, parts: Collection[Tries], since: float, now: float) -> float:
-    """What the tries of one DAG ran that may have waited without a worker."""
+    """Return the seconds that tries of one DAG ran, of the tries that may have waited without a worker."""
     of_dag = sa.select(RUN.c.run_id).where(RUN.c.dag_id == dag_id, due_since(since))
     run_ids = list(session.execute(of_dag).scalars())
     return sum(

@@ -1,8 +1,8 @@
 """
-Airflow's tables, and the SQL that differs from database to database.
+Airflow's tables, and the SQL that differs between databases.
 
-Core tables only: a thousand runs read as ORM entities take thirty times as long. What differs between Airflow's
-versions is found in the tables, not in a version number.
+The queries use Core tables only: reading a thousand runs as ORM entities takes thirty times as long. The differences
+between Airflow's versions are found in the tables themselves, not by a version number.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ RESCHEDULE = TaskReschedule.__table__
 LOG = Log.__table__
 SERIALIZED = SerializedDagModel.__table__
 import_all_models()
-# Tables that not every version has.
+# Tables that some versions do not have.
 DEADLINE = Base.metadata.tables.get("deadline")
 DEADLINE_ALERT = Base.metadata.tables.get("deadline_alert")
 SLA_MISS = Base.metadata.tables.get("sla_miss")
 VERSION = Base.metadata.tables.get("dag_version")
 
-# When a run was due: its logical date may be null since 3.0, and was all there was before.
+# When a run was due. Since 3.0 its logical date may be null; before 3.0 the logical date was the only date.
 RUN_AFTER = RUN.c["run_after"] if "run_after" in RUN.c else RUN.c["execution_date"]
 LOGICAL_DATE = RUN.c["logical_date"] if "logical_date" in RUN.c else RUN.c["execution_date"]
-# 2.11 has no index on the old tries by run, only the unique one that begins with DAG and task.
+# 2.11 has no index on the history by run, only the unique index that begins with DAG and task.
 HISTORY_BY_RUN = any(index.columns.keys() == ["dag_id", "run_id"] for index in HISTORY.indexes)
 
 STATEMENT_TIMEOUT = 10  # seconds; on PostgreSQL
-QUERY_CANCELED = "57014"  # PostgreSQL's code of an error
+QUERY_CANCELED = "57014"  # PostgreSQL's error code for a cancelled statement
 
 
 def dialect(session: Any) -> str:
@@ -47,9 +47,9 @@ def dialect(session: Any) -> str:
 
 
 def epoch(column: Any, database: str) -> Any:
-    """A point in time as seconds since 1970: half the time of having the driver build each date."""
+    """Return a point in time as seconds since 1970; this takes half the time of letting the driver build each date."""
     if database == "postgresql":
-        # not EXTRACT, which counts in decimals of any length
+        # not EXTRACT, which returns decimals of any length
         return sa.func.date_part(sa.text("'epoch'"), column, type_=sa.Float)
     if database == "mysql":
         # not UNIX_TIMESTAMP, which reads the column in the session's time zone
@@ -60,9 +60,9 @@ def epoch(column: Any, database: str) -> Any:
 
 def unindexed(column: Any, database: str) -> Any:
     """
-    The column, which SQLite may then not look for in an index.
+    Return the column in a form for which SQLite uses no index.
 
-    Airflow never runs ANALYZE, so SQLite picks an index that saves the sorting and reads the whole table by it.
+    Airflow never runs ANALYZE. So SQLite would pick an index that saves the sorting, and read the whole table by it.
     """
     if database != "sqlite":
         return column
@@ -74,12 +74,12 @@ def due_since(seconds: float) -> Any:
 
 
 def limit_time(session: Any) -> None:
-    """Have PostgreSQL give up on a statement of this transaction rather than keep a web server waiting."""
+    """Let PostgreSQL cancel a slow statement of this transaction, so that the web server does not wait for it."""
     if dialect(session) == "postgresql":
         session.execute(sa.text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'"))
 
 
 def gave_up(error: Any) -> bool:
-    """Whether a database error is PostgreSQL's giving up."""
+    """Whether a database error means that PostgreSQL cancelled the statement: see ``limit_time``."""
     cause = getattr(error, "orig", None)
     return QUERY_CANCELED in (getattr(cause, "pgcode", None), getattr(cause, "sqlstate", None))

@@ -1,8 +1,8 @@
 """
-The tries of a DAG's tasks, as SQL: no maths, no permission.
+Read the tries of a DAG's tasks with SQL; figures and permissions are elsewhere.
 
-The runs are chosen first, by a LIMIT, and what belongs to them is then looked up by index: a DAG with ten thousand runs
-costs what one with a hundred costs. Mapped indexes are summed in the database.
+The runs are chosen first, with a LIMIT, and their rows are then looked up by index. So a DAG with ten thousand runs
+costs as much as a DAG with a hundred runs. The database sums up map indexes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from airflow_agari_provider.views.queries.tables import (
     unindexed,
 )
 
-# In the others (none, scheduled, queued, up_for_retry) a task instance shows the times of the try before. "restarting"
-# lasts for seconds, between a try that is being stopped and its row in the history, and is left out.
+# In other states (none, scheduled, queued, up_for_retry) a task instance shows the times of the previous try.
+# "restarting" is left out: it lasts for seconds, between the stop of a try and its row in the history.
 TIMES_ARE_ITS_OWN = (
     "success",
     "failed",
@@ -38,12 +38,12 @@ TIMES_ARE_ITS_OWN = (
     "awaiting_input",
     "removed",
 )
-# Rows of one answer. A thousand runs of a dozen tasks have 13,000; a hundred runs of a thousand tasks are still
-# answered, with ten megabytes, but a thousand of them would have a hundred.
+# Rows of one answer. A thousand runs of a dozen tasks have 13,000 rows. A hundred runs of a thousand tasks are still
+# answered, with ten megabytes; a thousand such runs, with a hundred megabytes, are not.
 MOST_ROWS = 150_000
 PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
 RUNNING = "running"
-INDEX = ("dag_id", "task_id", "run_id", "map_index")  # of a mapped task; of another -1
+INDEX = ("dag_id", "task_id", "run_id", "map_index")  # map_index is -1 for a task that is not mapped
 
 
 def tries(
@@ -57,12 +57,13 @@ def tries(
     longest: bool = False,
 ) -> list[PlainTryRow]:
     """
-    Every try that started in these runs, of these tasks (all, if none is named).
+    Return every try of these tasks that started in these runs.
 
-    :param by_index: a row for every mapped index, instead of one for all that are in the same state: half the time
-        where nothing is mapped, and many times as much where a task is.
-    :param longest: with the duration of the longest index.
-    :raises BadQuestion: more than ``MOST_ROWS``.
+    :param task_ids: all tasks if empty.
+    :param by_index: return a row for every map index, instead of one row for all indexes with the same state. This
+        takes half the time if no task is mapped, and many times as long if a task is.
+    :param longest: also return the duration of the longest index.
+    :raises BadQuestion: there are more than ``MOST_ROWS`` rows.
     """
     if not run_ids:
         return []
@@ -86,7 +87,7 @@ def tries(
 
 @cache
 def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bool) -> Any:
-    """Either half of ``tries``; made once, as SQLAlchemy takes longer to put it together than SQLite to answer it."""
+    """Return one half of ``tries``; cached, as SQLAlchemy takes longer to build it than SQLite to answer it."""
     table = HISTORY if old else INSTANCE
     where = [*of_runs(table), table.c.start_date.is_not(None)]
     if of_tasks:
@@ -104,7 +105,7 @@ def key_of(table: Any) -> list[Any]:
 
 
 def measures_of(table: Any, database: str) -> list[Any]:
-    """Of one index: itself, when it was scheduled, started and ended, ``max_tries``, ``requeued``, ``operator``."""
+    """Columns of a map index: itself, when scheduled, started and ended, ``max_tries``, ``requeued``, ``operator``."""
     return [
         table.c.map_index,
         epoch(sa.func.coalesce(*queueing(table), table.c.start_date), database),
@@ -120,10 +121,10 @@ def one_by_one(
     found: Iterable[Any], old: bool, now: float, in_history: Collection[tuple[str, str, int, int]] = ()
 ) -> list[PlainTryRow]:
     """
-    Rows of single indexes, of what ``key_of`` and ``measures_of`` name.
+    Make rows of single map indexes from the columns of ``key_of`` and ``measures_of``.
 
-    :param in_history: (run, task, try, index) of old tries, that are not to be counted again. Compared here, as nothing
-        is grouped yet: the database would take a fifth of its time for it.
+    :param in_history: (run, task, try, index) of old tries, which must not be counted again. They are compared here, as
+        the rows are not grouped: the database would take a fifth of its time for it.
     """
     return [
         (
@@ -150,7 +151,7 @@ def one_by_one(
 
 
 def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
-    """A ``TryRow`` of all indexes that are in one state."""
+    """Return the columns of a ``TryRow`` for all map indexes with the same state."""
     map_index, scheduled, started, ended, *more = measures_of(table, database)
     until = sa.func.coalesce(ended, sa.bindparam("now", type_=sa.Float))
     return [
@@ -167,7 +168,7 @@ def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
 
 
 def queueing(table: Any) -> list[Any]:
-    """Columns with when a try was to start, the earliest first; 2.11 has but one."""
+    """Return the columns of when a try was scheduled and queued, the earliest first; 2.11 has only one of them."""
     return [table.c[name] for name in ("scheduled_dttm", "queued_dttm") if name in table.c]
 
 
@@ -176,9 +177,9 @@ def of_runs(table: Any) -> list[Any]:
 
 
 def _in_history(database: str) -> Any:
-    """Whether a task instance's try is in the history already: waiting for its retry, cleared, or marked by hand."""
+    """Condition: the current try is in the history already, as it waits for a retry, was cleared or marked by hand."""
     key = (*INDEX, "try_number")
-    if database == "postgresql":  # looks each up in a hash then; for EXISTS it sorts all instances by the whole key
+    if database == "postgresql":  # IN looks up each key in a hash; EXISTS would sort all instances by the whole key
         old = sa.select(*(HISTORY.c[name] for name in key)).where(*of_runs(HISTORY))
         return sa.tuple_(*(INSTANCE.c[name] for name in key)).in_(old)
     return sa.exists().where(sa.and_(*(HISTORY.c[name] == INSTANCE.c[name] for name in key))).correlate(INSTANCE)
@@ -190,20 +191,20 @@ def _task_ids(session: Any, dag_id: str, run_ids: Sequence[str]) -> list[str]:
 
 
 def repeated_by_itself() -> Any:
-    """Condition for an old try and its task instance: it failed, Airflow was to try again, and another try started."""
+    """Condition for an old try and its task instance: it failed, Airflow was to retry it, and another try started."""
     return sa.and_(
         *(INSTANCE.c[name] == HISTORY.c[name] for name in INDEX),
         HISTORY.c.state == "failed",
         HISTORY.c.try_number <= HISTORY.c.max_tries,
         INSTANCE.c.try_number > HISTORY.c.try_number,
-        INSTANCE.c.start_date > HISTORY.c.start_date,  # else it is to start yet, and shows that of the try before
+        INSTANCE.c.start_date > HISTORY.c.start_date,  # otherwise it shows the previous try's start
     )
 
 
 def repeated(
     session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]
 ) -> Iterable[tuple[str, str, int]]:
-    """(task, run, indexes that Airflow tried again by itself) of mapped tasks."""
+    """Return (task, run, number of indexes that Airflow retried by itself) of mapped tasks."""
     group = [unindexed(column, dialect(session)) for column in (HISTORY.c.task_id, HISTORY.c.run_id)]
     query = (
         sa.select(HISTORY.c.task_id, HISTORY.c.run_id, sa.func.count(HISTORY.c.map_index.distinct()))
@@ -215,7 +216,7 @@ def repeated(
 
 
 def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tuple[str, str]]:
-    """(run, task) of old tries that never started: cleared, or lost in a queue."""
+    """Return (run, task) of old tries that never started: they were cleared, or lost in a queue."""
     where = [HISTORY.c.dag_id == dag_id, HISTORY.c.run_id.in_(run_ids), HISTORY.c.start_date.is_(None)]
     if not HISTORY_BY_RUN:
         where.append(HISTORY.c.task_id.in_(_task_ids(session, dag_id, run_ids)))
@@ -223,17 +224,17 @@ def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tupl
 
 
 def runs_with_instances(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[str]:
-    """Those of the runs that have a task instance at all, whatever became of it."""
+    """Return those of the runs that have a task instance, in any state."""
     query = sa.select(INSTANCE.c.run_id).where(*of_runs(INSTANCE)).distinct()
     return set(session.execute(query, {"dag_id": dag_id, "run_ids": run_ids}).scalars())
 
 
 def pauses(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> list[PauseRow]:
     """
-    When tries left a worker to wait, and came back to one.
+    Return when tries released their worker to wait, and got a worker again.
 
-    From the events in Airflow's log. 2.11 logs only the coming back; there the leaving is known of sensors that are
-    rescheduled, from their own table, and not of deferred tasks.
+    This comes from the events in Airflow's log. 2.11 logs only the return to a worker. There, the release is known only
+    for rescheduled sensors, from a table of their own, and not for deferred tasks.
     """
     database = dialect(session)
     happened = epoch(LOG.c.dttm, database)
@@ -264,7 +265,7 @@ def pauses(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence
 
 
 def _reschedules(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> Iterable[Any]:
-    """(run, task, index, try, count, sum of when) of looks that ended; since 3.0 they are in the log."""
+    """Return (run, task, index, try, number of pokes, sum of their ends) of sensors; since 3.0 the log has them."""
     if "dag_id" not in RESCHEDULE.c:
         return []
     key = [RESCHEDULE.c[name] for name in ("run_id", "task_id", "map_index", "try_number")]

@@ -1,4 +1,4 @@
-"""Page by page through the runs of a DAG, on real databases: each is seen once, and the way back is the way there."""
+"""Page by page through the runs of a DAG, on real databases: each run is seen once, in both directions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_agari_provider.views.queries.tables import RUN
 from tests.views.metadata_rows import EPOCH
 
 HOUR = 3600
-SEVERAL_AT_ONCE = "run_after" in RUN.c  # 2.11 has at most one run of a DAG for a point in time
+SEVERAL_AT_ONCE = "run_after" in RUN.c  # in 2.11, a DAG has at most one run for a moment
 
 
 def page(metadata, dag_id, *arguments):
@@ -24,7 +24,7 @@ def shown(found):
 
 
 def walk(metadata, dag_id, found, way, *arguments):
-    """Pages from one on, as the buttons Older and Newer turn them."""
+    """The pages from one page on, as the buttons Older and Newer turn them."""
     pages = [shown(found)]
     way_out, turn = {"older": ("older", "before"), "newer": ("newer", "after")}[way]
     while found["window"][way_out]:
@@ -124,7 +124,7 @@ def test_a_page_after_a_run_is_compared_with_the_one_before_it(metadata, dag_id)
 
 
 def test_an_address_stays_good_where_its_run_is_gone(metadata, dag_id):
-    """``airflow db clean`` removes runs; another DAG's run of that id is not taken for it."""
+    """``airflow db clean`` removes runs; another DAG's run with that id is not mistaken for it."""
     metadata.dag(dag_id)
     for number in range(4):
         metadata.run(dag_id, f"r{number}", number * HOUR)

@@ -1,155 +1,55 @@
-"""The page over all DAGs tells of a DAG what that DAG's page tells, on real databases. Times are after ``EPOCH``."""
+"""What the page of all DAGs counts for each DAG, on real databases. Times are seconds after ``EPOCH``."""
 
 from __future__ import annotations
 
 import pytest
 
 from airflow_agari_provider.views import charts_api
-from airflow_agari_provider.views.parameters import overview_question, tries_question
-from airflow_agari_provider.views.queries.tables import INSTANCE
+from airflow_agari_provider.views.parameters import overview_question
+from airflow_agari_provider.views.queries.overview import first_run
 from tests.views.metadata_rows import EPOCH
-
-NOW = 5000.0
-AIRFLOW_2 = "id" not in INSTANCE.c  # does not log when a task goes to the triggerer
+from tests.views.queries.histories import NOW, Rows, failed_deferred_tasks
 
 
-class Rows:
-    """Of the run ``r`` of a DAG, due at second 0."""
-
-    def __init__(self, metadata, dag_id):
-        self.metadata, self.dag_id = metadata, dag_id
-
-    def old(self, task, number, state, **times):
-        self.metadata.old_try(self.dag_id, "r", task, number, state, **times)
-
-    def now(self, task, number, state, **times):
-        return self.metadata.instance(self.dag_id, "r", task, number, state, **times)
-
-    def events(self, task, number=1, **times):
-        for name, moments in times.items():
-            if AIRFLOW_2 and name != "running":
-                continue
-            for when in moments:
-                self.metadata.event(self.dag_id, "r", task, number, name, when)
-
-    def looks(self, instance, task, number, moments):
-        """Two seconds each; Airflow 3 keeps those of the newest try alone."""
-        for when in moments:
-            if AIRFLOW_2 or instance:
-                self.metadata.look(self.dag_id, "r", task, number, when, when + 2, ti_id=instance)
-        self.events(task, number, running=moments, up_for_reschedule=[when + 2 for when in moments])
-
-
-def a_retry(rows):
-    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
-    rows.now("load", 2, "success", scheduled=83, queued=83, start=85, end=125)
-
-
-def an_old_try_that_never_started(rows):
-    """It was scheduled, and cleared before it began: it kept the times of the one before."""
-    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
-    rows.old("load", 2, "failed", scheduled=40, queued=1, start=3, end=23)
-    rows.now("load", 3, "success", scheduled=60, queued=60, start=61, end=71)
-
-
-def a_newest_try_that_never_started(rows):
-    """It failed in the queue."""
-    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
-    rows.now("load", 2, "failed", scheduled=40, queued=41, start=3, end=60)
-
-
-def a_marked_try(rows):
-    rows.old("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
-    rows.now("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
-
-
-def a_deferred_task(rows):
-    rows.now("score", 1, "success", scheduled=3599, queued=3599, start=10, end=3620)
-    rows.events("score", running=[10, 3600], deferred=[20])
-
-
-def failed_deferred_tasks(rows):
-    rows.old("score", 1, "failed", scheduled=999, queued=999, start=10, end=1010)
-    rows.events("score", running=[10, 1000], deferred=[20])
-    rows.now("score", 2, "failed", scheduled=3599, queued=3599, start=2010, end=3620)
-    rows.events("score", 2, running=[2010, 3600], deferred=[2020])
-
-
-def a_task_in_the_triggerer(rows):
-    rows.now("score", 1, "deferred", scheduled=9, queued=9, start=10)
-    rows.events("score", running=[10], deferred=[20])
-
-
-def a_wait_that_is_not_in_the_log(rows):
-    rows.now("score", 1, "success", scheduled=3599, queued=3599, start=10, end=3620)
-
-
-def rescheduled_sensors(rows):
-    """Airflow shows the last look alone."""
-    rows.old("wait", 1, "failed", scheduled=209, queued=209, start=210, end=212, operator="PythonSensor")
-    rows.looks(None, "wait", 1, [10, 110])
-    rows.events("wait", running=[210])
-    newest = rows.now("wait", 2, "failed", scheduled=1209, queued=1209, start=1210, end=1212, operator="PythonSensor")
-    rows.looks(newest, "wait", 2, [1010, 1110])
-    rows.events("wait", 2, running=[1210])
-
-
-def a_skipped_try(rows):
-    rows.old("load", 1, "skipped", scheduled=1, queued=1, start=3, end=23)
-    rows.now("load", 2, "success", scheduled=83, queued=83, start=85, end=125)
-
-
-def some_mapped_indexes_retried(rows):
-    for index in range(100):
-        if index < 2:
-            rows.old("load", 1, "failed", map_index=index, scheduled=0, queued=0, start=1, end=11)
-            rows.now("load", 2, "success", map_index=index, scheduled=20, queued=20, start=25, end=35)
-        else:
-            rows.now("load", 1, "success", map_index=index, scheduled=0, queued=0, start=2, end=12)
-
-
-def a_mapped_index_that_waits_for_its_retry(rows):
-    """And one that is to start yet; the third was cleared."""
-    for index, (number, state, scheduled) in enumerate(((1, "up_for_retry", 0), (2, "queued", 20), (2, "success", 20))):
-        old = "success" if index == 2 else "failed"
-        start, end = (25, 35) if index == 2 else (1, 11)
-        rows.old("load", 1, old, map_index=index, scheduled=0, queued=0, start=1, end=11)
-        rows.now("load", number, state, map_index=index, scheduled=scheduled, queued=scheduled, start=start, end=end)
-
-
-@pytest.mark.parametrize(
-    ("happened", "lost", "total", "failed_tries", "retried"),
-    [
-        (a_retry, 20, 60, 1, (1, 1)),
-        (an_old_try_that_never_started, 20, 30, 1, (1, 1)),
-        (a_newest_try_that_never_started, 20, 20, 1, (0, 1)),
-        (a_marked_try, 20, 20, 1, (0, 1)),
-        (a_deferred_task, 0, 3610 if AIRFLOW_2 else 30, 0, (0, 1)),
-        (failed_deferred_tasks, 2610 if AIRFLOW_2 else 50, 2610 if AIRFLOW_2 else 50, 2, (1, 1)),
-        (a_task_in_the_triggerer, 0, 4990 if AIRFLOW_2 else 10, 0, (0, 1)),
-        (a_wait_that_is_not_in_the_log, 0, 3610, 0, (0, 1)),
-        (rescheduled_sensors, 12, 12, 2, (1, 1)),
-        (a_skipped_try, 0, 40, 0, (0, 1)),
-        (some_mapped_indexes_retried, 20, 1020, 2, (2, 100)),
-        (a_mapped_index_that_waits_for_its_retry, 20, 40, 2, (0, 3)),
-    ],
-    ids=lambda value: value.__name__ if callable(value) else None,
-)
-def test_both_pages_count_the_same_tries_and_the_same_seconds(
-    metadata, dag_id, happened, lost, total, failed_tries, retried
-):
-    metadata.dag(dag_id, [{"task_id": "wait", "reschedule": True}, {"task_id": "load"}, {"task_id": "score"}])
-    metadata.run(dag_id, "r", 0)
-    happened(Rows(metadata, dag_id))
-    ask = metadata.session, overview_question([]), EPOCH + NOW
-    overview, time = (question(*ask)["dags"] for question in (charts_api.all_dags, charts_api.all_task_time))
-    at, at_time = (columns["dag_id"].index(dag_id) for columns in (overview, time))
-    page = charts_api.dag_tries(metadata.session, dag_id, tries_question([]), EPOCH + NOW)
-    assert (page["figures"]["lost_seconds"], page["figures"]["total_seconds"]) == pytest.approx((lost, total), abs=0.01)
-    assert (overview["lost_seconds"][at], time["total_seconds"][at_time]) == pytest.approx((lost, total), abs=0.01)
-    assert overview["failed_tries"][at] == failed_tries
-    assert (time["retried"][at_time], time["started"][at_time]) == retried
-    assert page["figures"]["retry_rate"] == retried[0] / retried[1]
+def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
+    metadata.dag(dag_id, is_paused=True)
+    metadata.dag(f"{dag_id}_gone", is_stale=True, is_active=False)
+    metadata.dag(f"{dag_id}_hidden")
+    old = -40 * 86400
+    metadata.run(dag_id, "old", old)
+    metadata.run(dag_id, "won", 0)
+    metadata.run(dag_id, "lost", 1, "failed")
+    metadata.run(dag_id, "going", 2, "running")
+    metadata.run(f"{dag_id}_hidden", "r", 3)
+    metadata.old_try(dag_id, "old", "load", 1, "failed", start=old, end=old + 500)
+    metadata.instance(dag_id, "old", "load", 2, "success", start=old + 600, end=old + 700)
+    metadata.old_try(dag_id, "won", "load", 1, "failed", start=0, end=30)
+    metadata.instance(dag_id, "won", "load", 2, "success", start=60, end=100)
+    for number in (1, 2):
+        metadata.old_try(dag_id, "lost", "load", number, "failed", start=100 * number, end=100 * number + 10)
+    metadata.instance(dag_id, "lost", "load", 3, "failed", start=300, end=310)
+    metadata.instance(dag_id, "lost", "after", 0, "upstream_failed", start=311, end=311)
+    metadata.instance(dag_id, "going", "load", 1, "running", start=NOW - 50)
+    permitted = {dag_id, f"{dag_id}_gone"}
+    everything = charts_api.all_dags(metadata.session, overview_question([]), EPOCH + NOW)
+    assert f"{dag_id}_hidden" in everything["dags"]["dag_id"]
+    answer = charts_api.permitted_part(everything, permitted)
+    assert (answer["days"], first_run(metadata.session, permitted)) == (30, EPOCH + old)
+    assert answer["dags"] == {
+        "dag_id": [dag_id],
+        "paused": [True],
+        "last_run": [EPOCH + 2],
+        "ever": {"success": [2], "failed": [1], "running": [1], "queued": [0]},
+        "window": {"success": [1], "failed": [1], "running": [1], "queued": [0]},
+        "failed_tries": [4],
+        "lost_seconds": [60],
+        "failures": [1],
+        "oldest_failed_try": [EPOCH],
+        "active": [1],
+    }
+    everything = charts_api.all_task_time(metadata.session, overview_question([]), EPOCH + NOW)
+    slow = charts_api.permitted_part(everything, permitted)
+    assert slow["dags"] == {"dag_id": [dag_id], "started": [3], "retried": [2], "total_seconds": [150]}
 
 
 def test_a_dag_with_too_many_waits_to_read_each_counts_them_from_start_to_end(metadata, dag_id, monkeypatch):

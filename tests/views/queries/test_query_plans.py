@@ -1,4 +1,4 @@
-"""The statements are answered from indexes that Airflow has: no chart may read a table of millions of rows through."""
+"""The statements use indexes that Airflow has: no chart may read a whole table with millions of rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNS, DAGS, TASKS = 150, 8, 5
 
 @pytest.fixture(scope="module")
 def filled(request):
-    """``filled(name)``: the database with enough rows, and statistics, for an index to pay."""
+    """``filled(name)``: the database with so many rows, and statistics, that an index is worth it."""
 
     def fill(name):
         metadata = request.getfixturevalue(f"metadata_on_{name}")
@@ -120,7 +120,7 @@ def test_postgres_never_reads_all_task_instances(filled, call):
 
 
 def test_postgres_looks_up_no_other_row_for_tries_that_are_told_by_their_own(filled):
-    """Else it sorts every row instead of summing in its workers, and plans for a cost at which it compiles."""
+    """Else it sorts every row instead of summing in its workers, and its planned cost makes it compile the query."""
 
     def failures(session):
         sums(session, OLD_FAILURES, EPOCH, EPOCH + (RUNS + 5) * 3600)
@@ -130,7 +130,7 @@ def test_postgres_looks_up_no_other_row_for_tries_that_are_told_by_their_own(fil
 
 
 def test_the_plans_would_tell_if_sqlite_were_let_to_choose(filled):
-    """Without the unary plus it picks an index that saves the sorting, and reads the whole table by it."""
+    """Without the unary plus, SQLite picks an index that saves the sorting, and reads the whole table by it."""
 
     def counted(plain):
         """:param plain: takes a column."""
