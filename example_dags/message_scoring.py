@@ -1,35 +1,35 @@
 """
 ### Message scoring
 
-Every hour, give each e-mail of the hour a trust score and load it where the web application reads it; then prove
-that no message was lost and none counted twice.
+Every hour, give each e-mail of the hour a trust score and load it into the database of the web application. Then check
+that no message was lost and that none was counted twice.
 
-Messages arrive as Avro on S3, written by each customer's collector. Spark on EMR scores them and writes Avro, S3
-tells SNS, SNS fans out to SQS, importers load the database, and a report compares the counts of every stage, for
-each organisation.
+Each customer's collector writes messages as Avro files to S3. Spark on EMR scores them and writes Avro files. S3
+notifies SNS, SNS fans out to SQS, and importers load the files into the database. A report compares the counts of every
+stage, for each organisation.
 
 | step | task | |
 |---|---|---|
-| 0 | `purge_dead_letters` | archive and empty the dead-letter queue: what comes into it is this run's |
-| 1 | `wait_for_collectors` | until the collectors' copies are there; returns what they say they sent |
-| | `delete_window` | rows of this window go, so that a re-run is idempotent |
+| 0 | `purge_dead_letters` | archive and empty the dead-letter queue: later dead letters belong to this run |
+| 1 | `wait_for_collectors` | wait for all files of the collectors; return the counts that they announced |
+| | `delete_window` | delete the rows of this window, so that a re-run is idempotent |
 | 2 | `archive_uploads` | move the new files to the archive, count their messages by organisation |
 | 3 | `build_trust_model` | learn from the days before which domains and networks to trust |
 | 4 | `score_messages` | the aggregate Spark job: score, verdict, counts |
-| 5 | `check_for_messages` | nothing new in SQS: straight to the report |
+| 5 | `check_for_messages` | go straight to the report if SQS has no new messages |
 | | `import_scored_messages_1`, `_2` | importers that share the queue |
-| 6 | `check_new_rows` | the database has rows of the window |
-| 7 | `wait_for_queue_to_drain` | nothing visible, in flight or delayed |
-| 8 | `report_dead_letters`, `send_report` | the correctness report by e-mail, alerts in Slack |
+| 6 | `check_new_rows` | check that the database has rows of the window |
+| 7 | `wait_for_queue_to_drain` | wait until no message is visible, in flight or delayed |
+| 8 | `report_dead_letters`, `send_report` | send the correctness report by e-mail and alerts to Slack |
 
-Any task may fail, be killed or be cleared with its downstream tasks: the table comes out the same. The window is
-the run's own hour, or what the parameters `window_start` and `window_hours` say.
+Any task may fail, be killed or be cleared with its downstream tasks: the table's contents in the end are the same. The
+window is the run's own hour, unless the parameters `window_start` and `window_hours` name another one.
 
-Messages that are not scored within 45 minutes, and a report that is not there after 75, are told in Slack, and again
-when they come in.
+Slack gets an alert if the messages are not scored within 45 minutes, or if the report is not sent within 75 minutes,
+and another message when they are.
 
-Connections: `aws_default`, `scoring_db` (PostgreSQL, MySQL or SQLite), `smtp_default`, `slack_default`; a connection to
-VictorOps gets what pages people too, if the environment variable `MESSAGE_SCORING_VICTOROPS` names one.
+Connections: `aws_default`, `scoring_db` (PostgreSQL, MySQL or SQLite), `smtp_default`, `slack_default`. If the
+environment variable `MESSAGE_SCORING_VICTOROPS` names a connection to VictorOps, the alerts also page people.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ from airflow_agari_provider.slas import set_slas
 logger = logging.getLogger(__name__)
 
 AWS, DATABASE, SLACK = "aws_default", "scoring_db", "slack_default"
-# SLAs are part of the DAG, so a deployment's own values come from the environment of its processes, not from parameters
-VICTOROPS = os.environ.get("MESSAGE_SCORING_VICTOROPS")  # connection id; without one nobody is paged
+# SLAs are part of the DAG, so a deployment sets its own values by environment variables, not by parameters
+VICTOROPS = os.environ.get("MESSAGE_SCORING_VICTOROPS")  # connection id; if it is not set, alerts page no one
 SCORED_WITHIN = timedelta(seconds=float(os.environ.get("MESSAGE_SCORING_SCORED_WITHIN", "2700")))
 REPORTED_WITHIN = timedelta(minutes=75)
 ENVIRONMENT = "EP_STAGE"
@@ -78,7 +78,7 @@ SPARK = Path(__file__).parent / "spark"
 IMPORTERS = 2
 HOUR = timedelta(hours=1)
 
-CLUSTER = {  # what a new cluster is made of, where none of the name is alive; see run_job_flow in the EMR API reference
+CLUSTER = {  # for a new cluster, if no live one has the name; see run_job_flow in the EMR API reference
     "ReleaseLabel": "emr-7.9.0",
     "Applications": [{"Name": "Spark"}],
     "LogUri": "s3://{{ params.messages_bucket }}/emr-logs/",
@@ -96,7 +96,7 @@ CLUSTER = {  # what a new cluster is made of, where none of the name is alive; s
 
 
 class Window(NamedTuple):
-    """Whole hours, UTC, from ``start`` up to and without ``end``."""
+    """Whole hours in UTC, from ``start`` to ``end``, which is not included."""
 
     start: datetime
     end: datetime
@@ -111,14 +111,18 @@ class Window(NamedTuple):
 
     @property
     def sql(self) -> str:
-        """Condition on the column ``hour``; its two values are made here out of digits."""
+        """Condition on the column ``hour``. Its two values contain only digits, ``-`` and ``T``, so they are safe."""
         return f"hour >= '{self.first_hour}' AND hour < '{self.end_hour}'"
 
     def hours(self) -> list[datetime]:
         return [self.start + number * HOUR for number in range((self.end - self.start) // HOUR)]
 
     def folders(self, days_before: int = 0) -> list[str]:
-        """``dt=.../hour=.../`` of every hour, or ``dt=.../`` of whole days; or of the whole days before the window."""
+        """
+        Return ``dt=.../hour=.../`` for every hour, or ``dt=.../`` for every day if the window is whole days.
+
+        :param days_before: return the folders of this many whole days before the window instead.
+        """
         if days_before:
             return [f"dt={self.start - timedelta(days=days):%Y-%m-%d}/" for days in range(days_before, 0, -1)]
         hours = [f"dt={hour:%Y-%m-%d/hour=%H}/" for hour in self.hours()]
@@ -128,9 +132,9 @@ class Window(NamedTuple):
 
 
 def window_of(dag_run: Any, params: Any) -> Window:
-    """The window that the parameters name, else the run's data interval's first hour."""
+    """Return the window that the parameters name, otherwise the first hour of the run's data interval."""
     named = params["window_start"]
-    # a run that an asset or a person started may have no interval: then the hour before it
+    # A run that an asset or a person started may have no data interval: then take the hour before the run.
     start = datetime.fromisoformat(named) if named else dag_run.data_interval_start or dag_run.run_after - HOUR
     start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
     start = start.replace(minute=0, second=0, microsecond=0)
@@ -153,7 +157,7 @@ def keys_below(s3: Any, bucket: str, prefix: str) -> set[str]:
 
 
 def manifests(s3: Any, bucket: str, window: Window) -> list[dict[str, Any]]:
-    """What the collectors say they sent, for each hour of the window that they have finished."""
+    """Return the collectors' manifests: what they sent, for each hour of the window that they have finished."""
     wanted = [f"manifests/dt={hour:%Y-%m-%d/hour=%H}.json" for hour in window.hours()]
     there = {
         key for day in window.folders() for key in keys_below(s3, bucket, f"manifests/{day.partition('hour=')[0]}")
@@ -162,16 +166,16 @@ def manifests(s3: Any, bucket: str, window: Window) -> list[dict[str, Any]]:
 
 
 def chosen(counts: dict[str, int], params: Any) -> dict[str, int]:
-    """Counts of the organisations that the parameters name; of all if they name none."""
+    """Return the counts of the organisations that the parameters name; all counts if they name none."""
     organisations = params["organisations"]
     return {key: count for key, count in counts.items() if not organisations or int(key) in organisations}
 
 
 class CollectorsSensor(BaseSensorOperator):
     """
-    Wait until every collector's copy of the window has arrived on S3, and return what they say they sent.
+    Wait until all objects of the window have arrived on S3. Return the counts that the collectors announced.
 
-    A manifest names an hour's objects; copies between regions may be late, so each object is looked for.
+    A manifest names the objects of an hour. Copies between regions may be late, so each object is looked for.
     """
 
     def poke(self, context: Any) -> PokeReturnValue:
@@ -185,7 +189,7 @@ class CollectorsSensor(BaseSensorOperator):
             for key in keys_below(s3, bucket, f"{stage}/{folder}")
         }
         missing = [key for manifest in found for key in manifest["objects"] if key.partition("/")[2] not in keys]
-        logger.info("%d of %d hours announced, %d objects still to come", len(found), len(window.hours()), len(missing))
+        logger.info("%d of %d hours announced, %d objects missing", len(found), len(window.hours()), len(missing))
         counts: dict[str, int] = {}
         for manifest in found:
             for organisation, count in manifest["counts"].items():
@@ -195,7 +199,7 @@ class CollectorsSensor(BaseSensorOperator):
 
 @task
 def delete_window(params: Any = None, dag_run: Any = None) -> None:
-    """**1b.** Delete the window's rows, so that a re-run loads it into an empty place."""
+    """**1b.** Delete the window's rows, so that a re-run does not find rows of an earlier one."""
     from contextlib import closing
 
     from airflow_agari_provider.databases.dialects import dialect_of
@@ -203,12 +207,12 @@ def delete_window(params: Any = None, dag_run: Any = None) -> None:
     window = window_of(dag_run, params)
     with closing(BaseHook.get_connection(DATABASE).get_hook().get_conn()) as connection:
         if not dialect_of(connection).table_exists(connection, TABLE):
-            logger.info("Table %s is not there yet: nothing to delete", TABLE)
+            logger.info("Table %s does not exist yet: nothing to delete", TABLE)
             return
         cursor = connection.cursor()
         cursor.execute(f"DELETE FROM {TABLE} WHERE {window.sql}")  # noqa: S608  (a constant and digits)
         connection.commit()
-        logger.info("Deleted %d rows of %s to %s", cursor.rowcount, window.first_hour, window.end_hour)
+        logger.info("Deleted %d rows from %s up to %s", cursor.rowcount, window.first_hour, window.end_hour)
 
 
 @task
@@ -216,8 +220,8 @@ def archive_uploads(params: Any = None, dag_run: Any = None) -> dict[str, int]:
     """
     **2.** Move the window's upload files to the archive; **2a.** count their messages by organisation.
 
-    The counts come from the headers of the Avro blocks: nothing is decoded. Copy first, delete after: a task that dies
-    in between leaves both, and its retry only deletes.
+    The counts come from the headers of the Avro blocks: no record is decoded. Each file is copied before it is deleted.
+    If the task dies in between, both objects exist, and its retry moves the file again.
     """
     from airflow_agari_provider.avro.objects import count_records
 
@@ -243,7 +247,7 @@ def archive_uploads(params: Any = None, dag_run: Any = None) -> dict[str, int]:
 
 @task.branch
 def check_for_messages(params: Any = None, ti: Any = None) -> list[str]:
-    """**5.** New messages in SQS, or rows scored whose messages are on their way: import; else go to the report."""
+    """**5.** Import if SQS has messages, or if rows were scored, whose messages may be late; else go to the report."""
     from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
     from airflow_agari_provider.queues.drain import read_depth
@@ -264,56 +268,60 @@ with DAG(
     start_date=datetime(2016, 4, 28, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    # How long a retry waits is the deployment's: [core] default_task_retry_delay
+    # The deployment sets how long a retry waits: [core] default_task_retry_delay
     default_args={"owner": "data-platform", "retries": 2, "priority_weight": 10},
     user_defined_macros={"window_of": window_of, "archive_urls": archive_urls},
     tags=["agari", "example"],
     params={
         "window_start": Param(
-            None, type=["null", "string"], description="First hour, UTC, ISO 8601; empty: the run's own"
+            None, type=["null", "string"], description="First hour, UTC, ISO 8601; empty: the run's own hour"
         ),
-        "window_hours": Param(1, type="integer", minimum=1, maximum=96, description="Length of the window, hours"),
-        "organisations": Param([], type="array", items={"type": "integer"}, description="Only these; empty: all"),
-        "history_days": Param(5, type="integer", minimum=1, maximum=60, description="Days the trust model learns from"),
+        "window_hours": Param(1, type="integer", minimum=1, maximum=96, description="Length of the window in hours"),
+        "organisations": Param(
+            [], type="array", items={"type": "integer"}, description="Ids of the organisations to score; empty: all"
+        ),
+        "history_days": Param(
+            5, type="integer", minimum=1, maximum=60, description="How many days the trust model learns from"
+        ),
         "messages_bucket": Param("agari-messages", type="string", description="S3 bucket of messages, scores and logs"),
         "queue_url": Param(
             "https://sqs.us-east-1.amazonaws.com/123456789012/importer",
             type="string",
-            description="SQS queue of S3's notifications of scored files",
+            description="SQS queue with S3's notifications of scored files",
         ),
         "dead_letter_queue_url": Param(
             "https://sqs.us-east-1.amazonaws.com/123456789012/importer-dead",
             type="string",
-            description="SQS queue where messages end that importers failed on",
+            description="SQS queue for messages that the importers failed to load",
         ),
         "queue_wait_seconds": Param(20, type="integer", minimum=0, maximum=20, description="SQS long poll, seconds"),
-        "quiet_period": Param(120, type="integer", minimum=1, description="Seconds of zero counts that mean drained"),
+        "quiet_period": Param(120, type="integer", minimum=1, description="Drained after this many seconds at zero"),
         "cluster_name": Param("message-scoring", type="string", description="EMR cluster to join or create"),
         "environment": Param(ENVIRONMENT, type="string", description="Name of this deployment in reports and alerts"),
-        "mail_to": Param("data-platform@example.com", type="string", description="Who gets the report"),
+        "mail_to": Param("data-platform@example.com", type="string", description="Addresses that get the report"),
     },
 ) as dag:
     WINDOW = "window_of(dag_run, params)"
     BUCKET = "s3://{{ params.messages_bucket }}"
     SCORED = "ti.xcom_pull(task_ids='score.score_messages')['counts'].get('scored', {})"
-    AT_LEAST_ONE = f"{{{{ [1, {SCORED}.values() | sum] | min }}}}"  # row, unless nothing was scored
+    AT_LEAST_ONE = f"{{{{ [1, {SCORED}.values() | sum] | min }}}}"  # 1 row; 0 if nothing was scored
     COMPLETED = f"{{{{ {WINDOW}.start.strftime('%Y-%m-%d %H:%M:%S') }}}}"
-    # One folder a run and generation (a clear makes a new one): an importer never meets a file that a later
-    # scoring has deleted. Hadoop refuses colons in paths.
+    # One folder for each run and generation (a clear starts a new one): so no importer is told to read a file that a
+    # later scoring has deleted. Hadoop refuses colons in paths.
     RUN_FOLDER = "{{ run_id | replace(':', '') | replace('+', '_') }}/{{ ti.max_tries }}"
     cluster = EmrCluster(name="{{ params.cluster_name }}", create=CLUSTER, idle_timeout=timedelta(minutes=30))
 
-    with TaskGroup("prepare", tooltip="0 to 2: an empty place, and everything that was sent"):
+    with TaskGroup("prepare", tooltip="0 to 2: remove what an earlier run left, and collect what was sent"):
         purge_dead_letters = SqsDeadLetterPurgeOperator(
             task_id="purge_dead_letters",
-            doc_md="**0.** Archive, then delete every dead letter: what is there at the end is this run's.",
+            doc_md="**0.** Archive, then delete every dead letter: the ones found at the end belong to this run.",
             queue_url="{{ params.dead_letter_queue_url }}",
             archive_url=f"{BUCKET}/dead-letters/",
             aws_conn_id=AWS,
         )
         collectors = CollectorsSensor(
             task_id="wait_for_collectors",
-            doc_md="**1a.** Wait for the collectors' copies; return what they say they sent.",
+            doc_md="**1a.** Wait for the collectors' files; return the counts that the collectors announced.",
             poke_interval=10,
             timeout=1800,
         )
@@ -339,7 +347,7 @@ with DAG(
         )
         score_messages = EmrSparkScoringOperator(
             task_id="score_messages",
-            doc_md="**4.** Score every message of the window; skip, and count, what cannot be scored.",
+            doc_md="**4.** Score every message of the window; skip and count the messages that cannot be scored.",
             script=str(SPARK / "score_messages.py"),
             script_prefix=f"{BUCKET}/scripts/",
             arguments=[
@@ -386,29 +394,29 @@ with DAG(
         ]
         check_new_rows = SQLCheckOperator(
             task_id="check_new_rows",
-            doc_md="**6.** The database has rows of the window, if any were scored.",
+            doc_md="**6.** Check that the database has rows of the window, if any were scored.",
             conn_id=DATABASE,
             sql=f"SELECT COUNT(*) >= {AT_LEAST_ONE} FROM {TABLE} WHERE {{{{ {WINDOW}.sql }}}}",  # noqa: S608
         )
         wait_for_queue_to_drain = SqsDrainSensor(
             task_id="wait_for_queue_to_drain",
-            doc_md="**7.** Nothing visible, nothing in flight, nothing delayed, through a whole quiet period.",
+            doc_md="**7.** Wait until no message is visible, in flight or delayed for a whole quiet period.",
             queue_url="{{ params.queue_url }}",
             quiet_period="{{ params.quiet_period }}",
             poke_interval=10,
             timeout=1800,
             stall_timeout=900,
-            on_dead_letters="warn",  # they have a report of their own
+            on_dead_letters="warn",  # a later task reports them
             aws_conn_id=AWS,
         )
         importers >> check_new_rows >> wait_for_queue_to_drain
 
-    with TaskGroup("report", tooltip="8: what arrived, what did not, and where it was lost"):
+    with TaskGroup("report", tooltip="8: how many messages arrived, and at which stage messages were lost"):
         report_dead_letters = SqsDeadLetterReportOperator(
             task_id="report_dead_letters",
-            doc_md="**8.** Say in Slack how many messages importers failed on, with one and its exception.",
+            doc_md="**8.** Tell Slack how many messages the importers failed on, with one example and its exception.",
             queue_url="{{ params.dead_letter_queue_url }}",
-            sql_conn_id=DATABASE,  # its ledger knows why the importers failed
+            sql_conn_id=DATABASE,  # its ledger has the exceptions of the importers
             slack_conn_id=SLACK,
             victorops_conn_id=VICTOROPS,
             completed=COMPLETED,

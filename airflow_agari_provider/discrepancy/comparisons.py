@@ -1,4 +1,4 @@
-"""What is compared with what, and how much may differ."""
+"""Which stages are compared with each other, and how much their counts may differ."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Literal
 @dataclass(frozen=True)
 class Tolerance:
     """
-    A difference is a discrepancy only when it is beyond **both** limits; the default allows none.
+    How large a difference may be. It is a discrepancy only if it exceeds **both** limits.
 
-    :param count: messages.
-    :param percent: percent of the comparison's ``percent_of`` stage; without messages there, ``count`` alone decides.
+    By default, no difference is allowed.
+
+    :param count: number of messages.
+    :param percent: percent of the comparison's ``percent_of`` stage; if that has no messages, ``count`` alone decides.
     :param min_volume: a key with fewer messages than this in every compared stage is not judged.
     """
 
@@ -28,8 +30,8 @@ class Tolerance:
         Whether a difference is within this tolerance.
 
         :param difference: messages; the sign does not matter.
-        :param base: what 100 % is.
-        :param volume: the largest count of the key.
+        :param base: number of messages that is 100 %.
+        :param volume: the largest count of the key among the compared stages.
         """
         if volume < self.min_volume or abs(difference) <= self.count:
             return True
@@ -42,17 +44,18 @@ class Tolerance:
 @dataclass(frozen=True)
 class Comparison:
     """
-    One difference: ``base - other``. Positive is lost, negative is duplicated.
+    One difference: ``base - other``. If positive, messages were lost; if negative, messages were duplicated.
 
     :param name: heading of the column.
     :param base: name of the earlier stage.
     :param other: name of the later stage.
-    :param percent_of: stage that is 100 %; ``None`` shows no percentage, and the tolerance then counts of ``base``.
-    :param percent_name: heading of the percentage; ``name`` and `` %`` when not given.
-    :param judge: ``"difference"``: any difference beyond the tolerance is a discrepancy. ``"gain"``: fewer is expected
-        (some are skipped on purpose), so only more than the base, or nothing at all of a key, is one. ``"nothing"``:
-        the difference is only shown.
-    :param tolerance: this comparison's own; ``None`` takes the check's.
+    :param percent_of: stage that is 100 %. ``None``: no percentage is shown, and the tolerance's percentage refers to
+        ``base``.
+    :param percent_name: heading of the percentage; by default ``name`` followed by `` %``.
+    :param judge: ``"difference"``: any difference beyond the tolerance is a discrepancy. ``"gain"``: fewer messages are
+        expected (some are skipped on purpose), so a discrepancy is only a key with more messages than in ``base``, or
+        with none. ``"nothing"``: the difference is only shown.
+    :param tolerance: this comparison's own; ``None``: the check's.
     """
 
     name: str
@@ -74,7 +77,8 @@ class Comparison:
         return {self.base, self.other, self.percent_of or self.base}
 
 
-# The report Agari published in 2016; NRT is a second, near-real-time way into the database that was being rolled out.
+# The report that Agari published in 2016. NRT is a second, near-real-time path into the database, which was being
+# introduced then.
 PUBLISHED = (
     Comparison("Discrepancy", "Agg", "DB", percent_of="Collector", percent_name="Discr %"),
     Comparison("NRT Discrepancy", "DB", "NRT DB", percent_of="Collector", percent_name="NRT Discr %", judge="nothing"),
@@ -85,22 +89,26 @@ PUBLISHED_STAGES = {"Collector", "Agg", "DB"}
 
 def check_names(stages: Sequence[str], comparisons: Sequence[Comparison]) -> None:
     """
-    Refuse what could not be compared.
+    Check that the stages can be compared.
 
-    :raises ValueError: fewer than two stages, two of one name, or a comparison of a stage that is not there.
+    :raises ValueError: there are fewer than two stages, two have the same name, or a comparison names a stage that does
+        not exist.
     """
     if len(set(stages)) != len(stages) or len(stages) < 2:
-        raise ValueError(f"A discrepancy check needs two or more stages with names of their own, not {list(stages)}.")
+        raise ValueError(f"A discrepancy check needs two or more stages with different names, not {list(stages)}.")
     for comparison in comparisons:
         if unknown := comparison.stages - set(stages):
             raise ValueError(
-                f"Comparison {comparison.name!r} names the stage(s) {sorted(unknown)}, but there are {list(stages)}."
+                f"Comparison {comparison.name!r} names the stage(s) {sorted(unknown)}, which the check does not have. "
+                f"Its stages are {list(stages)}."
             )
 
 
 def default_comparisons(stages: Sequence[str]) -> tuple[Comparison, ...]:
     """
-    The published comparisons for the published stages (``NRT DB`` may lack), otherwise each stage with the next.
+    Return the published comparisons for the published stages (``NRT DB`` is optional).
+
+    For other stages, compare each stage with the next.
 
     :param stages: names in the order of the pipeline.
     """

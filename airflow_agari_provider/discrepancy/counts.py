@@ -1,4 +1,4 @@
-"""Counts of one stage, whatever they came from, as ``{key: count}`` with text keys that join exactly."""
+"""Counts of one stage, from any source, as ``{key: count}`` with text keys that match exactly between stages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 
 class UnusableCounts(AgariError):
-    """A stage gave something other than one whole number, 0 or more, for each key."""
+    """
+    The counts of a stage are not one whole number, 0 or more, for each key.
+
+    :param stage: name of the stage.
+    :param problem: what is wrong, as a clause.
+    """
 
     def __init__(self, stage: str, problem: str) -> None:
         super().__init__(stage, problem)
@@ -31,10 +36,10 @@ class UnusableCounts(AgariError):
 
 def key_text(key: object) -> str:
     """
-    Text under which a key joins: ``5``, ``Decimal(5)``, ``5.0`` and ``"5"`` are one key, ``"05"`` and ``" 5"`` others.
+    Return a key as text. Two keys match if their texts are equal.
 
-    ``None`` becomes ``"null"`` and ``True`` ``"true"``, as in a JSON object, so that counts that travelled through XCom
-    join with those of a query.
+    ``5``, ``Decimal(5)``, ``5.0`` and ``"5"`` are one key; ``"05"`` and ``" 5"`` are others. ``None`` becomes
+    ``"null"`` and ``True`` becomes ``"true"``, as in a JSON object, so that counts from XCom match those of a query.
     """
     if key is None or isinstance(key, bool):
         return json.dumps(key)
@@ -45,11 +50,11 @@ def key_text(key: object) -> str:
 
 def counts_from_rows(stage: str, rows: Iterable[Any]) -> dict[str, int]:
     """
-    Add up the rows of a query.
+    Return the counts in the rows of a query.
 
-    :param stage: name of the stage, for the error.
-    :param rows: sequences of exactly two values, key and count; a key that comes twice is added up.
-    :raises UnusableCounts: another number of columns, or a count that is NULL, negative or no whole number.
+    :param stage: name of the stage, for the error's text.
+    :param rows: sequences of exactly two values, key and count. The counts of equal keys are added up.
+    :raises UnusableCounts: a row has more or fewer columns, or a count is NULL, negative or not a whole number.
     """
     counts: dict[str, int] = {}
     for row in rows:
@@ -62,12 +67,13 @@ def counts_from_rows(stage: str, rows: Iterable[Any]) -> dict[str, int]:
 
 def counts_from_value(stage: str, value: object) -> dict[str, int]:
     """
-    Counts that another task handed over.
+    Return the counts that another task returned.
 
-    :param stage: name of the stage, for the error.
-    :param value: ``{key: count}``, or several of them (mapped tasks), which are added up; or the text of either as JSON
-        or as Python prints it, which is what a template leaves where Airflow does not render to native objects.
-    :raises UnusableCounts: anything else; a missing XCom (``None``) too, which is not the same as no messages.
+    :param stage: name of the stage, for the error's text.
+    :param value: ``{key: count}``, or several of them (from mapped tasks), which are added up. Either may also be text,
+        as JSON or as Python prints it: a template renders to such text unless Airflow renders to native objects.
+    :raises UnusableCounts: the value is anything else. That includes a missing XCom (``None``), which does not mean
+        that there are no messages.
     """
     parsed = _parse(stage, value) if isinstance(value, str) else value
     if isinstance(parsed, Mapping):
@@ -80,7 +86,7 @@ def counts_from_value(stage: str, value: object) -> dict[str, int]:
 
 
 def in_key_order(keys: Iterable[str]) -> list[str]:
-    """Sorted keys: by number when all of them are whole numbers, otherwise as text."""
+    """Return the keys sorted: as numbers if all of them are whole numbers, otherwise as text."""
     unsorted = list(keys)
     if all(WHOLE_NUMBER.fullmatch(key) for key in unsorted):
         return sorted(unsorted, key=lambda key: (int(key), key))

@@ -1,4 +1,4 @@
-"""How a check ends that has found something."""
+"""The errors that end a check with discrepancies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from airflow_agari_provider.exceptions import AgariError
 
 
 class HighDiscrepancies(AgariError):
-    """More was lost or duplicated than the tolerances allow."""
+    """
+    More messages were lost or duplicated than the tolerances allow.
+
+    :param run: the run and its completion, as the report's subject begins.
+    :param findings: how many differences are beyond their tolerance.
+    :param largest: the largest finding, as text.
+    :param undelivered: channels that could not send the report.
+    """
 
     def __init__(self, run: str, findings: int, largest: str, undelivered: Sequence[str]) -> None:
         super().__init__(run, findings, largest, undelivered)
@@ -18,16 +25,21 @@ class HighDiscrepancies(AgariError):
         self.undelivered = undelivered
 
     def __str__(self) -> str:
-        silent = f" It could not be sent by {' and '.join(self.undelivered)}." if self.undelivered else ""
+        silent = f" The report could not be sent by {' and '.join(self.undelivered)}." if self.undelivered else ""
         return (
             f"{self.run} with High Discrepancies, {self.findings:,} beyond tolerance; the largest: {self.largest}."
-            f"{silent} Messages were lost or duplicated at the stage named: repair that and clear the tasks from there"
-            " on, or raise the tolerance of keys whose difference is known."
+            f"{silent} Messages were lost or duplicated at the stage named. Repair that stage and clear its tasks and"
+            " all later ones, or raise the tolerance of keys whose difference is known."
         )
 
 
 class ReportNotDelivered(AgariError):
-    """Discrepancies that only the log knows of."""
+    """
+    There are discrepancies, but the report could not be sent: only the log contains it.
+
+    :param run: the run and its completion, as the report's subject begins.
+    :param channels: channels that could not send the report.
+    """
 
     def __init__(self, run: str, channels: Sequence[str]) -> None:
         super().__init__(run, channels)
@@ -37,5 +49,5 @@ class ReportNotDelivered(AgariError):
     def __str__(self) -> str:
         return (
             f"{self.run} with High Discrepancies, which could not be sent by {' and '.join(self.channels)}: the errors"
-            " and the table are in the log above. A retry counts and sends again."
+            " and the table are in the log above. A retry of this task counts again and sends a new report."
         )

@@ -1,4 +1,4 @@
-"""Which keys differ by more than they may, and between which stages."""
+"""Which keys differ by more than is allowed, and between which stages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from airflow_agari_provider.discrepancy.table import DiscrepancyTable, cell_text
 @dataclass(frozen=True)
 class Finding:
     """
-    One key that one comparison finds beyond its tolerance.
+    One key whose difference in one comparison is beyond the tolerance.
 
-    :param difference: messages; positive is lost, negative is duplicated.
-    :param percent: of the comparison's base, as the table shows it.
-    :param first_step: the first two neighbouring stages between which the count moved that way.
-    :param first_difference: messages between those two.
-    :param missing_in: stages that have nothing of the key.
+    :param difference: number of messages; positive: lost, negative: duplicated.
+    :param percent: the difference in percent of the comparison's base, as the table shows it.
+    :param first_step: the first two neighbouring stages between which the count changed in that direction.
+    :param first_difference: difference between those two stages, in messages.
+    :param missing_in: stages that have no messages of the key.
     """
 
     key: str
@@ -50,10 +50,10 @@ def find_discrepancies(
     table: DiscrepancyTable, tolerance: Tolerance, tolerances: Mapping[str, Tolerance]
 ) -> list[Finding]:
     """
-    Every key and comparison beyond its tolerance, the largest difference first.
+    Return a finding for every key and comparison beyond its tolerance, the largest difference first.
 
-    :param tolerance: of comparisons without their own.
-    :param tolerances: key -> tolerance that replaces any other for this key.
+    :param tolerance: for comparisons without a tolerance of their own.
+    :param tolerances: key -> tolerance that replaces every other tolerance for this key.
     """
     findings = [
         finding

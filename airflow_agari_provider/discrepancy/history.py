@@ -1,4 +1,4 @@
-"""What the run before found, so that a report tells news from what is known."""
+"""The findings of the run before, so that a report can tell which of its own findings are new."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from airflow_agari_provider.discrepancy.findings import Finding
 
-KEPT_FINDINGS = 1000  # of a run, the largest; a pipeline with more has no news but that
+KEPT_FINDINGS = 1000  # the largest of a run; if there are more, comparing every one would tell nothing more
 
-# One row for each finding, in the order of their size, and row 0 for the run, which may have found nothing.
-# The longest primary key that MySQL's utf8mb4 allows is 768 characters.
+# Row 0 is the run itself, since a run may have no findings. The other rows are its findings, the largest first.
+# The longest primary key that MySQL allows with utf8mb4 is 768 characters.
 CREATE_TABLE = """
     CREATE TABLE IF NOT EXISTS agari_discrepancies (
         dag_id VARCHAR(250) NOT NULL,
@@ -53,11 +53,11 @@ class EarlierRun:
         return f"{'growing' if abs(finding.difference) > abs(before) else 'shrinking'} from {abs(before):,}"
 
     def is_news(self, finding: Finding) -> bool:
-        """Whether a finding is new or has grown."""
+        """Whether a finding is new, or larger than in the run before."""
         return self.status(finding).startswith(("new", "growing"))
 
     def recovered(self, findings: Iterable[Finding]) -> list[str]:
-        """Keys that the run before found and this one does not, the worst first."""
+        """Return the keys that only the run before has findings for, the worst first."""
         found = {_identity(finding)[0] for finding in findings}
         return list(dict.fromkeys(key for key, _ in self.differences if key not in found))
 
@@ -66,14 +66,15 @@ def exchange_findings(
     connection: Any, placeholder: str, dag_id: str, task_id: str, run_at: str, findings: Sequence[Finding]
 ) -> EarlierRun | None:
     """
-    Keep the findings of a run, in place of what the same run kept before, and return those of the run before it.
+    Store the findings of a run, and return those of the run before it.
 
-    Creates the table ``agari_discrepancies`` and commits.
+    If the same run stored findings already, they are replaced. The table ``agari_discrepancies`` is created if it does
+    not exist. Commits.
 
     :param connection: DB-API connection.
-    :param placeholder: the driver's, ``%s`` or ``?``.
-    :param run_at: date of the run, as text that sorts.
-    :return: ``None`` when there is no run before.
+    :param placeholder: the driver's placeholder for a parameter, ``%s`` or ``?``.
+    :param run_at: date of the run, as text whose order is the order of time.
+    :return: ``None`` if no earlier run of this task is stored.
     """
     from airflow_agari_provider.databases.statements import execute, query, with_placeholders
 
@@ -98,4 +99,4 @@ def exchange_findings(
 
 
 def _identity(finding: Finding) -> tuple[str, str]:
-    return finding.key[:250], finding.comparison[:250]  # as long as the columns
+    return finding.key[:250], finding.comparison[:250]  # the length of the columns

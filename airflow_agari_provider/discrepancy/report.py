@@ -1,4 +1,4 @@
-"""What every form of the report says: header, verdict, which rows are shown."""
+"""The content that every form of the report shares: header, verdict, and which rows are shown."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from airflow_agari_provider.discrepancy.findings import Finding
 from airflow_agari_provider.discrepancy.history import EarlierRun
 from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable
 
-SHOWN_ROWS = 50  # in a mail or a log; more is not read. The CSV has all of them
+SHOWN_ROWS = 50  # in a mail or a log; people do not read more. The CSV has all rows
 RECOVERED_KEYS = 10
-XCOM_ROWS = 1000  # up to here the result holds every row, about 100 kB; beyond, the shown ones
+XCOM_ROWS = 1000  # up to this many rows, the result holds all of them, about 100 kB; otherwise only the shown ones
 
 
 @dataclass(frozen=True)
 class Recheck:
     """
-    A first reading that found discrepancies, so that the counts were read again.
+    The first reading found discrepancies, so the counts were read again.
 
-    :param keys: discrepant keys of the first reading, where that is still known.
+    :param keys: number of discrepant keys in the first reading; None if it is no longer known.
     :param wait: time between the readings.
     """
 
@@ -37,14 +37,15 @@ class Recheck:
 @dataclass(frozen=True)
 class DiscrepancyReport:
     """
-    A table and its findings, in the words of one run.
+    The table and the findings of one run, and the texts that describe them.
 
-    :param run: who completed what, such as ``ep_telemetry_v2 on etl-00 completed 2016-02-03 00:00:00``.
-    :param title: what the report is, with its environment.
-    :param window: what was counted, usually a day or an hour.
-    :param facts: further figures of the header, name -> value.
-    :param earlier: what the run before found, where that is kept.
-    :param log_url: page of the task's log.
+    :param run: DAG, host and date, such as ``ep_telemetry_v2 on etl-00 completed 2016-02-03 00:00:00``.
+    :param title: title of the report, with its environment.
+    :param window: the period that was counted, usually a day or an hour.
+    :param facts: further figures for the header, name -> value.
+    :param recheck: the first reading, if the counts were read twice.
+    :param earlier: findings of the run before, if they are stored.
+    :param log_url: URL of the task's log.
     """
 
     table: DiscrepancyTable
@@ -59,12 +60,12 @@ class DiscrepancyReport:
 
     @property
     def subject(self) -> str:
-        """First line of a message: the run and how it ended."""
+        """First line of a message: the run, and how it ended."""
         return f"{self.run} {'with High Discrepancies' if self.findings else 'successfully'}"
 
     @property
     def header(self) -> str:
-        """Title, window and the totals that size the run; of the messages, those that were aggregated."""
+        """Title, window and figures of the run's size; messages are those of ``Agg``, otherwise of the first stage."""
         stage = "Agg" if "Agg" in self.table.counts else next(iter(self.table.counts))
         name = {"Msgs": "Messages"}.get(self.table.unit, self.table.unit)
         figures = {**self.facts, name: str(sum(self.table.counts[stage].values()))}
@@ -72,14 +73,14 @@ class DiscrepancyReport:
 
     @property
     def summary(self) -> str:
-        """How many keys differ, in the same words when none does."""
+        """How many keys differ. The sentence is the same if no key does."""
         text = f"{self.discrepant:,} of {len(self.table.keys):,} keys differ by more than allowed."
         sentences = [text, str(self.recheck) if self.recheck else "", self._recovered]
         return " ".join(filter(None, sentences))
 
     @cached_property
     def finding_lines(self) -> list[str]:
-        """The largest findings in words, each with what became of it since the run before."""
+        """The largest findings as text, each with its change since the run before."""
         shown = self.findings[:SHOWN_ROWS]
         if not self.earlier:
             return [str(finding) for finding in shown]
@@ -87,7 +88,7 @@ class DiscrepancyReport:
 
     @property
     def is_news(self) -> bool:
-        """Whether there is a finding that the run before did not have as large already."""
+        """Whether any finding is new, or larger than in the run before."""
         return any(not self.earlier or self.earlier.is_news(finding) for finding in self.findings)
 
     @cached_property
@@ -97,25 +98,25 @@ class DiscrepancyReport:
 
     @cached_property
     def worst_keys(self) -> list[str]:
-        """The keys a reader should see first: by their largest finding, then by their largest difference."""
+        """All keys, in the order in which a reader should see them: by largest finding, then by largest difference."""
         rank = {key: place for place, key in enumerate(dict.fromkeys(finding.key for finding in self.findings))}
         return sorted(self.table.keys, key=lambda key: (rank.get(key, len(rank)), -self._largest_difference(key)))
 
     @cached_property
     def shown_keys(self) -> list[str]:
-        """All keys in their order, or the worst of them where there are many."""
+        """All keys in their order; if there are more than ``SHOWN_ROWS``, only the worst."""
         return self.table.keys if len(self.table.keys) <= SHOWN_ROWS else self.worst_keys[:SHOWN_ROWS]
 
     @property
     def left_out(self) -> str:
-        """Sentence about the rows that are not shown; empty when all are."""
+        """A sentence that says which rows are shown; empty if all are."""
         if len(self.table.keys) <= SHOWN_ROWS:
             return ""
         return f"The {SHOWN_ROWS} rows with the largest loss of {len(self.table.keys):,}; the totals are of all."
 
     def result(self, text: str) -> dict[str, Any]:
         """
-        What the task returns: small, and of types that any XCom backend keeps.
+        Return what the task returns. It is small, and every XCom backend can store its types.
 
         :param text: the report as plain text.
         """

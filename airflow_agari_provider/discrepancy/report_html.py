@@ -8,7 +8,7 @@ from html import escape
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.table import Cell, cell_text
 
-# Mail programs drop style sheets, so each cell carries its own.
+# Mail programs ignore style sheets, so each cell has its own style.
 CELL = "border:1px solid #d0d0d0;padding:3px 8px;text-align:right"
 TEXT_CELL = CELL.replace("right", "left")
 HEADING = CELL + ";background:#f0f0f0"
@@ -17,7 +17,7 @@ TOTAL = ";font-weight:bold;background:#f7f7f7"
 
 
 def html_report(report: DiscrepancyReport) -> str:
-    """Header, verdict, findings and the table with its totals; rows beyond their tolerance are coloured."""
+    """Return the report as HTML: header, verdict, findings and the table; the rows with findings are coloured."""
     guilty = {finding.key for finding in report.findings}
     rows = [
         *(_row(report.table.row(key), GUILTY if key in guilty else "") for key in report.shown_keys),

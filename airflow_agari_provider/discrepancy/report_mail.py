@@ -1,4 +1,4 @@
-"""The report as a mail: text and HTML, all keys as CSV attachment."""
+"""The report as a mail: text and HTML, with all keys in a CSV attachment."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.report_html import html_report
 from airflow_agari_provider.discrepancy.report_text import one_line
 
-PLAIN_CSV_BYTES = 1_000_000  # beyond, the attachment is compressed: mail servers refuse tens of megabytes
+PLAIN_CSV_BYTES = 1_000_000  # a longer attachment is compressed: mail servers refuse tens of megabytes
 
 
 def mail_report(report: DiscrepancyReport, text: str, sender: str, recipients: Sequence[str]) -> EmailMessage:
     """
-    Mail with the same parts whether anything differs or not.
+    Return the report as a mail. It has the same parts, with or without discrepancies.
 
     :param text: the report as plain text.
+    :param sender: address.
     :param recipients: addresses.
     """
     mail = EmailMessage()
@@ -39,6 +40,6 @@ def mail_report(report: DiscrepancyReport, text: str, sender: str, recipients: S
 
 
 def addresses(recipients: str | Sequence[str]) -> list[str]:
-    """Addresses of a list, or of a text that separates them with commas or semicolons."""
+    """Return the addresses in a list, or in a text that separates them with commas or semicolons."""
     texts = [recipients] if isinstance(recipients, str) else recipients
     return [address for text in texts for address in re.split(r"\s*[,;]\s*", text.strip()) if address]

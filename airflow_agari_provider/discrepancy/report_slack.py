@@ -1,4 +1,4 @@
-"""The alert for Slack: the published sentence and the guilty rows."""
+"""The alert for Slack: the published sentence and the rows with findings."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.report_text import one_line, text_table
 
-SLACK_ROWS = 10  # readable without unfolding; the mail has the rest
+SLACK_ROWS = 10  # Slack shows these without folding the message; the mail has the rest
 LINE_CHARACTERS = 300
 
 
 def slack_alert(report: DiscrepancyReport) -> str:
-    """mrkdwn text: sentence, header, what was lost where, link to the log, the first guilty rows."""
+    """Return mrkdwn text: subject, header, summary, link to the log, the largest findings, and their rows."""
     keys = list(dict.fromkeys(finding.key for finding in report.findings))[:SLACK_ROWS]
     link = [f"<{escaped(report.log_url).replace('|', '%7C')}|Log of the task>"] if report.log_url else []
     said = [_line(report.subject), _line(f"{report.header}. {report.summary}"), *link]

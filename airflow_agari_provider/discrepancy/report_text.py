@@ -1,4 +1,4 @@
-"""The report as plain text: for the log, the mail's text part and XCom."""
+"""The report as plain text, for the log, the mail's text part and XCom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_agari_provider.discrepancy.table import Cell, cell_text
 
 
 def text_report(report: DiscrepancyReport) -> str:
-    """Header, verdict, findings and the table with its totals."""
+    """Return the report as text: header, verdict, findings and the table with its totals."""
     shown = report.table.rows(report.shown_keys)
     parts = [
         one_line(report.header),
@@ -23,7 +23,7 @@ def text_report(report: DiscrepancyReport) -> str:
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """Columns under their headings: numbers to the right, the first and the last column to the left."""
+    """Return columns below their headings: the first and the last are aligned left, all others right."""
     lines = [[one_line(cell_text(cell)) for cell in line] for line in (columns, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     left = {0, len(widths) - 1}
@@ -37,5 +37,5 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text with its control characters spelled out, so that data cannot forge a line of a log or a message."""
+    """Return the text with its control characters escaped, so that data cannot forge a line of a log or a message."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -20,13 +20,13 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # OWASP, "CSV Injection
 @dataclass(frozen=True)
 class DiscrepancyTable:
     """
-    Full outer join of the stages' counts: a key that a stage lacks counts 0 there.
+    Full outer join of the stages' counts: if a stage does not have a key, its count there is 0.
 
     :param counts: stage name -> key -> count, in the order of the pipeline.
     :param comparisons: differences to show.
     :param notes: key -> text of the last column.
     :param key_name: heading of the first column.
-    :param unit: what is counted; follows the stage's name in the headings.
+    :param unit: what is counted; it follows the stage's name in the headings.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -45,7 +45,7 @@ class DiscrepancyTable:
         """
         Headings: the key, the stages, the notes.
 
-        A comparison with a percentage follows its later stage; one without stands before the notes.
+        A comparison with a percentage comes after its later stage; one without comes before the notes.
         """
         headings = [self.key_name]
         for stage in self.counts:
@@ -55,12 +55,12 @@ class DiscrepancyTable:
         return [*headings, *(comparison.name for comparison in self._at_the_end), "Notes"]
 
     def row(self, key: str) -> list[Cell]:
-        """Cells of one key, in the order of the columns."""
+        """Return the cells of one key, in the order of the columns."""
         notes = [self.notes.get(key, ""), _missing_text(self.missing_in(key))]
         return self._cells(key, self.counts_of(key), "; ".join(filter(None, notes)))
 
     def rows(self, keys: Iterable[str]) -> list[list[Cell]]:
-        """Cells of the given keys."""
+        """Return the rows of the given keys."""
         return [self.row(key) for key in keys]
 
     @cached_property
@@ -69,16 +69,20 @@ class DiscrepancyTable:
         return self._cells("Total", {stage: sum(counts.values()) for stage, counts in self.counts.items()}, "")
 
     def counts_of(self, key: str) -> dict[str, int]:
-        """Count of one key in each stage."""
+        """Return the count of one key in each stage."""
         return {stage: counts.get(key, 0) for stage, counts in self.counts.items()}
 
     def missing_in(self, key: str) -> list[str]:
-        """Judged stages without this key, which others of them have; a stage that is only shown may lack any key."""
+        """
+        Return the judged stages without this key, provided that another judged stage has it.
+
+        A stage that is only shown does not count: it may lack any key.
+        """
         counts = {stage: count for stage, count in self.counts_of(key).items() if stage in self._judged_stages}
         return [stage for stage, count in counts.items() if count == 0] if any(counts.values()) else []
 
     def as_csv(self) -> str:
-        """All keys as CSV, without totals; an apostrophe disarms text that a spreadsheet would run as a formula."""
+        """Return all keys as CSV, without totals. An apostrophe keeps a spreadsheet from running text as a formula."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(map(_csv_field, self.columns))
@@ -110,9 +114,10 @@ class DiscrepancyTable:
 
 def percentage(difference: int, base: int) -> float | str:
     """
-    Percent with one decimal, half away from zero; with as many as its first digit needs when one would show 0.0.
+    Return the difference in percent of the base, with one decimal, rounded half away from zero.
 
-    ``"new"`` when there is a difference but nothing it could be a percentage of.
+    A percentage that would show as 0.0 gets as many decimals as it needs to show its first digit. If there is a
+    difference but the base is 0, the result is ``"new"``.
     """
     if difference == 0:
         return 0.0
@@ -126,7 +131,7 @@ def percentage(difference: int, base: int) -> float | str:
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell as the report prints it; a small percentage never in powers of ten."""
+    """Return a cell as the report prints it; a small percentage never uses the notation 4e-05."""
     text = str(cell)
     return format(Decimal(text), "f") if isinstance(cell, float) and "e" in text else text
 

@@ -1,4 +1,4 @@
-"""``python -m airflow_agari_provider.local demo | aws | emr``: the demo, or one part of the embedded AWS alone."""
+"""``python -m airflow_agari_provider.local demo | aws | emr``: the demo, or one part of the embedded AWS."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import importlib
 import sys
 
 COMMANDS = {
-    "demo": ("demo.demo", "a day of the scoring pipeline, from messages to the correctness report"),
-    "aws": ("aws", "S3, SQS, SNS and EMR's books over HTTP on this machine"),
-    "emr": ("emr.runner", "runs the steps that EMR's books hold, with local Spark"),
+    "demo": ("demo.demo", "run a day of the scoring pipeline, from messages to the correctness report"),
+    "aws": ("aws", "serve S3, SQS, SNS and EMR's API over HTTP on this machine"),
+    "emr": ("emr.runner", "run the EMR steps of the embedded AWS with local Spark"),
 }
 
 

@@ -1,8 +1,9 @@
 """
-An AWS of one's own: moto over HTTP on 127.0.0.1, whose EMR steps ``emr.runner`` really runs.
+An embedded AWS: moto over HTTP on 127.0.0.1. ``emr.runner`` really runs its EMR steps.
 
-Its state lives in this process and dies with it. Beside AWS' own it answers ``POST /agari-local/emr/<function>``
-(a JSON object of arguments, a JSON answer), by which a runner reads and writes EMR's books.
+Its state is in the memory of this process and is lost when the process ends. In addition to AWS's own requests it
+answers ``POST /agari-local/emr/<function>`` (a JSON object of arguments, a JSON answer). With these requests, a runner
+reads and writes the state of EMR's steps (the "books").
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class LocalAws:
-    """The WSGI application: EMR's books for the runner, moto for everybody, one request at a time."""
+    """The WSGI application: EMR's books for the runner, moto for all other clients. It serves one request at a time."""
 
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
@@ -46,7 +47,7 @@ class LocalAws:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not from_this_machine(environ):
             return _answer(start_response, HTTPStatus.FORBIDDEN, "this AWS serves its own machine's programs only")
-        if not environ.get("wsgi.input_terminated"):  # a slow client must not hold up the others
+        if not environ.get("wsgi.input_terminated"):  # read the body first: a slow client must not block the others
             environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
         with monitor:
             if environ["PATH_INFO"].startswith(BOOKS_PATH):
@@ -56,9 +57,10 @@ class LocalAws:
 
 def from_this_machine(environ: dict[str, Any]) -> bool:
     """
-    False for what a web page of elsewhere makes a browser send: whoever may add a step may run any program here.
+    Whether a program on this machine sent the request. False if a web page from another host made a browser send it.
 
-    A page that points its own name at 127.0.0.1 gives itself away by the Host header, any other by Origin.
+    Such requests are refused because a client that adds a step can run any program here. A page whose own host name
+    points to 127.0.0.1 is recognised by the Host header, any other page by the Origin header.
     """
     host = environ.get("HTTP_HOST", "")
     name = host.rsplit(":", 1)[0]
@@ -79,10 +81,10 @@ def _answer(start_response: Callable[..., Any], status: HTTPStatus, value: Any) 
 
 
 def start_aws(port: int = 0) -> BaseWSGIServer:
-    """A server that answers already, from a thread of this process; ``server.shutdown()`` ends it."""
+    """Start a server in a thread of this process and return it when it answers; ``server.shutdown()`` ends it."""
     patch_emr()
     repair_moto()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # one line per request otherwise
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # otherwise it logs one line for each request
     server = make_server("127.0.0.1", port, LocalAws(), threaded=True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, name="aws", daemon=True).start()
     return server
@@ -92,8 +94,8 @@ def serve_aws(port: int = 0, ready_file: Path | None = None) -> None:
     """
     Serve until SIGTERM or SIGINT.
 
-    :param port: 0 takes a free one.
-    :param ready_file: gets ``{"endpoint_url": ..., "pid": ...}`` once the server answers.
+    :param port: 0: a free one.
+    :param ready_file: file for ``{"endpoint_url": ..., "pid": ...}``, written when the server answers.
     """
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -110,9 +112,9 @@ def serve_aws(port: int = 0, ready_file: Path | None = None) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="aws", description="An AWS of one's own, on 127.0.0.1, in memory.")
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--ready-file", type=Path, help="gets the address as JSON once it answers")
+    parser = argparse.ArgumentParser(prog="aws", description="An embedded AWS on 127.0.0.1, in memory.")
+    parser.add_argument("--port", type=int, default=0, help="TCP port; default: a free one")
+    parser.add_argument("--ready-file", type=Path, help="file for the address as JSON, written when the server answers")
     arguments = parser.parse_args(argv)
     serve_aws(arguments.port, arguments.ready_file)
 

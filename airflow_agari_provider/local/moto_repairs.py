@@ -1,9 +1,9 @@
 """
-Where moto, served to several clients at once, would lose or double a message.
+Repairs of moto, which would lose or duplicate messages when it serves several clients at the same time.
 
 moto's state is plain Python. Its SQS rebuilds the list of messages on every deletion: a message that another thread
-adds meanwhile is gone. So one request at a time touches that state, under ``monitor`` (moto is bound by the
-interpreter's lock anyway); only a long poll lets the others in while it waits.
+adds at the same time is lost. So only one request at a time uses that state, under ``monitor``. This costs little time,
+because moto needs the interpreter's lock anyway. A long poll lets other requests in while it waits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from moto.s3.models import S3Backend
 from moto.sqs.models import SQSBackend
 
 monitor = threading.Condition()
-LOOK_AGAIN = 0.2  # seconds between two looks of a long poll
+LOOK_AGAIN = 0.2  # seconds; how often a long poll looks for messages
 
 _moto_receive_message = SQSBackend.receive_message
 _moto_complete_multipart_upload = S3Backend.complete_multipart_upload
@@ -46,7 +46,7 @@ def _receive_message(
 
 
 def _complete_multipart_upload(self: Any, *arguments: Any, **keywords: Any) -> Any:
-    # moto notifies twice: of the upload, and of the put by which it stores the upload
+    # moto would notify twice: for the upload, and for the put with which it stores the upload
     with monitor:
         self.put_object = functools.partial(self.put_object, disable_notification=True)
         try:
@@ -56,11 +56,11 @@ def _complete_multipart_upload(self: Any, *arguments: Any, **keywords: Any) -> A
 
 
 def repair_moto() -> None:
-    """Repair the moto of this process; to be called any number of times."""
+    """Repair moto in this process; further calls change nothing."""
     SQSBackend.receive_message = _receive_message
     S3Backend.complete_multipart_upload = _complete_multipart_upload
-    # asked per message and request: a tenth of the time of moto's detour over datetime
+    # moto calls this for each message of each request; this takes a tenth of the time of moto's detour over datetime
     moto.sqs.models.unix_time_millis = lambda: time.time() * 1000.0
-    # moto would list its own folder, 180 entries, at each request: a quarter of a small request's time
+    # moto would list its own folder, 180 entries, for each request: a quarter of a small request's time
     services = tuple(moto.backends.list_of_moto_modules())
     moto.backends.list_of_moto_modules = lambda: services

@@ -1,4 +1,4 @@
-"""Child processes that end when their parent does, however it ends."""
+"""Child processes that end when their parent does, even if the parent is killed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import psutil
 
 from airflow_agari_provider.exceptions import AgariError
 
-MARKER = "AGARI_DEMO"  # environment variable that every descendant inherits, whatever sessions it opens
+MARKER = "AGARI_DEMO"  # environment variable that every descendant inherits, even in a session of its own
 PATIENCE = 5.0  # seconds between SIGTERM and SIGKILL
 MOST_RESTARTS = 5
 
 
 class ProcessDied(AgariError):
-    """A process that has to run ended by itself."""
+    """A process ended that should still run, or a command failed."""
 
     def __init__(self, name: str, code: int, log: str, tail: str) -> None:
         super().__init__(name, code, log, tail)
@@ -46,12 +46,12 @@ class Child:
 @dataclass
 class Processes:
     """
-    Starts processes, restarts those that may be, and stops them all.
+    Starts processes, restarts those with ``restart=True``, and stops them all.
 
     Each child leads a session of its own, so that Ctrl-C reaches only the parent, which then stops them in order. A
-    guard process waits for the parent's end and kills whatever still carries the marker: also after ``kill -9``.
+    guard process waits for the parent's end, also after ``kill -9``, and ends every process that still has the marker.
 
-    :param logs: folder for one log file a process.
+    :param logs: folder for the log files, one for each process.
     :param patience: seconds between SIGTERM and SIGKILL.
     """
 
@@ -69,11 +69,12 @@ class Processes:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-        # What libraries start in this process carries the mark too. (Others still see the environment it began with.)
+        # Processes that libraries start from this process have the marker too. (The marker of this process itself stays
+        # invisible to others: they see the environment that it began with.)
         os.environ[MARKER] = self.marker
 
     def descendants(self) -> list[psutil.Process]:
-        """Every living process that was started here, or by one of those."""
+        """Return every living process that was started here, directly or by another such process."""
         return family(self.marker, self._sessions)
 
     def start(
@@ -82,9 +83,9 @@ class Processes:
         """
         Start one process.
 
-        :param name: names it in messages, and its log file.
-        :param environment: variables beside those of this process.
-        :param restart: start it again when it dies, at most 5 times, as a service manager would.
+        :param name: its name in messages, and the name of its log file.
+        :param environment: variables in addition to those of this process.
+        :param restart: start it again when it ends, at most 5 times, as a service manager would.
         """
         log = self.logs / f"{name}.log"
         child = Child(name, command, environment, log, restart, self._spawn(command, environment, log))
@@ -92,7 +93,11 @@ class Processes:
         return child
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run one command to its end. :raises ProcessDied: it failed."""
+        """
+        Run one command and wait for its end.
+
+        :raises ProcessDied: it failed.
+        """
         child = self.start(name, command, environment)
         if code := child.process.wait():
             raise self._died(child, code)
@@ -100,9 +105,9 @@ class Processes:
 
     def check(self) -> list[str]:
         """
-        Restart what died and may be restarted; return the names of those.
+        Restart the processes that ended and may be restarted. Return their names.
 
-        :raises ProcessDied: a process that may not be restarted, or not once more.
+        :raises ProcessDied: a process ended that may not be restarted, or that was restarted too often.
         """
         restarted = []
         for child in self.children.values():
@@ -116,7 +121,7 @@ class Processes:
         return restarted
 
     def stop(self) -> None:
-        """End every child, latest first, and every descendant any of them left behind."""
+        """End every child, the latest first, and then every descendant that is still alive."""
         for child in reversed(self.children.values()):
             if child.process.poll() is None:
                 child.process.terminate()
@@ -154,12 +159,12 @@ class Processes:
 
 def family(marker: str, sessions_file: Path) -> list[psutil.Process]:
     """
-    Every process that carries the marker, this one aside.
+    Return every process with the marker, except this one.
 
-    Airflow's workers give themselves a title, which overwrites the environment that others can read: those without
-    any are known by their session.
+    Airflow's workers set a process title, which overwrites the environment that other processes can read. A process
+    without a readable environment is recognised by its session.
 
-    :param sessions_file: ids of the sessions that were opened here, a line each.
+    :param sessions_file: ids of the sessions that were opened here, one in each line.
     """
     sessions = {int(line) for line in sessions_file.read_text().split()}
     found = []
@@ -169,13 +174,13 @@ def family(marker: str, sessions_file: Path) -> list[psutil.Process]:
             ours = environment.get(MARKER) == marker if environment else os.getsid(process.pid) in sessions
             if ours and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except (psutil.Error, OSError):  # gone meanwhile, or somebody else's
+        except (psutil.Error, OSError):  # it has ended, or belongs to another user
             continue
     return found
 
 
 def sweep(marker: str, sessions_file: Path, patience: float = PATIENCE) -> int:
-    """End every process of the family: politely, then not; returns how many there were."""
+    """End every process of the family, first with SIGTERM, then with SIGKILL. Return how many there were."""
     count = 0
     for end in (psutil.Process.terminate, psutil.Process.kill, psutil.Process.kill):
         processes = family(marker, sessions_file)
@@ -192,7 +197,7 @@ def sweep(marker: str, sessions_file: Path, patience: float = PATIENCE) -> int:
 
 
 def guard(marker: str, sessions_file: Path) -> None:
-    """Wait until the parent is gone, which closes standard input, then end all it left."""
+    """Wait until the parent ends, which closes standard input, then end every process that it left running."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.stdin.buffer.read()

@@ -1,4 +1,4 @@
-"""Empties a dead-letter queue into S3: a message is deleted only after its copy is stored."""
+"""Moves the messages of a dead-letter queue to S3: a message is deleted only after its copy is stored."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.s3.urls import split_url
 
-BATCH = 10  # messages; the most SQS hands out or deletes in one request
-HIDDEN = 60  # seconds a batch stays hidden; storing ten messages takes less than one
+BATCH = 10  # messages; the most that SQS delivers or deletes in one request
+HIDDEN = 60  # seconds for which a batch stays hidden; storing ten messages takes less than one second
 
 
 class DeadLettersNotDeleted(AgariError):
     """
-    Messages that are archived, but still in the queue.
+    Some messages are archived, but still in the queue.
 
     :param queue_url: URL of the dead-letter queue.
     :param causes: message id -> what SQS answered.
-    :param archive_urls: where all messages of this run are archived, these included.
+    :param archive_urls: URLs of the objects that contain all messages of this run, including the ones not deleted.
     """
 
     def __init__(self, queue_url: str, causes: dict[str, str], archive_urls: tuple[str, ...]) -> None:
@@ -34,17 +34,18 @@ class DeadLettersNotDeleted(AgariError):
             f"{len(self.causes)} dead letter(s) of {self.queue_url} are archived but not deleted, "
             f"first {first}: {cause}. Nothing is lost ({len(self.archive_urls)} object(s) archived, last "
             f"{self.archive_urls[-1]}). Check that the connection may call sqs:DeleteMessage and run this task again: "
-            "it archives what is left once more and deletes it; a message archived twice has the same message_id."
+            "it archives the remaining messages once more and deletes them. A message that is archived twice has the "
+            "same message_id both times."
         )
 
 
 @dataclass(frozen=True)
 class Purged:
     """
-    What was taken out of a queue.
+    The messages that were moved out of a queue.
 
-    :param count: messages archived and deleted.
-    :param archive_urls: one object of JSON lines for each batch.
+    :param count: number of messages archived and deleted.
+    :param archive_urls: URLs of the archive, one object of JSON lines for each batch.
     """
 
     count: int
@@ -55,15 +56,16 @@ def archive_and_delete(sqs: Any, s3: Any, queue_url: str, archive_url: str, at_m
     """
     Move messages of a queue to S3, ten at a time: receive, store, delete.
 
-    Whatever dies in between leaves the messages in the queue, and at worst a copy in S3 besides. Ends when ``at_most``
-    messages are gone, or the queue hands out no more.
+    If the process dies in between, the messages are still in the queue, and at worst S3 has a copy of them too. Stops
+    when ``at_most`` messages are moved, or when the queue delivers no more.
 
     :param sqs: boto3 client of SQS.
     :param s3: boto3 client of S3.
-    :param archive_url: ``s3://bucket/prefix``; an object's name follows from its message ids, so the same batch read
-        again replaces its first copy.
-    :raises ValueError: ``archive_url`` is no such URL; nothing was received.
-    :raises DeadLettersNotDeleted: SQS kept some of the messages.
+    :param archive_url: ``s3://bucket/prefix``. An object's name is made from its message ids, so when the same batch
+        is read again, its new copy replaces the first.
+    :param at_most: number of messages.
+    :raises ValueError: ``archive_url`` is not such a URL; nothing was received.
+    :raises DeadLettersNotDeleted: SQS did not delete some of the messages.
     """
     try:
         split_url(archive_url)
@@ -84,7 +86,7 @@ def _receive(sqs: Any, queue_url: str, at_most: int) -> list[dict[str, Any]]:
         QueueUrl=queue_url,
         MaxNumberOfMessages=at_most,
         VisibilityTimeout=HIDDEN,
-        WaitTimeSeconds=2,  # asks all servers, so an empty answer means there is nothing to hand out
+        WaitTimeSeconds=2,  # a long poll asks all servers, so an empty answer means that no message is visible
         MessageSystemAttributeNames=["All"],
         MessageAttributeNames=["All"],
     )
@@ -114,7 +116,7 @@ def _json_lines(queue_url: str, batch: list[dict[str, Any]]) -> bytes:
             "body": message["Body"],
             "receive_count": int(message.get("Attributes", {}).get("ApproximateReceiveCount", 0)),
             "attributes": message.get("Attributes", {}),
-            "message_attributes": message.get("MessageAttributes", {}),  # bytes become base64, as in AWS's own CLI
+            "message_attributes": message.get("MessageAttributes", {}),  # bytes become base64, as in the AWS CLI
         }
         for message in batch
     ]
@@ -123,7 +125,7 @@ def _json_lines(queue_url: str, batch: list[dict[str, Any]]) -> bytes:
 
 
 def _delete(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> dict[str, str]:
-    """Message ids that SQS kept, with its reason."""
+    """Delete the batch. Return the ids of the messages that SQS did not delete, each with its reason."""
     answer = sqs.delete_message_batch(QueueUrl=queue_url, Entries=_entries(batch))
     failed = {int(entry["Id"]): f"{entry['Code']} {entry.get('Message', '')}" for entry in answer.get("Failed", [])}
     if failed:
@@ -132,7 +134,7 @@ def _delete(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> dict[str, 
 
 
 def _give_back(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> None:
-    """Show messages again now, so that a retry finds them and need not wait until they time out."""
+    """Make messages visible again now, so that a retry finds them before their visibility timeout ends."""
     sqs.change_message_visibility_batch(
         QueueUrl=queue_url, Entries=[entry | {"VisibilityTimeout": 0} for entry in _entries(batch)]
     )

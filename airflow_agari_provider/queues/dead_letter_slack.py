@@ -7,14 +7,18 @@ from typing import Any
 from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped
 from airflow_agari_provider.queues.dead_letters import excerpt
 
-SLACK_EXCERPT = 580  # characters; a Slack section holds 3,000, and escaping makes five of one
+SLACK_EXCERPT = 580  # characters; a Slack section holds 3,000, and escaping turns one character into up to five
 
 
 def slack_report(title: str, exception: str | None, sample: str | None) -> tuple[str, list[dict[str, Any]]]:
     """
-    Slack text and blocks of a report: the title, and below it the exception and the sample as preformatted text.
+    Return Slack text and blocks of a report: the title, and below it the exception and the sample, preformatted.
 
-    :param title: one line of plain text; escaped here, as all else.
+    All texts are escaped here.
+
+    :param title: one line of plain text.
+    :param exception: text of the failure; None if it is not known.
+    :param sample: text of one dead letter; None: the report has no sample.
     """
     shown = [exception or "No exception text is known.", *([sample] if sample else [])]
     parts = [escaped(excerpt(text, SLACK_EXCERPT), SECTION_CHARACTERS - 6, preformatted=True) for text in shown]

@@ -1,4 +1,4 @@
-"""Dead letters of SQS: where a queue sends them, what one of them says, and the text that reports them."""
+"""Dead letters of SQS: where a queue sends them, what one of them contains, and the text that reports it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_agari_provider.s3.notifications import MalformedNotification, Objec
 
 logger = logging.getLogger(__name__)
 
-# Message attributes in which senders leave the failure, lower case: Lambda's and SNS's own dead-letter queues
-# (ErrorMessage, ERROR_MESSAGE), Spring (x-exception-message), and the generic ones of hand-made consumers.
+# Message attributes in which senders store the failure, in lower case: Lambda's and SNS's own dead-letter queues
+# (ErrorMessage, ERROR_MESSAGE), Spring (x-exception-message), and the generic names that other consumers use.
 EXCEPTION_ATTRIBUTES = (
     "errormessage",
     "error_message",
@@ -28,7 +28,7 @@ EXCERPT = 500  # characters of a message shown in logs and errors
 
 class NoDeadLetterQueue(AgariError):
     """
-    A queue without a dead-letter queue that could be found.
+    The dead-letter queue of a queue was not found.
 
     :param queue_url: URL of the source queue.
     """
@@ -40,17 +40,19 @@ class NoDeadLetterQueue(AgariError):
     def __str__(self) -> str:
         return (
             f"No dead-letter queue is known for queue {self.queue_url}: it has no redrive policy, or the policy's "
-            "target is gone or closed to sqs:GetQueueUrl. Give the dead-letter queue's own URL as queue_url."
+            "target was deleted, or the connection may not call sqs:GetQueueUrl on it. "
+            "Give the dead-letter queue's own URL as queue_url."
         )
 
 
 @dataclass(frozen=True)
 class SourceSettings:
     """
-    What a queue says about its consumers.
+    The settings of a queue that concern its consumers.
 
-    :param visibility_timeout: seconds a received message stays hidden by default.
-    :param dead_letter_url: target of its redrive policy; None without one, or where it may not be looked up.
+    :param visibility_timeout: seconds for which a received message stays hidden by default.
+    :param dead_letter_url: URL of its redrive policy's target; None without a policy, or if the target cannot be looked
+        up.
     """
 
     visibility_timeout: float
@@ -60,10 +62,10 @@ class SourceSettings:
 @dataclass(frozen=True)
 class DeadLetter:
     """
-    One message that consumers gave up on.
+    One message that the consumers failed to process.
 
-    :param attributes: SQS's own, such as ``ApproximateReceiveCount``.
-    :param message_attributes: the sender's, name -> ``{"StringValue": ...}``.
+    :param attributes: SQS's own attributes, such as ``ApproximateReceiveCount``.
+    :param message_attributes: the sender's attributes, name -> ``{"StringValue": ...}``.
     """
 
     message_id: str
@@ -73,18 +75,18 @@ class DeadLetter:
 
     @property
     def exception(self) -> str | None:
-        """The failure as a message attribute tells it; None where the sender left none."""
+        """The failure, from a message attribute; None if the sender stored no failure."""
         texts = {name.lower(): value.get("StringValue") for name, value in self.message_attributes.items()}
         return next((str(texts[name]) for name in EXCEPTION_ATTRIBUTES if texts.get(name)), None)
 
     @property
     def source_arn(self) -> str | None:
-        """ARN of the queue it was in; None when it was sent here directly."""
+        """ARN of the queue that the message was in before; None if it was sent to this queue directly."""
         return self.attributes.get("DeadLetterQueueSourceArn")
 
     @property
     def objects(self) -> list[ObjectReference]:
-        """S3 objects it tells of; empty when it is no notification of S3."""
+        """S3 objects that the message names; empty if it is not a notification from S3."""
         try:
             return object_references(self.body)
         except MalformedNotification:
@@ -96,18 +98,18 @@ class DeadLetter:
 
 
 def excerpt(text: str, length: int = EXCERPT) -> str:
-    """The text, cut to ``length`` characters with a mark where it was longer."""
+    """Return the text; a longer one is cut to ``length`` characters, and a mark says how long it was."""
     marker = f"… ({len(text)} characters)"
     return cut(text, length + len(marker), marker)
 
 
 def source_settings(sqs: Any, queue_url: str) -> SourceSettings:
     """
-    Visibility timeout and dead-letter queue of a queue.
+    Return the visibility timeout and the dead-letter queue of a queue.
 
     :param sqs: boto3 client of SQS.
     :raises DepthUnknown: SQS did not answer.
-    :raises QueueUnreadable: no such queue, or no permission.
+    :raises QueueUnreadable: the queue does not exist, or there is no permission to read it.
     """
     attributes = queue_attributes(sqs, queue_url, ("VisibilityTimeout", "RedrivePolicy"))
     target = json.loads(attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
@@ -119,10 +121,12 @@ def source_settings(sqs: Any, queue_url: str) -> SourceSettings:
 
 def dead_letter_queue(sqs: Any, queue_url: str | None, source_queue_url: str | None) -> str:
     """
-    URL of the dead-letter queue that a caller means: the one given, or the target of the source queue's redrive policy.
+    Return the URL of a dead-letter queue: the one given, or the target of the source queue's redrive policy.
 
-    :raises NoDeadLetterQueue: the source queue leads to none.
-    :raises QueueUnreadable: no such source queue, or no permission.
+    :param queue_url: URL of the dead-letter queue; None: look it up.
+    :param source_queue_url: URL of the source queue, used only without ``queue_url``.
+    :raises NoDeadLetterQueue: the source queue has no redrive policy, or its target cannot be looked up.
+    :raises QueueUnreadable: the source queue does not exist, or there is no permission to read it.
     """
     url = queue_url or source_settings(sqs, str(source_queue_url)).dead_letter_url
     if url is None:
@@ -132,29 +136,31 @@ def dead_letter_queue(sqs: Any, queue_url: str | None, source_queue_url: str | N
 
 def peek(sqs: Any, queue_url: str) -> DeadLetter | None:
     """
-    One message of a dead-letter queue, left where it is and not hidden; it is one receive more on its count.
-
-    None when the queue is empty, when the connection may not receive, and when the queue has a redrive policy of its
-    own: there a look could be the one that moves the message on.
+    Return one message of a dead-letter queue. The message stays in the queue and visible; its receive count grows by 1.
 
     :param sqs: boto3 client of SQS.
+    :return: None if the queue is empty, if the request fails (the connection may not be allowed to receive), or if the
+        queue has a redrive policy of its own: then this receive could move the message to the next queue.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         if queue_attributes(sqs, queue_url, ("RedrivePolicy",)).get("RedrivePolicy"):
-            logger.info("No sample of %s: it has a redrive policy of its own, which counts every look", queue_url)
+            logger.info(
+                "No sample message from %s: it has a redrive policy of its own, and each receive counts towards it",
+                queue_url,
+            )
             return None
         answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=1,
             VisibilityTimeout=0,
-            WaitTimeSeconds=1,  # asks all servers, not a few
+            WaitTimeSeconds=1,  # a long poll asks all servers, not only a few
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
     except (AgariError, BotoCoreError, ClientError) as error:
-        logger.warning("No sample of %s: %s", queue_url, error)
+        logger.warning("No sample message from %s: %s", queue_url, error)
         return None
     return next(map(_dead_letter, answer.get("Messages", [])), None)
 
@@ -166,7 +172,7 @@ def _url_of(sqs: Any, queue_url: str, arn: str) -> str | None:
     try:
         return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
     except ClientError as error:
-        logger.warning("The dead-letter queue %s of %s cannot be looked up: %s", arn, queue_url, error)
+        logger.warning("The dead-letter queue %s of queue %s cannot be looked up: %s", arn, queue_url, error)
         return None
 
 

@@ -1,6 +1,4 @@
-"""
-How many messages an SQS queue holds, by its three approximate counts.
-"""
+"""How many messages an SQS queue holds, from its three approximate counts."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ COUNTS = (
 
 class QueueUnreadable(AgariError):
     """
-    A queue whose counts may not or cannot be read.
+    The counts of a queue cannot be read.
 
     :param queue_url: URL of the queue.
     :param cause: what AWS answered.
@@ -37,11 +35,11 @@ class QueueUnreadable(AgariError):
 
 class DepthUnknown(AgariError):
     """
-    An answer without the three counts, or none at all. Unknown is never 0.
+    SQS gave no answer, or an answer without the three counts. An unknown depth never counts as 0.
 
     :param queue_url: URL of the queue.
-    :param cause: what came instead.
-    :param polls: how many polls in a row ended so.
+    :param cause: the error or the incomplete answer.
+    :param polls: how many polls in a row did not tell the depth.
     """
 
     def __init__(self, queue_url: str, cause: str, polls: int = 1) -> None:
@@ -51,13 +49,13 @@ class DepthUnknown(AgariError):
     def __str__(self) -> str:
         return (
             f"{self.polls} poll(s) in a row did not tell the depth of queue {self.queue_url}, last: {self.cause}. "
-            "Whether it is drained is not known; retry once SQS answers again."
+            "It is not known whether the queue is drained. Retry when SQS answers again."
         )
 
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """Approximate number of messages in a queue: waiting, held by a consumer, and not yet due."""
+    """Approximate number of messages in a queue: visible, in flight (held by a consumer), and delayed (not yet due)."""
 
     visible: int
     in_flight: int
@@ -73,11 +71,11 @@ class QueueDepth:
 
 def queue_attributes(sqs: Any, queue_url: str, names: tuple[str, ...]) -> dict[str, str]:
     """
-    Attributes of a queue, as many of the asked ones as the answer has; it receives nothing.
+    Return the named attributes of a queue, without those that the answer lacks. No message is received.
 
     :param sqs: boto3 client of SQS.
-    :raises DepthUnknown: the request failed in a way that may pass.
-    :raises QueueUnreadable: no such queue, or no permission.
+    :raises DepthUnknown: the request failed, but a retry may succeed.
+    :raises QueueUnreadable: the queue does not exist, or there is no permission to read it.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -90,9 +88,9 @@ def queue_attributes(sqs: Any, queue_url: str, names: tuple[str, ...]) -> dict[s
 
 def read_depth(sqs: Any, queue_url: str) -> QueueDepth:
     """
-    Depth of a queue.
+    Return the depth of a queue.
 
-    :raises DepthUnknown: as :func:`queue_attributes`, and where a count is missing or no number: SQS is known to answer
+    :raises DepthUnknown: as :func:`queue_attributes`, and if a count is missing or not a number: SQS is known to answer
         200 without attributes (https://github.com/celery/kombu/issues/2142).
     :raises QueueUnreadable: as :func:`queue_attributes`.
     """

@@ -1,7 +1,7 @@
 """
-When a group of SQS queues is drained: the start of a watch, and the one poll that feeds it.
+Whether a group of SQS queues is drained: how a watch starts, and how each poll feeds it.
 
-SQS counts are approximate and lag by about a minute, so one zero proves nothing. AWS calls a queue empty once its
+SQS counts are approximate and lag by about a minute, so a single zero proves nothing. AWS calls a queue empty once its
 visible, invisible and delayed counts have all been 0 for several minutes
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/troubleshooting-messages-not-returned-ReceiveMessage.html).
 """
@@ -42,24 +42,25 @@ def start_watch(
     **settings: Any,
 ) -> DrainWatch:
     """
-    A watch over the queues, with their visibility timeouts and dead-letter queues looked up.
+    Return a watch over the queues. Their visibility timeouts and dead-letter queues are looked up first.
 
     :param sqs: boto3 client of SQS.
-    :param dead_letters: ``auto`` for the targets of the queues' redrive policies (one that may not be read is left out
-        with a warning), URLs of dead-letter queues, or None for none.
-    :param dead_letters_before: messages in each dead-letter queue when the run began: one number for all of them, or by
-        URL; None for what the first poll finds.
+    :param dead_letters: dead-letter queues to watch: their URLs; ``auto`` for the targets of the queues' redrive
+        policies (a target that cannot be read is left out with a warning); or None to watch none.
+    :param dead_letters_before: how many messages each dead-letter queue held when the run began: one number for all of
+        them, or a number by URL; None: as many as the first poll finds.
     :param settings: further arguments of :class:`DrainWatch`.
-    :raises ValueError: no queue is named: nothing would always be drained.
-    :raises QueueUnreadable: a watched queue may not be read.
+    :raises ValueError: no queue is named: an empty group would always count as drained.
+    :raises DepthUnknown: SQS did not answer.
+    :raises QueueUnreadable: a watched queue cannot be read.
     """
     if not queue_urls:
-        raise ValueError("There is no queue to watch: queue_url is an empty list")
+        raise ValueError("There is no queue to watch: queue_url is an empty list. Name at least one queue.")
     watch = DrainWatch(queue_urls, **settings)
     if watch.quiet_period < CONSISTENT_AFTER:
         logger.warning(
-            "A quiet period of %s s is shorter than the %s s AWS takes to settle a queue's counts: "
-            "right for local and test queues, whose counts are exact, but on AWS a busy queue may look empty",
+            "A quiet period of %s s is shorter than the %s s that AWS needs until a queue's counts are consistent. "
+            "For local and test queues, whose counts are exact, that is fine; on AWS, a busy queue may look empty",
             watch.quiet_period,
             CONSISTENT_AFTER,
         )
@@ -78,20 +79,21 @@ def start_watch(
 
 def poll(sqs: Any, watch: DrainWatch, now: float) -> float | None:
     """
-    Read all queues once, tell the watch, log one line.
+    Read all queues once, pass the counts to the watch, and log one line.
 
-    Only when a dead-letter queue has grown does it receive: one message of that queue, without hiding it.
+    A message is received only when a dead-letter queue has grown: one message of that queue, which stays visible.
 
     :param sqs: boto3 client of SQS.
     :return: seconds until the next poll; None when the group is drained.
-    :raises DrainFailed: what the watch raises, :class:`DeadLettersGrew` with a sample.
-    :raises QueueUnreadable: a queue is gone, or may no longer be read.
+    :raises DrainFailed: the watch raised it; :class:`DeadLettersGrew` then has a sample message.
+    :raises DepthUnknown: too many polls in a row did not tell the depth.
+    :raises QueueUnreadable: a queue was deleted, or can no longer be read.
     """
     try:
         depths = {url: read_depth(sqs, url) for url in watch.queue_urls}
         dead_letters = {url: read_depth(sqs, url).total for url in watch.dead_letter_urls}
     except DepthUnknown as unknown:
-        logger.warning("%s (%s in a row fail the task)", unknown, watch.max_unknown)
+        logger.warning("%s (the task fails after %s such polls in a row)", unknown, watch.max_unknown)
         return watch.observe_unknown(unknown, now)
     try:
         pause = watch.observe(depths, now, dead_letters)
@@ -106,10 +108,10 @@ def _is_readable(sqs: Any, dead_letter_url: str) -> bool:
     try:
         read_depth(sqs, dead_letter_url)
     except QueueUnreadable as error:
-        logger.warning("Not watching for dead letters: %s", error)
+        logger.warning("A dead-letter queue is not watched: %s", error)
         return False
     except DepthUnknown:
-        return True  # it exists; the polls ask again
+        return True  # it exists, and the polls ask again
     return True
 
 

@@ -1,7 +1,7 @@
 """
-The pure rule of a drained group of queues, poll by poll: quiet window, dead letters, stalls.
+The rule that decides, poll by poll, whether a group of queues is drained: quiet window, dead letters, stalls.
 
-Nothing here reads a queue or a clock, so a sensor that pokes and a trigger that defers cannot drift apart.
+Nothing here reads a queue or a clock, so a sensor that pokes and a trigger that defers follow the same rule.
 """
 
 from __future__ import annotations
@@ -13,31 +13,34 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueDepth
 
-NOBODY_READS = "nobody reads: messages are visible and none is in flight. Start the consumers, or give them this queue."
+NOBODY_READS = (
+    "no consumer reads: messages are visible and none is in flight. "
+    "Start the consumers, or configure them to read this queue."
+)
 HANGING = (
-    "the same number of messages is in flight all the time: the consumers hang, or extend their leases for ever. "
+    "the number of messages in flight did not change: the consumers hang, or extend their leases again and again. "
     "Look at the consumers' logs; raise stall_timeout if one message takes that long."
 )
 COMING_BACK = (
-    "messages are read and come back, none is deleted: the consumers fail on them or die. "
+    "messages are received and come back, but none is deleted: the consumers fail on them or die. "
     "Look at the consumers' logs, and give the queue a redrive policy, which ends such a loop."
 )
 NOT_ARRIVED = (
-    "fewer messages were seen to arrive than expected_messages: the producer sent less, or the consumers were faster "
+    "the polls saw fewer messages arrive than expected_messages: the producer sent fewer, or the consumers were faster "
     "than the polls. Check what was sent; give not_before to accept an empty queue from that time on."
 )
 
 
 class DrainFailed(AgariError):
-    """A wait that ended without drained queues; the text says why."""
+    """The wait ended, but the queues are not drained; the text says why."""
 
 
 class Stalled(DrainFailed):
     """
-    Queues that hold messages of which none was deleted for too long.
+    The queues hold messages, or expect some, but no message was deleted for too long.
 
-    :param seconds: how long.
-    :param depths: depth of each queue that is not empty, in words.
+    :param seconds: for how long.
+    :param depths: depth of each queue that is not empty, as text.
     :param cause: why, as far as the counts tell, and what to do.
     """
 
@@ -51,10 +54,10 @@ class Stalled(DrainFailed):
 
 class DeadLettersGrew(DrainFailed):
     """
-    Messages that consumers gave up on while the wait lasted.
+    Messages became dead letters since the run began.
 
     :param growth: dead-letter queue URL -> (messages before, messages now).
-    :param sample: one of the messages in words, if it could be read.
+    :param sample: one of the messages as text; None if it could not be read.
     """
 
     def __init__(self, growth: dict[str, tuple[int, int]], sample: str | None = None) -> None:
@@ -65,8 +68,8 @@ class DeadLettersGrew(DrainFailed):
         queues = "; ".join(f"{url} grew from {before} to {now}" for url, (before, now) in self.growth.items())
         sample = f" One of them: {self.sample}." if self.sample else ""
         return (
-            f"Dead-letter queue {queues} message(s): consumers gave up on them, so what they carry is missing.{sample} "
-            "Cure the cause, redrive the queue (or archive and purge it), then clear this task; "
+            f"Dead-letter queue {queues} message(s): the consumers failed to process them, so their data is missing."
+            f"{sample} Fix the cause, redrive the queue (or archive and purge it), then clear this task; "
             "on_dead_letters='warn' lets such a run pass."
         )
 
@@ -74,23 +77,25 @@ class DeadLettersGrew(DrainFailed):
 @dataclass
 class DrainWatch:
     """
-    Decides poll by poll whether a group of queues is drained; whoever drives it sleeps and reads.
+    Decides, poll by poll, whether a group of queues is drained. The caller reads the queues and sleeps between polls.
 
-    It holds only what JSON can hold: ``DrainWatch(**dataclasses.asdict(watch))`` goes on where the first one was.
-    All times are seconds, points in time are seconds since 1970.
+    It holds only values that JSON can hold: ``DrainWatch(**dataclasses.asdict(watch))`` continues where ``watch``
+    stopped. Durations are seconds, points in time are seconds since 1970.
 
-    :param queue_urls: the group; it is drained when all of them are.
+    :param queue_urls: the group; it is drained when all its queues are.
     :param dead_letter_urls: dead-letter queues whose growth is judged.
     :param poll_interval: longest pause between two polls.
-    :param quiet_period: how long visible, in flight and delayed must all stay 0.
-    :param expected_messages: how many messages must have been seen to arrive before empty counts; 0 for any number.
-    :param not_before: point in time from which on empty counts whatever has arrived.
+    :param quiet_period: how long the visible, in-flight and delayed counts must all stay 0.
+    :param expected_messages: an empty group counts as drained only after the polls saw this many messages arrive; 0:
+        no minimum.
+    :param not_before: from this point in time on, an empty group counts as drained even if fewer messages arrived.
     :param on_dead_letters: ``fail``, ``warn`` or ``ignore``.
-    :param stall_timeout: how long messages may stay without any being deleted; None for ever.
-    :param visibility_timeout: the longest of the queues: a message in flight that long is nothing unusual.
-    :param max_unknown: polls without an answer, in a row, that end the wait.
-    :param dead_letters_before: dead-letter queue URL -> messages it held when the run began; where one is missing, it
-        is what the first poll finds.
+    :param stall_timeout: how long messages may wait while none is deleted; None: no limit.
+    :param visibility_timeout: the longest visibility timeout of the queues: a message may normally be in flight for
+        this long.
+    :param max_unknown: the wait ends after this many polls in a row without an answer.
+    :param dead_letters_before: dead-letter queue URL -> messages that it held when the run began. For a URL that is
+        missing here, the first poll's count is used.
     """
 
     queue_urls: list[str]
@@ -105,7 +110,7 @@ class DrainWatch:
     max_unknown: int = 10
     dead_letters_before: dict[str, int] = field(default_factory=dict)
 
-    # What it has seen so far.
+    # What the polls have seen so far.
     started_at: float | None = None
     polled_at: float | None = None
     quiet_since: float | None = None
@@ -127,13 +132,13 @@ class DrainWatch:
         self, depths: Mapping[str, QueueDepth], now: float, dead_letters: Mapping[str, int] | None = None
     ) -> float | None:
         """
-        Take in one reading of all queues.
+        Judge one reading of all queues.
 
         :param depths: depth of every queue of the group.
-        :param dead_letters: messages in each dead-letter queue.
+        :param dead_letters: number of messages in each dead-letter queue.
         :return: seconds until the next poll; None when the group is drained.
-        :raises DeadLettersGrew: two readings in a row were above the baseline (one alone may be an approximation).
-        :raises Stalled: nothing was deleted for ``stall_timeout``.
+        :raises DeadLettersGrew: two readings in a row were above the baseline (a single one may be an approximation).
+        :raises Stalled: no message was deleted for ``stall_timeout``.
         """
         self._tick(now)
         self.unknown_in_a_row = 0
@@ -145,10 +150,10 @@ class DrainWatch:
 
     def observe_unknown(self, unknown: DepthUnknown, now: float) -> float:
         """
-        Take in a poll that failed: the quiet window starts anew.
+        Judge a poll that failed: the quiet window starts again.
 
         :return: seconds until the next poll.
-        :raises DepthUnknown: it was the ``max_unknown``-th in a row.
+        :raises DepthUnknown: it was the ``max_unknown``-th failed poll in a row.
         """
         self._tick(now)
         self.quiet_since = None
@@ -159,7 +164,7 @@ class DrainWatch:
         return self.poll_interval
 
     def resume(self) -> None:
-        """Go on after nobody watched for a while: quiet window and stall clock start anew, all else stays."""
+        """Continue after a time without polls: the quiet window and the stall clock start again, the rest stays."""
         self.quiet_since = None
         self.progress_at = None
 
@@ -170,12 +175,12 @@ class DrainWatch:
 
     @property
     def dead_letter_growth(self) -> dict[str, tuple[int, int]]:
-        """Dead-letter queue URL -> (messages before, messages now), of those that two readings in a row saw grown."""
+        """Dead-letter queue URL -> (messages before, messages now), if two readings in a row showed its growth."""
         pairs = {url: (self.dead_letters_before[url], now) for url, now in self.dead_letters_confirmed.items()}
         return {url: pair for url, pair in pairs.items() if pair[1] > pair[0]}
 
     def summary(self) -> dict[str, Any]:
-        """The wait in figures; what the sensor returns."""
+        """Return the figures of the wait, which the sensor returns as its result."""
         seconds = self._seconds()
         return {
             "seconds": round(seconds, 1),
@@ -209,7 +214,7 @@ class DrainWatch:
         return self.polled_at - self.started_at if self.polled_at is not None and self.started_at is not None else 0
 
     def _tick(self, now: float) -> None:
-        # Zeros at both ends of a gap say nothing about what was in between.
+        # After a gap without polls, zeros before and after it do not show that the queues were empty in between.
         if self.polled_at is not None and now - self.polled_at > max(self.quiet_period, 2 * self.poll_interval):
             self.resume()
         if self.started_at is None:
@@ -218,11 +223,15 @@ class DrainWatch:
         self.polls += 1
 
     def _judge_dead_letters(self, counts: Mapping[str, int]) -> bool:
-        """Whether a growth waits for the next poll to confirm it: the counts are approximate, one reading may lie."""
+        """
+        Whether a growth still needs the next poll to confirm it.
+
+        The counts are approximate, so a single reading may be wrong.
+        """
         for url, now in counts.items():
             before = self.dead_letters_before.setdefault(url, now)
             last = self.dead_letters.get(url, before)
-            self.dead_letters_before[url] = min(before, max(last, now))  # somebody purged or redrove it
+            self.dead_letters_before[url] = min(before, max(last, now))  # lower after a purge or a redrive
             self.dead_letters_confirmed[url] = min(last, now)
         self.dead_letters = dict(counts)
         if self.on_dead_letters == "ignore":

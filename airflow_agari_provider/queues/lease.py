@@ -1,4 +1,4 @@
-"""Messages of SQS held for as long as the work on them takes."""
+"""Holds messages of SQS for as long as the work on them takes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from airflow_agari_provider.exceptions import may_pass
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-TRIES = 6  # for one request, beside botocore's own; the waits between them add up to 31 seconds
-DEFAULT_TIMEOUT = 30  # seconds; SQS's own default, taken where the queue hides messages for no time at all
+TRIES = 6  # for one request, in addition to botocore's own retries; the waits between them add up to 31 seconds
+DEFAULT_TIMEOUT = 30  # seconds; SQS's own default, used if the queue's visibility timeout is 0
 
 
 class Lease:
     """
-    Receives messages and, in a thread, keeps them invisible for everybody else until they are given up.
+    Receives messages. A thread extends their visibility timeouts, so that no other consumer gets them while held.
 
-    On leaving the context every message still held is visible again at once.
+    When the context ends, every message still held becomes visible again at once.
 
     :param sqs: boto3 client of SQS.
-    :param sleep: takes seconds; between tries of a request that failed.
+    :param sleep: takes seconds; called between two tries of a failed request.
     """
 
     def __init__(self, sqs: Any, queue_url: str, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -47,7 +47,12 @@ class Lease:
         self._thread = threading.Thread(target=self._extend_until_stopped, name="sqs-lease", daemon=True)
 
     def receive(self, most: int, wait_time_seconds: int) -> Sequence[Mapping[str, Any]]:
-        """Up to so many messages, each once; they are held from now on."""
+        """
+        Receive messages, each only once in the result. They are held from now on.
+
+        :param most: the largest number of messages.
+        :param wait_time_seconds: how long SQS waits for the first message.
+        """
         answer = patiently(
             lambda: self._sqs.receive_message(
                 QueueUrl=self._queue_url,
@@ -63,7 +68,7 @@ class Lease:
         return list(messages.values())
 
     def delete(self, message_id: str) -> None:
-        """The work on a message is done."""
+        """Delete a message from the queue: the work on it is done."""
         from botocore.exceptions import ClientError
 
         receipt = self.leave(message_id)
@@ -72,23 +77,25 @@ class Lease:
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise
-            # Its time had run out, and another importer may have it; the ledger tells that one it is loaded.
-            logger.warning("Message %s is imported, but SQS does not delete it: %s", message_id, error)
+            # Its lease had ended, and another importer may have the message. The ledger tells that one it is loaded.
+            logger.warning(
+                "Message %s is imported, but SQS did not delete it and may deliver it again: %s", message_id, error
+            )
 
     def release(self, message_id: str) -> None:
-        """Give a message up so that it is visible at once."""
+        """Stop holding a message; it becomes visible at once."""
         receipt = self.leave(message_id)
-        with suppress(*_request_errors()):  # then it is visible when its time has run out
+        with suppress(*_request_errors()):  # then it becomes visible when its visibility timeout ends
             self._sqs.change_message_visibility(QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
     def leave(self, message_id: str) -> str:
-        """Give a message up; it is visible when its time has run out. Its receipt handle."""
+        """Stop holding a message; it becomes visible when its visibility timeout ends. Return its receipt handle."""
         with self._guard:
             return self._receipts.pop(message_id)
 
     def _extend_until_stopped(self) -> None:
         while not self._stop.wait(self.timeout / 3):
-            with self._guard:  # so that no message given up meanwhile is hidden again
+            with self._guard:  # so that a message released at this moment is not hidden again
                 if self._receipts:
                     self._extend()
 
@@ -100,10 +107,15 @@ class Lease:
         try:
             answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
         except _request_errors() as error:
-            logger.warning("Messages not extended, next try in %.1f s: %s", self.timeout / 3, error)
+            logger.warning(
+                "The leases of the messages were not extended, next try in %.1f s: %s", self.timeout / 3, error
+            )
         else:
             for failure in answer.get("Failed", []):
-                logger.warning("A message not extended, another importer may get it: %s", failure.get("Message"))
+                logger.warning(
+                    "The lease of a message was not extended, so another importer may receive it: %s",
+                    failure.get("Message"),
+                )
 
     def __enter__(self) -> Lease:
         self._thread.start()
@@ -120,8 +132,10 @@ class Lease:
 
 def patiently(request: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
     """
-    Answer of a request to AWS; a broken connection, throttling or a failure on AWS's side is tried again for a while.
+    Return the answer of a request to AWS. After a broken connection, throttling or a failure on AWS's side, the request
+    is retried, up to ``TRIES`` times in all.
 
+    :param request: sends the request.
     :param sleep: takes seconds.
     """
     for attempt in range(TRIES - 1):

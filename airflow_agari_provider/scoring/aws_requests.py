@@ -1,4 +1,4 @@
-"""Requests to AWS whose failures say whether it is worth asking again."""
+"""Requests to AWS. The error of a failed request tells whether a retry may succeed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ Connect = Callable[[], Callable[..., Any]]
 
 class AwsRequests:
     """
-    boto3 clients of one session, made when they are first needed, and anew when its credentials are no longer good.
+    boto3 clients of one session.
 
-    :param connect: opens a session and returns what makes its clients: ``connect()("emr", **botocore_config)``.
+    Each client is made when it is first needed. When the session's credentials are no longer valid, the next request
+    opens a new session with new clients.
+
+    :param connect: opens a session and returns the function that makes its clients:
+        ``connect()("emr", **botocore_config)``.
     """
 
     def __init__(self, connect: Connect) -> None:
@@ -25,11 +29,15 @@ class AwsRequests:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """A client that repeats requests as it is configured to."""
+        """Return a client that retries requests as botocore's configuration says."""
         return self._client(service, {})
 
     def client_asking_once(self, service: str) -> Any:
-        """A client for requests that must not be sent twice: botocore repeats them by itself after a lost answer."""
+        """
+        Return a client without retries, for requests that must not be sent twice.
+
+        By default, botocore sends a request again when the answer was lost.
+        """
         return self._client(service, {"retries": {"total_max_attempts": 1}})
 
     def _client(self, service: str, config: dict[str, Any]) -> Any:
@@ -42,11 +50,11 @@ class AwsRequests:
     @contextmanager
     def asking(self, request: str) -> Iterator[None]:
         """
-        Turn boto's errors into ours.
+        Turn boto's errors into the provider's own.
 
-        :param request: what is asked, for the error's text: "Looking for the log of ...".
-        :raises BackendUnavailable: no connection, no credentials, throttled, or an error on the service's side.
-        :raises BackendRefused: any other answer that is an error.
+        :param request: what is asked. It begins the error's text: "Looking for the log of ...".
+        :raises BackendUnavailable: no connection, no credentials, throttling, or an error on the service's side.
+        :raises BackendRefused: the answer is any other error.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -63,7 +71,7 @@ class AwsRequests:
 
 
 def _may_be_of_credentials(error: Exception) -> bool:
-    """Whether a new session may cure an error: AWS did not like the request, or there was nothing to sign it with."""
+    """Whether a new session may cure an error: AWS rejected the request, or there were no credentials to sign it."""
     from botocore.exceptions import HTTPClientError, ParamValidationError
 
     response = getattr(error, "response", None)

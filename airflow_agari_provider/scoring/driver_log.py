@@ -1,4 +1,4 @@
-"""The end of a Spark driver's log, out of the gzip files that a service leaves on S3."""
+"""The end of a Spark driver's log, read from the gzip files that a service writes to S3."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 
 from airflow_agari_provider.s3.urls import split_url
 
-LAST_COPY_SLACK = 5  # seconds: S3 tells whole ones only, and clocks differ
-LINE_LIMIT = 1000  # characters of a line that are kept: a driver may print a whole query plan as one
+LAST_COPY_SLACK = 5  # seconds: S3 gives times in whole seconds, and clocks differ
+LINE_LIMIT = 1000  # characters kept of each line: a driver may print a whole query plan as one line
 
 _EXCEPTION = re.compile(
     r"^(?:Caused by: |Exception in thread \"[^\"]*\" )?"
     r"(?:[A-Za-z_]\w*[.$])*[A-Z]\w*(?:Error|Exception|Exit|Interrupt)\b"
 )
 _JAVA_FRAME = re.compile(r"^\s+at [\w.$]+")
-FRAMES_SHOWN = 3  # of a Java stack trace: Spark prints a hundred, and they push everything else out of the tail
-_CONTROL = dict.fromkeys((*range(9), *range(10, 32), 127))  # a log must not steer the terminal that shows it
+FRAMES_SHOWN = 3  # of a Java stack trace: Spark prints a hundred, which would leave no room for other lines
+_CONTROL = dict.fromkeys((*range(9), *range(10, 32), 127))  # a log must not control the terminal that shows it
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class LogTail:
     """
     The last lines of one log file.
 
-    :param lines: without empty ones; of a Java stack trace the first frames, and how many follow.
+    :param lines: without empty lines. A Java stack trace is cut to its first frames and the number of further frames.
     :param last_exception: the last line of the whole file that names an exception.
-    :param written_at: when S3 got this copy; a service replaces it while the job runs.
+    :param written_at: when this copy was written to S3; a service replaces the copy while the job runs.
     """
 
     url: str
@@ -45,9 +45,9 @@ class LogTail:
 @dataclass(frozen=True)
 class DriverLog:
     """
-    What is there of a driver's log.
+    The log files of a driver that are on S3 so far.
 
-    :param folder: URL of the folder it belongs in; None where the cluster keeps no logs.
+    :param folder: URL of the folder for the log files; None if the cluster keeps no logs.
     """
 
     folder: str | None
@@ -60,11 +60,15 @@ class DriverLog:
 
     @property
     def last_exception(self) -> str | None:
-        """The script's, or else one of another log: in stderr, Spark also prints exceptions that it has handled."""
+        """
+        The script's exception if there is one, otherwise the last exception of another log file.
+
+        The script's comes first because Spark also prints exceptions that it has handled to stderr.
+        """
         return self.script_exception or next(filter(None, (tail.last_exception for tail in self.tails)), None)
 
     def written_after(self, moment: float) -> bool:
-        """Whether every log that is there was copied to S3 after a moment, in seconds since 1970."""
+        """Whether every log file found was copied to S3 after ``moment``, in seconds since 1970."""
         times = [tail.written_at.timestamp() for tail in self.tails]
         return bool(times) and min(times) + LAST_COPY_SLACK >= moment
 
@@ -78,9 +82,9 @@ class DriverLog:
 
 def read_tail(s3: Any, url: str, lines: int) -> LogTail | None:
     """
-    The last lines of a gzip file; None if there is no such object. Memory stays flat whatever the file's size.
+    Return the last lines of a gzip file; None if the object does not exist.
 
-    A file that breaks off in the middle gives what could be read of it.
+    Memory use does not depend on the file's size. Of a truncated file, the part that can be read counts.
     """
     from botocore.exceptions import ClientError
 

@@ -1,4 +1,4 @@
-"""The EMR cluster that a job is to run on: which one, or how to create it."""
+"""The EMR cluster that a job runs on: which one to use, or how to create it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ IDLE_LIMITS = (60, 604_800)  # seconds; EMR API reference, AutoTerminationPolicy
 
 class ClusterMissing(AgariError):
     """
-    There is no cluster to submit to, and none may be created.
+    There is no cluster to submit to, and no new one may be created.
 
-    :param wanted: what was looked for, in words.
+    :param wanted: what was looked for, as text.
     """
 
     def __init__(self, wanted: str) -> None:
@@ -26,26 +26,27 @@ class ClusterMissing(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"There is no live EMR cluster with {self.wanted} (one that ends with its last step does not count). "
-            "Start it, or pass EmrCluster(create={...}) so that it is created when needed."
+            f"There is no live EMR cluster with {self.wanted} (a cluster that ends after its last step does not "
+            "count). Start the cluster, or pass EmrCluster(create={...}) so that it is created when needed."
         )
 
 
 @dataclass
 class EmrCluster:
     """
-    Where a job runs: a live cluster of this name or id, or a new one.
+    Where a job runs: a live cluster with this name or id, or a new one.
 
-    Of several clusters of one name the one with the fewest active steps takes the job, those with a free place first.
+    If several live clusters have the name, a cluster that can start the step at once comes before one that cannot.
+    Among these, the cluster with the fewest active steps takes the job.
 
     :param name: name of the cluster. Needed unless ``cluster_id`` is given.
     :param cluster_id: ``j-...``, in place of a name.
-    :param create: arguments of ``run_job_flow`` for a cluster that is created where no live one has this name; its
-        name, its steps and whether it stays alive are set here.
-    :param keep: False: each run creates a cluster of its own, which ends with the job whatever happens to Airflow.
+    :param create: arguments of ``run_job_flow``. If no live cluster has this name, a cluster is created with them. This
+        class adds the name, the job's step and whether the cluster stays alive.
+    :param keep: False: each run creates a cluster of its own, which ends with the job, even if Airflow dies.
     :param idle_timeout: idle time after which a kept cluster ends itself, 1 minute to 7 days; EMR 5.30, 6.1 or later.
-        ``AutoTerminationPolicy`` in ``create`` goes before it.
-    :raises ValueError: if the arguments leave open which cluster is meant.
+        ``AutoTerminationPolicy`` in ``create`` takes precedence over it.
+    :raises ValueError: the arguments do not say which cluster is meant, or the idle timeout is out of range.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "cluster_id", "create")
@@ -70,12 +71,17 @@ class EmrCluster:
         return f"name {self.name!r}" if self.name else f"id {self.cluster_id!r}"
 
     def serialize(self) -> dict[str, Any]:
-        """As a dictionary, in which Airflow's web pages mask what its keys call secret."""
+        """Return the target as a dictionary: Airflow's web pages then mask the values whose keys look like secrets."""
         return {**asdict(self), "idle_timeout": self.idle_timeout.total_seconds()}
 
 
 def cluster_request(target: EmrCluster, step: Mapping[str, Any], token: str) -> dict[str, Any]:
-    """Arguments of ``run_job_flow``: the step is in it, and the end of the cluster too, so that nothing can leak."""
+    """
+    Return the arguments of ``run_job_flow``.
+
+    The one request contains both the step and the rule for the cluster's end, so that no cluster can be left running
+    when a later request fails.
+    """
     create = target.create or {}
     request = {
         **create,

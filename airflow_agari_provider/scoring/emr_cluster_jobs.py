@@ -1,4 +1,4 @@
-"""Spark jobs on an EMR cluster: a job is a step, found again by the run token among its arguments."""
+"""Spark jobs on an EMR cluster. A job is a step; the run token among its arguments identifies it later."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _ACTIVE = ("PENDING", "CANCEL_PENDING", "RUNNING")
 
 class ClusterFull(AgariError):
     """
-    Every cluster has as many active steps as EMR allows.
+    Every matching cluster has as many active steps as EMR allows.
 
-    :param cluster_ids: of the clusters that were looked at.
+    :param cluster_ids: ids of the clusters that were looked at.
     """
 
     def __init__(self, cluster_ids: tuple[str, ...]) -> None:
@@ -38,17 +38,18 @@ class ClusterFull(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"EMR allows {ACTIVE_STEP_LIMIT} pending or running steps a cluster, and {', '.join(self.cluster_ids)} has "
-            "them all: nothing was submitted. Look for steps that hang, or add a cluster of the same name."
+            f"EMR allows {ACTIVE_STEP_LIMIT} pending or running steps in each cluster, and this limit is reached in "
+            f"{', '.join(self.cluster_ids)}: nothing was submitted. Look for steps that hang, or add a cluster of the "
+            "same name."
         )
 
 
 class EmrClusterJobs:
     """
-    Jobs of one target.
+    The jobs of one target.
 
     :param connect: opens a boto3 session, see ``AwsRequests``.
-    :param target: needed to find and submit; a known job needs none.
+    :param target: needed to find and to submit jobs, but not for requests about a known job.
     """
 
     def __init__(self, connect: Connect, target: EmrCluster | None = None) -> None:
@@ -57,9 +58,9 @@ class EmrClusterJobs:
 
     def find(self, tokens: Collection[str], since: datetime) -> list[JobState]:
         """
-        Every job that carries one of the tokens, the oldest first.
+        Return every job that carries one of the tokens, the oldest first.
 
-        :param since: no such job is older than this: it ends the search.
+        :param since: the search stops at older steps: none of these jobs was submitted before this time.
         """
         with self._aws.asking(f"Looking for steps on EMR clusters with {self._target}"):
             jobs = [
@@ -71,9 +72,11 @@ class EmrClusterJobs:
 
     def submit(self, job: SparkJob, token: str) -> JobState:
         """
-        A new step, on the least busy cluster or on a new one.
+        Submit a new step to the least busy cluster, or to a new one.
 
-        :raises BackendUnavailable: the step may have been taken all the same: look for it before you submit again.
+        :raises ClusterMissing: there is no live cluster, and the target does not say how to create one.
+        :raises ClusterFull: every live cluster has as many active steps as EMR allows.
+        :raises BackendUnavailable: EMR may still have accepted the step: look for it before you submit again.
         """
         step = step_of(job, token)
         cluster = None if self._own_cluster else self._least_busy()
@@ -88,7 +91,7 @@ class EmrClusterJobs:
             return job_state(job.cluster_id, self._describe(job))
 
     def cancel(self, job: JobState) -> None:
-        """Ask EMR to end the step; it does so by and by. A step that has ended is left as it is."""
+        """Ask EMR to cancel the step, and do not wait until it has ended. A step that has ended does not change."""
         with self._aws.asking(f"Cancelling {job}"):
             answer = self._aws.client("emr").cancel_steps(ClusterId=job.cluster_id, StepIds=[job.job_id])
         for step in answer["CancelStepsInfoList"]:
@@ -103,11 +106,12 @@ class EmrClusterJobs:
         sleep: Callable[[float], None] = time.sleep,
     ) -> DriverLog:
         """
-        The end of the driver's stdout and stderr.
+        Return the end of the driver's stdout and stderr.
 
-        EMR copies logs to S3 every few minutes, and once more when the step has ended: waits for a copy that was made
-        after the end, or that has the script's exception, but never longer than the timeout.
+        EMR copies logs to S3 every few minutes, and once more after the step has ended. This method waits until the
+        copy was made after the end or contains the script's exception, but never longer than the timeout.
 
+        :param lines: of each log file.
         :param timeout: seconds.
         """
         with self._aws.asking(f"Looking for the log of {job}"):
@@ -126,12 +130,12 @@ class EmrClusterJobs:
                 sleep(min(10, max(until - clock(), 0)))
 
     def usage(self, job: JobState) -> dict[str, Any]:
-        """Normalized instance hours of the whole cluster since its start: EMR does not count them for steps."""
+        """Return the normalized instance hours of the whole cluster since its start: EMR does not count by step."""
         with self._aws.asking(f"Asking EMR for the usage of cluster {job.cluster_id}"):
             return {"cluster_normalized_instance_hours": self._cluster(job.cluster_id).get("NormalizedInstanceHours")}
 
     def why_cluster_ended(self, job: JobState) -> str | None:
-        """Why the job's cluster ended with errors; None if it did not."""
+        """Return why the job's cluster ended with errors; None if it did not."""
         with self._aws.asking(f"Asking EMR for cluster {job.cluster_id}"):
             status = self._cluster(job.cluster_id)["Status"]
         if status["State"] != "TERMINATED_WITH_ERRORS":
@@ -139,7 +143,7 @@ class EmrClusterJobs:
         return str(status.get("StateChangeReason", {}).get("Message") or "no reason given")
 
     def console_url(self, job: JobState) -> str:
-        """Page of the job's cluster in the AWS console."""
+        """Return the URL of the cluster's page in the AWS console."""
         meta = self._aws.client("emr").meta
         domain = _CONSOLES.get(meta.partition, _CONSOLES["aws"])
         return f"https://console.{domain}/emr/home?region={meta.region_name}#/clusterDetails/{job.cluster_id}"
@@ -150,7 +154,7 @@ class EmrClusterJobs:
     def target(self) -> EmrCluster:
         assert self._target is not None
         if not (self._target.name or self._target.cluster_id):
-            raise ClusterMissing("an empty name: see what the template of EmrCluster's name renders to")
+            raise ClusterMissing("an empty name: check what the template in EmrCluster's name renders to")
         return self._target
 
     @property
@@ -168,7 +172,7 @@ class EmrClusterJobs:
         return [item["Id"] for page in pages for item in page["Clusters"] if item["Name"] == self.target.name]
 
     def _least_busy(self) -> tuple[str, int] | None:
-        """Id and number of active steps of the cluster to use; None if there is none."""
+        """Return the id of the cluster to use and the number of its active steps; None if no cluster is live."""
         with self._aws.asking(f"Looking for an EMR cluster with {self.target}"):
             ids = [self.target.cluster_id] if self.target.cluster_id else self._named(ClusterStates=list(_ACCEPTING))
             places = []
@@ -180,7 +184,7 @@ class EmrClusterJobs:
         return (min(places)[2], min(places)[1]) if places else None
 
     def _accepts(self, cluster: Mapping[str, Any]) -> bool:
-        """Live, and not about to end with its last step, unless that very cluster is asked for."""
+        """Whether a cluster is live and stays so after its last step; a target's own ``cluster_id`` need not stay."""
         lasting = bool(self.target.cluster_id) or not cluster.get("AutoTerminate")
         return lasting and cluster["Status"]["State"] in _ACCEPTING
 
@@ -192,13 +196,13 @@ class EmrClusterJobs:
         request = cluster_request(self.target, step, token)
         with self._aws.asking(f"Creating EMR cluster {self.target.name!r}"):
             cluster_id = self._aws.client_asking_once("emr").run_job_flow(**request)["JobFlowId"]
-        end = "when idle" if self.target.keep else "with this step"
+        end = "when it is idle for too long" if self.target.keep else "after this step"
         logger.info("Created EMR cluster %s (%s), which ends %s", cluster_id, self.target.name, end)
         with self._aws.asking(f"Asking EMR for the steps of new cluster {cluster_id}"):
             jobs = [job_state(cluster_id, found) for found in self._steps(cluster_id)]
         for job in jobs:
             if job.token == token:
-                logger.info("Submitted %s, which waits for the cluster to start", job)
+                logger.info("Submitted %s, which runs once the cluster has started", job)
                 return job
         raise BackendUnavailable(f"Submitting a step to new EMR cluster {cluster_id}", "it does not list the step yet")
 
@@ -212,7 +216,7 @@ class EmrClusterJobs:
         except BackendRefused as error:
             with self._aws.asking(f"Asking EMR for cluster {cluster_id}"):
                 ending = self._cluster(cluster_id)["Status"]["State"] not in _ACCEPTING
-            if ending and not self.target.cluster_id:  # it was idle for too long between two requests: take another one
+            if ending and not self.target.cluster_id:  # its idle timeout ended it meanwhile: take another cluster
                 raise BackendUnavailable(error.request, error.answer) from error
             raise
         job = JobState(cluster_id, step_id, token=token)
@@ -224,7 +228,7 @@ class EmrClusterJobs:
     ) -> Iterator[dict[str, Any]]:
         conditions = {"StepStates": list(states)} if states else {}
         for page in self._aws.client("emr").get_paginator("list_steps").paginate(ClusterId=cluster_id, **conditions):
-            for step in page["Steps"]:  # the newest first, unless states are given
+            for step in page["Steps"]:  # EMR lists the newest first, unless states are given
                 if since is not None and step["Status"]["Timeline"]["CreationDateTime"] < since:
                     return
                 yield step

@@ -1,4 +1,4 @@
-"""EMR's words for a Spark job: the step that it is submitted as, and the state that comes back."""
+"""A Spark job in EMR's terms: the step that it is submitted as, and the state that EMR reports."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_agari_provider.scoring.jobs import LIVE, JobState, Phase, SparkJob
 
 RUN_PROPERTY = "spark.agari.run_token"
 
-# EMR 6 keeps its spark-avro in external/lib, EMR 7 in connector/lib; spark-submit resolves the pattern on the cluster,
-# and one that matches nothing does no harm: Spark 4 has the reader inside.
+# EMR 6 keeps its spark-avro in external/lib, EMR 7 in connector/lib. spark-submit resolves the pattern on the cluster,
+# and a pattern without a match does no harm: Spark 4 includes the reader.
 AVRO_JAR = "file:///usr/lib/spark/*/lib/spark-avro.jar"
 
 STEP_TEXT_LIMIT = 10_240  # characters of all strings of a HadoopJarStep; EMR API reference, AddJobFlowSteps
@@ -31,9 +31,9 @@ _PHASES: Mapping[str, Phase] = {
 
 class StepTooLong(AgariError):
     """
-    A step beyond EMR's limit.
+    The strings of a step are longer than EMR allows.
 
-    :param characters: of all its strings.
+    :param characters: length of all its strings together.
     """
 
     def __init__(self, characters: int) -> None:
@@ -42,17 +42,19 @@ class StepTooLong(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"The step's strings have {self.characters} characters together, and EMR allows {STEP_TEXT_LIMIT}. "
-            "Pass the job prefixes, or the URL of a list on S3, instead of lists of objects."
+            f"The step's strings have {self.characters} characters together, but EMR allows {STEP_TEXT_LIMIT}. "
+            "Pass prefixes, or the URL of a list on S3, to the job instead of lists of objects."
         )
 
 
 def step_of(job: SparkJob, token: str) -> dict[str, Any]:
     """
-    ``StepConfig`` of a job: spark-submit, whose driver runs on the primary node, so that the step's log is the driver's
-    and cancelling the step ends the application.
+    Return the ``StepConfig`` of a job.
 
-    :raises StepTooLong: EMR would refuse it.
+    The step runs spark-submit, with the driver on the primary node. So the step's log is the driver's log, and
+    cancelling the step ends the application.
+
+    :raises StepTooLong: EMR would refuse the step.
     """
     conf = {**job.spark_conf, RUN_PROPERTY: token}
     arguments = ["spark-submit"]
@@ -68,12 +70,12 @@ def step_of(job: SparkJob, token: str) -> dict[str, Any]:
     length = len(jar_step["Jar"]) + sum(map(len, jar_step["Args"]))
     if length > STEP_TEXT_LIMIT:
         raise StepTooLong(length)
-    # CONTINUE: the only action that EMR allows where steps run side by side
+    # CONTINUE: the only action that EMR allows for steps that run at the same time
     return {"Name": job.name[:NAME_LIMIT], "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar_step}
 
 
 def _property_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)  # Spark writes true and false
+    return str(value).lower() if isinstance(value, bool) else str(value)  # Spark expects true and false
 
 
 def _avro_jars(avro: bool | str) -> list[str]:
@@ -83,7 +85,7 @@ def _avro_jars(avro: bool | str) -> list[str]:
 
 
 def job_state(cluster_id: str, step: Mapping[str, Any]) -> JobState:
-    """State of a ``Step`` or ``StepSummary``."""
+    """Return the state of a job from EMR's ``Step`` or ``StepSummary``."""
     status = step["Status"]
     times = status.get("Timeline", {})
     phase = _PHASES[status["State"]]
@@ -115,6 +117,10 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def log_files(step: Mapping[str, Any]) -> list[str]:
-    """The file in which EMR itself found the cause: for a driver inside the cluster it is not the step's own."""
+    """
+    Return the URL of the file in which EMR found the cause of a failure, if it names one.
+
+    For a driver in cluster mode, this file is not one of the step's own log files.
+    """
     url = str(step["Status"].get("FailureDetails", {}).get("LogFile", ""))
     return [url] if url.startswith("s3") and url.endswith(".gz") else []

@@ -1,4 +1,4 @@
-"""Files on S3 that a job comes with and leaves behind: its script, and its counts."""
+"""Files of a job on S3: the script that it runs, and the counts that it writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 class ScriptMissing(AgariError):
     """
-    A file to upload is not there.
+    A file to upload does not exist.
 
     :param path: as it was given.
     """
@@ -30,7 +30,7 @@ class ScriptMissing(AgariError):
     def __str__(self) -> str:
         return (
             f"There is no file {self.path!r} on this worker, so it cannot be uploaded. Give its absolute path, for "
-            'instance str(Path(__file__).parent / "score.py"), or an s3:// URL.'
+            'example str(Path(__file__).parent / "score.py"), or an s3:// URL.'
         )
 
 
@@ -47,16 +47,16 @@ class UploadPlaceMissing(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"{self.path!r} is a local file, which the cluster cannot read: pass script_prefix, an s3:// prefix to "
+            f"{self.path!r} is a local file, which the cluster cannot read. Pass script_prefix, an s3:// prefix to "
             "upload it to, or give an s3:// URL."
         )
 
 
 class CountsUnreadable(AgariError):
     """
-    The counts a job should have left cannot be used.
+    The counts that a job should have written are missing or malformed.
 
-    :param url: of the folder, or of the file with the line that is wrong.
+    :param url: URL of the folder, or of the file with the malformed line.
     :param problem: what is wrong, as a clause.
     """
 
@@ -67,20 +67,21 @@ class CountsUnreadable(AgariError):
     def __str__(self) -> str:
         return (
             f"The Spark job succeeded, but its counts cannot be read: {self.problem} ({self.url}). Expected lines "
-            'like {"stage": "scored", "key": "1", "count": 14} in the files of that prefix. Put them right, or pass '
+            'like {"stage": "scored", "key": "1", "count": 14} in the files of that prefix. Correct them, or pass '
             "counts_url=None, and let the task run again: it takes over the finished job and does not repeat it."
         )
 
 
 def upload(connect: Callable[[], Any], path: str, prefix: str | None) -> str:
     """
-    URL of a local file on S3, uploaded where it is not there yet; URLs are returned as they are.
+    Upload a local file to S3 unless it is there already, and return its URL. A URL is returned unchanged.
 
-    The key contains a hash of the contents, so the same file is uploaded once, and a job that waits in a queue runs
-    the script it was submitted with, whatever is uploaded meanwhile.
+    The key contains a hash of the contents. So the same file is uploaded only once, and a job that waits in a queue
+    runs the script that it was submitted with, even if another version is uploaded in the meantime.
 
     :param connect: makes an S3 client; not called for URLs.
-    :raises ScriptMissing: there is no such file.
+    :raises ScriptMissing: the file does not exist.
+    :raises UploadPlaceMissing: the path is a local file, and there is no prefix to upload it to.
     """
     if "://" in path:
         return path
@@ -106,7 +107,7 @@ def _exists(s3: Any, bucket: str, key: str) -> bool:
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        # without s3:ListBucket, S3 says 403 of an object that is not there
+        # without the permission s3:ListBucket, S3 answers 403 for an object that does not exist
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
             return False
         raise
@@ -115,12 +116,12 @@ def _exists(s3: Any, bucket: str, key: str) -> bool:
 
 def read_counts(s3: Any, url: str) -> dict[str, dict[str, int]]:
     """
-    The counts in all files under a prefix, as ``{"<stage>": {"<key>": count}}``; several lines of one key add up.
+    Return the counts of all files under a prefix, as ``{"<stage>": {"<key>": count}}``; lines of one key add up.
 
-    Hidden files, such as ``_SUCCESS`` and what a lost attempt left in ``_temporary/``, are skipped. A prefix that holds
-    nothing else has no counts.
+    Hidden files are skipped, such as ``_SUCCESS`` and the files that a lost attempt left in ``_temporary/``. A prefix
+    with only hidden files has no counts, which is not an error.
 
-    :raises CountsUnreadable: nothing is under the prefix at all, or a line is none of ours.
+    :raises CountsUnreadable: S3 cannot be read, there are no files under the prefix, or a line is not a count.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -139,7 +140,7 @@ def _count(source: str, line: str) -> tuple[str, str, int]:
         row = json.loads(line)
         return str(row["stage"]), str(row["key"]), int(row["count"])
     except (ValueError, TypeError, KeyError) as error:
-        raise CountsUnreadable(source, f"{cut(line, 200)!r} is no count") from error
+        raise CountsUnreadable(source, f"{cut(line, 200)!r} is not a count") from error
 
 
 def _count_lines(s3: Any, url: str) -> Iterator[tuple[str, str]]:
@@ -154,4 +155,4 @@ def _count_lines(s3: Any, url: str) -> Iterator[tuple[str, str]]:
             body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode("utf-8", "replace")
             yield from ((f"s3://{bucket}/{item['Key']}", line) for line in body.split("\n") if line.strip())
     if not found:
-        raise CountsUnreadable(url, "there is nothing")
+        raise CountsUnreadable(url, "there are no files")

@@ -1,4 +1,4 @@
-"""A Spark job on somebody's cluster: what to run, how it fares, and what can go wrong on the way there."""
+"""A Spark job on a service's cluster: what to run, its state, and the errors of requests to the service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from airflow_agari_provider.exceptions import AgariError
 
 Phase = Literal["PENDING", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]
-"""What every service's states come down to. CANCELLING still runs, but will not for long."""
+"""The phase that each state of a service corresponds to. A job that is CANCELLING still runs, but ends soon."""
 
 LIVE: frozenset[Phase] = frozenset({"PENDING", "RUNNING", "CANCELLING"})
 
@@ -19,13 +19,13 @@ class SparkJob:
     """
     What to run.
 
-    :param name: for people; a service cuts it to its limit.
+    :param name: a name for people to read; a service cuts it to its limit.
     :param script: ``s3://`` URL of a Python script.
     :param spark_conf: Spark properties; values are text, numbers or booleans.
     :param jars: URLs, as ``spark-submit --jars`` takes them.
     :param py_files: URLs, as ``spark-submit --py-files`` takes them.
-    :param avro: whether the job uses ``format("avro")``: a service adds the jar its Spark needs for it, or the one
-        given here as a URL.
+    :param avro: whether the job uses ``format("avro")``. True: the service adds the jar that its Spark needs for it. A
+        URL: the service adds this jar.
     """
 
     name: str
@@ -40,11 +40,11 @@ class SparkJob:
 @dataclass(frozen=True)
 class JobState:
     """
-    How a job fares: one answer of its service. ``dataclasses.asdict`` of it is JSON.
+    The state of a job: one answer of its service. ``dataclasses.asdict`` of it fits into JSON.
 
-    :param cluster_id: where it runs.
-    :param token: the run token it carries.
-    :param reason: the service's words on why it ended so; empty while it runs.
+    :param cluster_id: the cluster that runs it.
+    :param token: the run token that it carries.
+    :param reason: the service's explanation of how it ended; empty while it is live.
     :param submitted_at: seconds since 1970, by the service's clock; so are ``started_at`` and ``ended_at``.
     """
 
@@ -66,14 +66,19 @@ class JobState:
 
     @property
     def seconds(self) -> float | None:
-        """From submission to the end; None where the service does not tell both."""
+        """Seconds from submission to the end; None if the service does not give both times."""
         if self.submitted_at is None or self.ended_at is None:
             return None
         return round(self.ended_at - self.submitted_at, 3)
 
 
 class BackendError(AgariError):
-    """The service did not do what it was asked; values: what was asked, and its answer."""
+    """
+    The service did not carry out a request.
+
+    :param request: what was asked.
+    :param answer: what the service answered.
+    """
 
     def __init__(self, request: str, answer: str) -> None:
         super().__init__(request, answer)
@@ -85,8 +90,12 @@ class BackendError(AgariError):
 
 
 class BackendUnavailable(BackendError):
-    """Nobody answered, or only "later": the same request may succeed in a moment. It may even have been carried out."""
+    """
+    The service gave no answer, or asked to try again later.
+
+    The same request may succeed in a moment. It may even have been carried out.
+    """
 
 
 class BackendRefused(BackendError):
-    """The service understood the request and will not do it, however often it is asked."""
+    """The service understood the request and refuses it. A retry would be refused too."""

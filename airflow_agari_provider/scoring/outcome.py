@@ -1,4 +1,4 @@
-"""What became of a Spark job: why it failed, and what it used."""
+"""The outcome of a Spark job: why it failed, and what it used."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ logger = logging.getLogger(__name__)
 
 def failure_text(backend: SparkBackend, job: JobState, lines: int, timeout: float) -> str:
     """
-    Why a job failed, fit to be an alert: reason, last exception, end of the log. What cannot be read is left out.
+    Return a text for an alert that says why a job failed: its reason, the last exception and the end of the log.
 
-    :param lines: of stdout and stderr, each.
+    A part that cannot be read is left out.
+
+    :param lines: number of last lines, of stdout and of stderr each.
     :param timeout: seconds to wait for the log.
     """
     try:
@@ -30,12 +32,12 @@ def failure_text(backend: SparkBackend, job: JobState, lines: int, timeout: floa
 
 
 def usage_of(backend: SparkBackend, job: JobState) -> dict[str, Any]:
-    """What a job used, in units and not in money; without what cannot be read."""
+    """Return what a job used, in units and not in money. A figure that cannot be read is left out."""
     usage: dict[str, Any] = {}
     if job.started_at is not None and job.ended_at is not None:
         usage["running_seconds"] = round(job.ended_at - job.started_at, 3)
     try:
         return {**usage, **backend.usage(job)}
     except BackendError as error:
-        logger.warning("%s", error)
+        logger.warning("The job's usage is incomplete: %s", error)
         return usage

@@ -1,4 +1,4 @@
-"""How long to wait for a Spark job, whatever service runs it."""
+"""How long to wait for a Spark job, with the same rules for every service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class SparkBackend(Protocol):
-    """A service that runs Spark jobs, as described on ``EmrClusterJobs``; any request may raise ``BackendError``."""
+    """A service that runs Spark jobs. ``EmrClusterJobs`` describes its methods; each may raise ``BackendError``."""
 
     def find(self, tokens: Collection[str], since: datetime) -> list[JobState]: ...
 
@@ -37,9 +37,9 @@ class SparkBackend(Protocol):
 
 class PollingFailed(AgariError):
     """
-    The job's service gave no answer for too long.
+    The job's service did not tell the job's state for too long.
 
-    :param errors: how often it was asked in a row.
+    :param errors: how many requests in a row failed.
     """
 
     def __init__(self, job: JobState, errors: int, last_error: str) -> None:
@@ -56,13 +56,13 @@ class PollingFailed(AgariError):
 @dataclass
 class RunWatch:
     """
-    Decides how long to wait for a job; whoever drives it sleeps.
+    Decides how long to wait for a job. The caller sleeps between two polls.
 
-    :param job: what is known of the job; kept up to date.
-    :param deadline: seconds since 1970; None waits for ever.
-    :param poll_interval: seconds between two looks.
-    :param max_poll_errors: failures in a row after which the wait is given up.
-    :param rejoined: the job was there already; nothing is made of it here.
+    :param job: the last known state of the job; each poll updates it.
+    :param deadline: seconds since 1970; None: no limit.
+    :param poll_interval: seconds between two polls.
+    :param max_poll_errors: the wait ends after this many failed polls in a row.
+    :param rejoined: whether the job existed before this attempt; only stored here for the caller.
     """
 
     job: JobState
@@ -74,9 +74,10 @@ class RunWatch:
 
     def observe(self, backend: SparkBackend, now: float) -> float | None:
         """
-        Look once. Seconds until the next look; None when the job has ended, or is live after its deadline.
+        Poll once.
 
-        :raises PollingFailed: ``max_poll_errors`` in a row, whatever their kind; one answer makes up for all before it.
+        :return: seconds until the next poll; None when the job has ended, or is still live after the deadline.
+        :raises PollingFailed: ``max_poll_errors`` polls in a row failed, with any error. One answer resets the count.
         """
         try:
             self._saw(backend.state(self.job))
@@ -84,7 +85,12 @@ class RunWatch:
             self.errors += 1
             if self.errors >= self.max_poll_errors:
                 raise PollingFailed(self.job, self.errors, str(error)) from error
-            logger.warning("No answer %s of at most %s in a row: %s", self.errors, self.max_poll_errors, error)
+            logger.warning(
+                "Poll of the job failed (%s in a row, the wait ends at %s): %s",
+                self.errors,
+                self.max_poll_errors,
+                error,
+            )
         if not self.job.live:
             return None
         if self.deadline is None:

@@ -1,7 +1,7 @@
 """
-One Spark job for one task run: submitted once, found again, watched, ended.
+One Spark job for one task run: it is submitted once, and every further attempt finds it again.
 
-Written over ``SparkBackend``, so that the rules are the same whatever service runs Spark.
+The rules use only ``SparkBackend``, so they are the same for every service that runs Spark.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 class JobStillLive(AgariError):
     """
-    A job that was cancelled has not ended.
+    A job that was cancelled has not ended in time.
 
-    :param waited: seconds for which its end was awaited.
+    :param waited: how many seconds this attempt waited for its end.
     """
 
     def __init__(self, job: JobState, waited: float) -> None:
@@ -33,20 +33,20 @@ class JobStillLive(AgariError):
     def __str__(self) -> str:
         return (
             f"{self.job} is still {self.job.phase} {self.waited:.0f} s after it was cancelled, so no other job may "
-            "start: two would write to the same place. A retry of this task waits for it again; if it "
-            "hangs, terminate its cluster."
+            "start: two jobs would write to the same place. A retry of this task waits for its end again. If it hangs, "
+            "terminate its cluster."
         )
 
 
 @dataclass(frozen=True)
 class Patience:
     """
-    How long to bear with a service, and what to sleep with.
+    How long to wait for a service, and which functions tell the time and sleep.
 
     :param cancel_timeout: seconds that a cancelled job may take to end.
-    :param max_errors: failures in a row that are borne.
-    :param pause: seconds between two looks at a job that is to end, and before another try to submit: time for a job
-        that was taken to be listed.
+    :param max_errors: this many failed requests in a row end the attempt.
+    :param pause: seconds between two polls of a cancelled job, and before a submission is retried: the service needs
+        time to list a job that it has accepted.
     """
 
     cancel_timeout: float = 600.0
@@ -58,14 +58,15 @@ class Patience:
 
 def submit_or_rejoin(backend: SparkBackend, job: SparkJob, run: TaskRun, patience: Patience) -> tuple[JobState, bool]:
     """
-    The one job of a task run, and whether it was there already.
+    Return the one job of a task run, and whether it existed before this call.
 
-    A job of this run that waits, runs or has succeeded is rejoined. A failed or cancelled one is not: the next is a new
-    job. One that is being cancelled, or that belongs to an attempt before a person's clear, is seen to its end first.
-    After a lost answer the service is searched before anything is submitted again.
+    A job of this run that waits, runs or has succeeded is rejoined. After a failed or cancelled job, a new one is
+    submitted. If a job is being cancelled, or belongs to an attempt before a person cleared the task, its end is waited
+    for first. If the answer to a submission is lost, the service is searched for the job before a new one is submitted.
 
-    :raises JobStillLive: an unwanted job does not end, so nothing was submitted.
-    :raises BackendUnavailable: ``patience.max_errors`` times in a row; nothing is lost if the task is retried.
+    :raises JobStillLive: a job that must end does not end, so nothing was submitted.
+    :raises PollingFailed: the service does not tell whether a cancelled job has ended.
+    :raises BackendUnavailable: ``patience.max_errors`` times in a row; a retry of the task loses nothing.
     """
     for attempt in range(1, patience.max_errors + 1):
         try:
@@ -78,24 +79,24 @@ def submit_or_rejoin(backend: SparkBackend, job: SparkJob, run: TaskRun, patienc
         except BackendUnavailable as error:
             if attempt == patience.max_errors:
                 raise
-            logger.warning("Not submitted yet, attempt %s of %s: %s", attempt, patience.max_errors, error)
+            logger.warning("Job not submitted yet, try %s of %s failed: %s", attempt, patience.max_errors, error)
             patience.sleep(patience.pause)
     return _oldest_twin(backend, run, submitted), False
 
 
 def cancel_and_wait(backend: SparkBackend, job: JobState, patience: Patience) -> JobState:
     """
-    The state in which the job ended: it may succeed before the request arrives.
+    Cancel a job and return the state in which it ended: it may succeed before the request arrives.
 
-    :raises JobStillLive: it does not end in time.
-    :raises PollingFailed: the service gives no answer.
+    :raises JobStillLive: the job does not end in time.
+    :raises PollingFailed: the service does not tell the job's state.
     """
     deadline = patience.clock() + patience.cancel_timeout
     watch = RunWatch(job, deadline, patience.pause, patience.max_errors)
     pause: float | None = 0.0
     while pause is not None:
         patience.sleep(pause)
-        if watch.job.phase != "CANCELLING":  # asked again until it is: a request may get lost
+        if watch.job.phase != "CANCELLING":  # ask again until the service has accepted it: a request may get lost
             _try_cancel(backend, watch.job)
         pause = watch.observe(backend, patience.clock())
     if watch.job.live:
@@ -113,7 +114,7 @@ def _wanted_job(backend: SparkBackend, run: TaskRun, patience: Patience) -> JobS
     ending = [job for job in wanted if job.phase == "CANCELLING"]
     ended = [cancel_and_wait(backend, job, patience) for job in ending]
     kept = [job for job in (*wanted, *ended) if job.phase not in ("CANCELLING", "CANCELLED", "FAILED")]
-    kept.sort(key=lambda job: job.phase != "SUCCEEDED")  # the oldest first otherwise
+    kept.sort(key=lambda job: job.phase != "SUCCEEDED")  # a succeeded job first, then the oldest
     for twin in kept[1:]:
         _cancel_twin(backend, twin)
     return kept[0] if kept else None
@@ -121,14 +122,14 @@ def _wanted_job(backend: SparkBackend, run: TaskRun, patience: Patience) -> JobS
 
 def _oldest_twin(backend: SparkBackend, run: TaskRun, submitted: JobState) -> JobState:
     """
-    The job to wait for: ours, unless another attempt submitted at the same time and came first.
+    Return the job to wait for: this attempt's, unless another attempt submitted an older one at the same time.
 
-    Both attempts look once more after they submitted, so at least one of them sees both jobs.
+    Both attempts search once more after they have submitted, so at least one of them sees both jobs.
     """
     try:
         twins = [job for job in backend.find((run.token,), run.since) if job.phase in ("PENDING", "RUNNING")]
     except BackendError as error:
-        logger.warning("Could not look for a second job of this task: %s", error)
+        logger.warning("Cannot check whether this task has a second job: %s", error)
         return submitted
     for twin in twins[1:]:
         _cancel_twin(backend, twin)
@@ -145,4 +146,4 @@ def _try_cancel(backend: SparkBackend, job: JobState) -> None:
     try:
         backend.cancel(job)
     except BackendError as error:
-        logger.warning("%s", error)
+        logger.warning("The job is not cancelled: %s", error)

@@ -1,4 +1,4 @@
-"""Whose job a Spark job is: one token for each run of a task."""
+"""Which task run a Spark job belongs to: one token for each task run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from datetime import datetime
 
 
 def run_token(dag_id: str, run_id: str, task_id: str, map_index: int, generation: int) -> str:
-    """32 hexadecimal digits: the same for every attempt of a task run, another one once a person has cleared it."""
+    """
+    Return 32 hexadecimal digits that identify a task run.
+
+    All attempts have the same token, until a person clears the task: then the attempts that follow have another one.
+    """
     parts = (dag_id, run_id, task_id, str(map_index), str(generation))
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
@@ -16,11 +20,11 @@ def run_token(dag_id: str, run_id: str, task_id: str, map_index: int, generation
 @dataclass(frozen=True)
 class TaskRun:
     """
-    Whose job it is.
+    The task run that a job belongs to.
 
     :param map_index: -1 for a task that is not mapped.
-    :param generation: 0; once a person has cleared the task, the number of attempts there had been.
-    :param since: no job of this run is older than this.
+    :param generation: 0 if the task was never cleared, otherwise the number of attempts before a person cleared it.
+    :param since: no job of this run was submitted before this time.
     """
 
     dag_id: str
@@ -36,14 +40,14 @@ class TaskRun:
 
     @property
     def earlier_tokens(self) -> tuple[str, ...]:
-        """Tokens from before a person cleared the task: their jobs are not wanted any more."""
+        """Tokens from before a person cleared the task: the results of their jobs are no longer wanted."""
         name = (self.dag_id, self.run_id, self.task_id, self.map_index)
         return tuple(run_token(*name, generation) for generation in range(self.generation))
 
 
 def generation_of(max_tries: int, retries: int) -> int:
     """
-    How many attempts there had been when a person last cleared the task; 0 if nobody has.
+    Return how many attempts there were before a person last cleared the task; 0 if it was never cleared.
 
     Clearing sets ``max_tries`` to the attempts so far plus the task's retries; nothing else changes it. A task whose
     ``retries`` were raised while it ran counts as not cleared.

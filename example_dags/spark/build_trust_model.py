@@ -1,11 +1,11 @@
 """
-Learn from days of message metadata which domains and which networks can be trusted.
+Learn from the message metadata of several days which domains and which networks can be trusted.
 
-The model is a table of what was seen of each subject: a domain, a network (/24, or /48 of IPv6), a pair of both, and
-the look of a domain, which domains share that the eye takes for one another.
+The model is a table with figures about each subject: a domain, a network (/24, or /48 of IPv6), a pair of both, and the
+look of a domain. Domains that people easily confuse have the same look.
 
-Reads and writes Avro with Spark's own source and uses Spark SQL expressions only. The same file runs on Spark 3.3 to 4
-and on EMR 6 with its Python 3.7; a cluster needs spark-avro.
+The job reads and writes Avro with Spark's own data source and uses only Spark SQL expressions. The same file runs on
+Spark 3.3 to 4 and on EMR 6 with its Python 3.7; a cluster needs spark-avro.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ INPUT_SCHEMA = """
     spf_result STRING, dkim_result STRING, dkim_domain STRING
 """
 
-# A subject never seen counts as two messages of which 0.4 were good. Unknown is rather bad than neutral: else a forged
-# message from a new network would share the good name of the domain it shows.
+# A subject that was never seen counts as two messages, of which 0.4 were good. Unknown is rated bad, not neutral.
+# Otherwise a forged message from a new network would profit from the good reputation of the domain that it shows.
 PRIOR_MESSAGES = 2
 UNKNOWN = 0.2
 
@@ -42,20 +42,22 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--input", nargs="+", required=True, metavar="PREFIX", help="where the days' messages are")
-    parser.add_argument("--output", required=True, metavar="PREFIX", help="where the model goes; is replaced")
+    parser.add_argument("--input", nargs="+", required=True, metavar="PREFIX", help="where these days' messages are")
+    parser.add_argument(
+        "--output", required=True, metavar="PREFIX", help="where to write the model; replaces what is there"
+    )
     return parser.parse_args()
 
 
 def trust_model(messages):
     """
-    One row for each subject.
+    Return one row for each subject.
 
     kind            domain, network, pair or look
     subject         acme.example | 198.51.100 | acme.example 198.51.100 | acme
-    messages, days  how many were seen of it, and on how many days
-    authenticated   share of them with an SPF or DKIM proof of the domain they show
-    reputation      share of good ones, smoothed towards UNKNOWN
+    messages, days  how many messages it had, and on how many days
+    authenticated   share of these messages with an SPF or DKIM proof of the domain that they show
+    reputation      share of good messages, smoothed towards UNKNOWN
     """
     messages = messages.withColumn("from_domain", from_domain()).withColumn("network", network())
     messages = messages.where("from_domain != '' AND network IS NOT NULL")
@@ -64,7 +66,7 @@ def trust_model(messages):
         F.sum((spf_proves() | dkim_proves()).cast("long")).alias("authenticated"),
         F.size(F.collect_set(F.to_date("received_at"))).alias("days"),
     )
-    # A domain that proves nothing is known by its servers: they send a good part of its mail, and not on one day only.
+    # For a domain without proofs, its own servers are the ones that send a large part of its mail on several days.
     of_domain = Window.partitionBy("domain")
     proving = F.sum("authenticated").over(of_domain) >= 0.5 * F.sum("messages").over(of_domain)
     steady = (F.col("days") >= 2) & (F.col("messages") >= 0.1 * F.sum("messages").over(of_domain))
@@ -94,15 +96,16 @@ def summary(pairs, kind, subject):
 
 
 def listed(words):
-    """What the words of an option name; one word may name several, parted by commas, or none."""
+    """Return the names in the words of an option; one word may have several, separated by commas, or none."""
     return [name for word in words for name in word.split(",") if name]
 
 
 def read_avro(spark, prefixes, schema):
     """
-    All *.avro below the prefixes; nothing where one does not exist, for an hour without mail has no objects.
+    Return the records of all *.avro files below the prefixes.
 
-    Folders are only folders: ``org_id=14`` in a path must not become a column beside the record's own org_id.
+    A prefix that does not exist counts as empty, because an hour without mail has no objects. Folder names are not read
+    as partitions: ``org_id=14`` in a path must not become a column in addition to the record's own org_id.
     """
     reader = spark.read.format("avro").schema(schema)
     reader = reader.option("recursiveFileLookup", "true").option("pathGlobFilter", "*.avro")
@@ -113,19 +116,19 @@ def read_avro(spark, prefixes, schema):
             raise
     if len(prefixes) > 1:
         return functools.reduce(DataFrame.unionByName, [read_avro(spark, [prefix], schema) for prefix in prefixes])
-    logger.warning("Nothing to read: %s does not exist", prefixes[0])
+    logger.warning("Nothing to read under %s: it does not exist", prefixes[0])
     fields = [field.split() for field in schema.split(",")]
     return spark.range(0).select(*[F.lit(None).cast(kind).alias(name) for name, kind in fields])
 
 
 def from_domain():
-    """Domain of the one address in the From header, in small letters; '' where none can be read."""
+    """Domain of the address in the From header, in lower case; '' if there is not exactly one valid address."""
     address = r"^(?:.*<)?\s*[^\s<>@]+@((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)\s*>?\s*$"
     return F.regexp_extract(F.lower("header_from"), address, 1)
 
 
 def network():
-    """First 24 bits of an IPv4 address, as 198.51.100, or 48 of an IPv6 one, as 2001:db8:7; null if it is neither."""
+    """First 24 bits of an IPv4 address, as 198.51.100, or 48 of an IPv6 one, as 2001:db8:7; null for other texts."""
     byte, group = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])", "[0-9a-f]{1,4}"
     groups = f"(?:{group}(?::{group})*)?"
     full = f"{group}(?::{group}){{7}}"
@@ -138,7 +141,7 @@ def network():
 
 
 def organisational(domain):
-    """Registered part of a domain: acme.example of news.acme.example, acme.co.uk of news.acme.co.uk."""
+    """Registered part of a domain: acme.example for news.acme.example, acme.co.uk for news.acme.co.uk."""
     registered = F.substring_index(domain, ".", -2)
     shared = registered.rlike(r"^(?:ac|co|com|edu|gov|ne|net|or|org)\.[a-z]{2}$")
     return F.when(shared, F.substring_index(domain, ".", -3)).otherwise(registered)
@@ -159,7 +162,11 @@ def dkim_proves():
 
 
 def look(domain):
-    """What is left of a registered name without words that forgers add, and with one letter for all that look alike."""
+    """
+    Return a text that is the same for names which people easily confuse.
+
+    Words that forgers add are removed from the registered name, and letters that look alike become one letter.
+    """
     word = "secure|login|account|billing|payments?|support|service|verify|update|online|mail"
     name = F.regexp_replace(F.substring_index(domain, ".", 1), f"(?<=.)(?:-?(?:{word}))+$", "")
     name = F.regexp_replace(F.regexp_replace(name, "rn", "m"), "vv", "w")

@@ -1,8 +1,8 @@
 """
-Score the messages of a window from their own proofs and the trust model; count by organisation what came of them.
+Score the messages of a window by their own proofs and the trust model; count scored and skipped ones by organisation.
 
-Reads and writes Avro with Spark's own source and uses Spark SQL expressions only. The same file runs on Spark 3.3 to 4
-and on EMR 6 with its Python 3.7; a cluster needs spark-avro.
+The job reads and writes Avro with Spark's own data source and uses only Spark SQL expressions. The same file runs on
+Spark 3.3 to 4 and on EMR 6 with its Python 3.7; a cluster needs spark-avro.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ MESSAGE_SCHEMA = """
 """
 MODEL_SCHEMA = "kind STRING, subject STRING, messages LONG, days INT, authenticated DOUBLE, reputation DOUBLE"
 
-# A message is skipped for the first of these that holds. Copies are looked for among the usable messages only: a broken
-# copy never takes the place of a good one.
+# A message is skipped for the first of these reasons that holds. Duplicates are looked for only among the usable
+# messages, so a malformed copy never takes the place of a good one.
 OUTSIDE, NO_SENDER, UNPARSABLE, DUPLICATE = "outside the window", "no sender", "unparsable address", "duplicate"
 REASONS = (OUTSIDE, NO_SENDER, UNPARSABLE, DUPLICATE)
 
-# Summands of the log-odds that a message is what it says. A proof and a good name outweigh a strange network, and a
-# good network lets a stranger with a proof pass. A proof alone, by an unknown domain on an unknown network, is not
-# enough: forgers register domains too.
+# Summands of the log-odds that a message is genuine. A proof and a good reputation outweigh an unknown network. On a
+# good network, a proof is enough for an unknown domain. A proof alone, by an unknown domain on an unknown network, is
+# not enough: forgers register domains too.
 BIAS = -2.0
 DKIM_PROOF = 4.0
-SPF_PROOF = 3.5  # where DKIM proves nothing; less, for it vouches for a server that may have many customers
+SPF_PROOF = 3.5  # if there is no proof by DKIM; less, because SPF vouches for a server, which may have many customers
 PROOF_MISSING = -4.0  # times the share of the domain's mail that has a proof
-POLICY_BROKEN = -2.5  # the domain asks by DMARC to distrust this message
+POLICY_BROKEN = -2.5  # the domain's DMARC policy says not to trust this message
 LOOK_ALIKE = -4.0
 DOMAIN, PAIR, NETWORK = 0.6, 0.9, 0.4  # times the log-odds of the subject's reputation
-UNKNOWN = 0.2  # reputation of a subject not in the model: what build_trust_model.py smooths towards
+UNKNOWN = 0.2  # reputation of a subject that is not in the model; build_trust_model.py smooths towards the same value
 TRUSTED, SUSPICIOUS = 60, 20  # lowest scores of these verdicts
 
 
@@ -62,16 +62,25 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--input", nargs="+", required=True, metavar="PREFIX", help="where the messages are")
     parser.add_argument("--model", required=True, metavar="PREFIX", help="output of build_trust_model.py")
-    parser.add_argument("--output", required=True, metavar="PREFIX", help="where the scored messages go; is replaced")
-    parser.add_argument("--counts", required=True, metavar="PREFIX", help="where the counts go; is replaced")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="PREFIX",
+        help="where to write the scored messages; replaces what is there",
+    )
+    parser.add_argument(
+        "--counts", required=True, metavar="PREFIX", help="where to write the counts; replaces what is there"
+    )
     parser.add_argument(
         "--window-start", required=True, type=instant, metavar="ISO", help="first instant of the window"
     )
     parser.add_argument(
         "--window-end", required=True, type=instant, metavar="ISO", help="first instant after the window"
     )
-    parser.add_argument("--organisations", nargs="*", default=[], metavar="ID", help="score only these; none: all")
-    parser.add_argument("--files", type=int, default=8, help="files to write, and tasks that score (default: 8)")
+    parser.add_argument("--organisations", nargs="*", default=[], metavar="ID", help="score only these; default: all")
+    parser.add_argument(
+        "--files", type=int, default=8, help="how many files to write, and tasks to score with (default: 8)"
+    )
     arguments = parser.parse_args()
     if arguments.window_start >= arguments.window_end:
         parser.error(f"the window ends at {arguments.window_end}, not after its start at {arguments.window_start}")
@@ -83,13 +92,13 @@ def parse_arguments():
 
 
 def instant(text):
-    """A date and time in ISO 8601; UTC where it does not say."""
+    """Return the date and time of an ISO 8601 text; without an offset, it is UTC."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # noqa: FURB162  (Python 3.7 does not read the Z)
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)  # noqa: UP017  (no datetime.UTC in 3.7)
 
 
 def with_reason(messages, start, end, partitions):
-    """What scoring needs of the messages, and the reason to skip each: null for those to score."""
+    """Return the columns that scoring needs, and for each message the reason to skip it: null if it is to be scored."""
     messages = messages.withColumn("from_domain", from_domain()).withColumn("network", network())
     received = F.col("received_at")
     reason = (
@@ -100,7 +109,7 @@ def with_reason(messages, start, end, partitions):
     facts = ["received_at", "from_domain", "network", "sending_ip", "spf_result", "dkim_result", "dmarc_result"]
     proofs = [spf_proves().alias("spf_proves"), dkim_proves().alias("dkim_proves")]
     messages = messages.select(required("message_id"), required("org_id"), *facts, *proofs, reason.alias("reason"))
-    # One shuffle for two ends: it brings copies together and makes the number of files.
+    # This one shuffle brings copies of a message together, and it sets the number of output files.
     copies = messages.repartition(partitions, "org_id", "message_id")
     usable_first = [F.col("reason").isNotNull(), received, F.xxhash64(*messages.columns)]
     copy = F.row_number().over(Window.partitionBy("org_id", "message_id").orderBy(*usable_first))
@@ -109,19 +118,23 @@ def with_reason(messages, start, end, partitions):
 
 
 def required(name):
-    """Fails where a message has none: a field that collectors renamed would pass for copies of one message."""
+    """
+    Return the column; the job fails if a message has no value in it.
+
+    Otherwise, if collectors renamed the field, all messages would count as copies of one message.
+    """
     problem = F.concat(F.lit(f"a message has no {name} in "), F.input_file_name())
     return F.coalesce(F.col(name), F.raise_error(problem)).alias(name)
 
 
 def with_score(messages, model):
-    """The messages as the importers get them: a score from 0 to 100; trusted, suspicious or untrusted."""
+    """Return the messages as the importers load them, with a score from 0 to 100 and a verdict."""
     messages = messages.withColumn("domain", organisational("from_domain"))
     subjects = {
         "domain": F.col("domain"),
         "network": F.col("network"),
         "pair": F.concat_ws(" ", "domain", "network"),
-        # A domain seen on many days is no look-alike: spare it the expressions.
+        # A domain seen on three or more days is not a look-alike: skip the expressions for it.
         "look": F.when(F.coalesce("domain_days", F.lit(0)) < 3, look("domain")),
     }
     for kind, subject in subjects.items():
@@ -153,10 +166,10 @@ def log_odds_of(kind):
 
 def counts(spark, judged, organisations):
     """
-    Lines of stage, key (the organisation) and count: read, scored, and every reason to skip, 0 included.
+    Return lines of stage, key (the organisation) and count. The stages are read, scored and every reason to skip.
 
-    Scored and skipped add up to read, for a message has one reason at most. Organisations that were asked for have
-    their lines even if they sent nothing.
+    Counts of 0 are included. Scored and skipped add up to read, because a message has at most one reason. An
+    organisation named by ``--organisations`` has its lines even if it sent no message.
     """
     ones = judged.select("org_id", "reason", F.lit(1).alias("count"))
     if organisations:
@@ -178,15 +191,16 @@ def counts(spark, judged, organisations):
 
 
 def listed(words):
-    """What the words of an option name; one word may name several, parted by commas, or none."""
+    """Return the names in the words of an option; one word may have several, separated by commas, or none."""
     return [name for word in words for name in word.split(",") if name]
 
 
 def read_avro(spark, prefixes, schema):
     """
-    All *.avro below the prefixes; nothing where one does not exist, for an hour without mail has no objects.
+    Return the records of all *.avro files below the prefixes.
 
-    Folders are only folders: ``org_id=14`` in a path must not become a column beside the record's own org_id.
+    A prefix that does not exist counts as empty, because an hour without mail has no objects. Folder names are not read
+    as partitions: ``org_id=14`` in a path must not become a column in addition to the record's own org_id.
     """
     reader = spark.read.format("avro").schema(schema)
     reader = reader.option("recursiveFileLookup", "true").option("pathGlobFilter", "*.avro")
@@ -197,19 +211,19 @@ def read_avro(spark, prefixes, schema):
             raise
     if len(prefixes) > 1:
         return functools.reduce(DataFrame.unionByName, [read_avro(spark, [prefix], schema) for prefix in prefixes])
-    logger.warning("Nothing to read: %s does not exist", prefixes[0])
+    logger.warning("Nothing to read under %s: it does not exist", prefixes[0])
     fields = [field.split() for field in schema.split(",")]
     return spark.range(0).select(*[F.lit(None).cast(kind).alias(name) for name, kind in fields])
 
 
 def from_domain():
-    """Domain of the one address in the From header, in small letters; '' where none can be read."""
+    """Domain of the address in the From header, in lower case; '' if there is not exactly one valid address."""
     address = r"^(?:.*<)?\s*[^\s<>@]+@((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)\s*>?\s*$"
     return F.regexp_extract(F.lower("header_from"), address, 1)
 
 
 def network():
-    """First 24 bits of an IPv4 address, as 198.51.100, or 48 of an IPv6 one, as 2001:db8:7; null if it is neither."""
+    """First 24 bits of an IPv4 address, as 198.51.100, or 48 of an IPv6 one, as 2001:db8:7; null for other texts."""
     byte, group = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])", "[0-9a-f]{1,4}"
     groups = f"(?:{group}(?::{group})*)?"
     full = f"{group}(?::{group}){{7}}"
@@ -222,7 +236,7 @@ def network():
 
 
 def organisational(domain):
-    """Registered part of a domain: acme.example of news.acme.example, acme.co.uk of news.acme.co.uk."""
+    """Registered part of a domain: acme.example for news.acme.example, acme.co.uk for news.acme.co.uk."""
     registered = F.substring_index(domain, ".", -2)
     shared = registered.rlike(r"^(?:ac|co|com|edu|gov|ne|net|or|org)\.[a-z]{2}$")
     return F.when(shared, F.substring_index(domain, ".", -3)).otherwise(registered)
@@ -243,7 +257,11 @@ def dkim_proves():
 
 
 def look(domain):
-    """What is left of a registered name without words that forgers add, and with one letter for all that look alike."""
+    """
+    Return a text that is the same for names which people easily confuse.
+
+    Words that forgers add are removed from the registered name, and letters that look alike become one letter.
+    """
     word = "secure|login|account|billing|payments?|support|service|verify|update|online|mail"
     name = F.regexp_replace(F.substring_index(domain, ".", 1), f"(?<=.)(?:-?(?:{word}))+$", "")
     name = F.regexp_replace(F.regexp_replace(name, "rn", "m"), "vv", "w")

@@ -16,8 +16,8 @@ NONSENSE = UnusableCounts("DB", "expected a mapping, got None")
     ("error", "says"),
     [
         (LOSS, "d on h completed t with High Discrepancies, 1,200 beyond tolerance; the largest: 5: lost 1 between"),
-        (LOSS, "It could not be sent by mail and Slack."),
-        (LOSS, "repair that and clear the tasks from there on, or raise the tolerance"),
+        (LOSS, "The report could not be sent by mail and Slack."),
+        (LOSS, "Repair that stage and clear its tasks and all later ones, or raise the tolerance"),
         (
             SILENCE,
             "High Discrepancies, which could not be sent by Slack: the errors and the table are in the log above.",

@@ -5,13 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_agari_provider.discrepancy.comparisons import (
-    PUBLISHED,
-    Comparison,
-    Tolerance,
-    check_names,
-    default_comparisons,
-)
+from airflow_agari_provider.discrepancy.comparisons import Tolerance, default_comparisons
 from airflow_agari_provider.discrepancy.findings import find_discrepancies
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable, cell_text, percentage
 
@@ -134,18 +128,3 @@ def test_two_empty_stages_are_a_table_without_rows():
 def test_no_key_becomes_a_formula_in_a_spreadsheet(key, field):
     table = DiscrepancyTable({"Agg": {key: 1}, "DB": {key: 1}}, default_comparisons(["Agg", "DB"]))
     assert table.as_csv().split("\n")[1] == f"{field},1,1,0,0.0,"
-
-
-@pytest.mark.parametrize(
-    ("stages", "comparisons", "says"),
-    [
-        (["Agg"], (), "two or more stages"),
-        (["Agg", "Agg"], (), "two or more stages"),
-        (["Agg", "DB"], PUBLISHED, r"names the stage\(s\) \['Collector'\]"),
-        (["Agg", "DB"], [Comparison("Loss", "Agg", "Db")], r"names the stage\(s\) \['Db'\]"),
-    ],
-    ids=["one stage", "one name twice", "percent of nothing", "misspelt"],
-)
-def test_what_cannot_be_compared_is_refused(stages, comparisons, says):
-    with pytest.raises(ValueError, match=says):
-        check_names(stages, comparisons)

@@ -106,7 +106,7 @@ def test_a_forbidden_dead_letter_queue_is_left_out_with_a_warning(caplog):
         stub.add_client_error("get_queue_attributes", "AccessDenied", http_status_code=403)
         watch = start_watch(sqs, [Q])
     assert watch.dead_letter_urls == []
-    assert "Not watching for dead letters" in caplog.text
+    assert "A dead-letter queue is not watched" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_dead_letter_queues_and_their_baseline_may_be_given(sqs, queue_url, dead
 
 def test_a_short_quiet_period_is_for_test_queues_and_says_so(sqs, queue_url, caplog):
     start_watch(sqs, [queue_url], quiet_period=5)
-    assert "shorter than the 60 s AWS takes to settle" in caplog.text
+    assert "shorter than the 60 s that AWS needs until" in caplog.text
 
 
 def test_nothing_to_watch_is_an_error_and_not_drained(sqs):

@@ -186,7 +186,7 @@ def test_growth_before_the_first_poll_is_seen_with_a_count_from_the_beginning_of
 @pytest.mark.parametrize(
     ("settings", "readings", "cause"),
     [
-        pytest.param({}, [visible(5)] * 4, "nobody reads", id="no consumer"),
+        pytest.param({}, [visible(5)] * 4, "no consumer reads", id="no consumer"),
         pytest.param({}, [QueueDepth(5, 2, 0)] * 4, "hang", id="hanging consumers"),
         pytest.param(
             {},
@@ -268,7 +268,7 @@ def test_a_poll_tells_depth_rate_and_time_left(readings, words):
     [
         DepthUnknown(Q, "no attributes", 3),
         QueueUnreadable(Q, "AccessDenied"),
-        Stalled(90, f"{Q}: 5 visible", "nobody reads"),
+        Stalled(90, f"{Q}: 5 visible", "no consumer reads"),
         DeadLettersGrew({DEAD: (1, 2)}, "message 1"),
     ],
     ids=lambda error: type(error).__name__,

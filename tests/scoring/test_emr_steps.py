@@ -83,7 +83,7 @@ def test_a_step_beyond_emrs_limit_is_refused_before_it_is_sent(surplus, fails):
     fixed = "command-runner.jar" + "".join(arguments(avro=False))
     job = SparkJob("score", "s3://agari/score.py", ("--hour", "5", "x" * (10_240 - len(fixed) + surplus)), avro=False)
     if fails:
-        with pytest.raises(StepTooLong, match="have 10241 characters together, and EMR allows 10240"):
+        with pytest.raises(StepTooLong, match="have 10241 characters together, but EMR allows 10240"):
             step_of(job, "t1")
     else:
         step_of(job, "t1")

@@ -49,7 +49,7 @@ def test_a_script_that_is_not_there_is_an_error(s3, bucket):
 
 
 def test_a_local_script_needs_a_place(s3, bucket, tmp_path):
-    with pytest.raises(UploadPlaceMissing, match="pass script_prefix"):
+    with pytest.raises(UploadPlaceMissing, match="Pass script_prefix"):
         upload(lambda: s3, str(tmp_path / "score.py"), None)
 
 
@@ -81,11 +81,11 @@ def test_a_job_that_counted_nothing_has_no_counts(s3, bucket):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        pytest.param(None, "there is nothing", id="no files"),
-        pytest.param("org,count", "'org,count' is no count", id="no JSON"),
-        pytest.param('["read", "1", 1]', "is no count", id="no object"),
-        pytest.param('{"stage": "read", "count": 1}', "is no count", id="no key"),
-        pytest.param('{"stage": "read", "key": "1", "count": null}', "is no count", id="no number"),
+        pytest.param(None, "there are no files", id="no files"),
+        pytest.param("org,count", "'org,count' is not a count", id="no JSON"),
+        pytest.param('["read", "1", 1]', "is not a count", id="no object"),
+        pytest.param('{"stage": "read", "count": 1}', "is not a count", id="no key"),
+        pytest.param('{"stage": "read", "key": "1", "count": null}', "is not a count", id="no number"),
     ],
 )
 def test_counts_that_cannot_be_read_say_what_to_do(s3, bucket, line, problem):

@@ -1,8 +1,8 @@
 """
-An Airflow of one's own in a folder: its settings, its processes, and a client of its API.
+An Airflow that keeps all its files in one folder: its settings, its processes, and a client of its API.
 
-Drives Airflow from outside, through its commands and its REST API, as an operator of the service does: nothing of
-Airflow is imported. Airflow 3 and 2.11 differ in both.
+It is used only from outside, through commands and the REST API, as its administrators do. So Airflow is not imported.
+Airflow 3 and 2.11 differ in both.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError
 
 AIRFLOW_3 = not version("apache-airflow").startswith("2.")
-WATCHES_MANUAL_RUNS = AIRFLOW_3  # for their SLAs; 2.11 knows those of scheduled runs only
+WATCHES_MANUAL_RUNS = AIRFLOW_3  # for their SLAs; 2.11 checks the SLAs of scheduled runs only
 AIRFLOW = (sys.executable, "-m", "airflow")
 USER = "admin"
-WRITE_WAIT = 20  # seconds that who writes to SQLite waits for another; 5 are not enough for a busy machine
+WRITE_WAIT = 20  # seconds that a process waits to write to SQLite; 5 are too few on a busy machine
 TIMEOUT = 120  # seconds for one request
-TRIES = 5  # of a request that the database refused
-DATABASE_ERROR = '"Database error"'  # in Airflow 3's answer
+TRIES = 5  # for a request that fails with a database error
+DATABASE_ERROR = '"Database error"'  # text in such an answer of Airflow 3
 SERVICES = (
     ("api-server", "scheduler", "dag-processor", "triggerer") if AIRFLOW_3 else ("webserver", "scheduler", "triggerer")
 )
@@ -50,14 +50,14 @@ class AirflowApiError(AgariError):
 @dataclass(frozen=True)
 class AirflowHome:
     """
-    Settings of an Airflow that several processes share.
+    The settings that all processes of one Airflow share.
 
-    :param folder: becomes AIRFLOW_HOME.
+    :param folder: used as AIRFLOW_HOME.
     :param ports: three free TCP ports: web, task logs, trigger logs.
     :param dags: folder of DAG files.
     :param connections: connection id: JSON or URI, as in ``AIRFLOW_CONN_*``.
     :param settings: further ``AIRFLOW__SECTION__KEY`` variables.
-    :param path: below which the web pages are, such as ``/airflow``, as behind a proxy; Airflow 3 only.
+    :param path: prefix of the web pages' paths, such as ``/airflow``, as with a proxy; Airflow 3 only.
     """
 
     folder: Path
@@ -66,7 +66,7 @@ class AirflowHome:
     connections: Mapping[str, str]
     settings: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
-    # hexadecimal: a command line would take a password that begins with a dash for an option
+    # hexadecimal, because a command line would read a password that begins with a dash as an option
     password: str = field(default_factory=lambda: secrets.token_hex(8))
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
@@ -114,12 +114,12 @@ class AirflowHome:
             "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
             "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self.ports[0]),
             "AIRFLOW__WEBSERVER__WORKERS": "1",
-            # SQLite with the LocalExecutor is Airflow 3's own default; 2.11 allows it with upstream's own switch
+            # SQLite with the LocalExecutor is the default of Airflow 3; 2.11 allows it only with Airflow's own switch
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
         }
 
     def preparations(self) -> dict[str, list[str]]:
-        """Commands, by name, to run once, in order, before the services start."""
+        """Return the commands, by name, to run once and in order before the services start."""
         self.folder.mkdir(parents=True, exist_ok=True)
         migrate = {"airflow-db-migrate": [*AIRFLOW, "db", "migrate"]}
         if AIRFLOW_3:
@@ -132,12 +132,12 @@ class AirflowHome:
         return {**migrate, "airflow-users-create": create}
 
     def services(self) -> dict[str, list[str]]:
-        """Commands, by name, that make up a running Airflow."""
+        """Return the commands, by name, of the services of a running Airflow."""
         return {name: [*AIRFLOW, name] for name in SERVICES}
 
 
 class AirflowApi:
-    """Client of the REST API: v2 of Airflow 3, v1 of Airflow 2.11."""
+    """Client of the REST API: version 2 for Airflow 3, version 1 for Airflow 2.11."""
 
     def __init__(self, home: AirflowHome) -> None:
         self._home = home
@@ -167,7 +167,11 @@ class AirflowApi:
         self._call("PATCH", f"dags/{dag_id}", {"is_paused": False})
 
     def trigger(self, dag_id: str, logical_date: str, conf: Mapping[str, Any]) -> str:
-        """Start a run and return its id. :param conf: overrides the DAG's parameters."""
+        """
+        Start a run and return its id.
+
+        :param conf: values that replace the DAG's own parameters.
+        """
         run = self._call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": dict(conf)})
         return str(run["dag_run_id"])
 
@@ -179,12 +183,12 @@ class AirflowApi:
         return list(answer["task_instances"])
 
     def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """What the task returned."""
+        """Return what the task returned."""
         path = f"dags/{dag_id}/dagRuns/{_quote(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
         return self._call("GET", f"{path}?stringify=false")["value"]
 
     def clear(self, dag_id: str, run_id: str, task_ids: list[str], *, downstream: bool = True) -> None:
-        """Clear tasks of a run as the web page does: with those downstream of them."""
+        """Clear tasks of a run, as the web page does: by default with their downstream tasks."""
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False}
         self._call(
             "POST",
@@ -194,10 +198,11 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         """
-        A request, again where the database refused it.
+        Send a request, and retry it after a database error.
 
-        Airflow 3 writes what people do into its log where it serves all requests. On SQLite that may wait for a task's
-        request which has the lock, and cannot end meanwhile: after ``WRITE_WAIT`` it is given up, and nothing was done.
+        Airflow 3 writes its audit log in the thread that serves all requests. On SQLite, this write may wait for a
+        task's request that holds the lock, but cannot end because the thread waits. After ``WRITE_WAIT`` seconds the
+        write fails, and the request has had no effect.
         """
         if not self._authorization:
             self._authorization = self._log_in()

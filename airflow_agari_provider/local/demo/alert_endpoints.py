@@ -1,4 +1,4 @@
-"""Endpoints that stand in for Slack, VictorOps and a mail server, and keep what they got."""
+"""Endpoints that replace Slack, VictorOps and a mail server, and keep the messages that they receive."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Received:
     One message that arrived.
 
     :param channel: ``slack``, ``victorops`` or ``mail``.
-    :param text: Slack's text, VictorOps' state message, or the subject of the mail.
-    :param body: everything: the JSON posted, or the mail's source.
+    :param text: Slack's text, VictorOps's state message, or the subject of the mail.
+    :param body: the whole message: the JSON posted, or the mail's source.
     """
 
     channel: str
@@ -36,7 +36,7 @@ class Received:
 @dataclass
 class Endpoints:
     """
-    Addresses, and what arrived there.
+    The addresses of the endpoints, and the messages that arrived there.
 
     :param http: base URL of the Slack (``/slack``) and VictorOps (``/victorops``) endpoints.
     :param mail_port: port of the SMTP server on 127.0.0.1.
@@ -50,9 +50,9 @@ class Endpoints:
 @contextmanager
 def open_endpoints(folder: Path) -> Iterator[Endpoints]:
     """
-    Run the endpoints on free ports of this machine for as long as the block lasts.
+    Run the endpoints on free ports of this machine until the ``with`` block ends.
 
-    :param folder: gets ``received.jsonl``, a line a message.
+    :param folder: folder for ``received.jsonl``, which has one line for each message.
     """
     folder.mkdir(parents=True, exist_ok=True)
     received: list[Received] = []

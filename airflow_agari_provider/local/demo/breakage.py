@@ -1,4 +1,4 @@
-"""What ``--break`` does to a running pipeline, and what the pipeline should notice of it."""
+"""What ``--break`` does to a running pipeline, and how the pipeline should react."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from airflow_agari_provider.local.demo.alert_endpoints import Received
 from airflow_agari_provider.local.demo.pipeline import Pipeline, client
 from airflow_agari_provider.local.processes import Processes
 
-SCORED_WITHIN = 30  # seconds from the beginning of the run, which are over long before a scoring slowed by
-SLOWED_BY = 60  # seconds, in which everybody has the time to notice; beyond 120, Spark would give itself up
+SCORED_WITHIN = 30  # seconds from the beginning of the run; a scoring that is slowed down takes much longer
+SLOWED_BY = 60  # seconds; long enough to miss the SLA. After more than 120, Spark would stop itself
 
 
 @dataclass
 class Evidence:
     """
-    What is there to judge after the run.
+    The facts after the run by which it is judged.
 
-    :param verdict: of the correctness report.
-    :param tries: task id: number of its last try.
-    :param dead_letters: messages in the dead-letter queue.
+    :param verdict: verdict of the correctness report.
+    :param tries: task id -> number of its last try.
+    :param dead_letters: number of messages in the dead-letter queue.
     :param table_as_expected: whether the report equals the table of an undisturbed day in every cell.
     """
 
@@ -41,7 +41,7 @@ class Evidence:
         return any(message.channel == "slack" and words in message.text for message in self.received)
 
     def paged(self, words: str) -> list[str]:
-        """What VictorOps was told with these words in it: the types, if they are of one incident."""
+        """Return the types of VictorOps's messages with these words, if all belong to one incident; otherwise none."""
         bodies = [each.body for each in self.received if each.channel == "victorops" and words in each.text]
         return [body["message_type"] for body in bodies] if len({body["entity_id"] for body in bodies}) == 1 else []
 
@@ -51,10 +51,11 @@ class Breakage:
     """
     One way to break the pipeline.
 
-    :param harm: does the harm, in a thread beside the pipeline, and returns what it did, in words.
-    :param expected: says in words what must be noticed: whether it was.
+    :param story: what goes wrong, as text.
+    :param harm: does the harm, in a thread while the pipeline runs, and returns what it did, as text.
+    :param expected: returns what must be noticed, as text -> whether it was.
     :param settings: further environment variables of Airflow.
-    :param not_on_2: why Airflow 2.11 would notice nothing; empty where it does.
+    :param not_on_2: why Airflow 2.11 would not notice it; empty if it does.
     """
 
     story: str
@@ -66,7 +67,7 @@ class Breakage:
 
 
 def lose_rows(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
-    """Play a consumer that acknowledges a message before it has stored anything."""
+    """Act as a consumer that acknowledges a message before it has stored the message's rows."""
     sqs = client("sqs", endpoint_url)
     while not stop.is_set():
         answer = sqs.receive_message(QueueUrl=pipeline.queue_url, WaitTimeSeconds=1, MaxNumberOfMessages=1)
@@ -79,7 +80,7 @@ def lose_rows(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop:
 
 
 def poison_queue(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
-    """Put a file on S3 that is called Avro and ends in the middle of its header."""
+    """Write a file to S3 that is named .avro but ends in the middle of its header."""
     key = "scored/broken-uploader/part-0.avro"
     client("s3", endpoint_url).put_object(Bucket=pipeline.bucket, Key=key, Body=b"Obj\x01\x04\x14avro.codec")
     return f"uploaded s3://{pipeline.bucket}/{key}, which is cut off in its header"
@@ -90,21 +91,21 @@ def crash_spark(endpoint_url: str, pipeline: Pipeline, processes: Processes, sto
     driver = _wait_for_scoring_driver(processes, stop)
     if driver is None:
         return "found no Spark driver to kill"
-    time.sleep(3)  # into its work
+    time.sleep(3)  # so that it is at work
     driver.kill()
     return f"killed the Spark driver of score_messages.py (process {driver.pid})"
 
 
 def slow_scoring(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
-    """Let the scoring job's Spark stand still for a while."""
+    """Suspend the scoring job's Spark driver for ``SLOWED_BY`` seconds."""
     driver = _wait_for_scoring_driver(processes, stop)
     if driver is None:
         return "found no Spark driver to slow down"
-    with suppress(psutil.NoSuchProcess):  # the demo was interrupted
+    with suppress(psutil.NoSuchProcess):  # the driver is gone if the demo was interrupted
         driver.suspend()
         stop.wait(SLOWED_BY)
         driver.resume()
-    return f"let the Spark driver of score_messages.py (process {driver.pid}) stand still for {SLOWED_BY} s"
+    return f"suspended the Spark driver of score_messages.py (process {driver.pid}) for {SLOWED_BY} s"
 
 
 def _wait_for_scoring_driver(processes: Processes, stop: threading.Event) -> psutil.Process | None:
@@ -125,7 +126,7 @@ def _is_scoring_driver(process: psutil.Process) -> bool:
 
 
 def _disturbs(message: Received) -> bool:
-    """Whether somebody is called; that an incident may be closed calls nobody."""
+    """Whether the message alerts a person. VictorOps's RECOVERY does not: it only closes an incident."""
     return message.channel == "slack" or (message.channel == "victorops" and message.body["message_type"] != "RECOVERY")
 
 
@@ -144,7 +145,7 @@ BREAKAGES: dict[str, Breakage] = {
         poison_queue,
         lambda evidence: {
             "the message ended in the dead-letter queue": evidence.dead_letters == 1,
-            "Slack got it with its exception": evidence.slack("with 1 DLQs"),
+            "Slack got the message and its exception": evidence.slack("with 1 DLQs"),
             "VictorOps opened an incident": evidence.paged("with 1 DLQs") == ["CRITICAL"],
             "every good row arrived": evidence.table_as_expected,
         },
@@ -154,21 +155,21 @@ BREAKAGES: dict[str, Breakage] = {
         crash_spark,
         lambda evidence: {
             "the scoring was tried again": evidence.tries.get("score.score_messages", 0) > 1,
-            "the table came out as without the crash": evidence.table_as_expected,
-            "nobody was paged for it": not any(_disturbs(message) for message in evidence.received),
+            "the table is the same as without the crash": evidence.table_as_expected,
+            "no alert was sent for it": not any(_disturbs(message) for message in evidence.received),
         },
     ),
     "slow-scoring": Breakage(
-        f"the scoring stands still, and is to be done {SCORED_WITHIN} s after the run was queued",
+        f"the scoring is suspended, but its SLA ends {SCORED_WITHIN} s after the run was queued",
         slow_scoring,
         lambda evidence: {
             "Slack was told that the scoring is late": evidence.slack("SLA Miss for task score.score_messages"),
-            "Slack was told that it came in": evidence.slack("SLA Miss recovered for task score.score_messages"),
+            "Slack was told that it is done": evidence.slack("SLA Miss recovered for task score.score_messages"),
             "one incident was opened, and closed": evidence.paged("score.score_messages") == ["CRITICAL", "RECOVERY"],
-            "the table came out as without the delay": evidence.table_as_expected,
+            "the table is the same as without the delay": evidence.table_as_expected,
         },
         settings={"MESSAGE_SCORING_SCORED_WITHIN": str(SCORED_WITHIN)},
-        not_on_2="Airflow 2.11 checks SLAs of scheduled runs only, and the demo's run is started by hand.",
+        not_on_2="Airflow 2.11 checks SLAs of scheduled runs only, and the demo's run is triggered manually.",
     ),
 }
 
@@ -176,7 +177,7 @@ BREAKAGES: dict[str, Breakage] = {
 def start_breakage(
     breakage: Breakage, endpoint_url: str, pipeline: Pipeline, processes: Processes, say: Callable[[str], Any]
 ) -> threading.Event:
-    """Do the harm in a thread of its own; setting the returned event ends it early."""
+    """Do the harm in a thread of its own. Set the returned event to end it early."""
     stop = threading.Event()
 
     def work() -> None:

@@ -1,8 +1,8 @@
 """
 The demo: a day of Agari's scoring pipeline on one machine.
 
-Starts an embedded AWS, a local EMR with real Spark, endpoints for the alerts and a whole Airflow; makes the published
-day's messages; runs the example DAG; and compares its report with the published table, cell by cell.
+Starts an embedded AWS, a local EMR with real Spark, endpoints for the alerts, and Airflow. Makes the messages of the
+published day, runs the example DAG, and compares its report with the published table, cell by cell.
 """
 
 from __future__ import annotations
@@ -50,18 +50,25 @@ ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 class DemoStuck(AgariError):
-    """Something that the demo waits for does not happen."""
+    """Something that the demo waits for did not happen in time."""
 
     def __init__(self, what: str, seconds: float, folder: str) -> None:
         super().__init__(what, seconds, folder)
         self.what, self.seconds, self.folder = what, seconds, folder
 
     def __str__(self) -> str:
-        return f"{self.what} did not come within {self.seconds:.0f} seconds. What happened is in {self.folder}/logs."
+        return (
+            f"The demo waited {self.seconds:.0f} seconds for {self.what}, without success. "
+            f"Look for the cause in the log files in {self.folder}/logs."
+        )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the demo. :return: exit code, 0 only if everything came out as it should."""
+    """
+    Run the demo.
+
+    :return: exit code; 0 only if every check of the outcome passed.
+    """
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     progress = TerminalProgress()
@@ -71,18 +78,19 @@ def main(arguments: Sequence[str]) -> int:
     except AgariError as error:
         progress.plain(f"\nThe demo stopped: {error}")
     except KeyboardInterrupt:
-        progress.plain("\nInterrupted. Every process that the demo had started has ended.")
+        progress.plain("\nInterrupted. All processes that the demo started have ended.")
         return 130
     return 1
 
 
 class Demo:
     """
-    One run: what it started is handed to the stack, which ends it in reverse order.
+    One run of the demo.
 
-    :param folder: where each run keeps its files, in a folder of its own.
+    :param stack: ends everything that the run started, in reverse order.
+    :param folder: each run keeps its files in a folder of its own in this one.
     :param settings: further environment variables of Airflow.
-    :ivar watchers: called with the run's task instances whenever these were read.
+    :ivar watchers: called with the run's task instances each time they were read.
     """
 
     def __init__(
@@ -112,7 +120,7 @@ class Demo:
         self.api = AirflowApi(self.home)
 
     def run(self) -> int:
-        """Everything, in order."""
+        """Run all parts of the demo, in order. Return the exit code."""
         with ThreadPoolExecutor(max_workers=1) as pool:
             day = pool.submit(self._make_day)
             self._start_airflow()
@@ -126,7 +134,7 @@ class Demo:
         if self.options.serve:
             self._serve(charts)
         else:
-            self.progress.plain(f"\nThe charts of every try: {charts} (with --serve, which keeps Airflow up).")
+            self.progress.plain(f"\nThe charts of every try: {charts} (with --serve, which keeps Airflow running).")
         return 0 if good else 1
 
     def _start_aws(self) -> str:
@@ -153,7 +161,7 @@ class Demo:
         }
 
     def _make_day(self) -> Pipeline:
-        """Create the pipeline's queues, and everything that lies on S3 and in the database before the run."""
+        """Create the pipeline's queues, and all data on S3 and in the database that the run needs."""
         pipeline = create_pipeline(self.aws)
         s3 = client("s3", self.aws)
         organisations = self.options.organisations
@@ -193,7 +201,7 @@ class Demo:
             "queue_url": pipeline.queue_url,
             "dead_letter_queue_url": pipeline.dead_letter_queue_url,
             "queue_wait_seconds": 1,
-            "quiet_period": 3,  # the embedded queues' counts are exact, Amazon's are not
+            "quiet_period": 3,  # enough here: the local queues' counts are exact, Amazon's are not
         }
         self.api.unpause(DAG_ID)
         run_id = self.api.trigger(DAG_ID, f"{DAY}T00:00:00+00:00", conf)
@@ -207,7 +215,7 @@ class Demo:
         self.stack.callback(stop.set)
 
     def watch(self) -> Outcome:
-        """Draw what happens until the run has ended."""
+        """Show the progress of the run until it has ended, and return its outcome."""
         seen: dict[str, tuple[str, int]] = {}
         sqs = client("sqs", self.aws)
         started = self.progress.elapsed
@@ -218,7 +226,7 @@ class Demo:
             try:
                 state = self.api.run_state(DAG_ID, self.run_id)
                 tasks = self.api.task_instances(DAG_ID, self.run_id)
-            except OSError:  # the web server is being started again
+            except OSError:  # the web server is restarting
                 time.sleep(1)
                 continue
             for watcher in self.watchers:
@@ -264,13 +272,13 @@ class Demo:
 
     def _serve(self, charts: str) -> None:
         login = f"user {USER}, password {self.home.password}"
-        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}), its charts at {charts}. Ctrl-C ends it.")
+        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}), its charts are at {charts}. Ctrl-C ends it.")
         while True:
             self.processes.check()
             time.sleep(1)
 
     def _stop(self) -> None:
-        # Ctrl-C pressed once more must not leave anything behind
+        # a second Ctrl-C must not leave processes running
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         self.progress.status("stopping every process")
         self.processes.stop()

@@ -1,9 +1,9 @@
 """
-Makes days of e-mail metadata (no bodies) as collectors send it, the same in every process and on every Python.
+Makes days of e-mail metadata (no bodies) as collectors send it. The same seed gives the same data on every Python.
 
-A day has exactly the published number of messages for each organisation and, mixed among them, exactly the published
-number that scoring has to skip, each for a reason of its own: sent twice, no sender, an address that cannot be read,
-received on another day. Three of a hundred are spoofed; which ones stands beside the messages, never in them.
+A day has exactly the published number of messages for each organisation. Among them is exactly the published number
+that scoring has to skip, each for one reason: sent twice, no sender, an address that cannot be read, or received on
+another day. Three in a hundred are spoofed. Their ids are listed separately; the messages themselves do not tell.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from airflow_agari_provider.local.demo.senders import SENDERS, SPOOFED_SHARE, Ch
 
 SEED = 2016
 HISTORY_DAYS = 5
-HISTORY_SHARE = 0.044  # of the day's messages on each day before: 60,200 of 273,647 in five days
-HISTORY_LEAST = 5_000  # messages a day; a model of fewer has not met all honest senders
+HISTORY_SHARE = 0.044  # each day before has this share of the day's messages: 60,200 of 273,647 in five days
+HISTORY_LEAST = 5_000  # messages a day; from fewer, the model does not learn all honest senders
 DAILY_CURVE = (22, 18, 15, 13, 13, 15, 20, 26, 32, 38, 43, 47, 56, 66, 72, 75, 74, 71, 67, 60, 50, 41, 36, 30)
-"""Weights of the hours (UTC): an American working day."""
+"""Weights of the hours (UTC), as on an American working day."""
 
 UPLOAD_THREADS = 4
 HOUR_MILLISECONDS = 3_600_000
@@ -71,11 +71,11 @@ BAD_ADDRESSES = (None, "", "unknown", "256.10.3.4", "10.3.4", "10.0.0.7:25", "20
 @dataclass(frozen=True)
 class Upload:
     """
-    What the collectors of one organisation send for one hour.
+    The messages that the collectors of one organisation send for one hour.
 
-    :param hour: its beginning.
+    :param hour: the beginning of the hour.
     :param messages: records of ``MESSAGE_SCHEMA`` as they arrived; times are milliseconds since 1970-01-01 UTC.
-    :param spoofed: the ``message_id`` of those that forge their sender.
+    :param spoofed: the ``message_id`` of each message with a forged sender.
     """
 
     hour: datetime
@@ -87,7 +87,7 @@ class Upload:
 def day_of_messages(
     day: date, organisations: Sequence[Organisation] = PUBLISHED_DAY, seed: int = SEED
 ) -> Iterator[Upload]:
-    """Uploads of a day by hour, in the hour by organisation; also those without a message."""
+    """Return the uploads of a day, ordered by hour and then by organisation, including uploads without messages."""
     world = World(seed, day)
     counts = {each.org_id: _hourly_counts(each, chance_of(seed, day, each.org_id)) for each in organisations}
     for number in range(24):
@@ -107,13 +107,14 @@ def write_day(
     on_progress: Callable[[datetime, int], None] | None = None,
 ) -> int:
     """
-    Write a day's uploads as ``<prefix>/dt=2016-04-28/hour=05/org_id=14/part-0.avro``; no object without a message.
+    Write a day's uploads as ``<prefix>/dt=2016-04-28/hour=05/org_id=14/part-0.avro``. An upload without messages has no
+    object.
 
-    When all objects of an hour are there, ``manifests/dt=2016-04-28/hour=05.json`` tells the collectors' counts by
+    After all objects of an hour, ``manifests/dt=2016-04-28/hour=05.json`` is written, with the collectors' counts by
     organisation (0 included) and the keys of the objects.
 
     :param s3: boto3 client.
-    :param on_progress: called with each hour that stands, and the number of its messages.
+    :param on_progress: called with each completed hour and the number of its messages.
     :return: number of messages.
     """
     total = 0
@@ -147,7 +148,7 @@ def write_history(
     """
     Write the days before ``day``, from which the model is built, as ``<prefix>/dt=2016-04-27/org_id=14/part-0.avro``.
 
-    They are quieter (``HISTORY_SHARE``, ``HISTORY_LEAST``), and their archive keeps one object for a whole day.
+    These days have fewer messages (``HISTORY_SHARE``, ``HISTORY_LEAST``), and one object for each organisation and day.
 
     :return: number of messages.
     """
@@ -169,7 +170,7 @@ def write_history(
 
 
 def avro_of(messages: Sequence[Message]) -> bytes:
-    """An Avro object container file, compressed with deflate."""
+    """Return an Avro object container file, compressed with deflate."""
     from fastavro import parse_schema, writer
 
     file = io.BytesIO()
@@ -178,7 +179,7 @@ def avro_of(messages: Sequence[Message]) -> bytes:
 
 
 def _hourly_counts(organisation: Organisation, chance: Chance) -> list[tuple[int, int]]:
-    """For each hour the number of messages, and how many of them are to be skipped: a random choice among the day's."""
+    """Return for each hour the number of messages and how many of them to skip, a random choice from the whole day."""
     left, to_skip = organisation.collector, organisation.skipped
     hours = []
     for count in shared_out(organisation.collector, DAILY_CURVE):
@@ -221,7 +222,7 @@ def _upload(world: World, hour: datetime, org_id: int, count: int, to_skip: int,
 
 
 def _spoil(message: Message, chance: Chance) -> None:
-    """Give scoring one reason to skip the message."""
+    """Change the message so that scoring has one reason to skip it."""
     reason = chance()
     if reason < 0.3:
         message["header_from"] = one_of(NO_SENDER, chance)
@@ -229,9 +230,9 @@ def _spoil(message: Message, chance: Chance) -> None:
         message["header_from"] = one_of(BAD_SENDERS, chance)
     elif reason < 0.75:
         message["sending_ip"] = one_of(BAD_ADDRESSES, chance)
-    elif reason < 0.8:  # a clock that begins at 1970 after a power cut
+    elif reason < 0.8:  # a clock that starts at 1970 after a power cut
         message["received_at"] = int(chance() * HOUR_MILLISECONDS)
-    elif reason < 0.95:  # kept back by a gateway for days
+    elif reason < 0.95:  # a gateway delayed it for days
         message["received_at"] -= int((1 + 6 * chance()) * DAY_MILLISECONDS)
     else:
         message["received_at"] += int((1 + 300 * chance()) * DAY_MILLISECONDS)

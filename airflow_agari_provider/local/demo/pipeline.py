@@ -1,4 +1,4 @@
-"""What the scoring pipeline needs of AWS: a bucket that notifies a topic, and a queue with dead letters behind it."""
+"""The AWS resources of the scoring pipeline: a bucket that notifies a topic, a queue, and its dead-letter queue."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 REGION = "us-east-1"
 CREDENTIALS = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
 BUCKET = "agari-messages"
-VISIBILITY_TIMEOUT = 20  # seconds until a dead importer's messages come back; short, so that a demo shows it
+VISIBILITY_TIMEOUT = 20  # seconds until a dead importer's messages are redelivered; short, so that the demo shows it
 RECEIVES_BEFORE_DEAD = 3
 
 
 def client(service: str, endpoint_url: str) -> Any:
-    """A boto3 client of the embedded AWS."""
+    """Return a boto3 client of the embedded AWS."""
     import boto3
     from botocore.config import Config
 
@@ -23,14 +23,14 @@ def client(service: str, endpoint_url: str) -> Any:
 
 
 def airflow_connection(endpoint_url: str) -> str:
-    """Value of an ``AIRFLOW_CONN_*`` variable that reaches the embedded AWS."""
+    """Return the value of an ``AIRFLOW_CONN_*`` variable for a connection to the embedded AWS."""
     login = {"login": CREDENTIALS["aws_access_key_id"], "password": CREDENTIALS["aws_secret_access_key"]}
     return json.dumps({"conn_type": "aws", **login, "extra": {"region_name": REGION, "endpoint_url": endpoint_url}})
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Names of what was created."""
+    """Names of the resources that were created."""
 
     bucket: str
     queue_url: str
@@ -38,7 +38,7 @@ class Pipeline:
 
 
 def create_pipeline(endpoint_url: str) -> Pipeline:
-    """Create bucket, topic and queues: every Avro file that appears below ``scored/`` becomes a message."""
+    """Create bucket, topic and queues: every new Avro file under ``scored/`` becomes a message in the queue."""
     s3, sns, sqs = (client(service, endpoint_url) for service in ("s3", "sns", "sqs"))
     s3.create_bucket(Bucket=BUCKET)
     topic = sns.create_topic(Name="scored")["TopicArn"]

@@ -1,4 +1,4 @@
-"""Progress on a terminal: lines that stay, and one that is drawn over."""
+"""Progress on a terminal: lines that stay, and one status line that is redrawn."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
-QUIET = 15.0  # seconds between status lines where nothing can be drawn over
+QUIET = 15.0  # seconds between status lines if the output is not a terminal
 
 
 @dataclass
 class TerminalProgress:
-    """Prints with the seconds since it was made. On a file or pipe, the status is a line now and then."""
+    """Prints lines with the seconds since the start. Without a terminal, the status comes every ``QUIET`` seconds."""
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     started: float = field(default_factory=time.monotonic)

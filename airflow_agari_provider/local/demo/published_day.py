@@ -1,4 +1,4 @@
-"""The day that Agari published in 2016: how many messages of each organisation every stage of its pipeline saw."""
+"""The day that Agari published in 2016: the number of messages of each organisation at every stage of the pipeline."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ DAY = date(2016, 4, 28)
 @dataclass(frozen=True)
 class Organisation:
     """
-    A customer's day.
+    The counts of one customer's day.
 
-    :param collector: messages that its mail gateways sent.
-    :param skipped: those of them that scoring has to leave out.
-    :param nrt: messages that the near-real-time pipeline loaded.
+    :param collector: number of messages that its mail gateways sent.
+    :param skipped: how many of these messages scoring has to skip.
+    :param nrt: number of messages that the near-real-time pipeline loaded.
     """
 
     org_id: int
@@ -26,11 +26,11 @@ class Organisation:
 
     @property
     def scored(self) -> int:
-        """Messages that scoring has to deliver and the database has to hold."""
+        """Number of messages that must be scored and loaded into the database."""
         return self.collector - self.skipped
 
 
-# Table of EP_STAGE, 2016-04-28; scored adds up to the 261,254 messages of its header.
+# Table of EP_STAGE, 2016-04-28; the scored messages add up to the 261,254 in its header.
 PUBLISHED_DAY = (
     Organisation(1, collector=340, skipped=74, nrt=340),
     Organisation(5, collector=43_115, skipped=0, nrt=358),
@@ -47,12 +47,13 @@ PUBLISHED_DAY = (
 
 def scaled(organisations: Sequence[Organisation], messages: int) -> tuple[Organisation, ...]:
     """
-    The same day with another number of messages: shares stay, within the rounding.
+    Return the same day with another number of messages. The shares stay the same, except for rounding.
 
-    Every organisation keeps a message at least; one that had skipped ones keeps one of these, as soon as it has two.
+    Every organisation keeps at least one message. An organisation with skipped messages keeps at least one of them, if
+    it has two or more messages.
 
-    :param messages: of all organisations together, exact.
-    :raises ValueError: fewer messages than organisations.
+    :param messages: the exact number for all organisations together.
+    :raises ValueError: there are fewer messages than organisations.
     """
     if messages < len(organisations):
         raise ValueError(f"{messages} message(s) cannot be shared among {len(organisations)} organisations")
@@ -64,7 +65,11 @@ def scaled(organisations: Sequence[Organisation], messages: int) -> tuple[Organi
 
 
 def shared_out(total: int, weights: Sequence[int]) -> list[int]:
-    """Whole numbers in proportion to the weights that add up to the total (by largest remainders, first of equals)."""
+    """
+    Return whole numbers that add up to the total, in proportion to the weights.
+
+    The rest goes to the largest remainders; of equal remainders, the first gets it.
+    """
     whole = sum(weights) or 1
     shares = [total * weight // whole for weight in weights]
     by_remainder = sorted(range(len(weights)), key=lambda at: total * weights[at] % whole, reverse=True)

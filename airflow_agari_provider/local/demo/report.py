@@ -1,4 +1,4 @@
-"""What the demo says at its end, and whether it is what it should be."""
+"""The demo's final output, and the checks whether its outcome is as expected."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from airflow_agari_provider.local.demo.published_day import Organisation
 from airflow_agari_provider.local.demo.setup import Options
 
 PUBLISHED = Path(__file__).parent / "discrepancy_2016-04-28.csv"
-LINE_LENGTH = 160  # characters of an alert's line to print; all of it is in the run's folder
+LINE_LENGTH = 160  # characters to print of an alert's line; the whole alert is in the run's folder
 
 
 @dataclass(frozen=True)
 class Outcome:
     """
-    What a run left behind.
+    The outcome of a run.
 
-    :param state: of the DAG run.
-    :param report: what the discrepancy check returned, or nothing if the run did not get that far.
-    :param tasks: task instances as Airflow's API gives them.
-    :param queued: messages in the importers' queue.
-    :param dead_letters: messages in its dead-letter queue.
-    :param run_seconds: from the trigger to the end of the run.
-    :param seconds: of the whole demo.
+    :param state: state of the DAG run.
+    :param report: what the discrepancy check returned; empty if the run did not get that far.
+    :param tasks: task instances as Airflow's API returns them.
+    :param queued: number of messages in the importers' queue.
+    :param dead_letters: number of messages in its dead-letter queue.
+    :param received: alerts and mails that arrived.
+    :param run_seconds: seconds from the trigger to the end of the run.
+    :param seconds: seconds of the whole demo.
     """
 
     state: str
@@ -41,13 +42,13 @@ class Outcome:
     seconds: float
 
     def table(self) -> list[list[str]]:
-        """Header and rows of the report."""
+        """Return header and rows of the report."""
         rows = [self.report.get("columns", []), *self.report.get("rows", [])]
         return [[str(cell) for cell in row] for row in rows]
 
 
 def expected_table(options: Options) -> list[list[str]]:
-    """Header and rows that the report must have: the published file as it is, or the scaled day's own numbers."""
+    """Return the header and rows that the report must have: the published file, or the numbers of the scaled day."""
     with PUBLISHED.open(newline="") as file:
         published = list(csv.reader(file))
     if options.messages is None:
@@ -56,7 +57,7 @@ def expected_table(options: Options) -> list[list[str]]:
 
 
 def _expected_row(organisation: Organisation) -> list[str]:
-    """A row without a loss, by the rules that the published table shows; percentages are of the collector's count."""
+    """Return a row without a loss, by the rules of the published table; percentages are of the collector's count."""
     collector, scored, nrt = organisation.collector, organisation.scored, organisation.nrt
     percent = f"{(scored - nrt) * 100 / collector:.1f}"
     counts = [organisation.org_id, collector, scored, scored, 0, 0.0, nrt, scored - nrt, percent, organisation.skipped]
@@ -64,7 +65,7 @@ def _expected_row(organisation: Organisation) -> list[str]:
 
 
 def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
-    """What must hold, in words: whether it does."""
+    """Return what must be true, as text -> whether it is."""
     table_as_expected = outcome.table() == expected_table(options)
     found = {
         f"the run ended in state {outcome.state}": outcome.state == "success",
@@ -88,7 +89,7 @@ def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
 
 
 def _first_lines(message: Received) -> list[str]:
-    """The text's first line, and what comes next: the exception, the first finding, how late it is."""
+    """Return the first line of a message and the lines after it: the exception, the first finding, or the delay."""
     body = message.body if isinstance(message.body, dict) else {}
     blocks = "\n".join(block.get("text", {}).get("text", "") for block in body.get("blocks") or [])
     _, _, behind_the_headline = blocks.partition("\n")
@@ -98,8 +99,8 @@ def _first_lines(message: Received) -> list[str]:
 
 
 def print_outcome(options: Options, outcome: Outcome, say: Callable[[str], None]) -> bool:
-    """Say what a person wants to know; returns whether everything came out as it should."""
-    say("\n" + outcome.report.get("text", "There is no report: the run did not get that far."))
+    """Print the outcome for a person. Return whether every check passed."""
+    say("\n" + outcome.report.get("text", "There is no report: the run did not get to its last task."))
     say("\nAlerts and mails")
     for message in outcome.received:
         for channel, line in zip((message.channel, ""), _first_lines(message), strict=False):

@@ -1,9 +1,9 @@
 """
-Who writes to the organisations of the made-up day: senders they know, strangers, and those who forge a sender.
+Who writes to the organisations of the made-up day: known senders, strangers, and forgers of senders.
 
-No single mark tells them apart. Forwarding breaks the checks of honest mail, and some honest domains publish nothing
-to check; look-alike domains and hijacked accounts pass every check. All names end in .example, .test or .invalid
-(RFC 2606), and all addresses are reserved for private networks, carriers or documentation (RFC 6890).
+No single field tells them apart. Forwarding breaks the checks of honest mail, and some honest domains publish no
+records to check. Look-alike domains and hijacked accounts pass every check. All names end in .example, .test or
+.invalid (RFC 2606), and all addresses are reserved for private networks, carriers or documentation (RFC 6890).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from datetime import date
 from typing import Any, TypeVar
 
 Chance = Callable[[], float]
-"""Answers the next random number in [0, 1)."""
+"""Returns the next random number in [0, 1)."""
 Message = dict[str, Any]
 Thing = TypeVar("Thing")
 
-SENDERS = 400  # few enough that a small history has met nearly all of them
+SENDERS = 400  # few enough that even a small history contains nearly all of them
 SPOOFED_SHARE = 0.03
 # fmt: off
 FIRST = (
@@ -34,20 +34,22 @@ SECOND = (
 MAILBOXES = ("news", "billing", "info", "no-reply", "orders", "support", "accounts", "hello", "team", "service")
 AFFIXES = ("secure", "login", "billing", "support", "verify", "service", "payments", "team", "help", "portal")
 # fmt: on
-# What the check of a domain's record says of a server that is not its own.
+# The result of the SPF check for a server that does not belong to the domain.
 SPF_ELSEWHERE = ("fail",) * 15 + ("softfail",) * 10 + ("neutral",) * 4 + ("temperror",)
 HOMOGLYPHS = (("o", "0"), ("l", "1"), ("i", "l"), ("e", "3"), ("m", "rn"), ("s", "5"), ("a", "4"))
 
 
 def chance_of(*names: object) -> Chance:
     """
-    Random numbers that are the same in every process and on every Python.
+    Return a source of random numbers that are the same in every process and on every Python.
 
-    ``random()`` of an integer seed is all that the module promises to keep from version to version; a string's own hash
-    differs from process to process.
+    The module ``random`` only promises that ``random()`` with an integer seed stays the same in later versions. The
+    hash of a string differs from process to process, so the seed is made from a digest.
+
+    :param names: what the numbers are for; other names give other numbers.
     """
     digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
-    return random.Random(int.from_bytes(digest[:8], "big")).random  # noqa: S311  (made-up mail, no secret)
+    return random.Random(int.from_bytes(digest[:8], "big")).random  # noqa: S311  (made-up mail, not a secret)
 
 
 def one_of(things: Sequence[Thing], chance: Chance) -> Thing:
@@ -65,8 +67,10 @@ class MailSender:
     A domain that sends mail.
 
     :param networks: beginnings of its mail servers' addresses: a /24, or a /48 of IPv6.
-    :param envelope: domain of its bounce addresses, which is its mailing service's where that collects the bounces.
-    :param spf, dkim, dmarc: whether it publishes an SPF record, signs, publishes a DMARC policy.
+    :param envelope: domain of its bounce addresses; the mailing service's own domain if the service collects bounces.
+    :param spf: whether it publishes an SPF record.
+    :param dkim: whether it signs its mail.
+    :param dmarc: whether it publishes a DMARC policy.
     """
 
     domain: str
@@ -78,7 +82,7 @@ class MailSender:
 
 
 class World:
-    """All that may write on a day. The days of one seed differ in their strangers and look-alikes only."""
+    """All senders of a day. Days with the same seed differ only in their strangers, look-alikes and new networks."""
 
     def __init__(self, seed: int, day: date) -> None:
         chance = chance_of(seed, "world")
@@ -90,16 +94,16 @@ class World:
         self.bots = [f"100.{64 + int(chance() * 64)}.{int(chance() * 256)}." for _ in range(4000)]
         today = chance_of(seed, "day", day)
         strangers = [f"{one_of(FIRST, today)}{day:%m%d}{number:02d}" for number in range(60)]
-        strangers += names[:2]  # an honest newcomer may have the name of a known sender under another top domain
+        strangers += names[:2]  # a new honest sender may have a known sender's name under another top-level domain
         self.strangers = [self._sender(f"{name}.test", today, rents=0.75) for name in strangers]
         self.new_networks = _networks(today, 40, region=4)
         self.look_alikes = [self._look_alike(today) for _ in range(80)]
 
     def authentic(self, favourite: int, chance: Chance) -> Message:
         """
-        Metadata of an honest message.
+        Return the metadata of an honest message.
 
-        :param favourite: place of the sender that writes most often to this organisation.
+        :param favourite: index of the sender that writes most often to this organisation.
         """
         if chance() < 0.008:
             stranger = one_of(self.strangers, chance)
@@ -111,7 +115,7 @@ class World:
             return _message(sender, network, chance)
         if unusual < 0.980:
             return self._forwarded(sender, chance)
-        if unusual < 0.985:  # moved to another server, and did not always tell its own SPF record
+        if unusual < 0.985:  # it moved to another server, and its SPF record does not always list the new one
             spf = "pass" if chance() < 0.85 else "softfail"
             return _message(sender, one_of(self.new_networks, chance), chance, spf=spf)
         if unusual < 0.989:
@@ -121,7 +125,7 @@ class World:
         return _message(sender, network, chance, spf="none", envelope=None)  # a bounce has no return address
 
     def spoofed(self, chance: Chance) -> Message:
-        """Metadata of a message that pretends to come from somebody else."""
+        """Return the metadata of a message with a forged sender."""
         victim = self.senders[int(SENDERS * chance() ** 2)]
         bot = one_of(self.bots, chance)
         kind = chance()
@@ -132,7 +136,7 @@ class World:
         if kind < 0.89:
             look_alike = one_of(self.look_alikes, chance)
             return _message(look_alike, one_of(look_alike.networks, chance), chance)
-        if kind < 0.96:  # sent through an account at a mailing service, which signs for itself
+        if kind < 0.96:  # sent through an account at a mailing service, which signs with its own domain
             service, networks = one_of(self.services, chance)
             network = one_of(networks, chance)
             return _message(victim, network, chance, spf="pass", envelope=service, dkim="pass", signer=service)
@@ -140,7 +144,7 @@ class World:
             invented = f"security.{victim.domain}"
             return _message(MailSender(invented, (bot,), invented, False, False, victim.dmarc), bot, chance)
         network = one_of(victim.networks, chance)
-        if kind < 0.99:  # the victim's SPF record admits everybody who rents at the same service
+        if kind < 0.99:  # the victim's SPF record allows every customer of the same mailing service
             return _message(victim, network, chance, dkim="none")
         return _message(victim, network, chance)  # a hijacked account
 
@@ -152,7 +156,7 @@ class World:
         if chance() >= rents:
             return MailSender(domain, _networks(chance, 1 + int(chance() * 2), region=3), domain, spf, dkim, dmarc)
         service, networks = one_of(self.services, chance)
-        # Who does not sign has his bounces come home, or nothing would prove his mail.
+        # A sender that does not sign collects its own bounces. Otherwise its mail would have no proof.
         return MailSender(
             domain, networks, service if dkim and chance() < 0.5 else f"bounces.{domain}", spf, dkim, dmarc
         )
@@ -161,7 +165,7 @@ class World:
         forwarder, networks = one_of(self.forwarders, chance)
         network = one_of(networks, chance)
         dkim = "fail" if sender.dkim and chance() < 0.08 else None
-        if chance() < 0.6:  # writes its own return address (SRS)
+        if chance() < 0.6:  # the forwarder uses its own return address (SRS)
             return _message(sender, network, chance, spf="pass", envelope=forwarder, dkim=dkim)
         spf = one_of(SPF_ELSEWHERE, chance) if sender.spf else "none"
         return _message(sender, network, chance, spf=spf, dkim=dkim)
@@ -175,7 +179,7 @@ class World:
 
 
 def _networks(chance: Chance, count: int, region: int) -> tuple[str, ...]:
-    """Networks of mail servers, one in fifteen of IPv6; those of two regions never overlap."""
+    """Return networks of mail servers, one in fifteen with IPv6. Networks of different regions never overlap."""
     return tuple(
         f"2001:db8:{region:x}{int(chance() * 4096):03x}:1::"
         if chance() < 1 / 15
@@ -185,7 +189,7 @@ def _networks(chance: Chance, count: int, region: int) -> tuple[str, ...]:
 
 
 def _disguised(name: str, chance: Chance) -> str:
-    """A domain that a reader may take for ``<name>.example``."""
+    """Return a domain that a reader may mistake for ``<name>.example``."""
     way = chance()
     at = 1 + int(chance() * (len(name) - 2))
     if way < 0.30:
@@ -206,7 +210,7 @@ def _disguised(name: str, chance: Chance) -> str:
 
 def _forged(victim: MailSender, bot: str, chance: Chance) -> Message:
     dkim = "fail" if chance() < 0.2 else "none"
-    if chance() < 0.3:  # a throw-away domain may well pass the check of its own record
+    if chance() < 0.3:  # a throw-away domain can pass the check of its own SPF record
         thrown_away = f"{one_of(FIRST, chance)}{int(chance() * 900)}.invalid"
         spf = "pass" if chance() < 0.5 else "none"
         return _message(victim, bot, chance, spf=spf, envelope=thrown_away, dkim=dkim)
@@ -226,7 +230,7 @@ def _message(
     dkim: str | None = None,
     signer: str | None = None,
 ) -> Message:
-    """A message as a gateway notes it; what is not given is as usual for the sender."""
+    """Return a message as a gateway records it. Arguments that are not given have the sender's usual values."""
     domain = sender.domain
     if envelope is _AS_USUAL:
         envelope = sender.envelope

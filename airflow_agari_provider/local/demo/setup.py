@@ -1,4 +1,4 @@
-"""What the demo finds or makes before anything runs: folder, ports, DAG, what the tables hold already."""
+"""What the demo prepares before the pipeline runs: options, folder, ports, DAG folder, rows of the NRT pipeline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEPT_RUNS = 3  # folders of earlier demos to keep
 
 
 class PortTaken(AgariError):
-    """Something else listens on the port that a person asked for."""
+    """The port that a person asked for cannot be used, for example because another program listens on it."""
 
     def __init__(self, port: int, reason: str) -> None:
         super().__init__(port, reason)
@@ -39,7 +39,7 @@ class PortTaken(AgariError):
 
 @dataclass(frozen=True)
 class Options:
-    """What a person may choose; see ``--help``."""
+    """The options of the command line; see ``--help``."""
 
     serve: bool = False
     database: str | None = None
@@ -49,51 +49,58 @@ class Options:
 
     @property
     def organisations(self) -> tuple[Organisation, ...]:
-        """Of the published day, or of one with as many messages as were asked for."""
+        """The organisations of the published day, or of a day with ``messages`` messages."""
         return PUBLISHED_DAY if self.messages is None else scaled(PUBLISHED_DAY, self.messages)
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Options from the command line; ends the process where they make no sense, as command lines do."""
+    """Return the options of the command line. Wrong ones end the process with a message, as usual."""
     parser = argparse.ArgumentParser(prog="demo", description="Run a day of the scoring pipeline on this machine.")
-    parser.add_argument("--serve", action="store_true", help="keep Airflow up afterwards, until Ctrl-C")
+    parser.add_argument("--serve", action="store_true", help="keep Airflow running after the run, until Ctrl-C")
     parser.add_argument(
         "--database",
         metavar="URL",
         help=f"load into this PostgreSQL or MySQL database, or {EMBEDDED}; default: a SQLite file",
     )
     parser.add_argument("--messages", type=int, metavar="N", help="a day of N messages; default: the published 273,647")
-    parser.add_argument("--break", dest="breakage", choices=BREAKAGES, help="break something, see what is noticed")
+    parser.add_argument("--break", dest="breakage", choices=BREAKAGES, help="break this, to see what notices it")
     parser.add_argument("--port", type=int, help="port of Airflow's web page; default: a free one")
     options = Options(**vars(parser.parse_args(arguments)))
     if options.messages is not None and options.messages < len(PUBLISHED_DAY):
-        parser.error(f"--messages {options.messages}: at least one for each of the {len(PUBLISHED_DAY)} organisations")
+        parser.error(
+            f"--messages {options.messages} is too few: give at least {len(PUBLISHED_DAY)}, one for each of the "
+            f"{len(PUBLISHED_DAY)} organisations"
+        )
     if options.breakage and BREAKAGES[options.breakage].not_on_2 and not WATCHES_MANUAL_RUNS:
         parser.error(f"--break {options.breakage} needs Airflow 3: {BREAKAGES[options.breakage].not_on_2}")
     return options
 
 
 def airflow_settings() -> dict[str, str]:
-    """What a demo wants otherwise than a deployment: quick retries, pages, and no run by schedule beside its own."""
+    """
+    Return the settings of Airflow that differ between the demo and a deployment.
+
+    Retries are quick, alerts page people, and there are no scheduled runs in addition to the demo's own run.
+    """
     return {
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
         "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
         "MESSAGE_SCORING_VICTOROPS": VICTOROPS,
-        # After the run of 2016, Airflow 2.11 would take every hour since then for one that misses its SLAs
+        # Because the run is of 2016, Airflow 2.11 would report missed SLAs for every hour since then
         **({} if WATCHES_MANUAL_RUNS else {"AIRFLOW__CORE__CHECK_SLAS": "False"}),
     }
 
 
 def example_dags() -> Path:
-    """The folder of the example DAG: inside an installed package, beside it in a checkout."""
+    """Return the folder of the example DAG: inside the package if it is installed, next to it in a checkout."""
     package = Path(airflow_agari_provider.__file__).parent
     inside = package / "example_dags"
     return inside if inside.is_dir() else package.parent / "example_dags"
 
 
 def write_near_real_time(database: TargetDatabase, organisations: Sequence[Organisation]) -> None:
-    """Write what the near-real-time pipeline loaded on its own way: a count for each organisation and hour."""
+    """Write the counts of the near-real-time pipeline, which the demo does not run: one by organisation and hour."""
     values = [
         f"({organisation.org_id}, '{DAY}T{hour:02d}', {count})"
         for organisation in organisations
@@ -108,13 +115,13 @@ def write_near_real_time(database: TargetDatabase, organisations: Sequence[Organ
 
 def free_ports(web: int | None) -> tuple[int, int, int]:
     """
-    Three ports that nobody listens on now.
+    Return three ports that no program listens on now.
 
-    Until a service of ours listens there, tens of seconds later, the system could give them to any other program: so
-    this process keeps them for as long as it lives, where a service can still have them.
+    A service of the demo listens there only tens of seconds later. Until then, the system could give the ports to any
+    other program. So this process keeps them bound as long as it lives, if a service can still listen on them then.
 
-    :param web: the port a person asked for, to be the first.
-    :raises PortTaken: it is in use.
+    :param web: the port that a person asked for; it becomes the first. None: any.
+    :raises PortTaken: the port that was asked for cannot be used.
     """
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(3)]
@@ -127,12 +134,16 @@ def free_ports(web: int | None) -> tuple[int, int, int]:
         first, second, third = (int(probe.getsockname()[1]) for probe in probes)
         for probe in probes:
             if _leaves_room_for_a_service(probe):
-                probe.detach()  # it stays open
+                probe.detach()  # so that it stays open
     return first, second, third
 
 
 def _leaves_room_for_a_service(probe: socket.socket) -> bool:
-    """Whether a service can listen where a socket is bound that does not listen: on Linux, if both say SO_REUSEADDR."""
+    """
+    Whether a service can listen on the port of a socket that is bound but does not listen.
+
+    On Linux it can if both sockets set SO_REUSEADDR.
+    """
     with socket.socket() as service:
         service.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -146,9 +157,9 @@ def _leaves_room_for_a_service(probe: socket.socket) -> bool:
 @contextmanager
 def own_folder(parent: Path) -> Iterator[Path]:
     """
-    A folder of this run's own, kept afterwards; of the earlier ones that nobody works in, only the latest stay.
+    Make a folder for this run, which is kept after the run. Of the folders of ended runs, only the latest are kept.
 
-    A lock on the folder tells the living from the dead; the system lifts it however its owner ends.
+    A lock on its folder shows that a run still works. The system releases the lock even if the run is killed.
     """
     parent.mkdir(parents=True, exist_ok=True)
     ended = [folder for folder in sorted(parent.glob("*/")) if not _in_use(folder)]

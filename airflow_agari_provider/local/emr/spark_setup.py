@@ -1,4 +1,4 @@
-"""The Spark and the Java that every step of the local EMR is started with."""
+"""The Spark and the Java that run every step of the local EMR."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 from airflow_agari_provider.exceptions import AgariError
 
-# Most of a short job's time is the JVM reading and translating Spark's 17,000 classes. C1 and the serial collector take
-# 0.6 of the default's CPU time, and are no slower on a million rows; not to verify classes that come from Spark's own
-# jars saves a fifth of the rest; without a first metaspace size, every 20 MB of classes cost a full collection.
+# In a short job, most of the time goes into loading and compiling Spark's 17,000 classes. C1 and the serial collector
+# take 0.6 of the default's CPU time, and are not slower on a million rows. Without the verification of classes, which
+# come from Spark's own jars, a fifth of the rest is saved. Without an initial metaspace size, every 20 MB of classes
+# cause a full collection.
 QUICK_JAVA = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -XX:MetaspaceSize=256m "
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
@@ -24,16 +25,21 @@ class NoSpark(AgariError):
     """pyspark is not installed."""
 
     def __str__(self) -> str:
-        return "Local Spark is not installed: pip install 'airflow-agari-provider[local]'"
+        return (
+            "Local Spark is not installed: the package pyspark is missing. Install it with "
+            "pip install 'airflow-agari-provider[local]'"
+        )
 
 
 @dataclass(frozen=True)
 class SparkSetup:
     """
-    What every step's ``spark-submit`` is started with.
+    The settings with which every step's ``spark-submit`` is started.
 
-    :param environment: all variables, those of the runner itself included.
-    :param memory: of each JVM: ``1g``.
+    :param home: folder of the Spark installation.
+    :param register_jar: see ``spark_submit.write_register_jar``.
+    :param environment: all environment variables, including those of the runner itself.
+    :param memory: memory of each JVM, such as ``1g``.
     """
 
     home: Path
@@ -43,7 +49,11 @@ class SparkSetup:
 
 
 def installed_spark() -> Path:
-    """:raises NoSpark: the extra is missing."""
+    """
+    Return the folder of the installed pyspark.
+
+    :raises NoSpark: pyspark is not installed.
+    """
     package = importlib.util.find_spec("pyspark")
     if package is None or package.origin is None:
         raise NoSpark
@@ -52,9 +62,9 @@ def installed_spark() -> Path:
 
 def spark_environment(endpoint_url: str, spark_home: Path, java_home: Path, conf: Path) -> dict[str, str]:
     """
-    Variables of every step, over the runner's own.
+    Return the environment variables of every step: the runner's own, some of them replaced.
 
-    :param conf: an empty folder instead of a cluster's settings that may lie on this machine.
+    :param conf: an empty folder, so that settings of a real cluster on this machine are not used.
     """
     return {
         **os.environ,
@@ -67,7 +77,7 @@ def spark_environment(endpoint_url: str, spark_home: Path, java_home: Path, conf
         "SPARK_LAUNCHER_OPTS": QUICK_JAVA,
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        # what an EMR node gives every program: AWS without being told
+        # on a real EMR node, every program can use AWS without settings of its own; so it can here
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "local"),
         "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "local"),

@@ -1,4 +1,4 @@
-"""Turns a ``spark-submit`` that was written for an EMR cluster into one that runs on this machine."""
+"""Turns a ``spark-submit`` command for an EMR cluster into one that runs on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_agari_provider.local.emr.staging import S3_URI
 
 SWITCHES = frozenset({"--verbose", "-v", "--supervise", "--usage-error", "--version", "--help", "-h"})
 FILE_OPTIONS = frozenset({"--jars", "--py-files", "--files", "--archives"})
-# Where it runs and what it may take is decided here, not by what the cluster had.
+# These are left out: this module decides where the job runs and how much memory it gets, not the cluster's options.
 CLUSTER_OPTIONS = frozenset(
     {
         "--master",
@@ -49,7 +49,7 @@ SETTINGS = {
     "spark.log.level": "WARN",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    # Hadoop's own view of several file systems under another scheme: s3:// paths mean the staged files
+    # Hadoop's view file system, under another scheme: it makes s3:// paths refer to the staged files
     "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
     "spark.hadoop.fs.s3a.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
     "spark.hadoop.fs.s3n.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
@@ -58,7 +58,7 @@ SETTINGS = {
 
 
 class UnsupportedStep(AgariError):
-    """A step that only a real cluster can run."""
+    """Only a real cluster can run the step."""
 
     def __init__(self, jar: str, arguments: Sequence[str]) -> None:
         super().__init__(jar, tuple(arguments))
@@ -66,7 +66,7 @@ class UnsupportedStep(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"The local EMR runs only command-runner.jar with spark-submit and a script, not {self.jar} "
+            f"The local EMR runs only command-runner.jar with spark-submit and a script, but the step is {self.jar} "
             f"{' '.join(self.arguments)[:200]}"
         )
 
@@ -74,8 +74,11 @@ class UnsupportedStep(AgariError):
 @dataclass(frozen=True)
 class SparkSubmit:
     """
+    A parsed ``spark-submit`` command.
+
     :param options: pairs of option and value; ``("--verbose", "")`` for a switch.
-    :param application: script or jar.
+    :param application: the script or jar.
+    :param arguments: arguments of the application.
     """
 
     options: tuple[tuple[str, str], ...]
@@ -84,7 +87,11 @@ class SparkSubmit:
 
 
 def parse_step(jar: str, arguments: Sequence[str]) -> SparkSubmit:
-    """:raises UnsupportedStep: it is no spark-submit."""
+    """
+    Return the ``spark-submit`` command of a step.
+
+    :raises UnsupportedStep: the step does not run spark-submit, or names no application.
+    """
     words = list(arguments)
     if jar.rpartition("/")[2] != "command-runner.jar" or not words or words.pop(0).rpartition("/")[2] != "spark-submit":
         raise UnsupportedStep(jar, arguments)
@@ -101,11 +108,11 @@ def parse_step(jar: str, arguments: Sequence[str]) -> SparkSubmit:
 
 def local_command(submit: SparkSubmit, spark_home: Path, stage: Path, register_jar: Path, memory: str) -> list[str]:
     """
-    The command line.
+    Return the command line for this machine.
 
-    :param stage: folder with one folder a bucket.
+    :param stage: folder with one folder for each bucket.
     :param register_jar: see ``write_register_jar``.
-    :param memory: of the JVM, as Java writes it: ``1g``.
+    :param memory: memory of the JVM, in Java's notation: ``1g``.
     """
     cores = min(4, os.cpu_count() or 1)
     mounts = {
@@ -137,22 +144,22 @@ def _local_options(submit: SparkSubmit, stage: Path) -> Iterator[tuple[str, str]
         kept = value
         if name in FILE_OPTIONS:
             kept = ",".join(_staged(file, stage) for file in value.split(",") if not file.startswith(EMR_LIBRARIES))
-        elif name == "--packages":  # Spark 4 has it; nothing else of it need be downloaded
+        elif name == "--packages":  # Spark 4 contains spark-avro, so it need not be downloaded
             kept = ",".join(package for package in value.split(",") if not package.startswith(AVRO_PACKAGE))
         if kept:
             yield name, kept
 
 
 def _staged(uri: str, stage: Path) -> str:
-    """What spark-submit itself opens must be a real file."""
+    """Replace S3 addresses by the staged files: spark-submit itself can only open real files."""
     return S3_URI.sub(lambda found: str(stage / found[1] / found[2]), uri)
 
 
 def write_register_jar(folder: Path) -> Path:
     """
-    A jar of one line that makes ``format("avro")`` known.
+    Write a jar that registers ``format("avro")``, and return its path.
 
-    Spark 4 carries the Avro source in its SQL jar (SPARK-50112) but registers it only in the separate spark-avro jar.
+    Spark 4 has the Avro source in its SQL jar (SPARK-50112), but registers it only in the separate spark-avro jar.
     """
     jar = folder / "avro-register.jar"
     with zipfile.ZipFile(jar, "w") as archive:

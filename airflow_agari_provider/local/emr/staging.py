@@ -1,7 +1,7 @@
 """
-The part of S3 that a step names, as files: fetched before the step, and what it changed uploaded after it.
+The part of S3 that a step names, as files. They are fetched before the step; changed files are uploaded after it.
 
-Objects that no argument of the step names are not there for it, also not those whose names it computes.
+The step sees only objects that its arguments name. It does not see objects whose names it computes itself.
 """
 
 from __future__ import annotations
@@ -24,21 +24,27 @@ FileState = tuple[int, int, int]  # inode, size, time of the last change in nano
 
 
 class UnsafeKey(AgariError):
-    """An object's key would leave the staging folder."""
+    """The file for an object's key would be outside the staging folder."""
 
     def __init__(self, bucket: str, key: str) -> None:
         super().__init__(bucket, key)
         self.bucket, self.key = bucket, key
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key} cannot be staged as a file: its key leads out of the bucket's folder"
+        return (
+            f"s3://{self.bucket}/{self.key} cannot be staged as a file: its key leads out of the bucket's folder. "
+            "Give the object a key without '.', '..' and empty parts."
+        )
 
 
 @dataclass(frozen=True)
 class S3Prefix:
     """
-    :param key: up to the first glob character.
-    :param cut: a glob character followed, so that any continuation of the key counts, not only a folder's content.
+    The objects that an ``s3://`` address means.
+
+    :param key: the address's key, up to the first glob character.
+    :param cut: whether a glob character followed. Then every key that begins like this counts; otherwise only the
+        object itself and the contents of the folder.
     """
 
     bucket: str
@@ -52,7 +58,7 @@ class S3Prefix:
 
 
 def s3_prefixes(words: Sequence[str]) -> list[S3Prefix]:
-    """Every ``s3://`` address anywhere in the words, each once."""
+    """Return every ``s3://`` address in the words, each once."""
     found: dict[S3Prefix, None] = {}
     for word in words:
         for bucket, key in S3_URI.findall(word):
@@ -64,7 +70,7 @@ def s3_prefixes(words: Sequence[str]) -> list[S3Prefix]:
 @dataclass
 class StagingFolder:
     """
-    Files of the buckets, below ``<folder>/<bucket>/<key>``.
+    A folder with the objects of the buckets as files, named ``<folder>/<bucket>/<key>``.
 
     :param s3: boto3 client.
     """
@@ -74,7 +80,11 @@ class StagingFolder:
     fetched: dict[Path, FileState] = field(default_factory=dict)
 
     def fetch(self, prefixes: Sequence[S3Prefix]) -> int:
-        """Download what the prefixes hold; returns the number of objects. A bucket that is not there is an S3 error."""
+        """
+        Download the objects under the prefixes. Return how many there are.
+
+        A bucket that does not exist raises boto's error.
+        """
         wanted: dict[tuple[str, str], Path] = {}
         for prefix in prefixes:
             (self.folder / prefix.bucket).mkdir(parents=True, exist_ok=True)
@@ -88,7 +98,7 @@ class StagingFolder:
         return len(wanted)
 
     def changed(self) -> list[Path]:
-        """Files to upload, ``_SUCCESS`` markers last: who sees one may rely on the rest."""
+        """Return the files to upload, ``_SUCCESS`` markers last: a reader that sees one may rely on the other files."""
         files = (file for file in self._files() if self.fetched.get(file) != _state(file))
         return sorted(files, key=lambda file: (file.name == "_SUCCESS", file))
 
@@ -96,12 +106,12 @@ class StagingFolder:
         return [self._address(file) for file in self.fetched if not file.exists()]
 
     def upload(self, files: Sequence[Path]) -> list[dict[str, str]]:
-        """Upload without anybody seeing it: each as a multipart upload that is yet to be completed."""
+        """Upload files so that they are not visible yet: as multipart uploads that are completed later."""
         with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(self._upload, files))
 
     def abort(self, uploads: Sequence[dict[str, str]]) -> None:
-        """Throw uploads away; what is not there (any more) is no error."""
+        """Discard uploads; it is not an error if one does not exist (any more)."""
         from botocore.exceptions import ClientError
 
         for upload in uploads:
@@ -118,7 +128,7 @@ class StagingFolder:
         return {"bucket": bucket, "key": key}
 
     def _files(self) -> Iterator[Path]:
-        checksums = (".crc",)  # Hadoop's, beside each file it writes
+        checksums = (".crc",)  # Hadoop writes one for each of its files
         return (file for file in self.folder.rglob("*") if file.is_file() and file.suffix not in checksums)
 
     def _download(self, address: tuple[str, str], file: Path) -> None:

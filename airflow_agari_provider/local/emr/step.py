@@ -1,4 +1,4 @@
-"""One step of the local EMR: stage its input, run its spark-submit, publish its output, keep its logs."""
+"""One step of the local EMR: stages its input, runs its spark-submit, uploads its output, and keeps its logs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from airflow_agari_provider.local.emr.step_processes import STEP_MARK, end_proce
 
 logger = logging.getLogger(__name__)
 
-LOOK = 0.1  # seconds between two looks whether the step should stop
+LOOK = 0.1  # seconds between two checks whether the step should stop
 
 
 @dataclass
 class StepEnd:
-    """How a step ended, as ``books.finish`` takes it."""
+    """How a step ended: the arguments of ``books.finish``."""
 
     state: str
     reason: str | None = None
@@ -34,15 +34,15 @@ class StepEnd:
 
 
 class StepStopped(AgariError):
-    """The step was told to stop: ``StepStopped(state, reason)``."""
+    """Another thread told the step to stop: ``StepStopped(state, reason)``."""
 
 
 @dataclass
 class StepRun:
     """
-    One run of one step, in its own folder, in one thread.
+    One run of one step, in a folder of its own and in one thread.
 
-    :param folder: is made, and stays until ``clean``.
+    :param folder: created by ``run``, removed by ``clean``.
     """
 
     order: StepOrder
@@ -56,11 +56,11 @@ class StepRun:
         self.stage = StagingFolder(self.s3, self.folder / "s3")
 
     def stop(self, state: str, reason: str) -> None:
-        """Ask it, from another thread, to end in this state; the first who asks is heard."""
+        """Tell the step, from another thread, to end in this state. Only the first call counts."""
         self._stop = self._stop or StepStopped(state, reason)
 
     def run(self) -> StepEnd:
-        """Run it to its end; the end's uploads are not visible yet."""
+        """Run the step and return how it ended. Its uploads are not visible yet: ``books.finish`` completes them."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class StepRun:
                     self._stop_here()
                     time.sleep(LOOK)
                 return process.returncode
-            finally:  # a driver may outlive a JVM that was killed
+            finally:  # a Python driver may live longer than a JVM that was killed
                 end_processes(self.folder)
                 process.wait()
 

@@ -1,7 +1,8 @@
 """
-Finds and ends the processes of a step by a mark in their environment, which every descendant inherits.
+Finds and ends the processes of a step. A mark in their environment, which every descendant inherits, identifies them.
 
-Unlike a process id on disk it cannot come to mean a stranger, and unlike a process group nothing leaves it.
+A process id on disk could come to mean another process, and a process can leave its process group. Neither is possible
+with the mark.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ PATIENCE = 3.0  # seconds between SIGTERM and SIGKILL
 
 
 def step_processes(folder: Path) -> list[psutil.Process]:
-    """Those of the step whose folder this is, or of all steps whose folders lie below it."""
+    """Return the processes of the step with this folder, or of all steps whose folders are in it."""
     found = []
     for process in psutil.process_iter():
-        # gone meanwhile, or somebody else's
+        # suppressed: the process has ended, or belongs to another user
         with contextlib.suppress(psutil.Error, OSError):
             mark = process.environ().get(STEP_MARK)
             if mark and Path(mark).is_relative_to(folder):
@@ -32,13 +33,14 @@ def step_processes(folder: Path) -> list[psutil.Process]:
 
 def end_processes(folder: Path, patience: float = PATIENCE) -> None:
     """
-    End them all, politely first.
+    End all processes of the step or steps, first with SIGTERM, then with SIGKILL.
 
-    :param patience: seconds that a process gets before it is killed.
+    :param folder: as for ``step_processes``.
+    :param patience: seconds between the two signals.
     """
     end = psutil.Process.terminate
     while processes := step_processes(folder):
-        logger.info("Ending processes %s of %s", [process.pid for process in processes], folder)
+        logger.info("Ending processes %s of the step(s) in %s", [process.pid for process in processes], folder)
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 end(process)

@@ -38,7 +38,7 @@ def test_the_scoring_stands_still_until_it_may_go_on(tmp_path):
     finally:
         stop.set()
         processes.stop()
-    assert said == [f"let the Spark driver of score_messages.py (process {driver.pid}) stand still for 60 s"]
+    assert said == [f"suspended the Spark driver of score_messages.py (process {driver.pid}) for 60 s"]
 
 
 def page(message_type, text=LATE, entity_id="scoring"):

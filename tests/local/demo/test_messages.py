@@ -11,10 +11,9 @@ from collections import Counter
 from datetime import UTC, date, datetime
 
 import fastavro
-import pytest
 
 from airflow_agari_provider.local.demo.messages import MESSAGE_SCHEMA, day_of_messages, write_day, write_history
-from airflow_agari_provider.local.demo.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
+from airflow_agari_provider.local.demo.published_day import DAY, PUBLISHED_DAY, Organisation, scaled
 
 SMALL_DAY = scaled(PUBLISHED_DAY, 3_000)
 
@@ -58,12 +57,6 @@ def test_the_day_has_every_published_count():
     }
     assert left_out == {1: 74, 5: 0, 6: 3, 7: 5, 12: 204, 14: 6917, 16: 1373, 25: 0, 54: 3813, 56: 4}
     assert (hours[3], hours[15], len(hours)) == (3556, 20527, 24)
-
-
-def test_published_totals_are_those_of_the_table():
-    assert sum(each.collector for each in PUBLISHED_DAY) == 273_647
-    assert sum(each.scored for each in PUBLISHED_DAY) == 261_254
-    assert {each.org_id: each.nrt for each in PUBLISHED_DAY if each.nrt} == {1: 340, 5: 358}
 
 
 def test_messages_are_skipped_for_every_reason_and_three_in_a_hundred_are_spoofed():
@@ -116,35 +109,6 @@ def test_no_single_field_tells_the_forged_from_the_honest():
         assert forged[True], f"{name} {value} clears the honest"
         if name in {"collector", "size", "id", "tls_version"}:
             assert 0.02 < forged[True] / forged.total() < 0.04
-
-
-@pytest.mark.parametrize("messages", [10, 11, 57, 1_000, 20_000, 1_000_003])
-def test_a_scaled_day_keeps_the_shape(messages):
-    day = scaled(PUBLISHED_DAY, messages)
-    assert sum(each.collector for each in day) == messages
-    assert [each.org_id for each in day] == [1, 5, 6, 7, 12, 14, 16, 25, 54, 56]
-    for each, published in zip(day, PUBLISHED_DAY, strict=True):
-        assert 0 <= each.skipped < each.collector
-        assert (each.skipped > 0) == (published.skipped > 0 and each.collector > 1)
-        assert each.nrt == each.collector if published.nrt == published.collector else each.nrt <= each.collector
-
-
-def test_scaling_to_the_published_size_changes_nothing():
-    assert scaled(PUBLISHED_DAY, 273_647) == PUBLISHED_DAY
-    assert scaled(PUBLISHED_DAY, 27_365)[5] == Organisation(14, collector=3565, skipped=692, nrt=0)
-
-
-def test_too_few_messages_to_share_out_are_refused():
-    with pytest.raises(ValueError, match=r"9 message\(s\) cannot be shared among 10 organisations"):
-        scaled(PUBLISHED_DAY, 9)
-
-
-@pytest.mark.parametrize(
-    ("total", "weights", "shares"),
-    [(10, [1, 1, 1], [4, 3, 3]), (5, [0, 1], [0, 5]), (0, [3, 4], [0, 0]), (3, [1, 98, 1], [0, 3, 0])],
-)
-def test_shares_add_up(total, weights, shares):
-    assert shared_out(total, weights) == shares
 
 
 def objects(s3, bucket, prefix):

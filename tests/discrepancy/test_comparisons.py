@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_agari_provider.discrepancy.comparisons import (
+    PUBLISHED,
+    Comparison,
+    Tolerance,
+    check_names,
+    default_comparisons,
+)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "difference", "base", "volume", "allowed"),
+    [
+        pytest.param(Tolerance(), 1, 1000, 1000, False, id="none by default"),
+        pytest.param(Tolerance(count=10, percent=0.5), 10, 1000, 1000, True, id="within the count"),
+        pytest.param(Tolerance(count=1, percent=0.5), 5, 1000, 1000, True, id="within the percentage"),
+        pytest.param(Tolerance(count=1, percent=0.5), -6, 1000, 1000, False, id="beyond both"),
+        pytest.param(Tolerance(percent=100.0), 1, 0, 1000, False, id="no percentage of nothing"),
+        pytest.param(Tolerance(min_volume=100), 99, 99, 99, True, id="below the minimum volume"),
+    ],
+)
+def test_a_tolerance_allows_what_is_within_one_of_its_limits(tolerance, difference, base, volume, allowed):
+    assert tolerance.allows(difference, base, volume) is allowed
+
+
+@pytest.mark.parametrize(
+    ("stages", "names"),
+    [
+        pytest.param(["Collector", "Agg", "DB"], ["Discrepancy", "Skipped"], id="published"),
+        pytest.param(
+            ["Collector", "Agg", "DB", "NRT DB"], ["Discrepancy", "NRT Discrepancy", "Skipped"], id="published, NRT"
+        ),
+        pytest.param(["Agg", "DB"], ["Agg - DB"], id="a published stage is missing"),
+        pytest.param(["Sent", "Queued", "Stored"], ["Sent - Queued", "Queued - Stored"], id="others"),
+    ],
+)
+def test_stages_have_the_published_comparisons_or_each_with_the_next(stages, names):
+    assert [comparison.name for comparison in default_comparisons(stages)] == names
+
+
+@pytest.mark.parametrize(
+    ("stages", "comparisons", "says"),
+    [
+        (["Agg"], (), "two or more stages"),
+        (["Agg", "Agg"], (), "two or more stages"),
+        (["Agg", "DB"], PUBLISHED, r"names the stage\(s\) \['Collector'\]"),
+        (["Agg", "DB"], [Comparison("Loss", "Agg", "Db")], r"names the stage\(s\) \['Db'\]"),
+    ],
+    ids=["one stage", "one name twice", "percent of nothing", "misspelt"],
+)
+def test_what_cannot_be_compared_is_refused(stages, comparisons, says):
+    with pytest.raises(ValueError, match=says):
+        check_names(stages, comparisons)

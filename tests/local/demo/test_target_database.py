@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_agari_provider.local.demo.target_database import UnusableDatabase, open_target_database
+
+
+def test_without_a_url_the_database_is_a_file_in_the_folder(tmp_path):
+    with open_target_database(None, tmp_path) as database:
+        assert database.count("SELECT COUNT(*) FROM scored_messages") is None
+        database.execute("CREATE TABLE scored_messages (org_id INTEGER)", "INSERT INTO scored_messages VALUES (1)")
+        assert database.count("SELECT COUNT(*) FROM scored_messages") == 1
+        assert json.loads(database.airflow_connection) == {
+            "conn_type": "sqlite",
+            "host": str(tmp_path / "scoring.db"),
+        }
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "says"),
+    [
+        pytest.param("oracle://me:hush@there/x", "oracle://there/x", "'oracle' is not known", id="kind"),
+        pytest.param("mysql://me:hush@there:port/x", "mysql://there/x", "Port could not be cast", id="port"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_named_without_its_password(tmp_path, url, name, says):
+    with pytest.raises(UnusableDatabase, match=says) as refused, open_target_database(url, tmp_path):
+        pass
+    assert f"cannot use the database {name}: " in str(refused.value)
+    assert "hush" not in str(refused.value)
