@@ -1,7 +1,7 @@
 """
-The one place that knows Airflow 2.11 from Airflow 3.
+The one place that knows how Airflow 2.11 and Airflow 3 differ.
 
-Names come from the common.compat provider where it has them: it finds each at its home in the running Airflow.
+Names come from the common.compat provider if it has them: it imports each from where the running Airflow keeps it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from airflow.providers.common.compat.sdk import (
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 AIRFLOW_3 = not airflow_version.startswith("2.")
-TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")  # 3.3; before, a trigger is cancelled and has to find out why
-NOTIFIERS_TAKE_CONTEXT = "context" in inspect.signature(BaseNotifier.__init__).parameters  # 3.1
+TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")  # since 3.3; earlier, a cancelled trigger must find out why
+NOTIFIERS_TAKE_CONTEXT = "context" in inspect.signature(BaseNotifier.__init__).parameters  # since 3.1
 
 Result = TypeVar("Result")
 
@@ -92,13 +92,13 @@ __all__ = [
 
 
 def default_deferrable() -> bool:
-    """``[operators] default_deferrable`` of the running Airflow; read for signatures, as Airflow's own operators do."""
+    """``[operators] default_deferrable`` of the running Airflow: a parameter's default, as in its own operators."""
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
 async def in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
     """
-    Run a trigger's blocking call in a thread, from where it may ask Airflow for connections.
+    Run a trigger's blocking call in a thread, where it may ask Airflow for connections.
 
     Before 3.3 the triggerer of Airflow 3 only answers threads that asgiref started.
     """

@@ -1,4 +1,4 @@
-"""Deadlines of Airflow 3, which stand behind its SLAs."""
+"""Deadlines of Airflow 3, with which SLAs are watched there."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from airflow_agari_provider.alerts.time_of_day import first_after
 @dataclass(frozen=True)
 class TimeOfDayDeadline:
     """
-    Reference of Airflow 3.2's deadlines: the first such time of day after the run's planned start.
+    Reference of Airflow 3.2's deadlines: the first time of day ``by`` after the run's planned start.
 
-    The scheduler makes it again, from what it is serialized to, when it creates a run.
+    The scheduler builds it again from its serialized form when it creates a run.
 
-    :param by: such as ``06:00:00 Europe/Berlin``.
+    :param by: time of day, such as ``06:00:00 Europe/Berlin``.
     """
 
     required_kwargs: ClassVar[set[str]] = {"dag_id", "run_id"}
@@ -41,18 +41,18 @@ class TimeOfDayDeadline:
 
 def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: dict[str, Any]) -> Any:
     """
-    Airflow 3's deadline of a run, whose callback runs in the triggerer.
+    Return Airflow 3's deadline of a run; its callback runs in the triggerer.
 
     :param reference: ``queued_at``, ``logical_date`` or a time of day; the interval counts from there.
     :param callback: dotted path of a coroutine function in an installed package.
     """
-    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference  # all there since 3.1
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference  # since 3.1
 
     references = {
         "queued_at": DeadlineReference.DAGRUN_QUEUED_AT,
         "logical_date": DeadlineReference.DAGRUN_LOGICAL_DATE,
     }
     if reference not in references and not hasattr(AirflowPlugin, "deadline_references"):
-        raise ValueError(f"An SLA by a time of day ({reference}) needs Airflow 3.2; give a timedelta.")
+        raise ValueError(f"An SLA by a time of day ({reference}) needs Airflow 3.2, or 2.11. Give a timedelta.")
     begin = references.get(reference) or TimeOfDayDeadline(reference)
     return DeadlineAlert(begin, interval, AsyncCallback(callback, kwargs=kwargs))

@@ -1,4 +1,4 @@
-"""Our errors in Airflow's words: what a retry cannot cure ends the task at once."""
+"""Turn our errors into Airflow's: an error that a retry cannot cure ends the task at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def no_retry(*errors: type[AgariError]) -> Iterator[None]:
     """
     Turn the given errors into ``AirflowFailException``, so that Airflow does not retry the task.
 
-    :param errors: error classes whose cause stays the same however often the task runs.
+    :param errors: error classes whose cause stays the same, however often the task is retried.
     """
     try:
         yield

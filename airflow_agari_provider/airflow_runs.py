@@ -1,4 +1,4 @@
-"""What Airflow says of a run and its tasks: their states, dates and pages."""
+"""What Airflow knows about a run and its tasks: their states, dates and web pages."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CLOCK_SLACK = timedelta(days=1)  # how much later than a run's own time its first job may look, whatever the clocks say
-# Airflow's default, and what a server listens on. Who writes 127.0.0.1 means his own machine, as the demo does.
-_NOWHERE = frozenset({None, "", "localhost", "0.0.0.0", "::"})  # noqa: S104 - nobody's address
+CLOCK_SLACK = timedelta(days=1)  # how much older than its run a job may look, because clocks differ
+# Airflow's default, and addresses that a server listens on: links to them lead nowhere. A person who writes 127.0.0.1
+# means their own machine, as the demo does.
+_NOWHERE = frozenset({None, "", "localhost", "0.0.0.0", "::"})  # noqa: S104 - no server listens here
 _warned_of: set[str] = set()
 
 
 def _session_of_its_own() -> Any:
     """
-    On Airflow 2.11: a session for what is only read, to be closed.
+    On Airflow 2.11: open a new session, only to read; the caller closes it.
 
-    ``create_session`` gives the one that Airflow holds in this thread: an error in a callback, or its end, would take
-    Airflow's own rows, such as recorded SLA misses, out of it.
+    ``create_session`` would return the session that Airflow itself uses in this thread. An error in a callback, or the
+    callback's end, would then remove Airflow's own rows from it, such as recorded SLA misses.
     """
     from airflow import settings
     from sqlalchemy.orm import Session
@@ -41,8 +42,8 @@ def is_deferred(task_instance: Any) -> bool:
     """
     Whether a task is still deferred; blocks. For the triggers of Airflow before 3.3.
 
-    A trigger that is cancelled while its task is deferred moves to another triggerer; otherwise somebody has killed or
-    cleared the task.
+    If a trigger is cancelled while its task is still deferred, it moves to another triggerer. Otherwise a person has
+    killed or cleared the task.
     """
     ti = task_instance
     if AIRFLOW_3:
@@ -61,9 +62,9 @@ def is_deferred(task_instance: Any) -> bool:
 
 def read_run(dag_id: str, run_id: str) -> tuple[str, Mapping[str, str | None] | list[TaskInState]]:
     """
-    State of a run, and of its task instances; blocks. On Airflow 3 for tasks and triggers only.
+    Return the state of a run, and of its task instances; blocks. On Airflow 3 only tasks and triggers can ask.
 
-    Airflow 3 gives states by a key that joins a mapped task's id and its index, 2.11 task instances.
+    Airflow 3 gives a dict of states, whose key joins a mapped task's id and its index; 2.11 gives task instances.
     """
     if AIRFLOW_3:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -85,19 +86,19 @@ def read_run(dag_id: str, run_id: str) -> tuple[str, Mapping[str, str | None] | 
 
 
 class RunNotCreated(AirflowException):
-    """The run that a recorded SLA miss is about may still be created."""
+    """The run that a recorded SLA miss is about does not exist yet, and may still be created."""
 
 
 def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
     """
-    On Airflow 2.11: the run that a recorded SLA miss is about; ``None`` if there will never be one.
+    On Airflow 2.11: find the run that a recorded SLA miss is about; ``None`` if there will never be such a run.
 
-    2.11 records a miss under the logical date of the run after the late one, and may do so before the late one exists:
+    2.11 records a miss under the logical date of the run after the late one, and may do so before the late run exists:
     its check does not wait for the scheduler, nor for ``max_active_runs``.
 
     :param recorded: ``execution_date`` of the ``SlaMiss``.
     :return: ``run_id``, ``logical_date``, ``run_type``, and ``planned``: the end of its data interval.
-    :raises RunNotCreated: it is not there yet, and nor is any run after it.
+    :raises RunNotCreated: neither this run nor any run after it exists yet.
     """
     from airflow.models.dagrun import DagRun
 
@@ -113,12 +114,12 @@ def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
                 found = {"run_id": run.run_id, "logical_date": run.execution_date, "run_type": str(run.run_type)}
                 return {**found, "planned": interval.end}
         if automatic.filter(DagRun.execution_date >= recorded).first() is None:
-            raise RunNotCreated(f"{dag.dag_id} has no run before {recorded} yet.")
-        return None  # runs are created one after the other: this one was skipped, as after a pause without catchup
+            raise RunNotCreated(f"DAG {dag.dag_id} has no run before {recorded} yet; Airflow may still create it.")
+        return None  # a later run exists, and runs are created in order: this one was skipped, as after a pause
 
 
 def base_url() -> tuple[str, str]:
-    """Address of the web pages, without a slash at its end, and the name of the option it comes from."""
+    """Address of Airflow's web pages, without a slash at its end, and the name of the option it comes from."""
     section = "api" if AIRFLOW_3 else "webserver"
     return conf.get(section, "base_url", fallback="http://localhost:8080").rstrip("/"), f"[{section}] base_url"
 
@@ -137,12 +138,12 @@ def web_url(dag_id: str, run_id: str, task_id: str | None = None, map_index: int
 
 
 def link(dag_id: str, run_id: str, task: TaskInState | None = None) -> str:
-    """Address of a run's or a task instance's page; empty, with one warning, where the configuration knows none."""
+    """Address of a run's or a task instance's page; empty, with one warning, if the configuration names none."""
     base, option = base_url()
     if urlsplit(base).hostname in _NOWHERE:
         if base not in _warned_of:
             _warned_of.add(base)
-            logger.warning("Alerts are sent without links, which would lead to %r: set %s", base, option)
+            logger.warning("Alerts are sent without links, because these would lead to %r. Set %s.", base, option)
         return ""
     if task is None:
         return web_url(dag_id, run_id)
@@ -153,7 +154,7 @@ def tasks_of_run(
     dag_id: str, run_id: str, mapped: Sequence[str] = (), others: Sequence[str] = ()
 ) -> tuple[str, list[TaskInState]]:
     """
-    State of a run, and its task instances; blocks.
+    Return the state of a run, and its task instances; blocks.
 
     :param mapped: ids of its mapped tasks, which Airflow 3 does not tell.
     :param others: as in :func:`~airflow_agari_provider.alerts.task_states.tasks_in_states`.
@@ -163,21 +164,21 @@ def tasks_of_run(
 
 
 def moment(value: Any) -> datetime:
-    """A time as Airflow gives it: a ``datetime``, or text in ISO 8601."""
+    """Read a time as Airflow gives it: a ``datetime``, or text in ISO 8601."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
 
 
 def task_name(ti: Any) -> str:
-    """Id of a task; with its index where it is mapped."""
+    """Id of a task; with its index if it is mapped."""
     map_index = getattr(ti, "map_index", -1)
     return str(ti.task_id) if map_index is None or map_index < 0 else f"{ti.task_id}[{map_index}]"
 
 
 def run_date(run: Any) -> datetime | None:
     """
-    Logical date of a run, or when it was due where it has none: a run of an asset, or on Airflow 3 by hand.
+    Logical date of a run. If it has none, when it was due: runs of an asset have none, nor manual runs on Airflow 3.
 
-    :param run: a DAG run, or what Airflow's callbacks get in its place: a dict whose times are text.
+    :param run: a DAG run, or what Airflow's callbacks get instead of one: a dict whose times are text.
     """
     found = _told(run, "logical_date") or _told(run, "run_after")
     return moment(found) if found else None
@@ -198,7 +199,7 @@ def _told(run: Any, name: str) -> Any:
 
 
 def task_run(context: Context) -> TaskRun:
-    """The task run of a context; no job of it is older than the time from which the run was due."""
+    """Return the task run of a context; none of its jobs is older than the time at which the run was due."""
     ti, dag_run = context["ti"], context["dag_run"]
     due = planned_start(dag_run) or dag_run.logical_date
     since: datetime = min(due or timezone.utcnow(), timezone.utcnow()) - CLOCK_SLACK

@@ -1,8 +1,8 @@
 """
-Errors that cross rooms, and what every room needs to raise one.
+Errors that more than one room uses, and what every room needs to raise one.
 
-Each class passes its values to ``super().__init__`` and builds its text in ``__str__``: so it pickles as it is, which
-Airflow needs to hand it from one process to another.
+Each class passes its values to ``super().__init__`` and builds its text in ``__str__``. So it can be pickled, which
+Airflow needs to pass an error from one process to another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class UnimportableObject(AgariError):
 
 class BadAvro(UnimportableObject):
     """
-    An object that is no sound Avro object container file.
+    An object that is not a sound Avro object container file.
 
     :param source: name of the object, such as its S3 URL.
     :param offset: bytes from the start of the file to the damage.
@@ -35,12 +35,13 @@ class BadAvro(UnimportableObject):
 
     def __str__(self) -> str:
         return (
-            f"{self.source}, byte {self.offset}: {self.problem}. Nothing of this file was loaded; have it written anew."
+            f"{self.source}, byte {self.offset}: {self.problem}. Nothing of this file was loaded. "
+            "Let its producer write it again."
         )
 
 
 class BadQuestion(AgariError):
-    """A parameter of a request that cannot be answered."""
+    """A request cannot be answered, because one of its parameters has a value that is not allowed."""
 
     def __init__(self, name: str, value: str, allowed: str) -> None:
         super().__init__(name, value, allowed)
@@ -50,8 +51,9 @@ class BadQuestion(AgariError):
         return f"{self.name}={cut(self.value, 80)!r}: {self.name} has to be {self.allowed}."
 
 
-# Codes of answers with a status below 500 that ask for patience. Most mean "too many requests", and services spell it
-# in several ways, with and without "Exception" at the end. After an expired token a connection gets new credentials.
+# Error codes with a status below 500 after which a later request may succeed. Most mean "too many requests", which
+# services spell in several ways, with and without "Exception" at the end. After an expired token a connection gets new
+# credentials.
 # Source: botocore's own lists of throttling and transient errors, botocore/retries/standard.py.
 _PASSING_CODES = frozenset(
     {
@@ -72,7 +74,7 @@ _PASSING_CODES = frozenset(
 
 def may_pass(error: Exception) -> bool:
     """
-    Whether the same request to AWS may succeed later: no connection, no credentials yet, throttled, or a fault of AWS.
+    Whether the same request to AWS may succeed later: no connection, no credentials yet, throttling, or a fault of AWS.
 
     :param error: a ``BotoCoreError`` or ``ClientError`` of botocore.
     """
@@ -88,15 +90,20 @@ def may_pass(error: Exception) -> bool:
 
 def cut(text: str, limit: int, marker: str = "… (cut)") -> str:
     """
-    Text that fits, with a mark where something is left out.
+    Cut a text to a limit; a mark at its end shows that something is left out.
 
-    :param limit: characters, those of the mark included.
+    :param limit: characters, including those of the mark.
     """
     return text if len(text) <= limit else text[: limit - len(marker)] + marker
 
 
 def require_one_of(name: str, value: object, choices: Iterable[object]) -> None:
-    """:raises ValueError: an argument has a value that is not among its choices."""
+    """
+    Check that an argument has one of its allowed values.
+
+    :param name: the argument, for the error's text.
+    :raises ValueError: the value is not among the choices.
+    """
     choices = list(choices)
     if value not in choices:
         raise ValueError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}.")

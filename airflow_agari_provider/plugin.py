@@ -1,7 +1,7 @@
 """
-The plugin Airflow loads in every one of its processes, each worker's too: it must stay light.
+The plugin that Airflow loads in each of its processes, also in every worker: it must stay light.
 
-So the web parts are named here and imported by the web server alone, when it first needs them.
+So it only names the web parts. The web server alone imports them, when it first needs them.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class LazyApp:
 
 
 class AgariPlugin(AirflowPlugin):
-    """Registers what this package adds to Airflow: nothing of Flask on Airflow 3, nothing else on 2."""
+    """Registers what this package adds to Airflow: nothing with Flask on Airflow 3, only a Flask view on 2.11."""
 
     name = "agari"
 
     @property
     def deadline_references(self) -> list[Any]:
-        """Read by Airflow 3.2 and later, when it reads or writes a DAG with a deadline."""
+        """Airflow 3.2 and later reads this when it reads or writes a DAG with a deadline."""
         from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline
 
         return [TimeOfDayDeadline]

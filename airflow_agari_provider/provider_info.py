@@ -1,4 +1,4 @@
-"""What Airflow's provider manager reads of this package."""
+"""What Airflow's provider manager reads about this package."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Alerts of the Agari provider.",
                 "options": {
                     "environment": {
-                        "description": "What stands before every alert, and in the ids of incidents: EP_STAGE.",
+                        "description": "Name of the environment, before every alert and in the ids of incidents.",
                         "version_added": "0.2.0",
                         "type": "string",
                         "example": "EP_STAGE",

@@ -1,7 +1,7 @@
 """
-One alert on its way to one service: who sends it, whether it arrived, when to try again.
+One alert on its way to one service: which process sends it, whether it arrived, when to try again.
 
-It decides; whoever drives it sleeps.
+It only decides; its caller sleeps.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from airflow_agari_provider.exceptions import AgariError
 
 logger = logging.getLogger(__name__)
 
-BUSY_PAUSE = 2.0  # seconds until somebody else's claim is looked at again
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between tries; each is twice the one before
-LONGEST_RETRY_AFTER = 900.0  # seconds; whoever asks for more is asked again before an alert is given up
-# Seconds without claims after which an alert that may be repeated is sent all the same; longer than a lease, and than
-# most databases are down when they are restarted.
+BUSY_PAUSE = 2.0  # seconds until another process's claim is looked at again
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between tries; each pause is twice the one before
+LONGEST_RETRY_AFTER = 900.0  # seconds; even if a service asks for more, it is asked again before the alert is given up
+# Seconds without claims after which an alert that is safe to repeat is sent anyway; longer than a lease, and than most
+# databases are down during a restart.
 UNCLAIMED_AFTER = 180.0
 
 
 class AlertNotSent(AgariError):
     """
-    An alert that a service did not take.
+    An alert that a service did not accept.
 
-    :param service: such as ``Slack``.
+    :param service: name of the service, such as ``Slack``.
     :param problem: what happened, as a clause without secrets.
     :param retry_after: seconds that the service asks to wait.
     """
@@ -42,19 +42,19 @@ class AlertNotSent(AgariError):
 
 
 class AlertRefused(AlertNotSent):
-    """The service will not take it, however often it is sent."""
+    """The service will not accept it, even if it is sent again."""
 
 
 class AlertPostponed(AlertNotSent):
-    """It was not taken, and may be sent again."""
+    """It was not accepted, and may be sent again."""
 
 
 class AlertInDoubt(AlertNotSent):
-    """It may have been taken: sending it again might double it."""
+    """It may have been accepted: if it is sent again, it may arrive twice."""
 
 
 class CannotLook(AgariError):
-    """The service does not show what it has taken, so whether an alert is there cannot be known."""
+    """The service does not show what it has accepted, so it cannot be known whether an alert has arrived."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -68,11 +68,12 @@ class AlertSender(Protocol):
     """
     What delivers alerts to one service.
 
-    :param name: of the service, for logs.
-    :param destination: tells apart what goes to different people.
-    :param safe_to_repeat: whether the service itself takes a repeated alert for the same.
-    :param repeats_when_in_doubt: whether a double is better than a loss, where neither can be ruled out.
-    :param most_failures: how often at most it is called if nobody knows each time whether it sent something.
+    :param name: name of the service, for logs.
+    :param destination: name of the place that alerts go to; two places have two names.
+    :param safe_to_repeat: whether the service itself takes a repeated alert for the same alert.
+    :param repeats_when_in_doubt: whether to send again if it is unknown whether an alert arrived: better twice than
+        never.
+    :param most_failures: give the alert up after this many tries of which it is unknown whether they sent something.
     """
 
     name: str
@@ -85,26 +86,26 @@ class AlertSender(Protocol):
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
         """
-        Send once; a reference to what was sent, for a follow-up.
+        Send once. Return a reference to what was sent, for a follow-up.
 
         :raises AlertNotSent: one of its three kinds.
         """
 
     def find(self, key: str, since: float, follows: str = "") -> str | None:
         """
-        Reference of an alert that was sent with this key; ``None`` when it certainly was not.
+        Return the reference of an alert that was sent with this key; ``None`` if it certainly was not sent.
 
         :param since: time before which it cannot have been sent.
         :param follows: reference of the alert that it follows, if that is known.
         :raises CannotLook: there is no way to know.
-        :raises AlertPostponed: not now.
+        :raises AlertPostponed: the service cannot answer now.
         """
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
         """
-        Tell that what was sent has come in; a reference.
+        Report that the late task or run has finished. Return a reference to this message.
 
-        :param reference: that :meth:`send` returned; empty where it is not known.
+        :param reference: reference that :meth:`send` returned; empty if it is not known.
         :raises AlertNotSent: one of its three kinds.
         """
 
@@ -115,11 +116,11 @@ class Delivery:
     One alert of one miss.
 
     :param claims: where those who could send it agree who does; ``None`` when they cannot.
-    :param reference: of the alert that this one follows; ``None`` for an alert that opens.
-    :param since: when it was to be sent; seconds since the epoch. After some minutes without claims it is sent all the
-        same if it is safe to repeat; 0 never does that.
-    :param tries: how often the service has not taken it.
-    :param outcome: how it ended, in words; empty while it is on its way.
+    :param reference: of the alert that this one follows; ``None`` for a first alert.
+    :param since: when it was to be sent; seconds since the epoch. After some minutes without claims it is sent anyway,
+        if it is safe to repeat; with 0, never.
+    :param tries: how many times the service has not accepted it.
+    :param outcome: how it ended, as text; empty while it is on its way.
     """
 
     sender: AlertSender
@@ -136,16 +137,16 @@ class Delivery:
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         """
-        Bring it one step further; blocks for one request at most.
+        Take the alert one step further; blocks for at most one request.
 
-        :param miss: as it stands now; ``None`` when there is nothing to tell any more.
+        :param miss: the miss as it stands now; ``None`` if there is nothing to report any more.
         :param now: seconds since the epoch.
-        :return: seconds to wait before the next step, ``None`` when it is over.
+        :return: seconds to wait before the next step, ``None`` when the alert has ended.
         """
         claim = self._claim = self._claimed(now)
         if claim.state == "sent":
             return self._ended("sent already")
-        if claim.state == "refused":  # whoever tried has said so
+        if claim.state == "refused":  # the process that tried has logged the error
             self.refused = True
             return self._ended("refused already")
         if claim.state == "busy":
@@ -157,7 +158,7 @@ class Delivery:
             if there:
                 return self._ended("found sent")
             if there is None and (miss is None or not self.sender.repeats_when_in_doubt):
-                self._keep("")  # so that its end is told
+                self._keep("")  # so that its recovery is sent
                 return self._ended("may have been sent; not repeated")
             if miss is None:
                 self._release()
@@ -179,7 +180,7 @@ class Delivery:
         return self._ended("sent")
 
     def refuse(self, error: Exception) -> None:
-        """End it, here and for everybody else: there is no way to send it."""
+        """End the alert, in this process and in all others: it cannot be sent."""
         self.refused = True
         logger.error("Alert %s was refused. %s", self.key, error)
         self._ended("refused")
@@ -187,14 +188,14 @@ class Delivery:
             self.claims.mark_refused(self.key)
 
     def give_back(self) -> None:
-        """Let go of the claim, after an attempt whose error means that it sent nothing."""
-        if self._claim and self._claim.state == "takeover":  # an earlier one may have
+        """Release the claim, after an attempt whose error means that it sent nothing."""
+        if self._claim and self._claim.state == "takeover":  # an earlier attempt may have sent it
             self._doubt(self._claim, self._claim.failures, 0)
         else:
             self._release()
 
     def instead(self, sender: AlertSender) -> Delivery:
-        """What is sent in its place when it cannot be."""
+        """Return the alert that replaces this one if it cannot be sent."""
         return Delivery(sender, f"{self.key}|fallback", self.claims, since=self.since)
 
     def _claimed(self, now: float) -> Claim:
@@ -205,7 +206,7 @@ class Delivery:
         except ClaimsUnavailable as error:
             if not (self.sender.safe_to_repeat and self.since and now - self.since >= UNCLAIMED_AFTER):
                 raise
-            logger.error("Alert %s is sent without a claim, perhaps by others too. %s", self.key, error)
+            logger.error("Alert %s is sent without a claim, so other processes may send it too. %s", self.key, error)
             self.claims = None
             return self._without_claims(now)
 
@@ -216,11 +217,11 @@ class Delivery:
             self._keep(self.sender.follow_up(miss, self.key, self.reference))
 
     def _is_there(self, claim: Claim) -> bool | None:
-        """Whether a doubtful alert has arrived; ``None`` when nobody can tell."""
+        """Whether a doubtful alert has arrived; ``None`` if that cannot be known."""
         try:
             reference = self.sender.find(self.key, claim.first_at, self.reference or "")
         except CannotLook as error:
-            logger.info("Whether alert %s was sent is unknown: %s", self.key, error)
+            logger.info("It is unknown whether alert %s was sent: %s", self.key, error)
             return None
         if reference is not None:
             self._keep(reference)
@@ -254,7 +255,7 @@ class Delivery:
     def _try_again(self, error: AlertNotSent) -> float:
         pause: float = max(min(FIRST_PAUSE * 2**self.tries, LONGEST_PAUSE), self._asked_to_wait(error))
         self.tries += 1
-        logger.warning("Alert %s was not sent, trying again in %.0f s. %s", self.key, pause, error)
+        logger.warning("Alert %s was not sent; the next try is in %.0f s. %s", self.key, pause, error)
         return pause
 
     def _ended(self, outcome: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Many misses of one DAG within minutes: the first is told at once, the others together, so long after it."""
+"""Many misses of one DAG within minutes: the first is sent at once, the rest later together, as one digest."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from airflow_agari_provider.alerts.miss import SlaMiss
 @dataclass(frozen=True)
 class DigestWindow:
     """
-    The misses of one DAG that are due within a time, for one destination.
+    The misses of one DAG that are due within one span of time, for one destination.
 
-    Windows lie side by side from 1970 on, so that every process finds the same one for a miss without asking.
+    Windows follow one another without gaps since 1970, so that every process finds the same window for a miss.
 
-    :param name: the same in every process, and of no other window.
-    :param seconds: for which misses are collected, from when the first of them was found: the more are late, the longer
-        Airflow takes to find them, and after a time without a triggerer it finds them all at once.
+    :param name: the same in every process; no other window has it.
+    :param seconds: how long misses are collected, counted from when the first of them was found: the more tasks are
+        late, the longer Airflow takes to find them, and after a time without a triggerer it finds them all at once.
     """
 
     name: str
@@ -27,16 +27,16 @@ class DigestWindow:
 
 def window_of(alerts: str, due: float, seconds: float) -> DigestWindow:
     """
-    The window that a miss is in.
+    Return the window of a miss.
 
-    :param alerts: names what is collected together.
+    :param alerts: name of what is collected together.
     :param due: when the alert was due; seconds since the epoch.
     """
     return DigestWindow(f"{alerts}|{seconds:g}|{int(due // seconds)}", seconds)
 
 
 class DigestSender:
-    """Sends a digest of a window in the place of the miss of whoever comes first to its end."""
+    """Sends the digest of a window, in place of the miss whose delivery comes first to the window's end."""
 
     def __init__(self, sender: AlertSender, claims: ClaimTable, window: DigestWindow) -> None:
         self._sender, self._claims, self._window = sender, claims, window
@@ -59,8 +59,8 @@ class DigestedDelivery(Delivery):
     """
     A delivery that waits for the digest of its window, unless its miss is the window's first.
 
-    Everybody whose miss was collected waits, so that no process is needed for the digest; one of them sends it, under a
-    claim as any alert. What was collected too late for it is told alone.
+    All deliveries whose miss was collected wait, so no extra process is needed for the digest. One of them sends it,
+    under a claim like any alert. A miss that was collected too late for the digest is sent alone.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class DigestedDelivery(Delivery):
         return super().attempt(miss, now)
 
     def instead(self, sender: AlertSender) -> Delivery:
-        """One digest of the window too, unless it opens an incident: each of those has to be told, and closed."""
+        """Also one digest of the window, unless the sender opens incidents: each of these is sent, and closed."""
         if self._is_alone is not False or sender.safe_to_repeat:
             return super().instead(sender)
         return self._digest.instead(DigestSender(sender, self._table, self._window))
 
     def give_back(self) -> None:
-        """Let go of the digest's claim as well."""
+        """Release the digest's claim as well."""
         self._digest.give_back()
         super().give_back()

@@ -1,4 +1,4 @@
-"""What is told about a task or run and its SLA: the values, and the sentences made of them."""
+"""What an alert says about a task or run and its SLA: the values, and the sentences made from them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _SUBJECTS: Mapping[Event, str] = {
 @dataclass(frozen=True)
 class TaskInState:
     """
-    A task instance as it stands.
+    A task instance and its state.
 
-    :param state: Airflow's word; ``None`` for a task that has not been scheduled yet.
+    :param state: Airflow's name of the state; ``None`` for a task that has not been scheduled yet.
     :param map_index: -1 for a task that is not mapped.
-    :param try_number: ``None`` where Airflow does not tell: Airflow 3 tells a deadline's callback states only.
-    :param since: start of its current try, where known.
+    :param try_number: ``None`` if Airflow does not tell it: Airflow 3 tells a deadline's callback only states.
+    :param since: start of its current try, if known.
     """
 
     task_id: str
@@ -56,17 +56,17 @@ class TaskInState:
 @dataclass(frozen=True)
 class SlaMiss:
     """
-    A task or a run that has missed its SLA, or what else is told of it.
+    A task or a run that has missed its SLA; or another event of it, such as its recovery.
 
-    :param task_id: ``None`` when it is about the whole run.
-    :param date: the run's date as people are told it, such as ``2016-02-26T18:00:00`` (UTC).
+    :param task_id: ``None`` if it is about the whole run.
+    :param date: the run's date as alerts show it, such as ``2016-02-26T18:00:00`` (UTC).
     :param environment: stands before the text, such as ``EP_STAGE``, and in the entity id.
     :param due: when it should have been done.
-    :param at: when it was found late, or came in.
-    :param blocking: the tasks that it waits for, itself among them.
+    :param at: when it was found late, or finished.
+    :param blocking: the tasks that it waits for, including itself.
     :param scope: what shares one incident: a ``task`` of a run, all of a ``run``, or all of a ``dag``.
-    :param collected: the other misses that a digest is about; it is not about this one alone then.
-    :param downgraded: whether it may not page: a run that failed long ago, where the SLA's owner wants that.
+    :param collected: the misses that a digest is about, if this is a digest; it is then not about one miss alone.
+    :param downgraded: whether it must not page, because it failed and its SLA says ``when_failed="downgrade"``.
     """
 
     dag_id: str
@@ -92,7 +92,7 @@ class SlaMiss:
         return self.sentence(self.task_id or "", self.date)
 
     def sentence(self, task: str, date: str, dag: str | None = None) -> str:
-        """The published sentence around a task and a date that are marked up already."""
+        """The published sentence with a task and a date that have their markup already."""
         environment = f"{self.environment} - " if self.environment else ""
         if self.collected:
             return f"{environment}{dag or self.dag_id} {_SUBJECTS[self.event]} {len(self.collected)} more"
@@ -114,7 +114,7 @@ class SlaMiss:
 
     @property
     def details(self) -> str:
-        """How late it is, by which time it was due, and who owns it; empty where nothing is known, or of many."""
+        """How late it is, when it was due, and who owns it; empty if nothing is known, or for a digest."""
         if self.collected:
             return ""
         late = self.late_by
@@ -151,7 +151,7 @@ class SlaMiss:
 
 
 def duration_text(duration: timedelta) -> str:
-    """Such as ``45 s``, ``17 min``, ``2 h 5 min``, ``3 d 4 h``."""
+    """Return a duration as text, such as ``45 s``, ``17 min``, ``2 h 5 min``, ``3 d 4 h``."""
     seconds = max(0, int(duration.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
@@ -164,5 +164,5 @@ def duration_text(duration: timedelta) -> str:
 
 
 def date_text(moment: datetime) -> str:
-    """A run's date as Agari published it: ISO 8601 to the second, UTC, without a zone."""
+    """Return a run's date as Agari published it: ISO 8601 to the second, UTC, without a zone."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

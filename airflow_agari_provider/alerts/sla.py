@@ -1,4 +1,4 @@
-"""What is known of an SLA when the DAG is parsed, and what becomes of it in a run."""
+"""What is known about an SLA when the DAG is parsed, and how it ends in a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Run:
     A run of a DAG.
 
     :param date: its logical date, or the time after which it ran.
-    :param run_type: Airflow's word: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``...
+    :param run_type: Airflow's name: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``...
     """
 
     dag_id: str
@@ -34,21 +34,21 @@ class Run:
 @dataclass(frozen=True)
 class Watch:
     """
-    One SLA: it travels as JSON to the processes that alert. It holds ids of connections, and no secret.
+    One SLA. It travels as JSON to the processes that alert, so it holds ids of connections and no secret.
 
     :param task_id: ``None`` for the run.
-    :param sla: seconds.
-    :param by: in their place: a time of day, such as ``06:00:00 Europe/Berlin``.
+    :param sla: seconds within which the task or run has to be done.
+    :param by: instead of ``sla``: a time of day, such as ``06:00:00 Europe/Berlin``.
     :param alerts: specifications of the alerts; each has ``after``: seconds after the SLA.
     :param claims: ``sql:<conn_id>``, or empty.
-    :param digest: seconds for which misses of the DAG are collected after the first one; 0 to tell each.
+    :param digest: seconds for which misses of the DAG are collected after the first one; 0: each is sent alone.
     :param reference: where the time counts from: ``queued_at``, ``logical_date``, or ``planned`` start.
     :param silent_for: types of runs that are not watched.
     :param mapped: ids of the DAG's mapped tasks.
     :param lookalikes: ids of tasks that look like an index of a mapped one.
-    :param upstream: ids of the tasks that the task waits for, and its own; ``None`` for the run.
+    :param upstream: ids of the tasks that the task waits for, and its own id; ``None`` for the run.
     :param watched: every task of the DAG with an SLA; ``None`` stands for the run.
-    :param carriers: on Airflow 2.11: the tasks whose SLA Airflow checks in its place.
+    :param carriers: on Airflow 2.11: the tasks through whose SLA Airflow checks this one.
     """
 
     task_id: str | None
@@ -74,13 +74,13 @@ class Watch:
 
     @classmethod
     def from_json(cls, text: str) -> Watch:
-        """What a newer version has added, in a process that has not been updated yet, is left out."""
+        """Read an SLA. Fields of a newer version are left out, in a process that is not updated yet."""
         known = {one.name for one in fields(cls)}
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
     @property
     def steps(self) -> list[float]:
-        """Seconds after the SLA at which somebody is to be told."""
+        """Seconds after the SLA at which alerts are to be sent."""
         return sorted({alert["after"] for alert in self.alerts})
 
     def step(self, after: float) -> Watch:
@@ -98,7 +98,7 @@ def miss_of(
     link: Link,
 ) -> SlaMiss | None:
     """
-    The miss, as it stands; ``None`` when it is done, or nobody wants to hear of it.
+    Return the miss as it stands; ``None`` if the task or run is done, or the SLA does not report it.
 
     :param due: when the SLA was over.
     :param at: now.
@@ -120,12 +120,12 @@ def miss_of(
 
 
 def recovery_of(watch: Watch, run: Run, due: datetime | None, at: datetime, link: Link) -> SlaMiss:
-    """That what was late has come in."""
+    """Return the recovery: the late task or run has finished."""
     return replace(_told(watch, run, due, at, link, ()), event="recovery")
 
 
 def due_after(watch: Watch, start: datetime) -> datetime:
-    """When the SLA of a run is over that is, or was planned, to start then."""
+    """When the SLA is over for a run that starts, or was planned to start, at this time."""
     if watch.by:
         return first_after(start, watch.by)
     return start + timedelta(seconds=watch.sla)
@@ -135,9 +135,9 @@ def due_between(
     watch: Watch, planned: datetime | None, logical_date: datetime | None, started: datetime | None
 ) -> tuple[datetime | None, datetime | None]:
     """
-    The earliest and the latest time at which the SLA of a run can have been over; ``None`` where that is not known.
+    The earliest and the latest time at which the SLA of a run can have been over; ``None`` if not known.
 
-    They are the same unless it counts from when the run was queued: between its planned start and its start.
+    They are the same, unless the SLA counts from when the run was queued: between its planned start and its start.
     """
     if watch.by or watch.reference != "queued_at":
         start = logical_date if watch.reference == "logical_date" and not watch.by else planned

@@ -9,20 +9,20 @@ from typing import Any
 from airflow_agari_provider.alerts.miss import SlaMiss, TaskInState
 from airflow_agari_provider.alerts.slack_text import PARTIAL, SECTION_CHARACTERS, escaped
 
-TEXT_CHARACTERS = 4000  # of the text beside the blocks; API reference, "chat.postMessage"
-BLOCKING_SHOWN = 15  # readable on a telephone; the run's page has the rest
-NAME_CHARACTERS = 150  # of anything that data decides
+TEXT_CHARACTERS = 4000  # of the text next to the blocks; API reference, "chat.postMessage"
+BLOCKING_SHOWN = 15  # still readable on a phone; the run's page shows the rest
+NAME_CHARACTERS = 150  # of any name or date that comes from data
 
 
 def slack_message(
     miss: SlaMiss, text: str | None = None, mentions: Sequence[str] = (), in_doubt: bool = False
 ) -> dict[str, Any]:
     """
-    ``text`` and ``blocks`` of a message; the text is what notifications show.
+    Return ``text`` and ``blocks`` of a message; the text is what notifications show.
 
-    :param text: plain text in place of the published sentence; every character of it is shown as it is.
+    :param text: plain text in place of the published sentence; each of its characters is shown unchanged.
     :param mentions: whom to mention, in Slack's own form: ``<!channel>``, ``<@U012AB3CD>``, ``<!subteam^S012>``.
-    :param in_doubt: it may have been sent before; the message says so.
+    :param in_doubt: whether it may have been sent before; the message then says so.
     """
     plain = escaped(text if text is not None else miss.text, TEXT_CHARACTERS)
     if text is None:
@@ -49,7 +49,7 @@ def _blocking(tasks: Sequence[TaskInState]) -> str:
 
 
 def _listed(head: str, shown: Sequence[str]) -> str:
-    """As many lines as are readable and fit, and how many are left."""
+    """Join as many lines as are readable and fit; the last line says how many are left out."""
     lines, length = [head], len(head)
     for line in shown[:BLOCKING_SHOWN]:
         length += len(line) + 1
@@ -62,7 +62,7 @@ def _listed(head: str, shown: Sequence[str]) -> str:
 
 
 def _link(url: str, label: str) -> str:
-    """A link, where the address is known and short enough to leave room for the text."""
+    """Return a link, if the address is known and short enough to leave room for the text."""
     address = url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E")
     return f"<{address}|{label}>" if url and len(address) < SECTION_CHARACTERS // 3 else label
 

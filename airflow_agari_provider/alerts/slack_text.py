@@ -1,18 +1,18 @@
-"""Text for Slack: it makes no link, mentions nobody, and fits."""
+"""Text for Slack that makes no link and no mention, and fits."""
 
 from __future__ import annotations
 
 import re
 
 SECTION_CHARACTERS = 3000  # Slack refuses more in the text of one section; API reference, "Section block"
-PARTIAL = re.compile(r"(&[a-z]{0,3}|<[^>]*)$")  # what a cut leaves of an escape, a link or a mention
+PARTIAL = re.compile(r"(&[a-z]{0,3}|<[^>]*)$")  # the rest of an escape, a link or a mention after a cut
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def escaped(text: str, limit: int = SECTION_CHARACTERS, preformatted: bool = False) -> str:
     """
-    Text that makes no link and mentions nobody, cut to a number of characters as sent.
+    Escape a text, so that it makes no link and no mention, and cut it to a number of characters as sent.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
 

@@ -1,4 +1,4 @@
-"""Who is late, why, and who is in the way: rules over the states of a run's tasks."""
+"""Which tasks are late, why, and which tasks block them: rules about the states of a run's tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_agari_provider.alerts.miss import Standing, TaskInState
 
 DONE = frozenset({"success", "skipped", "removed"})
 FAILED = frozenset({"failed", "upstream_failed"})
-# What runs comes first, what waits for nothing but its turn next; the last ones have not begun.
+# Running tasks come first, then tasks that wait only for their turn; the last ones have not begun.
 _ORDER = (
     "running", "deferred", "restarting", "up_for_retry", "up_for_reschedule", "awaiting_input", "queued", "scheduled",
 )  # fmt: skip
@@ -19,10 +19,10 @@ def tasks_in_states(
     states: Mapping[str, str | None], mapped: Collection[str], others: Collection[str] = ()
 ) -> list[TaskInState]:
     """
-    Task instances out of Airflow 3's answer, which joins a mapped task's id and its index by ``_``.
+    Read the task instances from Airflow 3's answer, which joins a mapped task's id and its index by ``_``.
 
     :param mapped: ids of the mapped tasks.
-    :param others: ids of tasks that look like an index of a mapped one, and are none.
+    :param others: ids of tasks that look like an index of a mapped task, and are not.
     """
     found = []
     for key, state in states.items():
@@ -35,7 +35,7 @@ def tasks_in_states(
 
 
 def is_late(tasks: Iterable[TaskInState], run_state: str, task_id: str | None) -> bool:
-    """Whether a task (every index of it), or the whole run when there is no task id, is still not done."""
+    """Whether a task (any index of it) is not done yet; without a task id, whether the run is not."""
     if task_id is None:
         return run_state != "success"
     own = [task for task in tasks if task.task_id == task_id]
@@ -43,7 +43,7 @@ def is_late(tasks: Iterable[TaskInState], run_state: str, task_id: str | None) -
 
 
 def standing_of(tasks: Iterable[TaskInState], run_state: str, task_id: str | None) -> Standing:
-    """Whether it is only late, has failed, or cannot come any more because something before it failed."""
+    """Whether it is only late, has failed, or can no longer finish because a task before it failed."""
     if task_id is None:
         return "failed" if run_state == "failed" else "late"
     own = {task.state for task in tasks if task.task_id == task_id}
@@ -56,7 +56,7 @@ def somebody_else_speaks(
     tasks: Sequence[TaskInState], run_state: str, task_id: str | None, watched: Collection[str | None]
 ) -> bool:
     """
-    Whether one failure would be told twice: this task only follows from it, and what failed has an SLA of its own.
+    Whether one failure would be reported twice: this task is late because of it, and the failed task has its own SLA.
 
     :param watched: the tasks with an SLA; ``None`` among them stands for the run.
     """
@@ -68,9 +68,9 @@ def somebody_else_speaks(
 
 def blocking_tasks(tasks: Iterable[TaskInState], upstream: Collection[str] | None) -> tuple[TaskInState, ...]:
     """
-    The tasks that are in the way: those at work, else those that failed, else those that have not begun.
+    The blocking tasks: those at work; if none, those that failed; if none, those that have not begun.
 
-    :param upstream: ids of the tasks that the late one depends on, and its own; ``None`` for all of the run.
+    :param upstream: ids of the tasks that the late one depends on, and its own id; ``None`` for all of the run.
     """
     there = [task for task in tasks if (upstream is None or task.task_id in upstream) and task.state not in DONE]
     at_work = [task for task in there if task.state in _ORDER]

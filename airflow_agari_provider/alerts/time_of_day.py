@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 def time_of_day_text(at: time, zone: tzinfo) -> str:
     """
-    A time of day as it travels to other processes, such as ``06:00:00 Europe/Berlin`` or ``06:00:00+02:00``.
+    Write a time of day as it travels to other processes, such as ``06:00:00 Europe/Berlin`` or ``06:00:00+02:00``.
 
-    :param zone: where the time is meant that has no time zone of its own.
-    :raises ValueError: the zone has neither a name that others would know it by, nor one offset for all the year.
+    :param zone: time zone of a time that has none of its own.
+    :raises ValueError: the zone has neither a name that other processes know, nor the same offset all year.
     """
     zone = at.tzinfo or zone
     name = getattr(zone, "key", None) or getattr(zone, "name", None)
@@ -25,11 +25,11 @@ def time_of_day_text(at: time, zone: tzinfo) -> str:
 
 def first_after(moment: datetime, time_of_day: str) -> datetime:
     """
-    The first such time of day after a moment, in UTC.
+    Return when a time of day comes first after a moment, in UTC.
 
-    Where clocks are put forward over it, it is as much later; where they are put back, it is the first of the two.
+    If clocks are put forward over it, it comes as much later; if they are put back, it is the first of the two times.
 
-    :param time_of_day: as :func:`time_of_day_text` has it.
+    :param time_of_day: as :func:`time_of_day_text` writes it.
     """
     text, _, name = time_of_day.partition(" ")
     at = time.fromisoformat(text)

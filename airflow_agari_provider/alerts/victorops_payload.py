@@ -1,4 +1,4 @@
-"""A miss as an alert of VictorOps (today Splunk On-Call)."""
+"""An SLA miss as an alert of VictorOps (today Splunk On-Call)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.exceptions import cut, require_one_of
 
 MESSAGE_TYPES = ("CRITICAL", "WARNING", "INFO", "ACKNOWLEDGEMENT", "RECOVERY")
-STATE_MESSAGE_CHARACTERS = 20_480  # more is refused; Alertmanager's integration
+STATE_MESSAGE_CHARACTERS = 20_480  # VictorOps refuses more; source: Alertmanager's integration
 FIELD_CHARACTERS = 2_000
 BLOCKING_NAMED = 50
 MONITORING_TOOL = "Airflow"
@@ -17,9 +17,9 @@ MONITORING_TOOL = "Airflow"
 
 def message_type_of(miss: SlaMiss, of_a_miss: str) -> str:
     """
-    What to send: only a miss opens what was asked for, a retry or a start is a line in the timeline.
+    Return the message type to send: a retry or a start is only a line in the timeline.
 
-    :param of_a_miss: message type of a miss, and of a task that has failed.
+    :param of_a_miss: message type for a miss, and for a task that has failed.
     """
     if miss.event in ("miss", "failure"):
         return "WARNING" if miss.downgraded and of_a_miss == "CRITICAL" else of_a_miss
@@ -28,9 +28,9 @@ def message_type_of(miss: SlaMiss, of_a_miss: str) -> str:
 
 def checked_message_type(message_type: str) -> str:
     """
-    In upper case, as VictorOps wants it.
+    Return a message type in upper case, as VictorOps wants it.
 
-    :raises ValueError: no such type. (The service itself takes an unknown type for CRITICAL.)
+    :raises ValueError: there is no such type. (The service itself takes an unknown type for CRITICAL.)
     """
     in_upper_case = message_type.upper()
     if in_upper_case not in MESSAGE_TYPES:
@@ -42,10 +42,10 @@ def victorops_alert(
     miss: SlaMiss, message_type: str, text: str | None = None, fields: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """
-    Body of the request.
+    Return the body of the request.
 
     :param text: state message in place of the published sentence.
-    :param fields: further fields; they win over those made here.
+    :param fields: further fields; they replace those made here.
     """
     facts = {
         "details": miss.details,

@@ -13,10 +13,11 @@ from typing import Any
 
 from airflow_agari_provider.avro_import.errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow
 from airflow_agari_provider.avro_import.failures import record_failure
-from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob, reason
+from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import TableLedger
 from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
 from airflow_agari_provider.avro_import.object_load import ObjectLoad
+from airflow_agari_provider.avro_import.outcome import ImportedObject, reason
 from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.quarantine import in_quarantine
 from airflow_agari_provider.avro_import.target_table import TargetTable

@@ -14,8 +14,9 @@ from airflow_agari_provider.avro.records import Batch, heap_out_of_sight
 from airflow_agari_provider.avro.schemas import parse_reader_schema
 from airflow_agari_provider.avro_import.careful_load import SoundRowsLoad
 from airflow_agari_provider.avro_import.errors import RowsLost, UnusableName
-from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob
+from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import TableLedger
+from airflow_agari_provider.avro_import.outcome import ImportedObject
 from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.quarantine import Quarantine
 from airflow_agari_provider.avro_import.schema_change import TableChange, add_columns

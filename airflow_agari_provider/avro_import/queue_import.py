@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_agari_provider.avro_import.errors import ObjectBusy
 from airflow_agari_provider.avro_import.importer import Importer
-from airflow_agari_provider.avro_import.job import ImportedObject, reason
+from airflow_agari_provider.avro_import.outcome import ImportedObject, reason
 from airflow_agari_provider.avro_import.quarantine import in_quarantine
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 from airflow_agari_provider.queues.depth import DepthUnknown, read_depth

@@ -12,9 +12,9 @@ from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
 
 def aws_session(aws_conn_id: str | None, region_name: str | None) -> Callable[..., Any]:
     """
-    A new boto3 session of an Airflow connection, as what makes its clients: ``aws_session(...)("s3", **config)``.
+    Open a boto3 session of an Airflow connection; return what makes its clients: ``aws_session(...)("s3", **config)``.
 
-    ``config`` goes before the connection's own botocore settings.
+    ``config`` takes precedence over the connection's own botocore settings.
     """
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
     from botocore.config import Config
@@ -31,5 +31,9 @@ def aws_session(aws_conn_id: str | None, region_name: str | None) -> Callable[..
 
 
 def emr_jobs(aws_conn_id: str | None, region_name: str | None, target: EmrCluster | None = None) -> EmrClusterJobs:
-    """The jobs on EMR clusters that an Airflow connection reaches."""
+    """
+    Return the jobs on EMR clusters that an Airflow connection reaches.
+
+    :param target: needed to find and to submit jobs, but not for requests about a known job.
+    """
     return EmrClusterJobs(partial(aws_session, aws_conn_id, region_name), target)

@@ -20,13 +20,14 @@ class VictorOpsHook(BaseHook):
     """
     Sends alerts to VictorOps, today Splunk On-Call, through the REST endpoint integration.
 
-    The connection (type ``victorops``): the API key as password, the routing key as ``routing_key`` in the extra, and,
-    only where it is not VictorOps' own, the endpoint as host. The key is part of every URL; no log or error shows it.
+    The connection (type ``victorops``) has the API key as password, the routing key as ``routing_key`` in the extra,
+    and, only if it is not VictorOps' own, the endpoint as host. The API key is part of every URL; no log or error shows
+    it.
 
     :param victorops_conn_id: Airflow connection.
-    :param routing_key: in place of the connection's.
+    :param routing_key: replaces the connection's.
     :param timeout: seconds for one request.
-    :param retry_for: seconds in all to try again on 429, 5xx and a network that is down; 0 tries once.
+    :param retry_for: total seconds to retry on 429, on 5xx, and while the network is down; 0: no retry.
     """
 
     conn_name_attr = "victorops_conn_id"
@@ -50,15 +51,15 @@ class VictorOpsHook(BaseHook):
 
     def send(self, message_type: str, entity_id: str, *, state_message: str = "", **fields: Any) -> str:
         """
-        Send one alert; returns the entity id.
+        Send one alert; return the entity id.
 
-        :param message_type: ``CRITICAL`` opens an incident and pages, ``WARNING`` may, ``INFO`` only shows in the
-            timeline, ``ACKNOWLEDGEMENT``, ``RECOVERY`` closes.
+        :param message_type: ``CRITICAL`` opens an incident and pages, ``WARNING`` may do so, ``INFO`` only shows in the
+            timeline, ``ACKNOWLEDGEMENT`` acknowledges, ``RECOVERY`` closes.
         :param entity_id: identity of the incident, the same from its opening to its recovery.
-        :param fields: ``entity_display_name``, ``state_start_time`` (epoch seconds), and any others.
-        :raises AlertRefused: wrong key or routing key, or a body that it does not take.
-        :raises AlertPostponed: not taken within ``retry_for``.
-        :raises AlertInDoubt: not known to be taken within ``retry_for``; sending it again does no harm.
+        :param fields: ``entity_display_name``, ``state_start_time`` (epoch seconds), and any other fields.
+        :raises AlertRefused: wrong API key or routing key, or a body that VictorOps does not accept.
+        :raises AlertPostponed: VictorOps did not accept it within ``retry_for``.
+        :raises AlertInDoubt: unknown whether VictorOps accepted it within ``retry_for``; a repeat does no harm.
         """
         body = {
             "monitoring_tool": MONITORING_TOOL,
@@ -70,7 +71,7 @@ class VictorOpsHook(BaseHook):
         return self.post(body)
 
     def post(self, body: dict[str, Any]) -> str:
-        """Send a body as it is; otherwise like :meth:`send`."""
+        """Send a body unchanged; otherwise like :meth:`send`."""
         url = self._url()
         give_up, pause = time.monotonic() + self.retry_for, FIRST_PAUSE
         while True:
@@ -80,11 +81,11 @@ class VictorOpsHook(BaseHook):
                 wait = max(pause, error.retry_after)
                 if time.monotonic() + wait > give_up:
                     raise
-                self.log.warning("Trying again in %.0f s. %s", wait, error)
+                self.log.warning("The alert is sent again in %.0f s. %s", wait, error)
                 time.sleep(wait)
                 pause *= 2
             else:
-                self.log.info("VictorOps took %s for %s", body["message_type"], body.get("entity_id"))
+                self.log.info("VictorOps accepted %s for %s", body["message_type"], body.get("entity_id"))
                 return str(body.get("entity_id") or "")
 
     def test_connection(self) -> tuple[bool, str]:
@@ -94,7 +95,7 @@ class VictorOpsHook(BaseHook):
             self.send("INFO", "airflow/connection-test", state_message="Test of an Airflow connection")
         except (AlertNotSent, ValueError) as error:
             return False, str(error)
-        return True, "VictorOps took an INFO message; it opens no incident, and shows in the timeline."
+        return True, "VictorOps accepted an INFO message. It opens no incident, and shows in the timeline."
 
     def _url(self) -> str:
         connection = self.get_connection(self.victorops_conn_id)
@@ -114,13 +115,13 @@ class VictorOpsHook(BaseHook):
         return f"{host.rstrip('/')}/{PATH}/{quote(key, safe='')}/{quote(str(routing_key), safe='')}"
 
     def _request(self, url: str, body: dict[str, Any]) -> None:
-        """One request. Errors name the connection instead of the URL, and have no cause, which would show it."""
+        """Make one request. Errors name the connection, and have no cause: it would show the URL with the API key."""
         import requests
 
         logging.getLogger("urllib3.connectionpool").addFilter(_names_no_key)
         where = f"connection {self.victorops_conn_id}"
         try:
-            # A redirect would hand the key to somebody else
+            # A redirect would send the API key to another server
             answer = requests.post(url, json=body, timeout=self.timeout, allow_redirects=False)
         except (ValueError, requests.exceptions.InvalidJSONError) as error:  # requests' InvalidURL, InvalidSchema...
             problem = f"the request cannot be made ({type(error).__name__}, {where})"
@@ -141,12 +142,12 @@ class VictorOpsHook(BaseHook):
             hint = " Check the routing key and the API key." if status in (401, 403, 404) else ""
             raise AlertRefused("VictorOps", f"it answered {status} ({where}).{hint}")
         if result is None:
-            problem = f"it answered {status} without a result, so perhaps a proxy did ({where})"
+            problem = f"it answered {status} without a result, so a proxy may have answered instead ({where})"
             raise AlertInDoubt("VictorOps", problem)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """The field beyond Airflow's own, on Airflow 2.11; that of Airflow 3 is in the provider info."""
+        """The form's additional field on Airflow 2.11; for Airflow 3 it is in the provider info."""
         from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
         from wtforms import StringField
 
@@ -154,7 +155,7 @@ class VictorOpsHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """The form on Airflow 2.11."""
+        """The rest of the form on Airflow 2.11."""
         return {
             "hidden_fields": ["login", "schema", "port", "extra"],
             "relabeling": {"password": "API key", "host": "Endpoint"},
@@ -168,7 +169,7 @@ def _seconds(retry_after: str | None) -> float:
 
 
 def _never_connected(error: Exception) -> bool:
-    """Whether an error of requests came before there was a connection that could have brought the alert."""
+    """Whether an error of requests came before there was a connection that could have carried the alert."""
     from requests import ConnectTimeout
     from requests.exceptions import ProxyError, SSLError
     from urllib3.exceptions import MaxRetryError, NewConnectionError
@@ -182,10 +183,10 @@ def _never_connected(error: Exception) -> bool:
 def _result(answer: Any) -> Any:
     try:
         return answer.json().get("result")
-    except (ValueError, AttributeError):  # no JSON, or no object
+    except (ValueError, AttributeError):  # not JSON, or not a JSON object
         return None
 
 
 def _names_no_key(record: logging.LogRecord) -> bool:
-    """urllib3 logs the path of every request on level DEBUG, and VictorOps' path holds the key."""
+    """Drop such records: urllib3 logs the path of every request on level DEBUG, and the path holds the API key."""
     return PATH not in record.getMessage()

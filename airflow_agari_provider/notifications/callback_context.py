@@ -1,4 +1,4 @@
-"""What Airflow tells a callback, whichever kind it is, as misses."""
+"""Read what Airflow tells a callback, of any kind, as SLA misses."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _EVENTS: Mapping[str, Event] = {
 
 def misses_of(context: Mapping[str, Any], environment: str, scope: Scope) -> Iterator[SlaMiss]:
     """
-    What a callback's context tells.
+    Read the misses of a callback's context.
 
-    :param context: of an ``sla_miss_callback`` of Airflow 2.11, of a deadline of Airflow 3, of a callback of a task, or
-        of one of a DAG.
+    :param context: context of an ``sla_miss_callback`` of Airflow 2.11, of a deadline of Airflow 3, of a task's
+        callback, or of a DAG's callback.
     """
     if "slas" in context:
         yield from _of_slas(context, environment, scope)
@@ -39,7 +39,7 @@ def _of_slas(context: Mapping[str, Any], environment: str, scope: Scope) -> Iter
         try:
             run = late_run(dag, recorded.execution_date)
         except RunNotCreated:
-            context["slas"].remove(recorded)  # which Airflow will show again at its next check
+            context["slas"].remove(recorded)  # Airflow shows it again at its next check
             continue
         if run is None:
             continue

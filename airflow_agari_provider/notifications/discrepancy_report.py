@@ -1,4 +1,4 @@
-"""Sends a discrepancy report by mail, Slack and VictorOps; a channel that fails does not stop the others."""
+"""Send a discrepancy report by mail, Slack and VictorOps; if one channel fails, the rest are still used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ReportDelivery:
 
     def send(self, ti: Any, report: DiscrepancyReport, text: str) -> list[str]:
         """
-        Send what is due.
+        Send the report to each channel that should get it.
 
         :param ti: task instance.
         :param text: the report as plain text.
@@ -53,9 +53,9 @@ class ReportDelivery:
         for channel, send in channels.items():
             try:
                 send()
-            # no server, no permission, no such connection; SMTP errors are OSErrors
+            # no server, no permission, or no such connection; SMTP errors are OSErrors
             except (OSError, http.client.HTTPException, AirflowException, SlackClientError, AlertNotSent) as error:
-                logger.error("The report could not be sent by %s: %s: %s", channel, type(error).__name__, error)
+                logger.error("The report could not be sent by %s. %s: %s", channel, type(error).__name__, error)
                 undelivered.append(channel)
         return undelivered
 
@@ -69,9 +69,9 @@ class ReportDelivery:
             sender = self.email_from or hook.from_email
             if not sender:
                 raise AirflowException(
-                    f"no sender: give email_from, or from_email in the extra of connection {self.smtp_conn_id}"
+                    f"The mail has no sender. Give email_from, or from_email in the extra of {self.smtp_conn_id}."
                 )
-            # The hook's own send_email_smtp knows neither a text part nor an attachment that is not a file
+            # The hook's own send_email_smtp can send neither a text part nor an attachment that is not a file
             hook._smtp_client.send_message(mail_report(report, text, sender, recipients), to_addrs=recipients)
         logger.info("Sent the report to %s", ", ".join(recipients))
 

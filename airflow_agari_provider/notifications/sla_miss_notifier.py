@@ -1,4 +1,4 @@
-"""What the notifiers of SLA misses share."""
+"""What the notifiers of SLA misses have in common."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SCOPES = ("task", "run", "dag")
-# Seconds in all to try to send. Airflow 2.11 ends the process that runs an sla_miss_callback after 50 s.
+# Total seconds to try to send. Airflow 2.11 ends the process that runs an sla_miss_callback after 50 s.
 RETRY_FOR = 30.0
-ASK_AGAIN_AFTER = 2.0  # seconds after a question about tasks that was not answered
+ASK_AGAIN_AFTER = 2.0  # seconds after a request about tasks that was not answered
 
 
 class SlaMissNotifier(BaseNotifier):
     """
-    Turns what Airflow tells a callback into misses, and sends each; one that cannot be sent is an error in the log.
+    Turns what Airflow tells a callback into misses, and sends each; a miss that cannot be sent is an error in the log.
 
-    Children are the senders of :mod:`airflow_agari_provider.alerts.delivery`. Their ``needs`` are the modules that
+    Subclasses are the senders of :mod:`airflow_agari_provider.alerts.delivery`. Their ``needs`` are the modules that
     they import when they send.
 
-    :param text: template of the text; the published sentence by default. ``sla_miss`` is the
+    :param text: template of the text; default: the published sentence. ``sla_miss`` is the
         :class:`~airflow_agari_provider.alerts.miss.SlaMiss`.
-    :param environment: such as ``EP_STAGE``; ``[agari] environment`` of Airflow's configuration by default.
+    :param environment: such as ``EP_STAGE``; default: ``[agari] environment`` of Airflow's configuration.
     :param incident: what shares one incident: a ``task`` of a run, a ``run``, or a ``dag``.
     """
 
@@ -63,16 +63,16 @@ class SlaMissNotifier(BaseNotifier):
         self.text = text
         self.environment = environment
         self.incident = incident
-        self.__name__ = type(self).__name__  # by which Airflow 2.11 names an sla_miss_callback
+        self.__name__ = type(self).__name__  # Airflow 2.11 names an sla_miss_callback by this
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """Nothing yet, where Airflow asks: templates are rendered for each miss, of which Airflow knows nothing."""
+        """Render nothing when Airflow asks: templates are rendered for each miss, which Airflow does not know."""
 
     def rendered(self, miss: SlaMiss) -> SlaMissNotifier:
         """
-        A copy of this notifier with its templates rendered for a miss.
+        Return a copy of this notifier, with its templates rendered for a miss.
 
-        :raises AlertRefused: a template cannot be rendered, now or later.
+        :raises AlertRefused: a template cannot be rendered; a retry would not help.
         """
         notifier = copy(self)
         context: Any = {"sla_miss": miss, "dag": None}
@@ -80,11 +80,11 @@ class SlaMissNotifier(BaseNotifier):
             BaseNotifier.render_template_fields(notifier, context)
         except Exception as error:  # a template may call anything
             problem = f"its templates cannot be rendered ({type(error).__name__}: {cut(str(error), 200)})"
-            raise AlertRefused(self.name, f"{problem}. They know sla_miss, and nothing else.") from error
+            raise AlertRefused(self.name, f"{problem}. They can use sla_miss only.") from error
         return notifier
 
     def notify(self, context: Context) -> None:
-        """Send what the callback is told; blocks for up to 30 seconds."""
+        """Send each miss that the callback is told of; blocks for up to 30 seconds."""
         for miss in self._misses(context):
             delivery = self._delivery(miss)
             try:
@@ -94,20 +94,20 @@ class SlaMissNotifier(BaseNotifier):
             count_alert(delivery)
 
     def _misses(self, context: Context) -> list[SlaMiss]:
-        """What the callback is told; a deadline's asks about tasks, and Airflow never repeats one that failed."""
+        """Read the misses. For a deadline this asks about tasks, and Airflow never repeats a callback that failed."""
         give_up = time.monotonic() + RETRY_FOR
         while True:
             try:
                 return list(misses_of(context, environment_or_default(self.environment), self.incident))
-            except Exception as error:  # whatever the supervisor and the API server answer in their distress
+            except Exception as error:  # any error of the supervisor or the API server
                 if "deadline" not in context or time.monotonic() > give_up:
                     Stats.incr("agari.alerts.failed", tags={"service": self.name})
                     raise
-                logger.warning("What was missed is unknown: %s: %s", type(error).__name__, error)
+                logger.warning("Airflow did not tell what is late; asking again. %s: %s", type(error).__name__, error)
             time.sleep(ASK_AGAIN_AFTER)
 
     async def async_notify(self, context: Context) -> None:
-        """As :meth:`notify`, in a thread."""
+        """Like :meth:`notify`, in a thread."""
         await in_thread(self.notify, context)
 
     @staticmethod
@@ -115,16 +115,16 @@ class SlaMissNotifier(BaseNotifier):
         give_up = time.monotonic() + RETRY_FOR
         while (pause := delivery.attempt(miss, time.time())) is not None:
             if time.monotonic() + pause > give_up:
-                logger.error("Alert %s was not sent within %.0f s; given up", delivery.key, RETRY_FOR)
+                logger.error("Alert %s was not sent within %.0f s, and is given up", delivery.key, RETRY_FOR)
                 return
             time.sleep(pause)
 
     def _delivery(self, miss: SlaMiss) -> Delivery:
-        return Delivery(self, miss.entity_id)  # type: ignore[arg-type]  # the children are senders
+        return Delivery(self, miss.entity_id)  # type: ignore[arg-type]  # subclasses are senders
 
 
 def count_alert(delivery: Delivery) -> None:
-    """Count, in Airflow's metrics, an alert that this process has sent, or could not send."""
+    """Count in Airflow's metrics an alert that this process has sent, or could not send."""
     outcome = delivery.outcome.removeprefix("digest ")
     if outcome in ("sent", "found sent"):
         Stats.incr("agari.alerts.sent", tags={"service": delivery.sender.name})
@@ -133,5 +133,5 @@ def count_alert(delivery: Delivery) -> None:
 
 
 def environment_or_default(environment: str | None) -> str:
-    """The environment given, or ``[agari] environment``."""
+    """Return the given environment, or by default ``[agari] environment``."""
     return conf.get("agari", "environment", fallback="") if environment is None else environment

@@ -1,4 +1,4 @@
-"""SLA misses to Slack."""
+"""Send SLA misses to Slack."""
 
 from __future__ import annotations
 
@@ -20,33 +20,34 @@ if TYPE_CHECKING:
     from airflow_agari_provider.alerts.miss import SlaMiss
 
 TIMEOUT = 10  # seconds for one request
-CLOCKS_APART = 600  # seconds by which a host's clock may be ahead of Slack's, and a message be still found
-LOOKED_THROUGH = 200  # messages; Slack gives some apps no more than 15 at a time, and says that there are more
-# Answers of a server that may have posted all the same; API reference, "chat.postMessage", errors
+CLOCKS_APART = 600  # seconds; a message is found even if this host's clock is ahead of Slack's by this much
+LOOKED_THROUGH = 200  # messages; Slack gives some apps at most 15 at a time, and says that there are more
+# Errors after which the message may have been posted anyway; API reference, "chat.postMessage", errors
 DOUBTFUL = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 ERROR_WORD = re.compile(r"[a-z_]{1,100}")
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{7,}")
-# Said while a workspace moves to an Enterprise organization; the same list
+# Errors while a workspace moves to an Enterprise organization; from the same list
 PASSING = frozenset({"team_added_to_org", "org_login_required"})
-# Slack's client logs addresses, on level DEBUG and in errors, and a webhook's address is its secret.
+# Slack's client logs addresses on level DEBUG and in errors, and a webhook's address is a secret.
 _quiet = logging.getLogger(f"{__name__}.client")
 _quiet.setLevel(logging.CRITICAL)
 
 
 class SlackSlaMissNotifier(SlaMissNotifier):
     """
-    Posts an SLA miss to Slack, and a follow-up in its thread when the late task comes in.
+    Posts an SLA miss to Slack, and a follow-up in its thread when the late task has finished.
 
-    As ``sla_miss_callback`` of Airflow 2.11, in ``AsyncCallback`` of Airflow 3, as any ``on_*_callback``, and in
+    Use it as ``sla_miss_callback`` of Airflow 2.11, in ``AsyncCallback`` of Airflow 3, as any ``on_*_callback``, and in
     ``set_slas(alerts=[...])``.
 
     :param slack_conn_id: connection of type ``slack`` (API token: threads, and doubtful sends can be looked up) or
         ``slackwebhook``.
-    :param channel: with an API token; best by its id (``C012AB3CD``), which looking up needs. A webhook has its own.
+    :param channel: channel, with an API token; best its id (``C012AB3CD``), which looking up needs. A webhook has a
+        fixed channel.
     :param mentions: whom a miss mentions: ``<!channel>``, ``<@U012AB3CD>``, ``<!subteam^S012>``.
-    :param broadcast_recovery: show a follow-up in the channel too, and not in the thread alone.
-    :param when_in_doubt: where nobody knows whether Slack took a message and Slack does not tell either: ``send`` it
-        again, marked as such, or ``skip`` it.
+    :param broadcast_recovery: show a follow-up in the channel too, not only in the thread.
+    :param when_in_doubt: if it is unknown whether Slack accepted a message, and Slack cannot tell: ``send`` it again,
+        marked as possibly doubled, or ``skip`` it.
     """
 
     name = "Slack"
@@ -67,7 +68,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
         super().__init__(**kwargs)
         require_one_of("when_in_doubt", when_in_doubt, ("send", "skip"))
         if isinstance(mentions, str):
-            raise TypeError(f"mentions is a list, such as [{mentions!r}], and not one text.")
+            raise TypeError(f"mentions must be a list, such as [{mentions!r}], not one string.")
         self.slack_conn_id = slack_conn_id
         self.channel = channel
         self.mentions = mentions
@@ -83,14 +84,14 @@ class SlackSlaMissNotifier(SlaMissNotifier):
         return f"Slack {self.slack_conn_id} {self.channel or ''}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
-        """One message; its channel and time stamp, empty with a webhook."""
+        """Post one message. Return its channel and time stamp; with a webhook, an empty text."""
         own: Any = self.rendered(miss)
         mentions = own.mentions if miss.event in ("miss", "failure") else ()
         message = slack_message(miss, own.text, mentions, in_doubt)
         return self._post(message, own.channel, key)
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
-        """A message in the thread of the first one; with a webhook, one beside it."""
+        """Post a message in the thread of the first one; with a webhook, a message of its own."""
         own: Any = self.rendered(miss)
         message = slack_message(miss, own.text)
         channel, _, thread = reference.partition(":")
@@ -99,7 +100,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
         return self._post(message, channel or own.channel, key)
 
     def find(self, key: str, since: float, follows: str = "") -> str | None:
-        """Look through the channel, or the thread of what it follows, for a message with this key in its metadata."""
+        """Look for a message with this key in its metadata: in the channel, or in the thread of what it follows."""
         if self._is_webhook():
             raise CannotLook("an incoming webhook cannot be read")
         known, _, thread = follows.partition(":")
@@ -116,7 +117,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
             if ((message.get("metadata") or {}).get("event_payload") or {}).get("key") == key:
                 return f"{channel}:{message['ts']}"
         if answer.get("has_more"):
-            raise CannotLook("the channel has too many newer messages to look through")
+            raise CannotLook("the channel has too many newer messages to look through all of them")
         return None
 
     def _is_webhook(self) -> bool:
@@ -134,7 +135,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
     def _send_to_webhook(self, body: dict[str, Any]) -> None:
         from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 
-        # The clients' own retries would send again what may have arrived.
+        # The clients' own retries could send a message again that has arrived already.
         hook = SlackWebhookHook(
             slack_webhook_conn_id=self.slack_conn_id, timeout=TIMEOUT, retry_handlers=[], logger=_quiet
         )
@@ -151,7 +152,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
         except SlackApiError as error:
             answer = error.response
             _check(answer.status_code, answer.headers, str(answer.get("error")))
-            raise AssertionError from error  # an answer that is fine is no error
+            raise AssertionError from error  # a successful answer raises no SlackApiError
 
     def _channel_id(self, channel: str | None) -> str:
         if channel and CHANNEL_ID.fullmatch(channel):
@@ -160,7 +161,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
 
 
 def _tried(request: Callable[[], Any]) -> Any:
-    """What a request answers; a network's errors as ours, without a cause that would show an address."""
+    """Make a request. Network errors become ours, without a cause, which would show an address."""
     try:
         return request()
     except http.client.InvalidURL as error:
@@ -176,13 +177,13 @@ def _tried(request: Callable[[], Any]) -> Any:
 
 
 def _unmakeable(error: Exception) -> AlertRefused:
-    """Of a blank or a line's end in an address or a token."""
+    """The error for a blank or a line break in an address or a token."""
     problem = f"the request cannot be made ({type(error).__name__}). Check the connection's host and password."
     return AlertRefused("Slack", problem)
 
 
 def _check(status: int, headers: Any, said: str) -> None:
-    """:raises AlertNotSent: what an answer means, unless it is that the message was taken."""
+    """Read Slack's answer. :raises AlertNotSent: Slack did not accept the message; see its three kinds."""
     if status == 429 or said in ("ratelimited", "rate_limited"):
         raise AlertPostponed("Slack", "too many messages", _retry_after(headers))
     if said in PASSING:

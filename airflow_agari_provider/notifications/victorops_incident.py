@@ -1,4 +1,4 @@
-"""An incident of VictorOps for what a task found in a window."""
+"""An incident in VictorOps for what a task found in a window."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def tell_victorops(
     environment: str | None = None,
 ) -> None:
     """
-    Open the incident of a task and a window; or close it, where an earlier try of the task may have opened it.
+    Open the incident of a task and a window; or close it, if an earlier try of the task may have opened it.
 
-    Nothing is sent where nothing was found at the first try. The incident is the same whoever finds it again: another
-    try, a cleared task, another run over the same window. Blocks for about a minute while VictorOps is down.
+    If the first try finds nothing, nothing is sent. Another try, a cleared task, or another run over the same window
+    finds the same incident. Blocks for about a minute while VictorOps is down.
 
     :param ti: task instance.
     :param found: whether there is something to page for.
     :param message: state message.
-    :param environment: part of the incident's id; ``[agari] environment`` of Airflow's configuration by default.
-    :raises AlertNotSent: VictorOps refused it, or did not take it in time.
+    :param environment: part of the incident's id; default: ``[agari] environment`` of Airflow's configuration.
+    :raises AlertNotSent: VictorOps refused the alert, or did not accept it in time.
     :raises AirflowException: there is no such connection.
     """
     if not found and ti.try_number == 1:

@@ -1,4 +1,4 @@
-"""SLA misses to VictorOps, today Splunk On-Call."""
+"""Send SLA misses to VictorOps, today Splunk On-Call."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifi
 
 class VictorOpsSlaMissNotifier(SlaMissNotifier):
     """
-    Opens an incident for an SLA miss, and closes it when the late task comes in.
+    Opens an incident for an SLA miss, and closes it when the late task has finished.
 
-    As ``sla_miss_callback`` of Airflow 2.11, in ``AsyncCallback`` of Airflow 3, as any ``on_*_callback``, and in
-    ``set_slas(alerts=[...])``. As a callback of a task, a failure sends ``message_type``, a success RECOVERY, a retry
-    and a start INFO. However often it runs for one miss, the entity id makes it one incident.
+    Use it as ``sla_miss_callback`` of Airflow 2.11, in ``AsyncCallback`` of Airflow 3, as any ``on_*_callback``, and in
+    ``set_slas(alerts=[...])``. As a callback of a task, it sends ``message_type`` for a failure, RECOVERY for a
+    success, and INFO for a retry or a start. If it runs several times for one miss, the entity id makes it one
+    incident.
 
     :param victorops_conn_id: connection of type ``victorops``.
-    :param routing_key: in place of the connection's.
-    :param message_type: of a miss: ``CRITICAL`` pages, ``WARNING`` may, ``INFO`` does not.
+    :param routing_key: replaces the connection's.
+    :param message_type: message type of a miss: ``CRITICAL`` pages, ``WARNING`` may page, ``INFO`` does not.
     :param fields: further fields of the alert; values are templates.
     """
 
     name = "VictorOps"
-    safe_to_repeat = True  # the entity id makes it the same incident
+    safe_to_repeat = True  # the entity id makes a repeat the same incident
     needs = ("airflow_agari_provider.hooks.victorops", "requests")
     template_fields: Sequence[str] = ("text", "routing_key", "fields")
 
@@ -52,7 +53,7 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         return f"VictorOps {self.victorops_conn_id} {self.routing_key or ''}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
-        """One request; see :class:`~airflow_agari_provider.alerts.delivery.AlertSender`."""
+        """Make one request; see :class:`~airflow_agari_provider.alerts.delivery.AlertSender`."""
         from airflow_agari_provider.hooks.victorops import VictorOpsHook
 
         own: Any = self.rendered(miss)
@@ -60,9 +61,9 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         return VictorOpsHook(self.victorops_conn_id, routing_key=own.routing_key, retry_for=0).post(body)
 
     def find(self, key: str, since: float, follows: str = "") -> str | None:
-        """Never known, so that a doubtful alert is sent again: the entity id makes it the same incident."""
-        raise CannotLook("VictorOps is not asked, as it takes what is repeated for the same")
+        """Never look, so that a doubtful alert is sent again: the entity id makes it the same incident."""
+        raise CannotLook("VictorOps is not asked, because a repeated alert is the same incident")
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
-        """Recover the incident: the miss has the entity id that opened it."""
+        """Close the incident: the miss has the entity id that opened it."""
         return self.send(miss, key, in_doubt=False)

@@ -1,4 +1,4 @@
-"""Avro files on S3 into a table of a database, each exactly once."""
+"""Load Avro files from S3 into a database table, each file exactly once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
 from airflow_agari_provider.avro_import.importer import Importer
-from airflow_agari_provider.avro_import.job import (
-    ImportedObject,
-    ImportJob,
-    Mode,
-    OnBadBlock,
-    log_outcome,
-    require_matching,
-    require_quarantine,
-    summary,
-)
+from airflow_agari_provider.avro_import.job import ImportJob, Mode, OnBadBlock, require_matching, require_quarantine
+from airflow_agari_provider.avro_import.outcome import ImportedObject, log_outcome, summary
 from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.queue_import import QueueImport
 from airflow_agari_provider.avro_import.schema_change import SchemaChange
@@ -41,9 +33,9 @@ IfNoObjects = Literal["fail", "skip", "ok"]
 
 class NoObjects(AgariError):
     """
-    Nothing to import where something should be.
+    There is no object to import.
 
-    :param s3_url: what was looked for.
+    :param s3_url: where the operator looked.
     """
 
     def __init__(self, s3_url: str) -> None:
@@ -52,8 +44,8 @@ class NoObjects(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"There is no object at {self.s3_url}. If it may be empty, pass if_no_objects='ok' or 'skip'; "
-            "otherwise see whether what writes it is late."
+            f"There is no object at {self.s3_url}, so nothing was imported. If this place may be empty, pass "
+            "if_no_objects='ok' or 'skip'. Otherwise check whether the job that writes the objects is late."
         )
 
 
@@ -61,50 +53,52 @@ class AvroS3ImportOperator(BaseOperator):
     """
     Load Avro object container files from S3 into a table, each exactly once.
 
-    An object and its row in the table ``agari_import_ledger`` are committed together: a retry, a redelivered message or
-    a second importer neither repeats nor loses a row. Objects that cannot be loaded are written down in
-    ``agari_import_failures``.
+    An object's rows and its entry in the table ``agari_import_ledger`` are committed in one transaction: a retry, a
+    redelivered message or a second importer neither repeats nor loses a row. Objects that cannot be loaded are recorded
+    in ``agari_import_failures``.
 
-    Returns what was loaded now: ``{"objects", "skipped_objects", "changed_objects", "failed_messages", "rows",
+    Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "failed_messages", "rows",
     "quarantined_rows", "quarantined_blocks", "bytes", "counts", "complete"}``. ``skipped_objects`` were in the table
-    before, ``changed_objects`` of them with other content; ``complete`` is false where anything was left out.
+    before; ``changed_objects`` of them have other content now. ``complete`` is false if anything was left out.
 
-    :param table: as ``table`` or ``schema.table``, upper and lower case as in the database.
+    :param table: table to load into, as ``table`` or ``schema.table``, in upper and lower case as in the database.
     :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite; or to any other database whose hook is a
         ``DbApiHook``, with the limits in the documentation.
-    :param s3_url: an object, a folder (everything below it), or a list of them. Give this or ``queue_url``.
-    :param queue_url: SQS queue of S3's notifications, shared with any number of other importers. A message is deleted
-        after the commit of all its objects; one that cannot be imported goes to the queue's dead-letter queue. Ends
-        when nothing is visible or in flight.
-    :param mode: ``append`` adds the rows. ``replace`` deletes the rows of ``replace_where`` and loads all objects of
-        the call in one transaction; with ``s3_url`` only. ``upsert`` replaces rows of the same ``key_columns``.
-    :param replace_where: SQL condition of the rows that the objects replace: exactly theirs.
-    :param key_columns: with ``upsert``; the table needs a primary or unique key of them. Of rows with the same key in
-        one object the last one stays.
-    :param columns: fields to load, or ``{field: column}``; None loads all under their own names. Columns of the table
-        that are not loaded take their defaults.
-    :param create_table: create the table, by the schema of the first object, if it is not there.
-    :param schema_change: what fields without a column in the table mean: ``fail``; ``ignore``: they are not loaded;
-        ``add_columns``: the table gets a nullable column for each.
-    :param copy_access: for Redshift, which fetches the objects from S3 itself, the ARN of an IAM role that may, or
-        ``default``; for Snowflake the name of an external stage whose URL is the bucket.
-    :param count_by: column by whose values the rows are counted in ``counts``.
-    :param on_changed_object: what new content under a key that was loaded means: ``fail``; ``skip`` it; ``replace``,
-        with ``upsert``: load it, though rows whose key it no longer has stay.
-    :param on_bad_block: what damaged blocks and rows that the database refuses mean. ``fail``: nothing of their object
-        is loaded; ``quarantine``: they are put below ``quarantine_url``, and the rest is loaded.
-    :param quarantine_url: S3 folder; nothing in it is ever imported.
-    :param max_bad_blocks: of one object that may be bad or hold bad rows; more fail it. None allows any number.
-    :param if_no_objects: what an ``s3_url`` without objects means.
-    :param reader_schema: Avro schema to resolve the records to, as dict.
-    :param decoder: ``arrow`` takes the extra ``[arrow]`` and PostgreSQL, and is several times as fast; ``auto`` uses it
-        where it can be used and logs why not; both load the same rows.
+    :param s3_url: URL of an object or a folder (everything below it), or a list of URLs. Give either this or
+        ``queue_url``.
+    :param queue_url: SQS queue that gets S3's notifications; any number of other importers may share it. A message is
+        deleted after all its objects are committed; one that cannot be imported goes to the queue's dead-letter queue.
+        The task ends when no message is visible or in flight.
+    :param mode: ``append`` adds the rows. ``replace`` deletes the rows that match ``replace_where`` and loads all
+        objects, in one transaction; with ``s3_url`` only. ``upsert`` replaces rows that have the same ``key_columns``.
+    :param replace_where: SQL condition that selects exactly the rows that the objects replace.
+    :param key_columns: with ``upsert``; the table needs a primary or unique key of these columns. If several rows of
+        one object have the same key, the last one stays.
+    :param columns: fields to load, or ``{field: column}``; None loads all under their own names. Table columns that are
+        not loaded get their defaults.
+    :param create_table: if the table does not exist, create it from the schema of the first object.
+    :param schema_change: what to do about fields that the table has no column for: ``fail``; ``ignore``: do not load
+        them; ``add_columns``: add a nullable column to the table for each.
+    :param copy_access: for Redshift, which reads the objects from S3 itself: the ARN of an IAM role that may read them,
+        or ``default``; for Snowflake: the name of an external stage whose URL is the bucket.
+    :param count_by: column; ``counts`` holds the number of rows for each of its values.
+    :param on_changed_object: what to do about a loaded object that has new content: ``fail``; ``skip`` it; ``replace``,
+        with ``upsert``: load it again. Rows whose key the new content no longer has stay in the table.
+    :param on_bad_block: what to do about damaged blocks, and rows that the database refuses. ``fail``: load nothing of
+        their object; ``quarantine``: write them below ``quarantine_url``, and load the rest.
+    :param quarantine_url: S3 folder; objects in it are never imported.
+    :param max_bad_blocks: how many blocks of one object may be bad or hold bad rows; with more, the object fails. None:
+        no limit.
+    :param if_no_objects: what to do if there is no object at ``s3_url``.
+    :param reader_schema: Avro schema to resolve the records to, as a dict.
+    :param decoder: ``arrow`` needs the extra ``[arrow]`` and PostgreSQL, and is several times as fast as ``fastavro``;
+        ``auto`` uses it where it can, and logs the reason where it cannot. Both load the same rows.
     :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
-    :param max_messages: end after so many messages.
-    :param max_seconds: begin no message after so many seconds.
-    :param max_objects: begin no message once so many objects are loaded.
-    :param aws_conn_id: Airflow connection of AWS.
-    :param region_name: region of bucket and queue, if the connection does not say it.
+    :param max_messages: stop after this many messages; None: no limit.
+    :param max_seconds: start no new message after this many seconds; None: no limit.
+    :param max_objects: start no new message once this many objects are loaded; None: no limit.
+    :param aws_conn_id: Airflow connection to AWS.
+    :param region_name: AWS region of the bucket and the queue, if the connection does not name it.
     """
 
     template_fields: Sequence[str] = (
@@ -189,9 +183,9 @@ class AvroS3ImportOperator(BaseOperator):
         self._folders: list[str] = []
         self._figures: dict[str, Any] = {}
         if (s3_url is None) == (queue_url is None):
-            raise ValueError("give s3_url or queue_url, one of them")
+            raise ValueError("Give either s3_url or queue_url: exactly one of them.")
         if queue_url is not None and mode == "replace":
-            raise ValueError('mode="replace" takes s3_url: the messages of a queue do not say when a window is whole')
+            raise ValueError('mode="replace" needs s3_url: a queue does not tell when a window is complete.')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
         require_one_of("decoder", decoder, get_args(Decoder))
         require_one_of("schema_change", schema_change, get_args(SchemaChange))
@@ -230,7 +224,7 @@ class AvroS3ImportOperator(BaseOperator):
         )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
-        """Called by the OpenLineage provider after :meth:`execute`, where it is installed."""
+        """Called by the OpenLineage provider, if it is installed, after :meth:`execute`."""
         if not self._folders:
             return None
         return import_lineage(self._folders, self.table, self.sql_conn_id, self._figures)
@@ -241,7 +235,7 @@ class AvroS3ImportOperator(BaseOperator):
         if not found and self.if_no_objects == "fail":
             raise NoObjects(str(self.s3_url))
         if not found and self.if_no_objects == "skip":
-            raise AirflowSkipException(f"There is no object at {self.s3_url}")
+            raise AirflowSkipException(f"There is no object at {self.s3_url}; skipped, as if_no_objects='skip' asks.")
         progress = ImportProgress()
         with closing(self._importer(s3, job, progress)) as importer:
             imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)

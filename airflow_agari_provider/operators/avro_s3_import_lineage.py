@@ -1,4 +1,4 @@
-"""What an import read and wrote, for OpenLineage: folders of S3, and a table."""
+"""What an import read and wrote, for OpenLineage: S3 folders, and a table."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def folders_of(urls: Iterable[str]) -> list[str]:
-    """The folders that objects are in, each once: an object each would be thousands of datasets."""
+    """Return the folders of objects, each once. With a dataset for each object, there would be thousands."""
     return sorted({url.rpartition("/")[0] for url in urls})
 
 
 def import_lineage(folders: Iterable[str], table: str, sql_conn_id: str, figures: Mapping[str, Any]) -> OperatorLineage:
     """
-    Datasets by OpenLineage's naming rules, and what was written.
+    Return the datasets that were read and written, by OpenLineage's naming rules, and how much was written.
 
-    :param folders: S3 URLs.
+    :param folders: S3 URLs of the folders that were read.
     :param figures: result of the import.
     """
     from airflow.providers.common.compat.openlineage.facet import (
@@ -41,7 +41,7 @@ def import_lineage(folders: Iterable[str], table: str, sql_conn_id: str, figures
 
 
 def _table_name(table: str, sql_conn_id: str) -> tuple[str, str]:
-    """(namespace, name) of the table; of a database that OpenLineage does not know, by its connection."""
+    """Return (namespace, name) of the table; from its connection if OpenLineage does not know the database."""
     connection = BaseHook.get_connection(sql_conn_id)
     hook = connection.get_hook()
     database = hook.get_openlineage_database_info(connection)

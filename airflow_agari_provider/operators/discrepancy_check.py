@@ -35,12 +35,13 @@ class Stage(dict[str, Any]):
     """
     Where the counts of one stage come from: a query, or another task.
 
-    It is a dict so that Airflow renders its templates, and finds the tasks whose output it names.
+    It is a dict so that Airflow renders its templates, and finds the tasks whose output it uses.
 
     :param name: heading in the report, such as ``DB``.
-    :param sql: query that returns (key, count) rows, or a ``.sql`` file with it; needs ``conn_id``.
+    :param sql: query that returns (key, count) rows, or a ``.sql`` file that holds the query; needs ``conn_id``.
     :param conn_id: connection of any database whose hook is a ``DbApiHook``.
-    :param counts: ``{key: count}``, several of them to add up, a task's output, or a template that gives these.
+    :param counts: ``{key: count}``, a list of such dicts to add up, a task's output, or a template that renders to one
+        of these.
     """
 
     def __init__(
@@ -53,43 +54,46 @@ class Stage(dict[str, Any]):
 
 class DiscrepancyCheckOperator(BaseOperator):
     """
-    Compare per-key counts of several stages; report by mail, alert in Slack, page, fail.
+    Compare the counts of each key at several stages; report by mail, and on a discrepancy alert, page, and fail.
 
-    With stages named ``Collector``, ``Agg``, ``DB`` and perhaps ``NRT DB``, the comparisons default to the report that
-    Agari published; with any others, each stage is compared with the next.
+    With stages named ``Collector``, ``Agg``, ``DB`` and optionally ``NRT DB``, the default comparisons are those of the
+    report that Agari published. With any other stages, each stage is compared with the next.
 
     :param stages: two or more, in the order of the pipeline.
     :param comparisons: differences to show and to judge.
-    :param tolerance: what may differ without being a discrepancy.
-    :param tolerances: key -> tolerance of that key alone, in place of every other.
+    :param tolerance: how much may differ without being a discrepancy.
+    :param tolerances: key -> tolerance of that key alone, which replaces every other tolerance.
     :param notes: key -> text for the last column.
     :param title: what the report is about.
     :param environment: such as ``EP_STAGE``; stands before the title.
-    :param window: what was counted, for the report's header and the alert; the run's logical date if not given.
+    :param window: the time that was counted, for the report's header and the alert; default: the run's logical date.
     :param facts: further figures for the report's header, name -> value.
     :param key_name: heading of the first column.
     :param unit: what is counted; follows the stages' names in the headings.
-    :param on_discrepancy: ``"fail"`` fails the task, without retry, once everybody is told; ``"alert"`` only tells.
-    :param recheck_after: on a discrepancy, wait this long and count once more before telling anybody, for databases
-        that are still catching up; ``None`` tells at once. Stages that are not queries keep their counts.
-    :param history_conn_id: connection of a database that keeps what each run found (table ``agari_discrepancies``), so
-        that the report says which discrepancies are new, growing, the same or recovered, and Slack hears only of new
-        and growing ones; ``None`` keeps nothing.
+    :param on_discrepancy: ``"fail"`` sends the report and the alerts, and then fails the task without retry;
+        ``"alert"`` only sends them.
+    :param recheck_after: on a discrepancy, wait this long and count again before sending anything, for databases that
+        are still catching up; ``None`` sends at once. Stages that are not queries keep their counts.
+    :param history_conn_id: connection of a database that keeps what each run found (table ``agari_discrepancies``). The
+        report then says which discrepancies are new, growing, the same or recovered, and Slack gets only new and
+        growing ones. ``None`` keeps no history.
     :param email_to: addresses that get the report after every run.
-    :param email_from: sender; the SMTP connection's ``from_email`` when not given.
+    :param email_from: sender; default: the SMTP connection's ``from_email``.
     :param smtp_conn_id: connection to the mail server.
-    :param slack_conn_id: connection (``slack`` or ``slackwebhook``) that gets the alert, only on a discrepancy
-        (with a history: only on news).
+    :param slack_conn_id: connection (``slack`` or ``slackwebhook``) for the alert, which is sent only on a discrepancy
+        (with a history: only if one is new or growing).
     :param slack_channel: channel of the alert; only with an API token.
-    :param victorops_conn_id: connection in which a discrepancy (with a history: only news) opens an incident; it is
-        closed when the task is tried again, or was cleared, and finds none. ``None`` or empty: no incident.
+    :param victorops_conn_id: connection through which a discrepancy (with a history: one that is new or growing) opens
+        an incident. A retry, or a run after the task was cleared, closes it if it finds no discrepancy. ``None`` or
+        empty: no incident.
     :param deferrable: wait for the recheck in the triggerer rather than in a worker's slot.
 
     Returns ``{"verdict": "ok" | "high discrepancies", "keys", "discrepant", "columns", "rows", "totals", "findings",
-    "text"}``; with more than 1,000 keys ``rows`` holds the 50 worst. It is pushed also when the task fails.
+    "text"}``; with more than 1,000 keys ``rows`` holds the 50 worst. It is pushed to XCom even if the task fails.
 
-    A service that is down never hides the verdict. Without a discrepancy the task then succeeds with an error in its
-    log; with one, a message that did not arrive fails the task (for a retry, where ``on_discrepancy`` is ``"alert"``).
+    A service that is down never hides the verdict. If there is no discrepancy, the task then succeeds, with an error in
+    its log. If there is one, a message that could not be sent fails the task; with ``on_discrepancy="alert"`` Airflow
+    may then retry it.
     """
 
     template_fields: Sequence[str] = (
@@ -165,7 +169,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         report = self._count(context)
         if not (report.findings and self.recheck_after and any(stage["sql"] for stage in self.stages)):
             return self._conclude(context, report)
-        self.log.warning("%s Counting again in %s before anybody is told", report.summary, self.recheck_after)
+        self.log.warning("%s Counting again in %s, before the report is sent", report.summary, self.recheck_after)
         if self.deferrable:
             from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
@@ -181,10 +185,10 @@ class DiscrepancyCheckOperator(BaseOperator):
         self, context: Context, event: Any = None, discrepant_keys: int | None = None
     ) -> dict[str, Any]:
         """
-        Count again after the wait; this second reading is the verdict.
+        Count again after the wait; this second count decides.
 
-        :param event: of the trigger; says nothing.
-        :param discrepant_keys: of the first reading; ``airflow dags test`` does not hand it on.
+        :param event: the trigger's event; not used.
+        :param discrepant_keys: how many keys the first count found; ``airflow dags test`` does not pass it on.
         """
         assert self.recheck_after is not None
         return self._conclude(context, self._count(context, Recheck(discrepant_keys, self.recheck_after)))
@@ -226,7 +230,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.log.log(logging.WARNING if report.findings else logging.INFO, "%s\n%s", report.subject, text)
         result = report.result(text)
         if report.findings and self.do_xcom_push:
-            context["ti"].xcom_push(key="return_value", value=result)  # there whatever happens from here on
+            context["ti"].xcom_push(key="return_value", value=result)  # now: what follows may fail
         undelivered = self._delivery.send(context["ti"], report, text)
         if report.findings and (self.on_discrepancy == "fail" or undelivered):
             if self.on_discrepancy == "alert":
@@ -257,7 +261,7 @@ class DiscrepancyCheckOperator(BaseOperator):
 
 
 def _moment_of_run(context: Context) -> str:
-    """The run's date, in UTC, as text that sorts."""
+    """Return the run's date, in UTC, as text that sorts by time."""
     date = run_date(context["dag_run"])
-    assert date is not None, "a run is due some time"
+    assert date is not None, "a run has a logical date, or a time at which it was due"
     return date.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

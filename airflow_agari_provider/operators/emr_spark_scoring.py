@@ -1,4 +1,4 @@
-"""From "score this hour" to "scored": one Spark job on EMR for one task run."""
+"""Run one Spark job on EMR for one task run, such as "score this hour"."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ if TYPE_CHECKING:
 
 __all__ = ["EmrCluster", "EmrSparkScoringOperator"]
 
-DEADLINE_MARGIN = 60.0  # seconds, or a tenth of execution_timeout: time to cancel before Airflow ends the task
-KILL_LOOKS = 2  # times that on_kill looks for a job whose submission it has interrupted
+DEADLINE_MARGIN = 60.0  # seconds, or a tenth of execution_timeout: to cancel the job before Airflow ends the task
+KILL_LOOKS = 2  # how often on_kill looks for a job whose submission it has interrupted
 
 
 class EmrSparkScoringOperator(BaseOperator):
     """
     Run a PySpark script on an EMR cluster, and wait for it.
 
-    For one task run there is never more than one live job. A retry after the worker died rejoins the job, a retry after
-    the job failed submits a new one, and so does a person's clear, once what still ran has ended. A job that is killed
-    or late is cancelled.
+    A task run never has more than one live job. A retry after the worker died rejoins the job; a retry after the job
+    failed submits a new one. So does a task that a person cleared, once its earlier job has ended. The job is cancelled
+    if the task is killed, or the job is late.
 
     Returns ``{"job_id", "cluster_id", "run_token", "state", "seconds", "rejoined", "counts", "usage"}``; ``counts`` as
     ``{"<stage>": {"<key>": count}}``, ``seconds`` from submission to the end.
 
     :param script: Python script: a path on the worker, which is uploaded, or an ``s3://`` URL.
-    :param target: where it runs.
-    :param arguments: of the script.
-    :param script_prefix: ``s3://`` prefix for the script and other local files; needed if there are any.
-    :param spark_conf: Spark properties. They and the arguments can be read by whoever may see the cluster: no secrets.
+    :param target: cluster on which the script runs.
+    :param arguments: arguments of the script.
+    :param script_prefix: ``s3://`` prefix to upload the script and other local files to; needed if any file is local.
+    :param spark_conf: Spark properties. Everyone who may see the cluster can read them and the arguments: no secrets.
     :param jars: paths or URLs, for the classpath.
     :param py_files: paths or URLs of ``.py``, ``.zip`` or ``.egg`` files, for the Python path.
     :param avro: add EMR's own spark-avro, for ``format("avro")``; or the URL of the jar to add; or False.
-    :param counts_url: ``s3://`` prefix where the job leaves lines ``{"stage": "scored", "key": "1", "count": 14}``.
-    :param poll_interval: seconds between two looks at the job.
-    :param step_timeout: how long the job may take from submission to its end, waiting included; then it is cancelled.
+    :param counts_url: ``s3://`` prefix where the job writes lines ``{"stage": "scored", "key": "1", "count": 14}``.
+    :param poll_interval: seconds between two requests for the job's state.
+    :param step_timeout: how long the job may wait and run, from submission to its end; after that it is cancelled.
     :param cancel_on_kill: whether killing the task cancels the job. With False the job goes on, and a retry rejoins it.
     :param cancel_timeout: how long a cancelled job may take to end, before the task gives up on it.
-    :param max_poll_errors: failed requests in a row, of any kind, that are borne.
-    :param log_tail_lines: lines of the driver's stdout and stderr, each, in the error of a failed job.
+    :param max_poll_errors: the task fails after this many failed requests in a row, of any kind.
+    :param log_tail_lines: how many lines of the driver's stdout, and of its stderr, the error of a failed job shows.
     :param log_timeout: how long to wait until EMR has copied the log of a failed job to S3.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param aws_conn_id: AWS connection for EMR and S3; None: boto3's own credentials.
@@ -152,7 +152,7 @@ class EmrSparkScoringOperator(BaseOperator):
         return self._finish(watch.job, rejoined)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Go on once the trigger has fired."""
+        """Continue after the trigger has fired."""
         self._run = task_run(context)
         self._job = JobState(**event["job"])
         if event["outcome"] == "lost":
@@ -167,7 +167,7 @@ class EmrSparkScoringOperator(BaseOperator):
         try:
             self._cancel_what_is_there(self._run)
         except BackendError as error:
-            self.log.error("The job of this task may run on. %s", error)
+            self.log.error("The job of this task could not be cancelled and may still run. %s", error)
 
     def _cancel_what_is_there(self, run: TaskRun) -> None:
         if self._job is not None:
@@ -187,9 +187,9 @@ class EmrSparkScoringOperator(BaseOperator):
         ti = context["ti"]
         for name in ("arguments", "jars", "py_files"):
             if isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a list of texts, not one text: {getattr(self, name)!r}")
+                raise TypeError(f"{name} must be a list of strings, not one string: {getattr(self, name)!r}")
         if self.counts_url:
-            split_url(self.counts_url)  # a wrong URL should not wait for the end of the job
+            split_url(self.counts_url)  # a wrong URL should fail before the job runs, not after it
         url = partial(upload, lambda: self._s3, prefix=self.script_prefix)
         with no_retry(UploadPlaceMissing):
             return SparkJob(
@@ -233,16 +233,16 @@ class EmrSparkScoringOperator(BaseOperator):
         return result
 
     def _cancel_late(self, job: JobState) -> JobState:
-        """The job, if it succeeded in spite of all."""
-        self.log.error("%s is still %s after its time: cancelling it", job, job.phase)
+        """Cancel a late job; return it if it succeeded before it was cancelled."""
+        self.log.error("%s is still %s after its deadline: cancelling it", job, job.phase)
         try:
             ended = cancel_and_wait(self._backend, job, self._patience())
         except (JobStillLive, PollingFailed) as error:
-            raise AirflowException(f"{job} took too long and was cancelled. {error}") from error
+            raise AirflowException(f"{job} took too long, so the task cancelled it. {error}") from error
         if ended.phase == "SUCCEEDED":
             return ended
         raise AirflowException(
-            f"{ended} was still {job.phase} when its time was over (step_timeout {self.step_timeout}, "
+            f"{ended} was still {job.phase} at its deadline (step_timeout {self.step_timeout}, "
             f"execution_timeout {self.execution_timeout}): it was cancelled and ended {ended.phase}. "
             "A retry submits a new job."
         )
@@ -254,7 +254,7 @@ class EmrSparkScoringOperator(BaseOperator):
             try:
                 self._backend.cancel(self._job)
             except BackendError as error:
-                message = f"{message} It was the last try, and the job could not be cancelled: {error}"
+                message = f"{message} This was the last try, and the job could not be cancelled: {error}"
         raise AirflowException(message)
 
     # parts
@@ -271,7 +271,7 @@ class EmrSparkScoringOperator(BaseOperator):
         return Patience(self.cancel_timeout.total_seconds(), self.max_poll_errors, min(self.poll_interval, 5.0))
 
     def _deadline(self, context: Context, job: JobState) -> float | None:
-        """When to cancel the job: after ``step_timeout``, and in time before ``execution_timeout``."""
+        """When to cancel the job: after ``step_timeout``, or shortly before ``execution_timeout`` if earlier."""
         ends = []
         if self.step_timeout is not None:
             ends.append((job.submitted_at or time.time()) + self.step_timeout.total_seconds())
@@ -285,13 +285,13 @@ class EmrSparkScoringOperator(BaseOperator):
             context["ti"].xcom_push(key=LINK_KEY, value=self._backend.console_url(job))
 
     def _sleep(self, seconds: float) -> None:
-        """Sleep in short pieces: Airflow 3 kills a task five seconds after it asked it to end."""
+        """Sleep in short pieces: Airflow 3 kills a task five seconds after it has asked the task to end."""
         until = time.monotonic() + seconds
         while not self._killed and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 1.0))
 
     def _stop_if_killed(self) -> None:
-        """Airflow 3 lets a task go on after ``on_kill``; a job may have been submitted meanwhile."""
+        """Airflow 3 lets a task continue after ``on_kill``, so a job may have been submitted since."""
         if not self._killed:
             return
         if self.cancel_on_kill and self._job is not None:

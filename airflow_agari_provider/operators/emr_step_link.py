@@ -1,4 +1,4 @@
-"""The way from a scoring task to its cluster in the AWS console."""
+"""Link from a scoring task to its cluster in the AWS console."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LINK_KEY = "emr_step_url"
 
 
 class EmrStepLink(BaseOperatorLink):
-    """The cluster that runs the task's Spark job; stored when the job is submitted, before it is waited for."""
+    """Link to the cluster that runs the task's Spark job; stored as soon as the job is submitted."""
 
     name = "EMR cluster"
 

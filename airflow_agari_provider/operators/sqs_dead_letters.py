@@ -15,7 +15,7 @@ from airflow_agari_provider.notifications.victorops_incident import tell_victoro
 if TYPE_CHECKING:
     from airflow_agari_provider.queues.dead_letters import DeadLetter
 
-# The window's beginning; a run without one (manual or asset-triggered on Airflow 3) has only run_after.
+# The start of the run's window; a run without a window (manual or asset-triggered on Airflow 3) has only run_after.
 WINDOW = (
     "{{ (dag_run.data_interval_start or dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%d %H:%M:%S') }}"
 )
@@ -24,28 +24,29 @@ XCOM_EXCERPT = 4000  # characters of each text in the result; a message may have
 
 class SqsDeadLetterReportOperator(BaseOperator):
     """
-    Counts the messages of a dead-letter queue, shows one of them, and tells Slack and VictorOps when there are any.
+    Count the messages of a dead-letter queue, show one of them, and alert Slack and VictorOps if there are any.
 
-    The queue keeps its messages, and none is hidden: one message is read with visibility timeout 0, which adds one to
-    its receive count. A dead-letter queue with a redrive policy of its own is only counted.
+    The queue keeps its messages, and all stay visible: one message is read with visibility timeout 0, which adds one to
+    its receive count. If the dead-letter queue has a redrive policy of its own, its messages are only counted.
 
-    Returns ``{"queue_url", "count", "sample", "exception", "source", "objects"}``: the sample's body, the failure's
-    text, the queue it was in (ARN, or ``source_queue_url``) and the S3 objects it tells of; ``None`` and ``[]`` where
-    not known.
-    Where the sender left no exception in a message attribute, the import ledger is asked (``sql_conn_id``).
+    Returns ``{"queue_url", "count", "sample", "exception", "source", "objects"}``. ``sample`` is the body of the shown
+    message, ``exception`` the text of its failure, ``source`` the queue it came from (ARN, or ``source_queue_url``) and
+    ``objects`` the S3 objects that it names; they are ``None`` and ``[]`` where not known. If the sender left no
+    exception in a message attribute, the exception is looked up in the importer's tables (``sql_conn_id``).
 
     :param queue_url: URL of the dead-letter queue.
-    :param source_queue_url: instead: URL of the queue whose redrive policy leads to it.
-    :param slack_conn_id: connection of type ``slackwebhook`` or ``slack``; None to tell nobody.
+    :param source_queue_url: instead of ``queue_url``: URL of the queue whose redrive policy names the dead-letter
+        queue.
+    :param slack_conn_id: connection of type ``slackwebhook`` or ``slack``; None: no message to Slack.
     :param slack_channel: channel; needed with an API token, ignored with a webhook.
-    :param victorops_conn_id: connection in which dead letters open an incident of the window; it is closed when the
-        task is tried again, or was cleared, and finds none. None or empty: no incident.
+    :param victorops_conn_id: connection through which dead letters open an incident of the window. A retry, or a run
+        after the task was cleared, closes it if it finds no dead letters. None or empty: no incident.
     :param message_prefix: put before ``<dag_id> on <host> completed <completed> with <n> DLQs : Sample Exception``.
-    :param completed: the date in the message; the beginning of the run's window by default.
-    :param host: the host in the message; the worker's by default.
-    :param sql_conn_id: database whose ledger the importer keeps; None not to ask it.
+    :param completed: the date in the message; default: the start of the run's window.
+    :param host: the host in the message; default: the worker's.
+    :param sql_conn_id: connection to the database with the importer's tables; None: do not look there.
     :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
-    :param region_name: AWS region; that of the connection by default.
+    :param region_name: AWS region; default: that of the connection.
     """
 
     template_fields: Sequence[str] = (
@@ -94,7 +95,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
         self.region_name = region_name
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Count, look at one, ask the ledger, tell."""
+        """Count the messages, read one, look up why it failed, and send the alerts."""
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
         from airflow_agari_provider.queues.dead_letters import dead_letter_queue, excerpt, peek
@@ -125,7 +126,7 @@ class SqsDeadLetterReportOperator(BaseOperator):
             return letter.exception
         from airflow_agari_provider.avro_import.failures import failure_reason
 
-        # The failures know a message that names no object by its id, which a move to the dead-letter queue keeps.
+        # A message that names no object is recorded under its id, which it keeps in the dead-letter queue.
         places = [(reference.bucket, reference.key) for reference in letter.objects] or [("", letter.message_id)]
         with closing(BaseHook.get_connection(self.sql_conn_id).get_hook().get_conn()) as connection:
             return next(filter(None, (failure_reason(connection, bucket, key) for bucket, key in places)), None)
@@ -146,9 +147,9 @@ class SqsDeadLetterReportOperator(BaseOperator):
                 message=title,
                 details=report["exception"] or "",
             )
-        # The report stands whoever could be told: Slack hears of it all the same, and the tasks behind go on
+        # The report is valid even if VictorOps cannot be reached: go on to Slack, and to the tasks after this one
         except (AlertNotSent, AirflowException) as error:
-            self.log.error("VictorOps could not be told: %s: %s", type(error).__name__, error)
+            self.log.error("The alert could not be sent to VictorOps: %s: %s", type(error).__name__, error)
 
     def _post(self, title: str, report: dict[str, Any]) -> None:
         from airflow_agari_provider.queues.dead_letter_slack import slack_report
@@ -159,22 +160,24 @@ class SqsDeadLetterReportOperator(BaseOperator):
 
 class SqsDeadLetterPurgeOperator(BaseOperator):
     """
-    Empties a dead-letter queue, each message archived in S3 before it is deleted.
+    Empty a dead-letter queue; each message is archived in S3 before it is deleted.
 
-    JSON lines, one object for each batch of up to ten messages: ``message_id``, ``queue_url``, ``body``,
-    ``receive_count``, ``attributes``, ``message_attributes``. It takes what the queue held when it started, so it ends
-    even while new dead letters arrive. Whatever interrupts it, every message is in the queue, in S3, or in both.
+    The archive is JSON lines, one S3 object for each batch of up to ten messages: ``message_id``, ``queue_url``,
+    ``body``, ``receive_count``, ``attributes``, ``message_attributes``. The task takes as many messages as the queue
+    held when it started, so it ends even while new dead letters arrive. If it is interrupted, every message is in the
+    queue, in S3, or in both.
 
-    Returns ``{"queue_url", "count", "remaining", "archive_urls"}``; ``remaining`` are messages that SQS did not hand
-    out, for instance because somebody else is looking at them.
+    Returns ``{"queue_url", "count", "remaining", "archive_urls"}``; ``remaining`` counts the messages above
+    ``max_messages``, and those that SQS did not hand out, for instance because another reader has received them.
 
     :param queue_url: URL of the dead-letter queue.
-    :param source_queue_url: instead: URL of the queue whose redrive policy leads to it.
+    :param source_queue_url: instead of ``queue_url``: URL of the queue whose redrive policy names the dead-letter
+        queue.
     :param archive_url: ``s3://bucket/prefix`` for the archived messages.
-    :param max_messages: take no more than so many.
+    :param max_messages: take at most this many messages.
     :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
-    :param region_name: AWS region; that of the connection by default.
-    :raises DeadLettersNotDeleted: SQS kept messages that are archived already; run it again.
+    :param region_name: AWS region; default: that of the connection.
+    :raises DeadLettersNotDeleted: SQS did not delete messages that are archived already; run the task again.
     """
 
     template_fields: Sequence[str] = ("queue_url", "source_queue_url", "archive_url", "aws_conn_id", "region_name")
@@ -201,7 +204,7 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
         self.region_name = region_name
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Archive and delete batch by batch."""
+        """Archive and delete the messages, batch by batch."""
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
@@ -216,7 +219,7 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
         purged = archive_and_delete(sqs, s3, url, self.archive_url, min(found, self.max_messages))
         remaining = max(found - purged.count, 0)
         log = self.log.warning if remaining else self.log.info
-        log("Archived and deleted %s of %s dead letter(s) of %s, to %s", purged.count, found, url, self.archive_url)
+        log("Archived %s of %s dead letter(s) of %s to %s and deleted them", purged.count, found, url, self.archive_url)
         return {
             "queue_url": url,
             "count": purged.count,
@@ -227,4 +230,4 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
 
 def _require_one(queue_url: str | None, source_queue_url: str | None) -> None:
     if (queue_url is None) == (source_queue_url is None):
-        raise ValueError("Give either queue_url, the dead-letter queue, or source_queue_url, the queue that feeds it")
+        raise ValueError("Give either queue_url, the dead-letter queue, or source_queue_url, the queue that feeds it.")

@@ -1,4 +1,4 @@
-"""What a waiting task must know again after a reschedule or in its next try."""
+"""What a waiting task must remember after a reschedule, or in its next try."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from airflow_agari_provider.airflow_compat import AirflowFailException, AirflowSensorTimeout, Context, Variable
 from airflow_agari_provider.exceptions import AgariError
 
-DESCRIPTION = "What a waiting task has seen so far. Its task deletes it; left over by a killed task it may be deleted."
+DESCRIPTION = "What a waiting task has seen so far. The task deletes it; if a killed task left it, you may delete it."
 
 
 class WaitMemory:
     """
-    A dict that outlives the process: an Airflow Variable, since Airflow clears a task's XComs whenever it starts again.
+    A dict that outlives the process: an Airflow Variable, since Airflow clears a task's XComs whenever the task starts.
 
-    Its name follows from dag, run, task, map index and generation, so that a person's clear begins without memory, and
-    from the run's start, so that a run created anew under an old id does.
+    The Variable's name is made from the dag, run, task, map index and generation, so that a cleared task starts without
+    memory; and from the run's start, so that a new run under an old run's id does too.
 
-    :param retries: the task's own; ``max_tries`` exceeds it by the tries made before the last clear.
-    :param needed: False makes it forgetful: a task that neither retries nor is rescheduled needs no Variable.
+    :param retries: the task's own; ``max_tries`` is larger by the number of tries made before the last clear.
+    :param needed: False stores nothing: a task that is neither retried nor rescheduled needs no Variable.
     """
 
     def __init__(self, context: Context, retries: int, needed: bool) -> None:
@@ -33,12 +33,12 @@ class WaitMemory:
         self.name = "agari_wait_" + hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
 
     def recall(self) -> dict[str, Any] | None:
-        """What was remembered last, if anything."""
+        """Return what was remembered last; None if nothing was."""
         kept: dict[str, Any] | None = Variable.get(self.name, None, deserialize_json=True) if self._needed else None
         return kept
 
     def remember(self, what: dict[str, Any]) -> None:
-        """Replace what is remembered; ``what`` must be JSON, and no secret."""
+        """Replace what is remembered; ``what`` must be JSON, and must hold no secret."""
         if self._needed:
             Variable.set(self.name, what, DESCRIPTION, serialize_json=True)
 
@@ -49,7 +49,7 @@ class WaitMemory:
 
     @contextmanager
     def forgotten_with_the_last_try(self) -> Iterator[None]:
-        """Forget when the block fails and no try follows."""
+        """Forget if the block fails and Airflow makes no further try."""
         try:
             yield
         except (AirflowFailException, AirflowSensorTimeout):  # Airflow does not retry these

@@ -24,47 +24,47 @@ from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 if TYPE_CHECKING:
     from airflow_agari_provider.queues.drain_watch import DrainWatch
 
-# Seconds. Faster, Airflow queues the next poke while the worker of the last one still ends, and fails the task:
+# Seconds. With less, Airflow queues a poke before the worker of the last one has ended, and fails the task:
 # "Executor reported that the task instance finished with state success, but its state attribute is running".
 SHORTEST_RESCHEDULE = 60
 
 
 class SqsDrainSensor(BaseSensorOperator):
     """
-    Waits until nothing is visible, in flight or delayed in any of the queues, through a whole quiet period.
+    Waits until no message is visible, in flight or delayed in any of the queues for a whole quiet period.
 
     SQS counts are approximate, so one empty reading proves nothing. And a queue may be empty because nothing has
-    arrived yet: tell ``expected_messages`` or ``not_before`` unless the producer is known to have sent before this
-    task starts. It never receives a message of a watched queue.
+    arrived yet: give ``expected_messages`` or ``not_before``, unless the producer is known to have sent before this
+    task starts. The sensor never receives a message of a watched queue.
 
-    Returns the wait in figures: ``seconds``, ``polls``, ``unknown_polls``, ``depth_start``, ``depth_peak``,
+    Returns the figures of the wait: ``seconds``, ``polls``, ``unknown_polls``, ``depth_start``, ``depth_peak``,
     ``depth_end``, ``messages_seen``, ``messages_per_second``, ``dead_letters_before`` and ``dead_letters_after``
     (dead-letter queue URL -> messages), ``new_dead_letters``.
 
     :param queue_url: URL of the queue, or a list of them: all must be drained at the same time.
-    :param quiet_period: seconds (or timedelta) by the clock. AWS settles its counts in about 60; fewer is for local and
-        test queues and logs a warning.
-    :param poke_interval: seconds (or timedelta) between two polls; 30, and 60 in ``mode="reschedule"``, where fewer are
-        refused. Deferred, the last poll comes when the quiet period ends.
+    :param quiet_period: seconds (or timedelta) by the clock. AWS's counts settle in about 60 seconds; a shorter period
+        is for local and test queues, and logs a warning.
+    :param poke_interval: seconds (or timedelta) between two polls; default: 30, and in ``mode="reschedule"`` 60, which
+        refuses less. When deferred, the last poll is made when the quiet period ends.
     :param mode: ``poke`` holds its worker slot, ``reschedule`` gives it back between polls.
-    :param expected_messages: how many messages must have been seen to arrive before an empty queue counts. Messages
-        that come and go between two polls are not seen: give ``not_before`` too.
-    :param not_before: point in time (datetime, ISO text or seconds since 1970; UTC where it names no zone) from which
-        on an empty queue counts, whatever has arrived.
-    :param dead_letters: ``"auto"`` watches the target of each queue's redrive policy, leaving out, with a warning, what
-        the connection may not look up or read. Or URLs of dead-letter queues, or None.
-    :param dead_letters_before: what they held when the run began: one number for each of them, or a dict from URL to
-        number; for instance 0 after a purge. Without it, what the first poll finds.
-    :param on_dead_letters: what new dead letters do: ``"fail"`` ends the task within two polls, without retries;
-        ``"warn"`` logs one; ``"ignore"`` only counts them.
-    :param stall_timeout: seconds (or timedelta) without any message being deleted that fail the task, naming the cause;
-        None to wait on. Must be longer than the longest work on one message.
-    :param max_unknown: polls in a row without a usable answer that fail the task.
+    :param expected_messages: how many messages must have been seen to arrive before an empty queue counts as drained.
+        Messages that arrive and are deleted between two polls are not seen: give ``not_before`` too.
+    :param not_before: point in time (datetime, ISO text or seconds since 1970; UTC if it names no zone) from which an
+        empty queue counts as drained, however many messages have arrived.
+    :param dead_letters: dead-letter queues to watch. ``"auto"``: the target of each queue's redrive policy, except
+        those that the connection may not look up or read, with a warning. Or URLs of dead-letter queues, or None.
+    :param dead_letters_before: how many messages they held when the run began: one number that holds for each of them,
+        or a dict from URL to number; for instance 0 after a purge. Default: what the first poll finds.
+    :param on_dead_letters: what to do about new dead letters: ``"fail"`` fails the task within two polls, without
+        retries; ``"warn"`` logs a warning; ``"ignore"`` only counts them.
+    :param stall_timeout: fail the task, and name the cause, after this many seconds (or timedelta) in which no message
+        was deleted; None: no limit. Must be longer than the longest work on one message.
+    :param max_unknown: fail the task after this many polls in a row without a usable answer.
     :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
-    :param region_name: AWS region; that of the connection by default.
+    :param region_name: AWS region; default: that of the connection.
     :param deferrable: wait in the triggerer, without a worker slot.
 
-    ``timeout`` and ``soft_fail`` are those of every sensor and hold when deferred, too.
+    ``timeout`` and ``soft_fail`` are those of every sensor, and also apply when deferred.
     """
 
     template_fields: Sequence[str] = (
@@ -105,9 +105,9 @@ class SqsDrainSensor(BaseSensorOperator):
         require_one_of("on_dead_letters", on_dead_letters, ("fail", "warn", "ignore"))
         if self.reschedule and not deferrable and self.poke_interval < SHORTEST_RESCHEDULE:
             raise ValueError(
-                f"poke_interval={self.poke_interval:.0f} is too short for mode='reschedule': Airflow may fail a task "
-                f"it starts again while the last poke's worker still ends. Give {SHORTEST_RESCHEDULE} s or more, "
-                "or deferrable=True."
+                f"poke_interval={self.poke_interval:.0f} is too short for mode='reschedule': Airflow may start a poke "
+                "before the worker of the last one has ended, and then fails the task. "
+                f"Give {SHORTEST_RESCHEDULE} s or more, or deferrable=True."
             )
         self.queue_url = queue_url
         self.quiet_period = quiet_period
@@ -126,7 +126,7 @@ class SqsDrainSensor(BaseSensorOperator):
         self._deadline = 0.0
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """One poll of all queues: done with the figures, or not done; when deferrable, the trigger makes the others."""
+        """Poll all queues once: done with figures, or not done. If deferrable, the trigger makes later polls."""
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
         from airflow_agari_provider.queues.drain import DeadLettersGrew, poll
@@ -141,7 +141,7 @@ class SqsDrainSensor(BaseSensorOperator):
             with no_retry(DeadLettersGrew):  # another try would take the new dead letters for old ones
                 pause = poll(sqs, watch, time.time())
             if pause is not None and time.time() >= self._deadline:
-                raise AirflowSensorTimeout(f"Not drained in {self.timeout:.0f} s: {watch}")
+                raise AirflowSensorTimeout(f"The queues were not drained in {self.timeout:.0f} s: {watch}")
         if pause is None:
             memory.forget()
             return PokeReturnValue(True, watch.summary())
@@ -152,30 +152,30 @@ class SqsDrainSensor(BaseSensorOperator):
             self.defer(
                 trigger=SqsDrainTrigger(dataclasses.asdict(watch), self._aws, self._deadline),
                 method_name="execute_complete",
-                # The trigger itself keeps the time; this is for when no triggerer runs.
+                # The trigger itself watches the deadline; this timeout is for when no triggerer runs.
                 timeout=timedelta(seconds=self.timeout + self.poke_interval + 60),
             )
         return PokeReturnValue(False)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Turn the trigger's verdict into the task's."""
+        """Turn the trigger's event into the task's result, or its error."""
         from airflow_agari_provider.queues.drain_watch import DrainFailed
 
         memory = self._memory(context)
         with memory.forgotten_with_the_last_try():
             if event["status"] == "timeout":
-                raise AirflowSensorTimeout(f"Not drained in {self.timeout:.0f} s: {event['message']}")
+                raise AirflowSensorTimeout(f"The queues were not drained in {self.timeout:.0f} s: {event['message']}")
             if event["status"] == "dead_letters":
                 raise AirflowFailException(event["message"])
             if event["status"] == "failed":
                 raise DrainFailed(event["message"])
         memory.forget()
         figures: dict[str, Any] = event["figures"]
-        self.log.info("Drained: %s", figures)
+        self.log.info("The queues are drained: %s", figures)
         return figures
 
     def _begin(self, sqs: Any, kept: dict[str, Any] | None, try_number: int) -> DrainWatch:
-        """A new watch, or that of the last poke or try under today's settings."""
+        """Return a new watch; or the watch of the last poke or try, with the current settings."""
         from airflow_agari_provider.queues.drain import start_watch
         from airflow_agari_provider.queues.drain_watch import DrainWatch
 

@@ -1,4 +1,4 @@
-"""What Airflow 3 runs in the triggerer when a deadline is over."""
+"""What Airflow 3 runs in the triggerer when a deadline has passed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from airflow_agari_provider.slas.observation import Observation, observe
 
 logger = logging.getLogger(__name__)
 
-KEPT_JOBS = 5000  # of finished deadlines
+KEPT_JOBS = 5000  # jobs; with more, finished ones are forgotten
 
-# Two triggerers take a callback from each other again and again: Airflow cancels it here, starts it there, and back.
-# So the work is a task of its own, which is not cancelled; and a callback that starts again gets its result at once.
+# Two triggerers may take a callback from each other again and again: Airflow cancels it in one and starts it in the
+# other, and back. So the work runs in a task of its own, which is not cancelled; a callback that starts again here gets
+# the result of that task.
 _jobs: dict[str, asyncio.Task[str]] = {}
 
 
 async def on_deadline(watch: str, context: Mapping[str, Any]) -> str:
     """
-    Alert, if the task is late indeed: Airflow's deadlines are the run's, and know nothing of tasks.
+    Alert if the task is really late: Airflow's deadlines belong to runs, and know nothing about tasks.
 
     :param watch: a ``Watch`` as JSON, with the alerts of one step.
     :param context: ``dag_run`` and ``deadline``, as Airflow gives them.
@@ -47,7 +48,7 @@ async def on_deadline(watch: str, context: Mapping[str, Any]) -> str:
     return await asyncio.shield(_jobs[deadline])
 
 
-ON_DEADLINE = f"{on_deadline.__module__}.{on_deadline.__qualname__}"  # by which Airflow finds it, and the charts SLAs
+ON_DEADLINE = f"{on_deadline.__module__}.{on_deadline.__qualname__}"  # for Airflow; the charts find SLAs by it
 
 
 async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
@@ -58,26 +59,27 @@ async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
         return json.dumps(f"not watched: {run.run_type}")
     due = moment(context["deadline"]["deadline_time"]) - timedelta(seconds=watch.steps[0])
     dispatch = dispatch_miss(watch, run, due, time.time())
-    # The first question in a triggerer's life takes it 6 s, in another process; the imports are over by then
+    # A triggerer's first question to Airflow takes 6 s, in another process; the imports end within that time
     seen, _ = await asyncio.gather(_observed(watch, run, due), in_thread(make_ready, watch))
     if seen.miss is None:
         return json.dumps("in time" if seen.came_in else "nothing to tell")
     while (pause := await in_thread(dispatch.attempt, seen.miss, time.time())) is not None:
         await asyncio.sleep(pause)
         seen = await _observed(watch, run, due)
-    if (await _observed(watch, run, due)).came_in:  # while it was told
+    if (await _observed(watch, run, due)).came_in:  # while the alerts were sent
         await in_thread(tell_recovery, watch, run, datetime.now(UTC), due)
     return json.dumps(dispatch.outcomes)
 
 
 async def _observed(watch: Watch, run: Run, due: datetime) -> Observation:
-    """How it stands; while nobody answers, it waits: Airflow never repeats a callback that failed."""
+    """Ask how it stands, and ask again while Airflow does not answer: it never repeats a callback that failed."""
     give_up = time.monotonic() + GIVE_UP_AFTER
     while True:
         try:
             return await in_thread(observe, watch, run, due)
-        except Exception as error:  # whatever the supervisor and the API server answer in their distress
+        except Exception as error:  # any error of the supervisor or the API server
             if time.monotonic() > give_up:
                 raise
-            logger.warning("The tasks of %s are unknown: %s: %s", run.run_id, type(error).__name__, error)
+            kind = type(error).__name__
+            logger.warning("Airflow did not tell the tasks of %s; asking again. %s: %s", run.run_id, kind, error)
         await asyncio.sleep(UNEXPECTED_PAUSE)

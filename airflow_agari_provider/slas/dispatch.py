@@ -1,4 +1,4 @@
-"""All alerts of a miss, or of its recovery, on their way."""
+"""Send all alerts of a miss, or of its recovery."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from airflow_agari_provider.slas.sla_alert import follows_up, import_needs, send
 
 logger = logging.getLogger(__name__)
 
-GIVE_UP_AFTER = 3600.0  # seconds; an alert that is later than this helps nobody
-UNEXPECTED_PAUSE = 10.0  # seconds after an error that is nobody's answer: a claim's database that is down
-# Seconds until a connection that is not found is taken for missing. Airflow says the same of one that it could not
-# read, because its database, its API server or a Vault is down.
+GIVE_UP_AFTER = 3600.0  # seconds; an alert that comes later than this is useless
+UNEXPECTED_PAUSE = 10.0  # seconds after an error that no service answered, such as a claims database that is down
+# Seconds until a connection that is not found is taken for missing. Airflow also reports a connection as not found if
+# it could not read it, because its database, its API server or a Vault is down.
 MISSING_FOR = 300.0
-RECOVERY_FOR = 120.0  # seconds for which a worker tries to tell a recovery
+RECOVERY_FOR = 120.0  # seconds for which a worker tries to send a recovery
 
 
 @dataclass
@@ -36,16 +36,16 @@ class _OnItsWay:
     delivery: Delivery
     fallback: dict[str, Any] | None
     give_up: float
-    missing_since: float | None  # its connection; before the first try, when it could have been missing
+    missing_since: float | None  # its connection; before the first try, since when it may have been missing
     next_at: float = 0
 
 
 class Dispatch:
     """
-    The alerts of one step of one miss; like each of them, it decides and does not sleep.
+    The alerts of one step of one miss. It decides when to try again; its caller sleeps.
 
     :param deliveries: each with the specification of its fallback.
-    :param begun: when, here or in another process, it was first tried to send them; seconds since the epoch.
+    :param begun: when this or another process first tried to send them; seconds since the epoch.
     """
 
     def __init__(self, deliveries: Iterable[tuple[Delivery, dict[str, Any] | None]], begun: float) -> None:
@@ -54,20 +54,20 @@ class Dispatch:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        """How each ended; empty while it is on its way."""
+        """How each alert ended, by destination; empty while it is on its way."""
         return {one.delivery.sender.destination: one.delivery.outcome for one in self._all}
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         """
-        Bring those that are due one step further; blocks for a request each.
+        Take each alert that is due one step further; blocks for one request for each.
 
-        :param miss: as it stands; ``None`` when there is nothing to tell any more.
-        :return: seconds to wait, ``None`` when all are over.
+        :param miss: the miss as it stands now; ``None`` if there is nothing to report any more.
+        :return: seconds to wait, ``None`` when all alerts have ended.
         """
         due = list(self._open)
         called, clock = now, time.monotonic()
-        for one in due:  # and the fallbacks that come to it on the way
-            now = called + time.monotonic() - clock  # a service that takes its time shortens no other's lease
+        for one in due:  # and the fallbacks that are added to it meanwhile
+            now = called + time.monotonic() - clock  # so that a slow service does not shorten the others' leases
             if one.next_at > now:
                 continue
             pause = self._attempt(one, miss, now)
@@ -77,7 +77,7 @@ class Dispatch:
             self._open.remove(one)
             count_alert(one.delivery)
             if pause is not None:
-                logger.error("Alert %s could not be sent for an hour; given up", one.delivery.key)
+                logger.error("Alert %s could not be sent for an hour, and is given up", one.delivery.key)
             if (pause is not None or one.delivery.refused) and one.fallback:
                 delivery = one.delivery.instead(sender_of({"notifier": one.fallback}))
                 instead = _OnItsWay(delivery, None, now + GIVE_UP_AFTER, now)
@@ -88,11 +88,11 @@ class Dispatch:
         return max(0.0, min(one.next_at for one in self._open) - now) if self._open else None
 
     def run(self, miss: SlaMiss, seconds: float, sleep: Callable[[float], None] = time.sleep) -> bool:
-        """Send them, trying again for no more than so many seconds; whether all are over."""
+        """Send the alerts, and retry for at most this many seconds. Return whether all have ended."""
         give_up = time.time() + seconds
         while (pause := self.attempt(miss, time.time())) is not None:
             if time.time() + pause > give_up:
-                logger.error("Alerts were not sent within %.0f s; given up: %s", seconds, self.outcomes)
+                logger.error("Gave up alerts that were not sent within %.0f s. Outcomes: %s", seconds, self.outcomes)
                 return False
             sleep(pause)
         return True
@@ -105,24 +105,24 @@ class Dispatch:
         except AirflowNotFoundException as error:
             one.missing_since = now if missing_since is None else missing_since
             if now - one.missing_since >= MISSING_FOR:
-                with suppress(AirflowNotFoundException):  # where it is the claims' connection that is missing
+                with suppress(AirflowNotFoundException):  # if it is the claims' connection that is missing
                     delivery.refuse(error)
                 return None
-            with suppress(Exception):  # the claims' database may be what is down; then the claim ends with its lease
+            with suppress(Exception):  # the claims' database may be down itself; then the claim ends with its lease
                 delivery.give_back()
             return _pause_after(delivery, error)
-        except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's: Airflow never repeats a callback
+        except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's; Airflow repeats no callback
             return _pause_after(delivery, error)
 
 
 def _pause_after(delivery: Delivery, error: Exception) -> float:
     delivery.tries += 1
-    logger.warning("Alert %s was not sent: %s: %s", delivery.key, type(error).__name__, error)
+    logger.warning("Alert %s was not sent, and is tried again. %s: %s", delivery.key, type(error).__name__, error)
     return min(UNEXPECTED_PAUSE * delivery.tries, LONGEST_PAUSE)
 
 
 def make_ready(watch: Watch) -> None:
-    """Do what takes the first alert of a process's life half a second: imports, and a look at the claims; blocks."""
+    """Do in advance what delays a process's first alert by half a second: imports, a look at the claims; blocks."""
     _make_ready(watch.claims, tuple(sorted({alert["notifier"]["path"] for alert in watch.alerts})))
 
 
@@ -139,14 +139,14 @@ def _make_ready(claims: str, notifiers: tuple[str, ...]) -> None:
 
 def dispatch_miss(watch: Watch, run: Run, due: datetime, begun: float) -> Dispatch:
     """
-    The alerts of a step of an SLA that was missed in a run.
+    Return the alerts of a step of an SLA that a run has missed.
 
     :param due: when the SLA was over.
     :param begun: as in :class:`Dispatch`.
     """
     claims = _claims(watch.claims)
     deliveries = [(_delivery(watch, run, alert, claims, due, begun), alert["fallback"]) for alert in watch.alerts]
-    # Who is paged does not wait for a Slack that keeps its caller waiting
+    # Pages go first, so that they do not wait for a slow Slack
     return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), begun)
 
 
@@ -154,7 +154,7 @@ def _delivery(
     watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime, begun: float
 ) -> Delivery:
     sender, key = sender_of(alert), _key(watch, run, alert)
-    opens_incident = sender.safe_to_repeat or alert["recovery"]  # each of which somebody has to close
+    opens_incident = sender.safe_to_repeat or alert["recovery"]  # and each incident has to be closed
     if claims is None or not watch.digest or opens_incident:
         return Delivery(sender, key, claims, since=begun)
     together = f"digest|{watch.environment}|{run.dag_id}|{alert['after']:g}|{sender.destination}"
@@ -166,13 +166,14 @@ def tell_recovery(
     watch: Watch, run: Run, at: datetime, due: datetime | None = None, seconds: float = RECOVERY_FOR
 ) -> bool:
     """
-    Tell those who were told of a miss that it has come in, and nobody else; whether nothing is left to do.
+    Send the recovery of a miss to the destinations that got the miss, and to no others.
 
-    Without claims nobody knows who was told, and only incidents are closed, which does no harm where there is none.
+    Without claims it is not known who got the miss. Then only incidents are closed, which does no harm if none is open.
 
-    :param due: when the SLA was over, or the latest that it can have been; ``None`` if that is not known.
-    :param seconds: after which no further try begins.
-    :raises ClaimsUnavailable: who was told cannot be known now.
+    :param due: when the SLA was over, or the latest time at which it can have been; ``None`` if that is not known.
+    :param seconds: no further try begins after this time.
+    :return: whether nothing is left to do.
+    :raises ClaimsUnavailable: it cannot be known now who got the miss.
     """
     claims = _claims(watch.claims)
     told: dict[str, Delivery] = {}
@@ -183,7 +184,7 @@ def tell_recovery(
         sent = _told(sender, key, claims, at.timestamp())
         if sent is None:
             continue
-        # What is being sent right now may arrive after its recovery, which then has to be told again
+        # A miss that is being sent right now may arrive after its recovery, which then has to be sent again
         agreed = claims if sent.state == "sent" else None
         told[sender.destination] = Delivery(sender, f"recovery|{key}", agreed, sent.reference)
         if sent.first_at:
@@ -202,12 +203,12 @@ def _alerts_and_fallbacks(watch: Watch, run: Run) -> Iterator[tuple[dict[str, An
 
 
 def _told(sender: AlertSender, key: str, claims: ClaimTable | None, now: float) -> Claim | None:
-    """What was told, or may have been where that is enough; ``None`` if nothing was."""
+    """What was sent; or may have been, if the recovery is safe to repeat. ``None`` if nothing was sent."""
     if claims is None:
         return Claim("sent") if sender.safe_to_repeat else None
     found = claims.perhaps_sent(key)
     if found and found.state == "doubtful":
-        Delivery(sender, key, claims).attempt(None, now)  # finds out, and ends it
+        Delivery(sender, key, claims).attempt(None, now)  # finds out whether it was sent, and records that
         found = claims.perhaps_sent(key)
     return found if found and (found.state == "sent" or sender.safe_to_repeat) else None
 
@@ -227,7 +228,7 @@ def _claims(claims: str) -> ClaimTable | None:
 
 
 def _key(watch: Watch, run: Run, alert: dict[str, Any]) -> str:
-    """Names an alert: whoever would send the same one comes to the same name."""
+    """Return the name of an alert. Each process that would send the same alert gets the same name."""
     sender: Any = sender_of(alert)
     parts = [watch.environment, run.dag_id, run.run_id, watch.task_id or "", f"{alert['after']:g}", sender.destination]
     return "|".join(parts)

@@ -14,10 +14,11 @@ from airflow_agari_provider.alerts.task_states import is_late
 @dataclass(frozen=True)
 class Observation:
     """
-    An answer of Airflow about the tasks of a run, seen by an SLA.
+    What Airflow's answer about the tasks of a run means for an SLA.
 
-    :param miss: what is to be told; ``None`` if that is nothing.
-    :param came_in: whether that is because it is done, and not because nobody wants to hear that it failed.
+    :param miss: the miss to report; ``None`` if there is nothing to report.
+    :param came_in: whether the task or run is done. If false, there may still be no miss: a failure that the SLA does
+        not report.
     """
 
     miss: SlaMiss | None
@@ -25,7 +26,7 @@ class Observation:
 
 
 def observe(watch: Watch, run: Run, due: datetime) -> Observation:
-    """Ask Airflow; blocks. :param due: when the SLA was over."""
+    """Ask Airflow how the SLA of a run stands; blocks. :param due: when the SLA was over."""
     run_state, tasks = tasks_of_run(run.dag_id, run.run_id, watch.mapped, watch.lookalikes)
     miss = miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link)
     return Observation(miss, came_in=not is_late(tasks, run_state, watch.task_id))

@@ -1,4 +1,4 @@
-"""What tells that a late task, or a late run, has come in."""
+"""What reports that a late task, or a late run, has finished."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from airflow_agari_provider.slas.dispatch import RECOVERY_FOR, tell_recovery
 logger = logging.getLogger(__name__)
 
 # Seconds after which no further try begins for a run: Airflow ends a process that works on a DAG's file for 50 s, and
-# a service that does not answer takes 10 s for each request.
+# each request to a service that does not answer takes 10 s.
 RUN_RECOVERY_FOR = 20.0
 
 
 class OnSuccess:
     """
     ``on_success_callback`` of a task or DAG with an SLA, and ``on_skipped_callback`` of a task; silent unless a miss
-    was told.
+    was reported.
 
     :param watch: the SLA, with the alerts of every step.
     """
@@ -36,8 +36,8 @@ class OnSuccess:
     def __call__(self, context: Mapping[str, Any]) -> None:
         try:
             self._tell(context)
-        except Exception:  # the task has succeeded, whatever becomes of its alert
-            logger.exception("Recovery of %s could not be told", self.watch.task_id or "the run")
+        except Exception:  # the task has succeeded, even if its alert fails
+            logger.exception("The recovery of %s could not be sent", self.watch.task_id or "the run")
 
     def _tell(self, context: Mapping[str, Any]) -> None:
         ti, facts = context.get("ti"), context.get("dag_run")
@@ -59,12 +59,13 @@ class OnSuccess:
         try:
             tell_recovery(self.watch, run, at, latest, seconds)
         except ClaimsUnavailable as error:
-            logger.error("Recovery of %s is told without claims. %s", self.watch.task_id or "the run", error)
+            late = self.watch.task_id or "the run"
+            logger.error("Without claims, the recovery of %s only closes incidents. %s", late, error)
             if is_late:
                 tell_recovery(replace(self.watch, claims=""), run, at, latest, seconds)
 
     def _others_are_open(self, ti: Any, dag_id: str, run_id: str) -> bool:
-        """Whether other indexes of a mapped task are still to come."""
+        """Whether other indexes of a mapped task are not done yet."""
         if ti.map_index is None or ti.map_index < 0:
             return False
         _, tasks = tasks_of_run(dag_id, run_id, self.watch.mapped, self.watch.lookalikes)

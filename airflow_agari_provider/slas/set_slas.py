@@ -1,4 +1,4 @@
-"""SLAs of a DAG, for both Airflows."""
+"""Set the SLAs of a DAG, on Airflow 2.11 and 3."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from airflow_agari_provider.slas.sla_miss_callback import OnSlaMiss
 
 logger = logging.getLogger(__name__)
 
-LONGEST_DIGEST = timedelta(minutes=30)  # what cannot be sent within an hour is given up
-DAG_RUN = "__dag_run__"  # stands for the run where a task's id could; no task's id begins so by chance
+LONGEST_DIGEST = timedelta(minutes=30)  # an alert that cannot be sent within an hour is given up
+DAG_RUN = "__dag_run__"  # stands for the run, in place of a task's id; an unlikely task id
 
 
 def set_slas(
@@ -44,28 +44,29 @@ def set_slas(
     digest: timedelta | None = None,
 ) -> None:
     """
-    Give tasks, and the run, an SLA; to be called when the DAG has all its tasks.
+    Give tasks, and the run, an SLA. Call it after all tasks of the DAG are defined.
 
-    A task that is not done when its SLA is over is told once, and once more when it comes in.
+    A task that is not done when its SLA is over is reported once, and once more when it finishes.
 
     :param dag: the DAG object; with ``@dag``, what the decorated function returned.
-    :param slas: task id, or ``DAG_RUN``: time in which it is to be done, or time of day (in the DAG's time zone if it
-        has none) by which it is: the first one after the run's planned start. That needs Airflow 2.11, or 3.2.
-    :param alerts: who is told: notifiers, or ``SlaAlert``s for escalations, fallbacks and recoveries of others.
-    :param claims: ``sql:<conn_id>``: a PostgreSQL, MySQL, MariaDB or SQLite in which processes agree who sends, each
-        alert once. ``None``: a VictorOps incident stays one, other alerts may come twice, and recoveries of Slack not.
+    :param slas: task id, or ``DAG_RUN``: time within which it has to be done; or time of day (in the DAG's time zone if
+        it has none), the first one after the run's planned start. A time of day needs Airflow 2.11, or 3.2.
+    :param alerts: what to send: notifiers, or ``SlaAlert``s for escalations, fallbacks and other notifiers' recoveries.
+    :param claims: ``sql:<conn_id>``: a PostgreSQL, MySQL, MariaDB or SQLite in which processes agree who sends, so that
+        each alert is sent once. ``None``: a VictorOps incident stays one, other alerts may be sent twice, and Slack
+        gets no recoveries.
     :param reference: on Airflow 3, where the time counts from; on 2.11 it counts from the end of the data interval.
     :param environment: stands before every text, and in incidents' ids; ``[agari] environment`` by default.
     :param incident: what shares one incident of VictorOps: a ``task`` of a run, a ``run``, or a ``dag``.
-    :param when_failed: when it cannot come in, because it or something before it failed: ``page`` as for any miss,
-        ``downgrade`` CRITICAL to WARNING, or ``skip``.
+    :param when_failed: if it cannot finish, because it or a task before it failed: ``page`` as for any miss,
+        ``downgrade`` CRITICAL to WARNING, or ``skip`` the alert.
     :param manual: watch runs that a person started (Airflow 3; 2.11 never does).
     :param backfill: watch runs of a backfill.
-    :param digest: of many misses of the DAG within this time, up to half an hour, only the first is told at once, and
-        the others together so long after it; needs ``claims``. What opens incidents is told each: VictorOps (see
-        ``incident``), and alerts with a ``recovery``.
+    :param digest: if many tasks of the DAG miss their SLAs within this time, up to half an hour, only the first miss is
+        sent at once, and the rest in one message this long after it; needs ``claims``. Alerts that open incidents are
+        sent one by one: VictorOps (see ``incident``), and alerts with a ``recovery``.
     :raises ValueError: an unknown task, or an argument that is none of the above.
-    :raises TypeError: an SLA that is no time.
+    :raises TypeError: an SLA that is not a time.
     """
     _check(dag, slas, claims, reference, incident, when_failed)
     _check_digest(dag, claims, digest)
@@ -73,8 +74,8 @@ def set_slas(
     _check_alerts(dag, each)
     if not claims:
         if any(alert.after for alert in each):
-            raise ValueError(f"{dag.dag_id}: an alert with after= needs claims=, which remember what was told.")
-        logger.info("%s: set_slas without claims: alerts of Slack may come twice", dag.dag_id)
+            raise ValueError(f"{dag.dag_id}: an alert with after= needs claims=, which record what was sent.")
+        logger.info("%s: set_slas has no claims=, so Slack may get an alert twice", dag.dag_id)
     ids = list(dag.task_ids)
     mapped = [task.task_id for task in dag.tasks if _is_mapped(task)]
     common = Watch(
@@ -112,10 +113,10 @@ def _check(
 ) -> None:
     unknown = sorted(set(slas) - set(dag.task_ids) - {DAG_RUN})
     if unknown:
-        raise ValueError(f"{dag.dag_id} has no task {', '.join(unknown)}; set SLAs when all tasks are there.")
+        raise ValueError(f"{dag.dag_id} has no task {', '.join(unknown)}; call set_slas after all tasks are defined.")
     _check_slas(dag, slas)
     if claims is not None and not re.fullmatch(r"sql:\S+", claims):
-        raise ValueError(f"claims is 'sql:<conn_id>' or None, not {claims!r}.")
+        raise ValueError(f"claims must be 'sql:<conn_id>' or None, not {claims!r}.")
     for name, value, choices in (
         ("reference", reference, ("queued_at", "logical_date")),
         ("incident", incident, SCOPES),
@@ -126,14 +127,17 @@ def _check(
 
 def _check_alerts(dag: Any, alerts: Sequence[SlaAlert]) -> None:
     if not alerts:
-        raise ValueError(f"{dag.dag_id}: alerts is empty, so nobody would be told; give a notifier.")
+        raise ValueError(f"{dag.dag_id}: alerts is empty, so no alert would be sent. Give a notifier.")
     told: set[tuple[str, timedelta]] = set()
     for alert in alerts:
         if alert.after < timedelta(0):
-            raise ValueError(f"{dag.dag_id}: after= of an alert is a time after the SLA, not {alert.after}.")
+            raise ValueError(f"{dag.dag_id}: after= of an alert must be a time after the SLA, not {alert.after}.")
         destination = sender_of(alert.specification()).destination
         if (destination, alert.after) in told:
-            raise ValueError(f"{dag.dag_id}: two alerts to {destination.strip()} at the same time; one is never sent.")
+            raise ValueError(
+                f"{dag.dag_id}: two alerts go to {destination.strip()} at the same time, of which one would never be "
+                "sent. Remove one, or give it another after=."
+            )
         told.add((destination, alert.after))
 
 
@@ -141,18 +145,18 @@ def _check_slas(dag: Any, slas: Mapping[str, timedelta | time]) -> None:
     for name, sla in slas.items():
         where = f"{dag.dag_id}: the SLA of {'the run' if name == DAG_RUN else name}"
         if not isinstance(sla, timedelta | time):
-            raise TypeError(f"{where} is a timedelta or a time of day, not {sla!r}; such as timedelta(minutes=30).")
+            raise TypeError(f"{where} must be a timedelta or a time of day, not {sla!r}: e.g. timedelta(minutes=30).")
         if isinstance(sla, timedelta) and sla <= timedelta(0):
-            raise ValueError(f"{where} is more than no time, not {sla}.")
+            raise ValueError(f"{where} must be longer than zero, not {sla}.")
 
 
 def _check_digest(dag: Any, claims: str | None, digest: timedelta | None) -> None:
     if digest is None:
         return
     if not claims:
-        raise ValueError(f"{dag.dag_id}: digest= needs claims=, which remember what is to be told together.")
+        raise ValueError(f"{dag.dag_id}: digest= needs claims=, which collect what is sent together.")
     if not timedelta(0) < digest <= LONGEST_DIGEST:
-        raise ValueError(f"{dag.dag_id}: digest is up to {LONGEST_DIGEST}, not {digest}.")
+        raise ValueError(f"{dag.dag_id}: digest must be above zero and at most {LONGEST_DIGEST}, not {digest}.")
 
 
 def _watch(dag: Any, common: Watch, name: str, sla: timedelta | time) -> Watch:
@@ -209,38 +213,38 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
 def _set_sla_misses(dag: Any, watches: Sequence[Watch]) -> None:
     ours = dag.sla_miss_callback
     if ours and not isinstance(ours, OnSlaMiss):
-        raise ValueError(f"{dag.dag_id} has an sla_miss_callback; give what it does to set_slas as an alert.")
+        raise ValueError(f"{dag.dag_id} has an sla_miss_callback already. Remove it, and give set_slas its alert.")
     for watch in watches:
         if not watch.carriers:
             raise ValueError(
-                f"{dag.dag_id}: Airflow 2.11 checks no SLA of a mapped task, and none that is not mapped comes after "
-                f"{watch.task_id or 'the run'}. Add an EmptyOperator behind it."
+                f"{dag.dag_id}: Airflow 2.11 checks no SLA of a mapped task, and there is no task that is not mapped "
+                f"{f'after {watch.task_id}' if watch.task_id else 'at the end of the run'}. Add an EmptyOperator there."
             )
         for carrier in watch.carriers:
             task, sla = dag.get_task(carrier), _shortest(dag, watch)
             if task.sla and task.sla != sla and not watch.claims:
-                raise ValueError(f"{dag.dag_id}: two SLAs that end with {carrier} need claims= on Airflow 2.11.")
+                raise ValueError(f"{dag.dag_id}: two SLAs checked at {carrier} need claims= on Airflow 2.11.")
             task.sla = min(task.sla or sla, sla)
     dag.sla_miss_callback = OnSlaMiss([*(ours.watches if ours else []), *watches])
 
 
 def _shortest(dag: Any, watch: Watch) -> timedelta:
     """
-    What Airflow 2.11 is to wait at least before it looks: it knows no times of day, and the callback can wait longer.
+    How long Airflow 2.11 waits at least before it looks: it knows no times of day, and the callback can wait longer.
 
-    For a DAG whose runs begin at times of day, and not more than once a day, it is the time that there is; for any
-    other one next to none.
+    For a DAG whose runs begin at fixed times of day, at most about once a day, this is the shortest time from a planned
+    start to its time of day; for any other DAG, one second.
     """
     if not watch.by:
         return timedelta(seconds=watch.sla)
-    least = timedelta(seconds=1)  # of no time at all Airflow thinks that there is no SLA
+    least = timedelta(seconds=1)  # Airflow takes an SLA of zero for no SLA
     if not isinstance(dag.timetable, CronDataIntervalTimetable):
         return least
     now, week = datetime.now(UTC), timedelta(days=7)
     runs = list(islice(dag.iter_dagrun_infos_between(now - week, now + week), 20))
     if not 0 < len(runs) < 20:
         return least
-    ends = [datetime.fromtimestamp(run.data_interval.end.timestamp(), UTC) for run in runs]  # no times of pendulum's
+    ends = [datetime.fromtimestamp(run.data_interval.end.timestamp(), UTC) for run in runs]  # not pendulum's
     return max(least, min(due_after(watch, end) - end for end in ends))
 
 

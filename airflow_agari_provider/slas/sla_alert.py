@@ -1,4 +1,4 @@
-"""Alerts as they are written in a DAG file, as JSON in between, and as senders where they are sent."""
+"""An alert as a DAG file writes it, as JSON between processes, and as the sender that sends it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
 
-# Arguments that hold a secret themselves, where a connection id would do: integration_key, api_token, password...
+# Arguments that hold a secret themselves, instead of a connection id: integration_key, api_token, password...
 _SECRET = re.compile(r"password|secret|token|(api|integration|private|access)_?key")
 
-# What an error may quote of an address: its path or query is a webhook's secret
+# An error may quote only scheme and host of an address: the path or query may be a webhook's secret
 _ADDRESS = re.compile(r"(\w+://)(?:[^\s/@]*@)?([^\s/?#]*)\S*")
 _PATH = re.compile(r"(?<![:/\w])/\S+|\?\S+")
 
@@ -35,8 +35,8 @@ class SlaAlert:
     :param notifier: one of this package's, or any other Airflow notifier whose arguments are JSON and kept as
         attributes of the same names. ``sla_miss`` is in its templates' context.
     :param after: time after the SLA, for a step of an escalation.
-    :param recovery: notifier that is called when the late task has come in; this package's need none.
-    :param fallback: notifier in its place where it is refused, or cannot be sent for an hour.
+    :param recovery: notifier that is called when the late task has finished; this package's notifiers need none.
+    :param fallback: notifier that is used instead if the alert is refused, or cannot be sent for an hour.
     """
 
     notifier: BaseNotifier
@@ -45,7 +45,7 @@ class SlaAlert:
     fallback: BaseNotifier | None = None
 
     def specification(self) -> dict[str, Any]:
-        """All of it as JSON."""
+        """Return the alert as a dict for JSON."""
         return {
             "after": self.after.total_seconds(),
             "notifier": _specification(self.notifier),
@@ -55,7 +55,7 @@ class SlaAlert:
 
 
 def sender_of(specification: Mapping[str, Any]) -> AlertSender:
-    """What sends an alert, out of its specification."""
+    """Return what sends an alert, made from its specification."""
     notifier = _notifier(specification["notifier"])
     if isinstance(notifier, SlaMissNotifier):
         return notifier  # type: ignore[return-value]  # its children are senders
@@ -65,12 +65,12 @@ def sender_of(specification: Mapping[str, Any]) -> AlertSender:
 
 
 def follows_up(specification: Mapping[str, Any]) -> bool:
-    """Whether the alert tells that what was late has come in."""
+    """Whether the alert has a recovery, which reports that the late task or run has finished."""
     return bool(specification.get("recovery")) or isinstance(_notifier(specification["notifier"]), SlaMissNotifier)
 
 
 class _NotifierSender:
-    """Any notifier of Airflow, which may raise anything and cannot be asked what became of it."""
+    """Any notifier of Airflow. It may raise any error, and cannot be asked whether it sent anything."""
 
     repeats_when_in_doubt = True
     safe_to_repeat = False
@@ -87,7 +87,7 @@ class _NotifierSender:
         return ""
 
     def find(self, key: str, since: float, follows: str = "") -> str | None:
-        raise CannotLook(f"{self.name} cannot be asked")
+        raise CannotLook(f"{self.name} cannot be asked whether it sent anything")
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
         if self._recovery:
@@ -100,7 +100,7 @@ class _NotifierSender:
         try:
             fresh.render_template_fields(context)
             fresh.notify(context)
-        except Exception as error:  # noqa: BLE001 - somebody else's code, whose errors nobody else would handle
+        except Exception as error:  # noqa: BLE001 - foreign code, which may raise any error
             raise AlertInDoubt(
                 self.name, f"{type(error).__name__}: {cut(_without_addresses(str(error)), 200)}"
             ) from None
@@ -119,31 +119,35 @@ def _check_templates(notifier: BaseNotifier) -> None:
         try:
             Environment().parse(value if isinstance(value, str) else "")  # noqa: S701 - nothing is rendered
         except TemplateSyntaxError as error:
-            raise ValueError(f"{type(notifier).__name__}({name}=...) is no template: {error}.") from error
+            raise ValueError(f"{type(notifier).__name__}({name}=...) is not a valid template: {error}.") from error
 
 
 def _specification(notifier: BaseNotifier) -> dict[str, Any]:
     """
-    A notifier as its class and the arguments that made it.
+    Return a notifier's class and the arguments that made it.
 
-    :raises ValueError: it cannot be made again from JSON, holds a secret, or a template that is none.
+    :raises ValueError: it cannot be made again from JSON, holds a secret, or a template is not valid.
     """
     cls = type(notifier)
     if "<locals>" in cls.__qualname__ or cls.__module__.startswith("unusual_prefix_"):
         raise ValueError(
-            f"{cls.__name__} must be in an installed package: other processes cannot import it from a DAG."
+            f"{cls.__name__} must be in an installed package: other processes cannot import it from a DAG file."
         )
     _check_templates(notifier)
     arguments = {}
     for parameter in _parameters(cls):
         if not hasattr(notifier, parameter.name):
-            raise ValueError(f"{cls.__name__} does not keep its argument {parameter.name!r}, so it cannot be an alert.")
+            raise ValueError(
+                f"{cls.__name__} does not keep its argument {parameter.name!r} as an attribute, so it cannot be made "
+                "again in another process, and cannot be an alert."
+            )
         value = getattr(notifier, parameter.name)
         if value is None or value == parameter.default:
             continue
         if _SECRET.search(parameter.name):
             raise ValueError(
-                f"{cls.__name__}({parameter.name}=...) would be stored in Airflow's database; use a connection instead."
+                f"{cls.__name__}({parameter.name}=...) may be a secret, and would be stored in Airflow's database. "
+                "Use a connection instead."
             )
         arguments[parameter.name] = value
     try:

@@ -16,32 +16,33 @@ from airflow_agari_provider.slas.observation import observe
 
 logger = logging.getLogger(__name__)
 
-# Seconds after which a check begins with no further miss: Airflow ends a process that works on a DAG's file for 50 s,
-# and a service that does not answer takes 10 s for each request.
+# Seconds after which a check starts with no further miss: Airflow ends a process that works on a DAG's file for 50 s,
+# and each request to a service that does not answer takes 10 s.
 CHECK_FOR = 20.0
-RECOVERY_FOR = 0.0  # seconds; a recovery that cannot be told at once is told at the next check
-OPEN_FOR = 86400.0  # seconds for which it is looked whether a late task has come in
+RECOVERY_FOR = 0.0  # seconds; a recovery that cannot be sent at once is sent at the next check
+OPEN_FOR = 86400.0  # seconds for which checks look whether a late task has finished
 
 
 class OnSlaMiss:
     """
     An ``sla_miss_callback``.
 
-    A recorded miss that is not finished with (its run is still to be created, a service is down, a later step of the
-    escalation is not due, the check takes too long) is taken out of the list of misses: Airflow marks those in the list
-    as notified, and shows the others again at its next check: when it processes the DAG's file while the DAG has a run.
+    A recorded miss that needs another look (its run is not created yet, a service is down, a later step of the
+    escalation is not due, the check takes too long) is removed from the list of misses. Airflow marks the misses in the
+    list as notified, and shows the removed ones again at its next check: when it processes the DAG's file while the DAG
+    has a run.
 
     :param watches: the DAG's SLAs.
     """
 
-    __name__ = "agari_sla_miss_callback"  # by which Airflow names it
+    __name__ = "agari_sla_miss_callback"  # Airflow names the callback by this
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self.watches = watches
 
     def __call__(self, dag: Any, task_list: str, blocking_task_list: str, slas: list[Any], blocking_tis: Any) -> None:
         give_up = time.monotonic() + CHECK_FOR
-        there_are_no_more = False  # runs are created one after the other, so nor are those after it
+        there_are_no_more = False  # runs are created in order, so later ones do not exist either
         for recorded in sorted(slas, key=lambda miss: miss.execution_date):
             finished = False
             try:
@@ -50,7 +51,7 @@ class OnSlaMiss:
             except RunNotCreated:
                 there_are_no_more = True
             except Exception:  # an error that escaped would end Airflow's check of every SLA in the file
-                logger.exception("SLA miss of %s.%s could not be told", dag.dag_id, recorded.task_id)
+                logger.exception("The alerts of the SLA miss of %s.%s could not be sent", dag.dag_id, recorded.task_id)
                 finished = time.time() > recorded.timestamp.timestamp() + GIVE_UP_AFTER
             if not finished:
                 slas.remove(recorded)
@@ -66,7 +67,7 @@ class OnSlaMiss:
         return all(told)
 
     def _tell(self, watch: Watch, run: Run, due: datetime, found_at: float, now: float) -> bool:
-        """Tell the steps of one SLA that are due; whether there is nothing left to do."""
+        """Send the alerts of the steps that are due. Return whether there is nothing left to do."""
         if run.run_type in watch.silent_for:
             return True
         seen = observe(watch, run, due)
@@ -81,15 +82,15 @@ class OnSlaMiss:
             begun = max(step_due, found_at)
             dispatch = dispatch_miss(watch.step(after), run, due, begun)
             if not watch.claims and seen.miss:
-                dispatch.run(seen.miss, RETRY_FOR)  # nobody would know at the next check what was sent at this one
+                dispatch.run(seen.miss, RETRY_FOR)  # the next check would not know what this one has sent
             elif (
                 dispatch.attempt(seen.miss, now) is not None and now < begun + 2 * GIVE_UP_AFTER
-            ):  # fallbacks have one too
+            ):  # a fallback has as long again
                 finished = False
         lasts = now < due.timestamp() + OPEN_FOR
         if seen.came_in or observe(watch, run, due).came_in:
             return (tell_recovery(watch, run, datetime.now(UTC), due, RECOVERY_FOR) or not lasts) and finished
-        # A task's own callback, which tells its recovery, runs before Airflow 2.11 commits its state: a message that
-        # was on its way then, or another index that came in at the same time, is found at a later check.
+        # A task's own callback, which sends its recovery, runs before Airflow 2.11 commits the task's state: a message
+        # that was being sent then, or another index that finished at the same time, is found at a later check.
         may_come_in = bool(watch.claims) and seen.miss is not None and seen.miss.standing == "late"
         return finished and not (may_come_in and lasts)

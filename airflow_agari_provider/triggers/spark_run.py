@@ -19,12 +19,12 @@ class SparkRunTrigger(BaseTrigger):
     """
     Fires once: ``{"outcome": "ended" | "lost", "message": str, "job": <JobState as a dict>, "rejoined": bool}``.
 
-    ``ended``: the wait has; a job that is live then is late. ``lost``: its service gives no answer, see the message.
-    When a person kills or clears the task, the job is cancelled; when the triggerer stops or dies, it is not: the next
-    one goes on waiting.
+    ``ended``: the wait has ended; if the job is still live, it is late. ``lost``: EMR gives no usable answer, see the
+    message. When a person kills or clears the task, the job is cancelled. When the triggerer stops or dies, the job is
+    not cancelled: the next triggerer continues to wait.
 
     :param watch: a ``RunWatch`` as a dict, because trigger arguments travel as JSON.
-    :param cancel_on_kill: see the operator, as for the others.
+    :param cancel_on_kill: see the operator, as for the other parameters.
     """
 
     def __init__(

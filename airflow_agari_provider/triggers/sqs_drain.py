@@ -12,11 +12,11 @@ from airflow_agari_provider.airflow_compat import BaseTrigger, TriggerEvent, in_
 
 class SqsDrainTrigger(BaseTrigger):
     """
-    Fires once, with ``status`` and the wait in ``figures``.
+    Fires once, with a ``status``, and the figures of the wait in ``figures``.
 
-    ``drained``; ``timeout``, ``dead_letters`` or ``failed`` with a ``message``. A triggerer that takes it over goes on
-    with the baseline and the beginning of the wait, but watches a whole quiet period itself: nobody saw the queue in
-    between.
+    The status is ``drained``; or ``timeout``, ``dead_letters`` or ``failed``, with a ``message``. A triggerer that
+    takes over keeps the baseline and the start of the wait. But it watches a whole quiet period itself, because the
+    queue was not watched in between.
 
     :param watch: a ``DrainWatch`` as a dict (trigger arguments travel as JSON).
     :param aws: keyword arguments of ``SqsHook``: a connection id and a region, no secrets.
@@ -30,12 +30,12 @@ class SqsDrainTrigger(BaseTrigger):
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments, from which a triggerer builds it anew."""
+        """Return the class path and arguments, from which a triggerer builds the trigger again."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {"watch": self.watch, "aws": self.aws, "deadline": self.deadline}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll until the watch has decided; SQS is asked in a thread, the sleep is in the event loop."""
+        """Poll until the watch has decided. Requests to SQS run in a thread; the sleep is in the event loop."""
         from airflow_agari_provider.exceptions import AgariError
         from airflow_agari_provider.queues.drain import DeadLettersGrew, DrainWatch, poll
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_agari_provider.alerts.miss import SlaMiss, TaskInState
-from airflow_agari_provider.alerts.slack_message import escaped, slack_message
+from airflow_agari_provider.alerts.slack_message import slack_message
 
 MISS = SlaMiss(
     dag_id="ep_telemetry_v2",
@@ -78,11 +78,6 @@ def test_a_text_of_one_s_own_is_shown_as_it_is():
 
 def test_a_message_that_may_be_there_already_says_so():
     assert "may be here twice" in texts(slack_message(MISS, in_doubt=True))[-1]
-
-
-@pytest.mark.parametrize(("limit", "expected"), [(8, "a&amp;b"), (7, "a&amp;…"), (6, "a…")])
-def test_nothing_is_cut_inside_an_escape(limit, expected):
-    assert escaped("a&b", limit) == expected
 
 
 def test_a_digest_says_how_many_there_are_and_names_some():

@@ -15,7 +15,8 @@ from airflow_agari_provider.avro_import.changed_object import ObjectChanged
 from airflow_agari_provider.avro_import.errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow
 from airflow_agari_provider.avro_import.failures import failure_reason
 from airflow_agari_provider.avro_import.importer import Importer
-from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob
+from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.avro_import.outcome import ImportedObject
 from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from airflow_agari_provider.s3.errors import MissingObject, ObjectOverwritten
 from airflow_agari_provider.s3.objects import ObjectStream, objects_at

@@ -15,7 +15,8 @@ import pytest
 
 from airflow_agari_provider.avro_import.failures import failure_reason
 from airflow_agari_provider.avro_import.importer import Importer
-from airflow_agari_provider.avro_import.job import ImportJob, summary
+from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.avro_import.outcome import summary
 from airflow_agari_provider.avro_import.queue_import import MessageStuck, QueueImport
 from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.queues.depth import read_depth

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro_import.importer import Importer
-from airflow_agari_provider.avro_import.job import ImportedObject, ImportJob
+from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.avro_import.outcome import ImportedObject
 from airflow_agari_provider.databases.statements import execute, query
 from tests.avro.scored_messages import avro_file
 

@@ -185,7 +185,12 @@ def test_what_cannot_be_looked_up_is_unknown(failure, channel, conn_id, reason, 
 
 
 def test_a_choice_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="'send' or 'skip'"):
+    with pytest.raises(ValueError, match="when_in_doubt is one of send, skip"):
         SlackSlaMissNotifier(when_in_doubt="perhaps")
     with pytest.raises(ValueError, match="task, run, dag"):
         SlackSlaMissNotifier(incident="team")
+
+
+def test_mentions_that_are_not_a_list_are_an_error_where_they_are_written():
+    with pytest.raises(TypeError, match=r"mentions must be a list, such as \['<!channel>'\]"):
+        SlackSlaMissNotifier(mentions="<!channel>")

@@ -6,9 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -16,32 +14,9 @@ from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, Air
 from airflow_agari_provider.databases.dialects import any_dialect_of
 from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.databases.warehouses import RedshiftDialect
-from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator, NoObjects
+from airflow_agari_provider.operators.avro_s3_import import NoObjects
 from tests.avro.scored_messages import messages
-
-CONTEXT: Any = {"ti": SimpleNamespace(dag_id="ep_telemetry_v2", run_id="hourly__05", task_id="import", map_index=-1)}
-
-
-@pytest.fixture(params=["sqlite", "postgres", "mysql"])
-def sql_conn_id(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An Airflow connection to an empty database; each of the providers' hooks in turn."""
-    if request.param == "sqlite":
-        entry: dict[str, Any] = {"host": str(request.getfixturevalue("sqlite_path"))}
-    elif request.param == "postgres":
-        parts = urlsplit(request.getfixturevalue("cleared_postgres_uri"))
-        socket = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        entry = {
-            "host": parts.hostname or socket.get("host"),
-            "port": parts.port,
-            "login": parts.username,
-            "password": parts.password,
-            "schema": parts.path.lstrip("/"),
-        }
-    else:
-        socket_path, name = request.getfixturevalue("mariadb_database")
-        entry = {"login": "root", "schema": name, "extra": json.dumps({"unix_socket": socket_path})}
-    monkeypatch.setenv("AIRFLOW_CONN_TARGET", json.dumps({"conn_type": request.param} | entry))
-    return "target"
+from tests.operators.avro_imports import CONTEXT, operator
 
 
 @pytest.fixture
@@ -51,13 +26,6 @@ def rows(sql_conn_id: str) -> Callable[[str], list[tuple[Any, ...]]]:
             return query(connection, sql)
 
     return rows
-
-
-def operator(**arguments: Any) -> AvroS3ImportOperator:
-    return AvroS3ImportOperator(
-        **{"task_id": "import", "table": "scored", "sql_conn_id": "target", "aws_conn_id": None, "create_table": True}
-        | arguments
-    )
 
 
 def test_a_folder_goes_into_every_database(sql_conn_id, s3, bucket, rows):
@@ -106,27 +74,6 @@ def test_an_object_that_no_retry_can_import_fails_the_task_for_good(sqlite_targe
         operator(s3_url="s3://agari/bad.avro").execute(CONTEXT)
 
 
-NAMESPACES = {"sqlite": "sqlite:///", "postgres": "postgres://", "mysql": "mysql://"}
-
-
-def test_openlineage_is_told_what_was_read_and_written(sql_conn_id, s3, bucket, request):
-    """... by the provider's own extractor."""
-    base = pytest.importorskip("airflow.providers.openlineage.extractors.base")
-    for key in ("h5/1.avro", "h5/2.avro", "3.avro"):
-        s3.put_object(Bucket=bucket, Key=key, Body=messages(10, first=int(key[-6]) * 10))
-    task = operator(s3_url="s3://agari/")
-    figures = task.execute(CONTEXT)
-    lineage = base.DefaultExtractor(task).extract_on_complete(task_instance=None)
-    assert [(one.namespace, one.name) for one in lineage.inputs] == [("s3://agari", "/"), ("s3://agari", "h5")]
-    (table,) = lineage.outputs
-    assert table.namespace.startswith(NAMESPACES[request.node.callspec.params["sql_conn_id"]])
-    assert table.name.endswith("scored")
-    statistics = table.outputFacets["outputStatistics"]
-    assert (statistics.rowCount, statistics.size) == (30, figures["bytes"])
-    task.execute(CONTEXT)  # nothing new
-    assert base.DefaultExtractor(task).extract_on_complete(task_instance=None) is None
-
-
 def test_an_import_that_leaves_something_out_cannot_be_mistaken_for_a_full_one(sqlite_target, s3, bucket, caplog):
     s3.put_object(Bucket=bucket, Key="bad.avro", Body=messages(10)[:-1])
     task = operator(
@@ -165,7 +112,7 @@ def test_no_objects_mean_what_the_user_says(sqlite_target, s3, bucket):
     ids=str,
 )
 def test_a_dag_with_arguments_that_do_not_go_together_is_not_parsed(arguments):
-    with pytest.raises(ValueError, match=r"one of them|takes s3_url|is one of|go together"):
+    with pytest.raises(ValueError, match=r"exactly one of them|needs s3_url|is one of|go together"):
         operator(**arguments)
 
 

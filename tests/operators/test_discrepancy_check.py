@@ -2,13 +2,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import socket
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from email import policy
-from email.parser import BytesParser
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -16,67 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, BaseOperator, TaskDeferred
-from airflow_agari_provider.discrepancy.errors import ReportNotDelivered
-from airflow_agari_provider.operators.discrepancy_check import Comparison, DiscrepancyCheckOperator, Stage, Tolerance
-from tests.fix_slack import slack_connection
+from airflow_agari_provider.operators.discrepancy_check import Comparison, Stage
+from tests.operators.discrepancy_checks import RUN, check, context_of_run, lossy
 
 PUBLISHED_CSV = Path(__file__).parents[1] / "discrepancy" / "discrepancy_2016-04-28.csv"
-RUN = "ep_telemetry_v2 on etl-00.ep-old.prod.agari.com completed 2016-02-03 00:00:00"
-
-
-class FakeTaskInstance(SimpleNamespace):
-    """What Airflow hands to ``execute``, as far as the operator uses it."""
-
-    def xcom_push(self, key, value):
-        self.pushed[key] = value
-
-    def xcom_pull(self, task_ids=None, **kwargs):
-        return self.outputs[task_ids]
 
 
 @pytest.fixture
 def context():
-    ti = FakeTaskInstance(
-        dag_id="ep_telemetry_v2",
-        task_id="check",
-        run_id="run",
-        map_index=-1,
-        try_number=1,
-        hostname="etl-00.ep-old.prod.agari.com",
-        log_url="http://airflow/log",
-        outputs={},
-        pushed={},
-    )
-    return {"ti": ti, "dag_run": SimpleNamespace(logical_date=datetime(2016, 2, 3, tzinfo=UTC)), "ds": "2016-02-03"}
-
-
-def free_port():
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@pytest.fixture
-def mails(monkeypatch):
-    """Mails that a real SMTP server took; ``smtp_default`` leads there."""
-    from aiosmtpd.controller import Controller
-
-    class Keeper(list):
-        async def handle_DATA(self, server, session, envelope):  # noqa: N802 (aiosmtpd's name)
-            self.append((envelope.rcpt_tos, BytesParser(policy=policy.default).parsebytes(envelope.content)))
-            return "250 OK"
-
-    kept = Keeper()
-    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(controller.port))
-    yield kept
-    controller.stop()
-
-
-def smtp_connection(port):
-    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com", "retry_limit": 0}
-    return json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})
+    return context_of_run()
 
 
 @pytest.fixture
@@ -92,21 +36,6 @@ def database(postgres_uri, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute("create table scored (org_id int, messages numeric)")
             yield cursor
-
-
-def check(**arguments):
-    return DiscrepancyCheckOperator(
-        task_id="check", **{"stages": [Stage("Agg", counts={}), Stage("DB", counts={})], **arguments}
-    )
-
-
-def lossy(**arguments):
-    return check(
-        stages=[Stage("Agg", counts={"5": 9000, "7": 3}), Stage("DB", counts={5: 7796, 7: 3})],
-        slack_conn_id="slack",
-        email_to="ops@example.com; dev@example.com",
-        **arguments,
-    )
 
 
 def test_the_published_day_comes_out_cell_by_cell(context, mails):
@@ -136,13 +65,13 @@ def test_the_published_day_comes_out_cell_by_cell(context, mails):
     assert attachment.get_content() == PUBLISHED_CSV.read_text()
 
 
-def test_a_discrepancy_is_mailed_and_posted_and_then_fails_the_task_for_good(context, mails, slack_posts):
+def test_a_discrepancy_is_mailed_and_posted_and_then_fails_the_task_for_good(context, mails, alerts):
     with pytest.raises(AirflowFailException, match="lost 1,204 between Agg and DB"):
         lossy().execute(context)
     ((recipients, mail),) = mails
     assert recipients == ["ops@example.com", "dev@example.com"]
     assert mail["Subject"] == RUN + " with High Discrepancies"
-    (body,) = slack_posts
+    (body,) = alerts.slack()
     assert body["text"].split("\n")[0] == RUN + " with High Discrepancies"
     assert "• 5: lost 1,204 between Agg and DB (13.4 %)" in body["text"]
     assert "<http://airflow/log|Log of the task>" in body["text"]
@@ -150,25 +79,19 @@ def test_a_discrepancy_is_mailed_and_posted_and_then_fails_the_task_for_good(con
     assert (result["verdict"], result["keys"], result["discrepant"]) == ("high discrepancies", 2, 1)
 
 
-def test_an_alert_tells_and_lets_the_task_succeed(context, mails, slack_posts):
+def test_an_alert_tells_and_lets_the_task_succeed(context, mails, alerts):
     result = lossy(on_discrepancy="alert").execute(context)
     assert result["verdict"] == "high discrepancies"
-    assert (len(mails), len(slack_posts)) == (1, 1)
+    assert (len(mails), len(alerts.slack())) == (1, 1)
 
 
-def test_slack_is_silent_and_the_mail_comes_when_all_is_within_tolerance(context, mails, slack_posts):
-    result = lossy(tolerances={5: Tolerance(count=1204)}).execute(context)
-    assert result["verdict"] == "ok"
-    assert (len(mails), slack_posts) == (1, [])
-
-
-def test_slack_hears_of_a_discrepancy_again_only_when_it_grows(context, mails, slack_posts, database):
+def test_slack_hears_of_a_discrepancy_again_only_when_it_grows(context, mails, database, alerts):
     said = []
     for day, stored in [(3, 7), (4, 7), (5, 6), (6, 10)]:
         context["dag_run"].logical_date = datetime(2016, 2, day, tzinfo=UTC)
         operator = check(
             stages=[Stage("Agg", counts={"5": 10}), Stage("DB", counts={"5": stored})],
-            slack_conn_id="slack",
+            slack_conn_id="slack_hook",
             email_to="ops@example.com",
             history_conn_id="target",
             on_discrepancy="alert",
@@ -182,110 +105,7 @@ def test_slack_hears_of_a_discrepancy_again_only_when_it_grows(context, mails, s
         "0 of 1 keys differ by more than allowed. 1 recovered: 5.",
     ]
     assert len(mails) == 4
-    assert [body["text"].split("\n")[0].split(" ")[4] for body in slack_posts] == ["2016-02-03", "2016-02-05"]
-
-
-@pytest.fixture
-def servers_that_are_down(monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(free_port()))
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK", slack_connection(free_port()))
-
-
-@pytest.mark.parametrize(
-    ("on_discrepancy", "error"), [("fail", AirflowFailException), ("alert", ReportNotDelivered)], ids=str
-)
-@pytest.mark.usefixtures("servers_that_are_down")
-def test_a_discrepancy_nobody_could_be_told_fails_the_task_and_its_result_stays(context, on_discrepancy, error):
-    with pytest.raises(error, match="could not be sent by mail and Slack"):
-        lossy(on_discrepancy=on_discrepancy).execute(context)
-    assert context["ti"].pushed["return_value"]["discrepant"] == 1
-
-
-def test_a_mail_server_that_is_down_does_not_keep_slack_from_being_told(context, slack_posts, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", smtp_connection(free_port()))
-    with pytest.raises(ReportNotDelivered, match="could not be sent by mail:"):
-        lossy(on_discrepancy="alert").execute(context)
-    assert len(slack_posts) == 1
-
-
-@pytest.mark.parametrize("connection", ["down", "unknown", "without a sender"])
-def test_a_report_of_nothing_lost_that_cannot_be_mailed_leaves_the_task_a_success(
-    context, connection, monkeypatch, mails
-):
-    if connection == "down":
-        monkeypatch.setenv("AIRFLOW_CONN_OTHER", smtp_connection(free_port()))
-    elif connection == "without a sender":
-        there = json.loads(os.environ["AIRFLOW_CONN_SMTP_DEFAULT"])
-        del there["extra"]["from_email"]
-        monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(there))
-    operator = check(
-        stages=[Stage("Agg", counts={"5": 1}), Stage("DB", counts={"5": 1})],
-        email_to="ops@example.com",
-        smtp_conn_id="other",
-    )
-    assert operator.execute(context)["verdict"] == "ok"
-    assert mails == []
-
-
-def paging(stored=1, **arguments):
-    stages = [Stage("Agg", counts={"5": 10}), Stage("DB", counts={"5": stored})]
-    defaults = {"environment": "EP_STAGE", "on_discrepancy": "alert", "victorops_conn_id": "victorops"}
-    return check(stages=stages, **{**defaults, **arguments})
-
-
-def test_a_discrepancy_opens_an_incident_and_a_later_try_without_one_closes_it(context, alerts):
-    paging().execute(context)
-    context["ti"].try_number = 2
-    paging(stored=10).execute(context)
-    opened, closed = alerts.victorops()
-    assert opened == {
-        "message_type": "CRITICAL",
-        "entity_id": "airflow/EP_STAGE/ep_telemetry_v2/2016-02-03 00:00:00/check",
-        "entity_display_name": RUN + " with High Discrepancies",
-        "state_message": RUN + " with High Discrepancies",
-        "monitoring_tool": "Airflow",
-        "details": "1 of 1 keys differ by more than allowed.\n"
-        "5: lost 9 between Agg and DB (90.0 %); allowed 0 and 0.0 %",
-        "dag_id": "ep_telemetry_v2",
-        "run_id": "run",
-        "task_id": "check",
-        "vo_annotate.u.Log": "http://airflow/log",
-    }
-    assert (closed["message_type"], closed["entity_id"]) == ("RECOVERY", opened["entity_id"])
-    assert closed["state_message"] == RUN + " successfully"
-
-
-def test_an_incident_is_one_of_a_window_and_of_a_mapped_task_s_index(context, alerts):
-    context["ti"].map_index = 3
-    paging(window="2016-04-28", environment=None).execute(context)
-    assert [alert["entity_id"] for alert in alerts.victorops()] == [
-        "airflow/default/ep_telemetry_v2/2016-04-28/check[3]"
-    ]
-
-
-@pytest.mark.parametrize("conn_id", [None, "", "victorops"], ids=repr)
-def test_a_first_try_that_finds_nothing_tells_victorops_nothing(context, alerts, conn_id):
-    paging(stored=10, victorops_conn_id=conn_id).execute(context)
-    assert alerts.received == []
-
-
-@pytest.mark.parametrize(
-    "failure", [404, (429, {"Retry-After": "3600"}), "no connection"], ids=["refused", "postponed", "no connection"]
-)
-@pytest.mark.parametrize(("stored", "error"), [(1, ReportNotDelivered), (10, None)], ids=["lost", "nothing lost"])
-def test_a_page_that_cannot_be_sent_hides_no_verdict(context, alerts, failure, stored, error, slack_posts):
-    alerts.failures = [failure]
-    context["ti"].try_number = 2
-    conn_id = "unknown" if failure == "no connection" else "victorops"
-    operator = paging(stored, victorops_conn_id=conn_id, slack_conn_id="slack")
-    if error:
-        with pytest.raises(error, match="could not be sent by VictorOps: the errors"):
-            operator.execute(context)
-        assert context["ti"].pushed["return_value"]["verdict"] == "high discrepancies"
-        assert len(slack_posts) == 1
-    else:
-        assert operator.execute(context)["verdict"] == "ok"
-    assert alerts.received == []
+    assert [body["text"].split("\n")[0].split(" ")[4] for body in alerts.slack()] == ["2016-02-03", "2016-02-05"]
 
 
 def test_counts_come_out_of_a_database_with_its_own_number_types(context, database):
@@ -404,7 +224,7 @@ def test_a_task_whose_output_a_stage_takes_runs_before():
     [
         ({"stages": [Stage("Agg", counts={})]}, "two or more stages"),
         ({"comparisons": [Comparison("Loss", "Agg", "Db")]}, r"names the stage\(s\) \['Db'\]"),
-        ({"on_discrepancy": "warn"}, "'fail' or 'alert', not 'warn'"),
+        ({"on_discrepancy": "warn"}, "on_discrepancy is one of fail, alert, not 'warn'"),
     ],
     ids=["one stage", "unknown stage", "unknown reaction"],
 )

@@ -304,7 +304,7 @@ def test_counts_of_the_job_are_returned(sync_task, bucket):
 
 def test_counts_that_are_missing_fail_the_task_and_a_retry_does_not_repeat_the_job(task, bucket):
     task.world.work()
-    with pytest.raises(Exception, match="The Spark job succeeded, but its counts cannot be read: there is nothing"):
+    with pytest.raises(Exception, match="The Spark job succeeded, but its counts cannot be read: there are no files"):
         task.attempt(counts_url="s3://agari/counts/")
     task.world.s3.put_object(Bucket="agari", Key="counts/_SUCCESS", Body=b"")
     result = task.attempt(counts_url="s3://agari/counts/")
@@ -342,13 +342,13 @@ def test_a_step_that_emr_would_refuse_is_not_retried(sync_task):
 
 @pytest.mark.parametrize("name", ["arguments", "jars", "py_files"])
 def test_one_text_in_place_of_a_list_is_an_error_and_not_a_list_of_letters(sync_task, name):
-    with pytest.raises(TypeError, match=f"{name} must be a list of texts, not one text: 's3://agari/a'"):
+    with pytest.raises(TypeError, match=f"{name} must be a list of strings, not one string: 's3://agari/a'"):
         sync_task.attempt(**{name: "s3://agari/a"})
     assert sync_task.world.states == []
 
 
 def test_a_wrong_counts_url_is_found_before_the_job_is_submitted(sync_task):
-    with pytest.raises(ValueError, match="'/counts' is no S3 URL"):
+    with pytest.raises(ValueError, match="'/counts' is not an S3 URL"):
         sync_task.attempt(counts_url="/counts")
     assert sync_task.world.states == []
 
@@ -365,7 +365,7 @@ def test_a_kill_while_aws_is_away_is_still_a_kill(emr_world, at_first_pause):
 
 
 def test_a_local_script_without_a_place_is_not_retried(sync_task):
-    with pytest.raises(AirflowFailException, match="pass script_prefix"):
+    with pytest.raises(AirflowFailException, match="Pass script_prefix"):
         sync_task.attempt(script="/tmp/score.py")
 
 
@@ -377,7 +377,7 @@ def test_a_job_that_succeeds_while_it_is_cancelled_as_late_counts(task):
 def test_time_spent_waiting_counts_from_submission_and_not_from_the_retry(task, at_first_pause):
     die_after_submit(task, at_first_pause)
     task.world.steps[0].creation_date_time -= timedelta(hours=2)
-    with pytest.raises(AirflowException, match=r"was still PENDING when its time was over \(step_timeout 1:00:00"):
+    with pytest.raises(AirflowException, match=r"was still PENDING at its deadline \(step_timeout 1:00:00"):
         task.attempt(step_timeout=timedelta(hours=1))
     assert task.world.states == ["CANCELLED"]
 

@@ -71,9 +71,9 @@ def redrive(sqs, source, dead, maximum=1):
     sqs.set_queue_attributes(QueueUrl=source, Attributes={"RedrivePolicy": policy})
 
 
-def test_slack_is_told_in_the_published_words(sqs, queue_url, context, slack_posts):
+def test_slack_is_told_in_the_published_words(sqs, queue_url, context, alerts):
     send(sqs, queue_url, "<scored> & bad", ErrorMessage="ValueError: no such column: <trust>")
-    result = report(queue_url, slack_conn_id="slack").execute(context)
+    result = report(queue_url, slack_conn_id="slack_hook").execute(context)
     assert result == {
         "queue_url": queue_url,
         "count": 1,
@@ -82,7 +82,7 @@ def test_slack_is_told_in_the_published_words(sqs, queue_url, context, slack_pos
         "source": None,
         "objects": [],
     }
-    (post,) = slack_posts
+    (post,) = alerts.slack()
     assert post["text"] == (
         "ep_telemetry_v2 on etl-00.ep-old.prod.agari.com completed 2016-02-26 03:00:00 with 1 DLQs : Sample Exception"
     )
@@ -93,15 +93,17 @@ def test_slack_is_told_in_the_published_words(sqs, queue_url, context, slack_pos
     ]
 
 
-def test_prefix_and_host_may_be_given(sqs, queue_url, context, slack_posts):
+def test_prefix_and_host_may_be_given(sqs, queue_url, context, alerts):
     send(sqs, queue_url, "scored")
-    report(queue_url, slack_conn_id="slack", message_prefix="EP_STAGE - ", host="etl").execute(context)
-    assert slack_posts[0]["text"].startswith("EP_STAGE - ep_telemetry_v2 on etl completed 2016-02-26 03:00:00 with 1 ")
+    report(queue_url, slack_conn_id="slack_hook", message_prefix="EP_STAGE - ", host="etl").execute(context)
+    assert alerts.slack()[0]["text"].startswith(
+        "EP_STAGE - ep_telemetry_v2 on etl completed 2016-02-26 03:00:00 with 1 "
+    )
 
 
-def test_slack_is_silent_without_dead_letters(queue_url, context, slack_posts):
-    result = report(queue_url, slack_conn_id="slack").execute(context)
-    assert (result["count"], result["sample"], slack_posts) == (0, None, [])
+def test_slack_is_silent_without_dead_letters(queue_url, context, alerts):
+    result = report(queue_url, slack_conn_id="slack_hook").execute(context)
+    assert (result["count"], result["sample"], alerts.slack()) == (0, None, [])
 
 
 def test_dead_letters_open_an_incident_and_a_later_try_without_any_closes_it(sqs, queue_url, context, alerts):
@@ -128,14 +130,12 @@ def test_dead_letters_open_an_incident_and_a_later_try_without_any_closes_it(sqs
 @pytest.mark.parametrize(
     "failure", [404, (429, {"Retry-After": "3600"}), "no connection"], ids=["refused", "postponed", "no connection"]
 )
-def test_a_page_that_cannot_be_sent_keeps_neither_slack_nor_the_report_back(
-    sqs, queue_url, context, alerts, slack_posts, failure
-):
-    alerts.failures = [failure]
+def test_a_page_that_cannot_be_sent_keeps_neither_slack_nor_the_report_back(sqs, queue_url, context, alerts, failure):
+    alerts.gate = lambda path, *_: failure if path.startswith("/integrations/") else None
     send(sqs, queue_url, "scored")
     conn_id = "unknown" if failure == "no connection" else "victorops"
-    result = report(queue_url, slack_conn_id="slack", victorops_conn_id=conn_id).execute(context)
-    assert (result["count"], len(slack_posts), alerts.received) == (1, 1, [])
+    result = report(queue_url, slack_conn_id="slack_hook", victorops_conn_id=conn_id).execute(context)
+    assert (result["count"], len(alerts.slack()), alerts.victorops()) == (1, 1, [])
 
 
 def test_the_queue_keeps_its_messages_visible(sqs, queue_url, context):
@@ -249,8 +249,8 @@ def test_an_empty_queue_needs_no_purge(queue_url, bucket, context):
     }
 
 
-def test_a_purged_run_has_no_dead_letters_to_report(sqs, queue_url, bucket, context, slack_posts):
+def test_a_purged_run_has_no_dead_letters_to_report(sqs, queue_url, bucket, context, alerts):
     send(sqs, queue_url, "of the run before")
     purge(queue_url).execute(context)
-    assert report(queue_url, slack_conn_id="slack").execute(context)["count"] == 0
-    assert slack_posts == []
+    assert report(queue_url, slack_conn_id="slack_hook").execute(context)["count"] == 0
+    assert alerts.slack() == []

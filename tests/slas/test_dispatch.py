@@ -1,17 +1,20 @@
 """Who hears of a miss, and of its end, when services, answers or the claims' database get lost on the way."""
 
-# ruff: noqa: F811 - fixtures of the callbacks
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import os
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
+from airflow_agari_provider.airflow_compat import BaseHook, Stats
 from airflow_agari_provider.alerts import delivery
 from airflow_agari_provider.alerts.claims import ClaimTable
 from airflow_agari_provider.alerts.miss import SlaMiss
@@ -19,29 +22,25 @@ from airflow_agari_provider.alerts.sla import Run
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.slas import SlaAlert
+from airflow_agari_provider.slas import SlaAlert, deadline_callback, dispatch
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from airflow_agari_provider.slas.dispatch import dispatch_miss
-from tests.slas.test_callbacks import (
+from tests.slas.airflow_calls import (
     DATE,
     MISSED,
     RECOVERED,
+    RUN,
     RUN_ID,
     SLACK,
     VICTOROPS,
     WEBHOOK,
-    airflow_2,  # noqa: F401
     context,
-    impatient,  # noqa: F401
     missed,
     recorded,
-    states,  # noqa: F401
     succeeded,
-    watch,  # noqa: F401
 )
 from tests.slas.test_sla_alert import FailingNotifier
 
-RUN = Run("telemetry", RUN_ID, DATE)
 MISS = SlaMiss("telemetry", RUN_ID, "load", "2016-02-26T18:00:00")
 LOST = "taken, then silence"
 
@@ -235,3 +234,119 @@ def test_a_service_that_asks_for_hours_is_asked_again(watch, states, alerts):
     assert 800 < sending.attempt(MISS, 1000.0) <= delivery.LONGEST_RETRY_AFTER
     assert sending.attempt(MISS, 1000.0 + delivery.LONGEST_RETRY_AFTER + 60) is None
     assert message_types(alerts) == ["CRITICAL"]
+
+
+SEND = """
+import json, sys, time
+from datetime import UTC, datetime
+from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sla import Run, Watch
+from airflow_agari_provider.slas.dispatch import dispatch_miss, make_ready
+
+watch, now = Watch.from_json(sys.argv[1]), datetime.now(UTC)
+sending = dispatch_miss(watch, Run("telemetry", "run", now), now, time.time())
+make_ready(watch)
+ready = set(sys.modules)
+sending.attempt(SlaMiss("telemetry", "run", "load", "2016-02-26T18:00:00"), time.time())
+imported = {name.partition(".")[0] for name in set(sys.modules) - ready}
+print(json.dumps([list(sending.outcomes.values()), sorted(imported)]))
+"""
+
+
+def test_who_is_ready_for_alerts_imports_nothing_of_weight_when_they_are_sent(watch, alerts):
+    told = watch(SLACK, VICTOROPS)
+    answer = subprocess.run([sys.executable, "-c", SEND, told.to_json()], stdout=subprocess.PIPE, text=True, check=True)
+    outcomes, imported = json.loads(answer.stdout.splitlines()[-1])
+    assert outcomes == ["sent", "sent"]
+    assert not {"airflow", "airflow_agari_provider", "requests", "slack_sdk", "sqlalchemy"} & set(imported)
+
+
+def test_who_is_paged_does_not_wait_for_slack(watch, states, alerts):
+    missed(watch(SLACK, WEBHOOK, VICTOROPS))
+    assert [path.split("/")[1] for path, _ in alerts.received] == ["integrations", "api", "services"]
+
+
+def test_an_answer_that_got_lost_is_looked_up(watch, states, alerts):
+    alerts.failures = ["taken, then silence"]
+    assert missed(watch(SLACK)) == {"Slack slack_api C012AB3CD": "found sent"}
+    assert [message["text"] for message in alerts.slack()] == [MISSED]
+
+
+def test_services_that_are_down_get_their_alerts_later(watch, states, alerts):
+    alerts.failures = [(429, {"Retry-After": "0"}), 503, 500, 503, None]
+    missed(watch(WEBHOOK, VICTOROPS))
+    assert [message["text"] for message in alerts.slack()] == [MISSED]
+    assert len(alerts.victorops()) == 1
+
+
+def test_a_database_of_claims_that_is_down_delays_the_alert(watch, states, alerts, monkeypatch, sqlite_path):
+    monkeypatch.setenv("AIRFLOW_CONN_CLAIMS", json.dumps({"conn_type": "sqlite", "host": "/nowhere/claims.db"}))
+    now = 1000.0
+    sending = dispatch_miss(watch(VICTOROPS), Run("telemetry", RUN_ID, DATE), DATE, now)
+    assert 0 <= sending.attempt(None, now) <= 0.05
+    assert alerts.received == []
+    assert sending.attempt(None, now + dispatch.GIVE_UP_AFTER) is None
+
+
+def test_where_a_service_refuses_the_fallback_is_told(watch, states, alerts):
+    alerts.failures = [404]
+    assert missed(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK))) == {
+        "VictorOps victorops ": "refused",
+        "Slack slack_hook ": "sent",
+    }
+    assert [message["text"] for message in alerts.slack()] == [MISSED]
+
+
+def test_airflow_s_metrics_count_what_is_sent_and_what_is_not(watch, states, alerts, monkeypatch):
+    counted = []
+    monkeypatch.setattr(Stats, "incr", lambda name, tags: counted.append((name, tags["service"])))
+    alerts.failures = [404]
+    missed(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)))
+    assert counted == [("agari.alerts.failed", "VictorOps"), ("agari.alerts.sent", "Slack")]
+    monkeypatch.setattr(deadline_callback, "_jobs", {})  # another process
+    missed(watch(SlaAlert(VICTOROPS, fallback=WEBHOOK)))
+    assert len(counted) == 2
+
+
+def test_a_connection_that_is_missing_is_one_error_of_all_triggerers(watch, states, alerts, caplog, monkeypatch):
+    monkeypatch.setattr(dispatch, "MISSING_FOR", 0.2)
+    told = watch(SlaAlert(VictorOpsSlaMissNotifier(victorops_conn_id="nowhere"), fallback=WEBHOOK))
+    assert missed(told) == {"VictorOps nowhere ": "refused", "Slack slack_hook ": "sent"}
+    monkeypatch.setattr(deadline_callback, "_jobs", {})  # another process
+    assert missed(told) == {"VictorOps nowhere ": "refused already", "Slack slack_hook ": "sent already"}
+    ours = [record for record in caplog.records if record.name.startswith("airflow_agari_provider")]
+    (error,) = [record.getMessage() for record in ours if record.levelname == "ERROR"]
+    assert "nowhere" in error
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Makes Airflow say for a while that there is no connection, as it does when its database or a Vault is down."""
+
+    def make(conn_id, times=3):
+        name = f"AIRFLOW_CONN_{conn_id.upper()}"
+        value, asked = os.environ[name], []
+        monkeypatch.delenv(name)
+        read = BaseHook.get_connection.__func__
+
+        def get_connection(cls, asked_for):
+            asked.append(asked_for)
+            if asked.count(conn_id) > times:
+                os.environ[name] = value
+            return read(cls, asked_for)
+
+        monkeypatch.setattr(BaseHook, "get_connection", classmethod(get_connection))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("notifier", "conn_id"),
+    [(SLACK, "slack_api"), (WEBHOOK, "slack_hook"), (VICTOROPS, "victorops"), (SLACK, "claims")],
+)
+def test_a_connection_that_cannot_be_read_for_a_moment_delays_the_alert(
+    notifier, conn_id, watch, states, alerts, unreadable
+):
+    unreadable(conn_id)
+    assert list(missed(watch(notifier)).values()) == ["sent"]
+    assert [body.get("text") or body["state_message"] for _, body in alerts.received] == [MISSED]

@@ -157,9 +157,9 @@ else:
     def test_airflow_2_refuses_what_it_cannot_check(dag):
         with DAG("mapped", schedule=None, start_date=timezone.datetime(2016, 2, 1)) as mapped:
             task(lambda number: number).override(task_id="last").expand(number=[1])
-        with pytest.raises(ValueError, match="Add an EmptyOperator behind it"):
+        with pytest.raises(ValueError, match=r"no task that is not mapped after last\. Add an EmptyOperator there"):
             set_slas(mapped, {"last": HOUR}, alerts=ALERTS[:1])
-        with pytest.raises(ValueError, match="two SLAs that end with report need claims="):
+        with pytest.raises(ValueError, match="two SLAs checked at report need claims="):
             set_slas(dag, {"report": HOUR, DAG_RUN: HALF_HOUR}, alerts=ALERTS[:1])
         dag.sla_miss_callback = print
         with pytest.raises(ValueError, match="telemetry has an sla_miss_callback"):
@@ -170,22 +170,26 @@ else:
     ("slas", "changes", "problem"),
     [
         ({"reprot": HOUR}, {}, "telemetry has no task reprot"),
-        ({"report": HOUR}, {"claims": "claims"}, "claims is 'sql:<conn_id>' or None, not 'claims'"),
+        ({"report": HOUR}, {"claims": "claims"}, "claims must be 'sql:<conn_id>' or None, not 'claims'"),
         ({"report": HOUR}, {"claims": None}, "an alert with after= needs claims="),
         ({"report": HOUR}, {"reference": "start"}, "reference is one of queued_at, logical_date, not 'start'"),
         ({"report": HOUR}, {"digest": HALF_HOUR, "claims": None, "alerts": ALERTS[:1]}, "digest= needs claims="),
-        ({"report": HOUR}, {"digest": HOUR}, "telemetry: digest is up to 0:30:00, not 1:00:00"),
-        ({"report": HOUR}, {"alerts": [ALERTS[0]] * 2}, "telemetry: two alerts to .* at the same time"),
+        (
+            {"report": HOUR},
+            {"digest": HOUR},
+            "telemetry: digest must be above zero and at most 0:30:00, not 1:00:00",
+        ),
+        ({"report": HOUR}, {"alerts": [ALERTS[0]] * 2}, "telemetry: two alerts go to .* at the same time"),
         ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
-        ({"report": timedelta(0)}, {}, "telemetry: the SLA of report is more than no time, not 0:00:00"),
-        ({DAG_RUN: 30}, {}, "telemetry: the SLA of the run is a timedelta or a time of day, not 30"),
-        ({"report": "06:00"}, {}, "telemetry: the SLA of report is a timedelta or a time of day, not '06:00'"),
-        ({"report": HOUR}, {"alerts": []}, "telemetry: alerts is empty, so nobody would be told"),
+        ({"report": timedelta(0)}, {}, "telemetry: the SLA of report must be longer than zero, not 0:00:00"),
+        ({DAG_RUN: 30}, {}, "telemetry: the SLA of the run must be a timedelta or a time of day, not 30"),
+        ({"report": "06:00"}, {}, "telemetry: the SLA of report must be a timedelta or a time of day, not '06:00'"),
+        ({"report": HOUR}, {"alerts": []}, "telemetry: alerts is empty, so no alert would be sent"),
         (
             {"report": HOUR},
             {"alerts": [SlaAlert(ALERTS[0], after=-HOUR)]},
-            "after= of an alert is a time after the SLA",
+            "after= of an alert must be a time after the SLA",
         ),
     ],
 )

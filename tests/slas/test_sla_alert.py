@@ -12,6 +12,7 @@ from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNoti
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.slas import SlaAlert
 from airflow_agari_provider.slas.sla_alert import follows_up, sender_of
+from tests.slas.airflow_calls import MISSED, RECOVERED, RUN_ID, missed, succeeded
 
 MISS = SlaMiss("telemetry", "run", "load", "2016-02-26T18:00:00")
 
@@ -67,7 +68,7 @@ def test_an_alert_comes_back_from_json():
 def test_a_secret_does_not_travel():
     pagerduty = pytest.importorskip("airflow.providers.pagerduty.notifications.pagerduty")
     notifier = pagerduty.PagerdutyNotifier(summary="x", severity="critical", integration_key="hush")
-    with pytest.raises(ValueError, match=r"PagerdutyNotifier\(integration_key=\.\.\.\).*use a connection") as raised:
+    with pytest.raises(ValueError, match=r"PagerdutyNotifier\(integration_key=\.\.\.\).*Use a connection") as raised:
         SlaAlert(notifier).specification()
     assert "hush" not in str(raised.value)
 
@@ -114,7 +115,7 @@ def test_what_another_notifier_raises_is_shown_without_the_secret_parts_of_addre
     ids=lambda notifier: type(notifier).__name__,
 )
 def test_a_template_that_is_none_is_refused_when_the_dag_is_parsed(notifier):
-    with pytest.raises(ValueError, match=r"\(text=\.\.\.\) is no template"):
+    with pytest.raises(ValueError, match=r"\(text=\.\.\.\) is not a valid template"):
         SlaAlert(notifier).specification()
 
 
@@ -122,3 +123,31 @@ def test_only_those_that_can_tell_a_recovery_do():
     other = FailingNotifier("x")
     alerts = [SlaAlert(SlackSlaMissNotifier()), SlaAlert(other, recovery=other), SlaAlert(other)]
     assert [follows_up(alert.specification()) for alert in alerts] == [True, True, False]
+
+
+def test_pagerduty_is_told_through_its_own_provider_s_notifier(watch, states, alerts, monkeypatch):
+    import pagerduty
+    from airflow.providers.pagerduty.notifications.pagerduty import PagerdutyNotifier
+
+    monkeypatch.setattr(pagerduty.EventsApiV2Client, "normalize_url", lambda client, path: alerts.url + path)
+
+    def event(action):
+        return PagerdutyNotifier(
+            pagerduty_events_conn_id="pagerduty",
+            action=action,
+            dedup_key="{{ sla_miss.entity_id }}",
+            summary="{{ sla_miss.text }}",
+            severity="critical",
+            source="{{ sla_miss.dag_id }}",
+            links=[{"href": "{{ sla_miss.run_url }}", "text": "{{ sla_miss.run_id }}"}],
+        )
+
+    told = watch(SlaAlert(event("trigger"), recovery=event("resolve")))
+    missed(told)
+    succeeded(told)
+    entity = f"airflow/EP_STAGE/telemetry/{RUN_ID}/load"
+    first, second = alerts.pagerduty()
+    assert (first["event_action"], first["dedup_key"], first["payload"]["summary"]) == ("trigger", entity, MISSED)
+    assert (second["event_action"], second["dedup_key"], second["payload"]["summary"]) == ("resolve", entity, RECOVERED)
+    assert first["routing_key"] == "hush-integration-key"
+    assert first["links"][0]["text"] == RUN_ID

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_agari_provider.alerts.slack_text import escaped
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(8, "a&amp;b"), (7, "a&amp;…"), (6, "a…")])
+def test_nothing_is_cut_inside_an_escape(limit, expected):
+    assert escaped("a&b", limit) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "preformatted", "expected"),
+    [
+        ("<!channel> <https://evil|click>", False, "&lt;!channel&gt; &lt;https://evil|click&gt;"),
+        ("`code` & more", False, "`code` &amp; more"),
+        ("`code` & more", True, "'code' &amp; more"),
+    ],
+    ids=["a mention and a link", "backticks", "backticks between backticks"],
+)
+def test_text_mentions_nobody_and_ends_no_block(text, preformatted, expected):
+    assert escaped(text, preformatted=preformatted) == expected

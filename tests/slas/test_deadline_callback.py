@@ -1,0 +1,103 @@
+"""What a deadline of Airflow 3 does when it has passed; the states of tasks are told by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_agari_provider.slas import SlaAlert, deadline_callback
+from airflow_agari_provider.slas.deadline_callback import on_deadline
+from tests.slas.airflow_calls import MISSED, SLACK, VICTOROPS, WEBHOOK, context, missed
+
+
+def test_a_late_task_is_told_to_everybody(watch, states, alerts):
+    assert missed(watch(SLACK, VICTOROPS)) == {"Slack slack_api C012AB3CD": "sent", "VictorOps victorops ": "sent"}
+    assert [message["text"] for message in alerts.slack()] == [MISSED]
+    assert [(alert["message_type"], alert["state_message"]) for alert in alerts.victorops()] == [("CRITICAL", MISSED)]
+    assert alerts.victorops()[0]["blocking_tasks"] == "load (running)"
+
+
+def test_a_task_in_time_is_not_told(watch, states, alerts):
+    states[:] = [{"load": "success"}]
+    assert missed(watch(SLACK, VICTOROPS)) == "in time"
+    assert alerts.received == []
+
+
+def test_runs_that_are_not_watched_are_not_told(watch, states, alerts):
+    assert missed(watch(SLACK, silent_for=["backfill"]), run_type="backfill") == "not watched: backfill"
+    assert alerts.received == []
+
+
+def test_a_task_that_comes_in_while_it_is_told_is_told_as_recovered(watch, states, alerts):
+    states[:] = [{"load": "running"}, {"load": "success"}]
+    missed(watch(VICTOROPS))
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "then"),
+    [
+        ({"when_failed": "skip"}, {"extract": "success", "load": "failed"}),
+        ({"watched": ["load", "extract"]}, {"extract": "failed", "load": "upstream_failed"}),
+    ],
+    ids=["its own failure, which nobody wants to hear of", "a failure that another SLA tells"],
+)
+def test_a_task_that_fails_while_it_is_told_has_not_recovered(changes, then, watch, states, alerts):
+    states[:] = [{"extract": "running", "load": "running"}, then]
+    missed(watch(VICTOROPS, **changes))
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL"]
+
+
+def test_a_storm_is_one_message_and_a_digest_and_an_incident_each(watch, states, alerts):
+    async def storm():
+        hook = SlaAlert(WEBHOOK, recovery=WEBHOOK)
+        tasks = [watch(SLACK, VICTOROPS, hook, task_id=name, digest=6) for name in ("load", "extract", "report")]
+        due = datetime.now(UTC)  # of all three, which are one window
+        contexts = [
+            {**context(str(number)), "deadline": {"id": str(number), "deadline_time": due}} for number in (1, 2, 3)
+        ]
+        return await asyncio.gather(
+            *(on_deadline(task.to_json(), one) for task, one in zip(tasks, contexts, strict=True))
+        )
+
+    states[:] = [{"load": "running", "extract": "running", "report": None}]
+    asyncio.run(storm())
+    one, digest = [message for message in alerts.slack() if "channel" in message]
+    assert one["text"] in [MISSED.replace("load", name) for name in ("load", "extract", "report")]
+    assert digest["text"] == "EP_STAGE - telemetry SLA Miss for 2 more"
+    told = "".join(block["text"]["text"] for block in digest["blocks"])
+    assert told.count("on 2016-02-26T18:00:00") == 2
+    assert len(alerts.victorops()) == 3
+    assert len(alerts.slack()) == 2 + 3
+
+
+def test_the_same_deadline_in_two_triggerers_is_told_once(watch, states, alerts, monkeypatch):
+    told = watch(SLACK, VICTOROPS)
+    missed(told)
+    monkeypatch.setattr(deadline_callback, "_jobs", {})  # another process
+    assert set(missed(told).values()) == {"sent already"}
+    assert (len(alerts.slack()), len(alerts.victorops())) == (1, 1)
+
+
+def test_a_callback_that_airflow_cancels_and_starts_again_goes_on(watch, states, alerts):
+    told = watch(SLACK).to_json()
+    alerts.failures = [503]
+
+    async def steal():
+        for _ in range(3):
+            stolen = asyncio.ensure_future(on_deadline(told, context()))
+            await asyncio.sleep(0.01)
+            stolen.cancel()
+        return await on_deadline(told, context())
+
+    assert json.loads(asyncio.run(steal())) == {"Slack slack_api C012AB3CD": "sent"}
+    assert len(alerts.slack()) == 1
+
+
+def test_airflow_that_does_not_answer_is_asked_again(watch, states, alerts):
+    states[:] = [RuntimeError("the API server is down"), {"load": "running"}]
+    missed(watch(VICTOROPS))
+    assert len(alerts.victorops()) == 1

@@ -1,0 +1,114 @@
+"""What the success of a late task, or of a late run, tells; the states of tasks are told by the test."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
+from airflow_agari_provider.slas import SlaAlert, recovery_callback
+from airflow_agari_provider.slas.recovery_callback import OnSuccess
+from tests.slas.airflow_calls import DATE, MISSED, RECOVERED, RUN_ID, SLACK, VICTOROPS, missed, succeeded
+
+
+def test_a_late_task_that_comes_in_is_told_in_the_thread_and_closes_the_incident(watch, states, alerts):
+    told = watch(SLACK, VICTOROPS)
+    missed(told)
+    for _ in range(2):  # as where Airflow runs a callback twice
+        succeeded(told, start=datetime.now(UTC))
+    assert [(message["text"], message.get("thread_ts")) for message in alerts.slack()] == [
+        (MISSED, None),
+        (RECOVERED, "17.000002"),
+    ]
+    first, second = alerts.victorops()
+    assert (second["message_type"], second["state_message"]) == ("RECOVERY", RECOVERED)
+    assert second["entity_id"] == first["entity_id"] == f"airflow/EP_STAGE/telemetry/{RUN_ID}/load"
+    assert re.match(r"Finished \d\d? s late", second["details"])
+
+
+def test_a_success_without_a_miss_is_not_told(watch, states, alerts):
+    succeeded(watch(SLACK, VICTOROPS))
+    assert alerts.received == []
+
+
+def test_a_mapped_task_has_come_in_with_its_last_index(watch, states, alerts):
+    told = watch(VICTOROPS, mapped=["load"])
+    states[:] = [{"load_0": "running", "load_1": "running"}]
+    missed(told)
+    succeeded(told, map_index=0)
+    assert len(alerts.victorops()) == 1
+    states[:] = [{"load_0": "success", "load_1": "running"}]  # its own state may not be known yet
+    succeeded(told, map_index=1)
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
+
+
+def test_an_escalation_is_one_incident_with_one_recovery(watch, states, alerts):
+    warning = SlaAlert(VictorOpsSlaMissNotifier(victorops_conn_id="victorops", message_type="WARNING"))
+    told = watch(warning, SlaAlert(VICTOROPS, after=timedelta(minutes=15)))
+    for after in told.steps:
+        missed(told.step(after), deadline=str(after))
+    succeeded(told)
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["WARNING", "CRITICAL", "RECOVERY"]
+    assert len({alert["entity_id"] for alert in alerts.victorops()}) == 1
+
+
+def test_without_claims_a_recovery_only_closes_incidents(watch, states, alerts):
+    told = watch(SLACK, VICTOROPS, claims="")
+    missed(told)
+    succeeded(told)
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "RECOVERY"]
+    assert len(alerts.slack()) == 1
+
+
+def test_without_claims_a_success_in_time_is_not_told(watch, states, alerts):
+    succeeded(watch(VICTOROPS, claims=""), start=datetime.now(UTC))
+    assert alerts.received == []
+
+
+def test_without_claims_a_success_before_its_time_of_day_is_not_told(watch, states, alerts):
+    now = datetime.now(UTC)
+    for minutes, told in ((5, 0), (-5, 1)):
+        by = f"{now + timedelta(minutes=minutes):%H:%M:%S} UTC"
+        succeeded(watch(VICTOROPS, claims="", sla=0, by=by), start=now - timedelta(minutes=10))
+        assert len(alerts.victorops()) == told
+
+
+HALF_AN_HOUR_AGO = datetime.now(UTC) - timedelta(minutes=31)
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts"),
+    [
+        ({"reference": "logical_date", "sla": 90000}, {"logical_date": datetime.now(UTC) - timedelta(hours=26)}),
+        ({"reference": "planned"}, {"run_after": None, "data_interval_end": HALF_AN_HOUR_AGO}),
+        ({}, {"run_after": HALF_AN_HOUR_AGO}),
+    ],
+    ids=["from the logical date", "from the planned start", "queued for long"],
+)
+def test_without_claims_a_recovery_counts_from_where_the_sla_does(changes, facts, watch, states, alerts):
+    succeeded(watch(VICTOROPS, claims="", **changes), start=datetime.now(UTC) - timedelta(minutes=5), **facts)
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["RECOVERY"]
+
+
+def test_without_claims_a_run_that_is_not_watched_recovers_nothing(watch, states, alerts):
+    succeeded(watch(VICTOROPS, claims="", silent_for=["backfill"]), run_type="backfill")
+    assert alerts.received == []
+
+
+def test_a_run_s_recovery_ends_before_airflow_ends_its_process(watch, states, alerts, monkeypatch, caplog):
+    monkeypatch.setattr(recovery_callback, "RUN_RECOVERY_FOR", 0.1)
+    told = watch(VICTOROPS, task_id=None)
+    missed(told)
+    alerts.failures = [503] * 50
+    dag = SimpleNamespace(dag_id="telemetry")
+    OnSuccess(told)({"dag": dag, "run_id": RUN_ID, "dag_run": SimpleNamespace(logical_date=DATE, start_date=DATE)})
+    assert "Gave up alerts that were not sent within 0 s" in caplog.text
+    assert len(alerts.failures) > 45
+
+
+def test_an_error_never_reaches_the_task(watch, states, alerts, caplog):
+    succeeded(watch(VICTOROPS, claims="sql:there_is_no_such_connection"))
+    assert "Without claims, the recovery of load only closes incidents" in caplog.text
