@@ -2,6 +2,7 @@
 
 import { element } from "./dom.js";
 import { purgeNotice, shiftText } from "./notices.js";
+import { count, duration } from "./units.js";
 
 const FIRST_SHIFTS = 3; // always visible; the reader unfolds the rest
 
@@ -38,4 +39,16 @@ export function notes({ payload, shifts, state, charts }, unfolded) {
       ]
     : [];
   return [...(purge ? [note(purge)] : []), ...lines, ...more];
+}
+
+/** Heading of the upper chart: what is stacked, how many runs missed the SLA, which part is shown. */
+export function chartTitle({ charts, payload, state, task }) {
+  const { late, sla } = charts.view;
+  const tries = state.last ? "last try only" : "every try stacked";
+  const missed =
+    sla === null
+      ? ""
+      : ` · SLA ${duration(sla)} after the run ${payload.runs.queued_at ? "was queued" : "started"}: ${count(late.length)} of ${count(payload.window.shown)} runs later`;
+  const { part } = charts;
+  return `Time per run, ${tries}${task < 0 ? ", all tasks summed" : ""}${missed}${part ? ` · ${part}` : ""}`;
 }

@@ -9,7 +9,7 @@ import { copyTable, saveTable } from "./exports.js";
 import { focused, focusOn, keepFocus } from "./focus.js";
 import { TASK_HELP } from "./help.js";
 import { KeyFigures } from "./key_figures.js";
-import { notes } from "./notes.js";
+import { chartTitle, notes } from "./notes.js";
 import { emptyNotice, errorNotice, shiftText, staleNotice } from "./notices.js";
 import { ASKED, triesAddress } from "./permalink.js";
 import { remedy } from "./remedies.js";
@@ -17,8 +17,8 @@ import { RunKeys } from "./run_keys.js";
 import { runPanel, tryOf } from "./run_panel.js";
 import { shownTries } from "./series.js";
 import { taskControls } from "./task_controls.js";
+import { taskParts } from "./task_parts.js";
 import { TaskTable } from "./task_table.js";
-import { count, duration } from "./units.js";
 
 const OF_ROWS = ["search", "sort", "descending"]; // controls that do not change the bars
 const SETTLED = 200; // milliseconds without a zoom step before the zoom is written into the address
@@ -43,18 +43,7 @@ export class TaskPage {
   }
 
   #build() {
-    const parts = {
-      heading: element("h1", { tabindex: "-1", "data-key": "title" }),
-      window: element("p", { class: "muted window", role: "status" }),
-      stale: element("p", { class: "stale", role: "status", hidden: true }),
-      notice: element("div", {}),
-      body: element("div", { hidden: true }),
-      notes: element("div", { class: "notes" }),
-      chart: element("h2", {}),
-      duration: element("div", { class: "duration", tabindex: "0", role: "img", "data-key": "bars" }),
-      panel: element("div", {}),
-      map: element("div", { class: "map" }),
-    };
+    const parts = taskParts();
     this.figures = new KeyFigures();
     this.table = new TaskTable(this);
     this.controls = taskControls(this);
@@ -196,21 +185,10 @@ export class TaskPage {
     this.figures.draw(this);
     this.#drawCharts();
     parts.notes.replaceChildren(...notes(this, Boolean(parts.notes.querySelector("details[open]"))));
-    parts.chart.textContent = this.#chartTitle();
+    parts.chart.textContent = chartTitle(this);
     this.table.draw();
     this.#drawPanel();
     performance.measure("agari-draw", { start: started, end: performance.now() });
-  }
-
-  #chartTitle() {
-    const { late, sla } = this.charts.view;
-    const tries = this.state.last ? "last try only" : "every try stacked";
-    const missed =
-      sla === null
-        ? ""
-        : ` · SLA ${duration(sla)} after the run ${this.payload.runs.queued_at ? "was queued" : "started"}: ${count(late.length)} of ${count(this.payload.window.shown)} runs later`;
-    const { part } = this.charts;
-    return `Time per run, ${tries}${this.task < 0 ? ", all tasks summed" : ""}${missed}${part ? ` · ${part}` : ""}`;
   }
 
   #drawRows() {
@@ -239,7 +217,7 @@ export class TaskPage {
   #zoomed(part) {
     this.state = { ...this.state, ...part };
     keepFocus(() => this.controls.sync(this));
-    this.parts.chart.textContent = this.#chartTitle();
+    this.parts.chart.textContent = chartTitle(this);
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.frame.note(part), SETTLED);
   }
