@@ -250,7 +250,7 @@ def check_for_messages(params: Any = None, ti: Any = None) -> list[str]:
     """**5.** Import if SQS has messages, or if rows were scored, whose messages may be late; else go to the report."""
     from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
-    from airflow_agari_provider.queues.drain import read_depth
+    from airflow_agari_provider.queues.depth import read_depth
 
     scored = sum(ti.xcom_pull(task_ids="score.score_messages")["counts"].get("scored", {}).values())
     depth = read_depth(SqsHook(aws_conn_id=AWS).get_conn(), params["queue_url"])

@@ -16,12 +16,12 @@ from airflow_agari_provider.avro_import.errors import ObjectBusy
 from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.outcome import ImportedObject, reason
 from airflow_agari_provider.avro_import.quarantine import in_quarantine
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject, may_pass
 from airflow_agari_provider.queues.depth import DepthUnknown, read_depth
 from airflow_agari_provider.queues.lease import Lease
 from airflow_agari_provider.s3.errors import ForbiddenObject, ObjectOverwritten
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
-from airflow_agari_provider.s3.urls import hidden
+from airflow_agari_provider.s3.urls import hidden, uncommitted
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class QueueImport:
             self.failed.pop(message_id, None)
 
     def _import(self, message_id: str, reference: ObjectReference, wait: bool) -> str:
-        """``done``, ``refused`` (for good), ``forbidden`` (until access is granted) or ``passing`` (for now)."""
+        """``done``, ``refused`` (for good), ``forbidden`` (until a person helps) or ``passing`` (for now)."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         importer = self._importer
@@ -164,7 +164,7 @@ class QueueImport:
             return "passing"
         except (BotoCoreError, ClientError) as error:
             self._pass(message_id, reference, error)
-            return "passing"
+            return "passing" if may_pass(error) else "forbidden"
         except importer.dialect.driver.Error as error:
             if importer.dialect.fault(error) == "target":
                 raise
@@ -200,8 +200,10 @@ class QueueImport:
     def _passed_over(self, reference: ObjectReference) -> bool:
         """Whether to skip an object: Hadoop writes it next to its output, as ``_SUCCESS``, or it is in quarantine."""
         name = reference.key.rpartition("/")[2]
-        passed_over = (hidden(name) and not name.endswith(".avro")) or in_quarantine(
-            self._importer.job.quarantine_url, reference.bucket, reference.key
+        passed_over = (
+            uncommitted(reference.key)
+            or (hidden(name) and not name.endswith(".avro"))
+            or in_quarantine(self._importer.job.quarantine_url, reference.bucket, reference.key)
         )
         if passed_over:
             logger.info("%s skipped: it is not data to import, but hidden by Hadoop or in quarantine", reference.url)

@@ -5,14 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.queues.patience import patiently, request_errors
 from airflow_agari_provider.s3.urls import split_url
 
+logger = logging.getLogger(__name__)
+
 BATCH = 10  # messages; the most that SQS delivers or deletes in one request
-HIDDEN = 60  # seconds for which a batch stays hidden; storing ten messages takes less than one second
+HIDDEN = 120  # seconds a batch stays hidden: storing and deleting it takes less than one, but a request may be retried
 
 
 class DeadLettersNotDeleted(AgariError):
@@ -52,7 +60,14 @@ class Purged:
     archive_urls: tuple[str, ...]
 
 
-def archive_and_delete(sqs: Any, s3: Any, queue_url: str, archive_url: str, at_most: int) -> Purged:
+def archive_and_delete(
+    sqs: Any,
+    s3: Any,
+    queue_url: str,
+    archive_url: str,
+    at_most: int,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Purged:
     """
     Move messages of a queue to S3, ten at a time: receive, store, delete.
 
@@ -64,6 +79,7 @@ def archive_and_delete(sqs: Any, s3: Any, queue_url: str, archive_url: str, at_m
     :param archive_url: ``s3://bucket/prefix``. An object's name is made from its message ids, so when the same batch
         is read again, its new copy replaces the first.
     :param at_most: number of messages.
+    :param sleep: takes seconds; called between two tries of a request that AWS could not answer.
     :raises ValueError: ``archive_url`` is not such a URL; nothing was received.
     :raises DeadLettersNotDeleted: SQS did not delete some of the messages.
     """
@@ -73,15 +89,21 @@ def archive_and_delete(sqs: Any, s3: Any, queue_url: str, archive_url: str, at_m
         raise ValueError(f"archive_url must be s3://bucket/prefix, not {archive_url!r}") from error
     count = 0
     archive_urls: list[str] = []
-    while count < at_most and (batch := _receive(sqs, queue_url, min(BATCH, at_most - count))):
-        archive_urls.append(_store(sqs, s3, queue_url, archive_url, batch))
-        if failed := _delete(sqs, queue_url, batch):
+    while count < at_most and (
+        batch := patiently(partial(_receive, sqs, queue_url, min(BATCH, at_most - count)), sleep)
+    ):
+        with _given_back_on_errors(sqs, queue_url, batch):
+            archive_urls.append(patiently(partial(_store, s3, queue_url, archive_url, batch), sleep))
+            failed = patiently(partial(_delete, sqs, queue_url, batch), sleep)
+        if failed:
             raise DeadLettersNotDeleted(queue_url, failed, tuple(archive_urls))
         count += len(batch)
     return Purged(count, tuple(archive_urls))
 
 
 def _receive(sqs: Any, queue_url: str, at_most: int) -> list[dict[str, Any]]:
+    if at_most <= 0:
+        return []
     answer = sqs.receive_message(
         QueueUrl=queue_url,
         MaxNumberOfMessages=at_most,
@@ -93,18 +115,12 @@ def _receive(sqs: Any, queue_url: str, at_most: int) -> list[dict[str, Any]]:
     return list(answer.get("Messages", []))
 
 
-def _store(sqs: Any, s3: Any, queue_url: str, archive_url: str, batch: list[dict[str, Any]]) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError
-
+def _store(s3: Any, queue_url: str, archive_url: str, batch: list[dict[str, Any]]) -> str:
     bucket, prefix = split_url(archive_url)
     ids = "\n".join(sorted(message["MessageId"] for message in batch))
     name = f"{queue_url.rsplit('/', 1)[-1]}-{hashlib.sha256(ids.encode()).hexdigest()[:32]}.jsonl"
     key = f"{prefix.strip('/')}/{name}".lstrip("/")
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=_json_lines(queue_url, batch), ContentType="application/x-ndjson")
-    except (BotoCoreError, ClientError):
-        _give_back(sqs, queue_url, batch)
-        raise
+    s3.put_object(Bucket=bucket, Key=key, Body=_json_lines(queue_url, batch), ContentType="application/x-ndjson")
     return f"s3://{bucket}/{key}"
 
 
@@ -133,11 +149,22 @@ def _delete(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> dict[str, 
     return {batch[number]["MessageId"]: cause for number, cause in failed.items()}
 
 
+@contextmanager
+def _given_back_on_errors(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> Iterator[None]:
+    try:
+        yield
+    except request_errors():
+        _give_back(sqs, queue_url, batch)
+        raise
+
+
 def _give_back(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> None:
     """Make messages visible again now, so that a retry finds them before their visibility timeout ends."""
-    sqs.change_message_visibility_batch(
-        QueueUrl=queue_url, Entries=[entry | {"VisibilityTimeout": 0} for entry in _entries(batch)]
-    )
+    entries = [entry | {"VisibilityTimeout": 0} for entry in _entries(batch)]
+    try:
+        sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+    except request_errors() as error:  # the error that led here matters more
+        logger.warning("Messages of %s stay hidden for up to %s s: %s", queue_url, HIDDEN, error)
 
 
 def _entries(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:

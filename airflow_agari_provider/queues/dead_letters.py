@@ -7,8 +7,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError, cut
-from airflow_agari_provider.queues.depth import queue_attributes
+from airflow_agari_provider.exceptions import AgariError, cut, may_pass
+from airflow_agari_provider.queues.depth import DepthUnknown, queue_attributes
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 
 logger = logging.getLogger(__name__)
@@ -166,12 +166,14 @@ def peek(sqs: Any, queue_url: str) -> DeadLetter | None:
 
 
 def _url_of(sqs: Any, queue_url: str, arn: str) -> str | None:
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     account, name = arn.split(":")[4:6]
     try:
         return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
+        if may_pass(error):
+            raise DepthUnknown(queue_url, f"its dead-letter queue could not be looked up: {error}") from error
         logger.warning("The dead-letter queue %s of queue %s cannot be looked up: %s", arn, queue_url, error)
         return None
 

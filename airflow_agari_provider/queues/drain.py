@@ -9,25 +9,15 @@ visible, invisible and delayed counts have all been 0 for several minutes
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from airflow_agari_provider.queues.dead_letters import peek, source_settings
-from airflow_agari_provider.queues.depth import DepthUnknown, QueueDepth, QueueUnreadable, read_depth
-from airflow_agari_provider.queues.drain_watch import DeadLettersGrew, DrainFailed, DrainWatch, Stalled
-
-__all__ = [
-    "DeadLettersGrew",
-    "DepthUnknown",
-    "DrainFailed",
-    "DrainWatch",
-    "QueueDepth",
-    "QueueUnreadable",
-    "Stalled",
-    "poll",
-    "read_depth",
-    "start_watch",
-]
+from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, read_depth
+from airflow_agari_provider.queues.drain_watch import DeadLettersGrew, DrainWatch
+from airflow_agari_provider.queues.patience import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +29,7 @@ def start_watch(
     queue_urls: list[str],
     dead_letters: str | list[str] | None = "auto",
     dead_letters_before: int | Mapping[str, int] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
     **settings: Any,
 ) -> DrainWatch:
     """
@@ -49,9 +40,10 @@ def start_watch(
         policies (a target that cannot be read is left out with a warning); or None to watch none.
     :param dead_letters_before: how many messages each dead-letter queue held when the run began: one number for all of
         them, or a number by URL; None: as many as the first poll finds.
+    :param sleep: takes seconds; called between two tries of a failed request.
     :param settings: further arguments of :class:`DrainWatch`.
     :raises ValueError: no queue is named: an empty group would always count as drained.
-    :raises DepthUnknown: SQS did not answer.
+    :raises DepthUnknown: SQS did not answer for half a minute.
     :raises QueueUnreadable: a watched queue cannot be read.
     """
     if not queue_urls:
@@ -64,7 +56,7 @@ def start_watch(
             watch.quiet_period,
             CONSISTENT_AFTER,
         )
-    sources = [source_settings(sqs, url) for url in queue_urls]
+    sources = [patiently(partial(source_settings, sqs, url), sleep) for url in queue_urls]
     watch.visibility_timeout = max(source.visibility_timeout for source in sources)
     if dead_letters == "auto":
         found = dict.fromkeys(source.dead_letter_url for source in sources if source.dead_letter_url)

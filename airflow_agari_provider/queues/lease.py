@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from airflow_agari_provider.exceptions import may_pass
+from airflow_agari_provider.queues.patience import patiently, request_errors
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-TRIES = 6  # for one request, in addition to botocore's own retries; the waits between them add up to 31 seconds
 DEFAULT_TIMEOUT = 30  # seconds; SQS's own default, used if the queue's visibility timeout is 0
 
 
@@ -75,7 +74,7 @@ class Lease:
         try:
             patiently(lambda: self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt), self._sleep)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            if may_pass(error):
                 raise
             # Its lease had ended, and another importer may have the message. The ledger tells that one it is loaded.
             logger.warning(
@@ -85,7 +84,7 @@ class Lease:
     def release(self, message_id: str) -> None:
         """Stop holding a message; it becomes visible at once."""
         receipt = self.leave(message_id)
-        with suppress(*_request_errors()):  # then it becomes visible when its visibility timeout ends
+        with suppress(*request_errors()):  # then it becomes visible when its visibility timeout ends
             self._sqs.change_message_visibility(QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
     def leave(self, message_id: str) -> str:
@@ -106,7 +105,7 @@ class Lease:
         ]
         try:
             answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-        except _request_errors() as error:
+        except request_errors() as error:
             logger.warning(
                 "The leases of the messages were not extended, next try in %.1f s: %s", self.timeout / 3, error
             )
@@ -128,28 +127,3 @@ class Lease:
         self._thread.join()
         for message_id in list(self._receipts):
             self.release(message_id)
-
-
-def patiently(request: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
-    """
-    Return the answer of a request to AWS. After a broken connection, throttling or a failure on AWS's side, the request
-    is retried, up to ``TRIES`` times in all.
-
-    :param request: sends the request.
-    :param sleep: takes seconds.
-    """
-    for attempt in range(TRIES - 1):
-        try:
-            return request()
-        except _request_errors() as error:
-            if not may_pass(error):
-                raise
-            logger.warning("Request to SQS failed, next try in %s s: %s", 2**attempt, error)
-            sleep(2**attempt)
-    return request()
-
-
-def _request_errors() -> tuple[type[Exception], ...]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    return BotoCoreError, ClientError

@@ -11,6 +11,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from airflow_agari_provider.exceptions import may_pass
 from airflow_agari_provider.s3.errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 from airflow_agari_provider.s3.urls import hidden, split_url
@@ -104,7 +105,7 @@ class ObjectStream:
             yield self._receive()
 
     def _receive(self) -> bytes:
-        from botocore.exceptions import BotoCoreError, IncompleteReadError
+        from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 
         missing = self.stored.size_bytes - self._received
         for attempt in range(TRIES):
@@ -115,8 +116,8 @@ class ObjectStream:
                     self._received += len(chunk)
                     return bytes(chunk)
                 raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self.stored.size_bytes)
-            except (BotoCoreError, OSError) as error:
-                if attempt == TRIES - 1 or self._closed:
+            except (BotoCoreError, ClientError, OSError) as error:
+                if attempt == TRIES - 1 or self._closed or not (isinstance(error, OSError) or may_pass(error)):
                     raise
                 logger.warning(
                     "%s: the connection broke at byte %s, trying again: %s", self.stored.url, self._received, error
@@ -183,7 +184,8 @@ def is_current(s3: Any, stored: StoredObject) -> bool:
 def forbidden(error: Any) -> bool:
     """Whether a ClientError of S3 is about permissions, also for an object's encryption key: waiting does not help."""
     code = str(error.response.get("Error", {}).get("Code", ""))
-    return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 403) or code.startswith("KMS.")
+    of_permissions = error.response["ResponseMetadata"]["HTTPStatusCode"] == 403 or code.startswith("KMS.")
+    return of_permissions and not may_pass(error)
 
 
 class FoundObject(NamedTuple):

@@ -24,3 +24,14 @@ def hidden(path: str) -> bool:
     """
     names = path.split("/")
     return not names[-1] or any(name.startswith(".") or (name.startswith("_") and "=" not in name) for name in names)
+
+
+def uncommitted(key: str) -> bool:
+    """
+    Whether an object is in a folder in which Hadoop, Spark and Hive keep output until they commit it.
+
+    Such output may be of an attempt that failed, and the commit writes it again at its place. For whole keys: other
+    than :func:`hidden`, it takes no other folder whose name begins with ``_`` for a hidden one.
+    """
+    *folders, _ = key.split("/")
+    return any(folder in ("_temporary", "__magic") or folder.startswith(".") for folder in folders)

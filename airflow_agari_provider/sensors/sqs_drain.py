@@ -129,7 +129,8 @@ class SqsDrainSensor(BaseSensorOperator):
         """Poll all queues once: done with figures, or not done. If deferrable, the trigger makes later polls."""
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
-        from airflow_agari_provider.queues.drain import DeadLettersGrew, poll
+        from airflow_agari_provider.queues.drain import poll
+        from airflow_agari_provider.queues.drain_watch import DeadLettersGrew
 
         begins = self._watch is None
         if begins:

@@ -37,7 +37,8 @@ class SqsDrainTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the watch has decided. Requests to SQS run in a thread; the sleep is in the event loop."""
         from airflow_agari_provider.exceptions import AgariError
-        from airflow_agari_provider.queues.drain import DeadLettersGrew, DrainWatch, poll
+        from airflow_agari_provider.queues.drain import poll
+        from airflow_agari_provider.queues.drain_watch import DeadLettersGrew, DrainWatch
 
         watch = DrainWatch(**self.watch)
         watch.resume()

@@ -52,6 +52,6 @@ def test_s3_is_asked_only_about_content_of_the_same_second():
     assert asked == [stored()]
 
 
-def test_a_time_of_change_sorts_as_text_whatever_its_zone():
+def test_a_time_of_change_sorts_as_text_in_any_zone():
     tokyo = datetime(2016, 4, 28, 14, 0, 0, 999_999, timezone(timedelta(hours=9)))
     assert modified_at(stored(at=tokyo)) == "2016-04-28T05:00:00+00:00"

@@ -26,7 +26,7 @@ def test_the_latest_reason_of_a_failure_is_given(connect):
         assert failure_reason(connection, "", "k") is None
 
 
-def test_where_nothing_was_ever_imported_there_is_no_reason(connect):
+def test_without_any_import_no_failure_reason_is_found(connect):
     with closing(connect()) as connection:
         assert failure_reason(connection, "b", "k") is None
 

@@ -56,7 +56,7 @@ def test_an_object_is_loaded_once_however_often_it_is_imported(importer, put, ro
 
 
 def test_what_is_loaded_stays_loaded_when_the_object_is_gone(importer, put, s3):
-    """A message that comes again after its object was moved to an archive is no failure."""
+    """A message that comes again after its object was moved to an archive is not a failure."""
     etag = put("a.avro", messages(1))
     importer().import_object("agari", "a.avro")
     s3.delete_object(Bucket="agari", Key="a.avro")
@@ -67,7 +67,7 @@ def test_what_is_loaded_stays_loaded_when_the_object_is_gone(importer, put, s3):
 
 @pytest.fixture
 def statements(connect: Callable[[], Any], s3: Any, bucket: str) -> Callable[[Any], list[list[str]]]:
-    """Imports objects one by one through psycopg; which statements each took, beside BEGIN and COMMIT."""
+    """Imports objects one by one through psycopg; gives the statements of each import, except BEGIN and COMMIT."""
     import psycopg
 
     heard: list[str] = []

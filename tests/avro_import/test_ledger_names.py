@@ -94,7 +94,7 @@ def test_upper_and_lower_case_name_one_table_where_they_do_to_the_database(impor
     indirect=["connect"],
 )
 def test_a_table_of_another_schema_is_loaded_by_its_whole_name(connect, s3, bucket, mode, request):
-    """... beside one of the same name in the own schema, which stays as it is."""
+    """A table of the same name in the own schema is loaded separately."""
     other = f"other_{abs(hash(request.node.name))}"
     options: dict[str, Any] = {
         "append": {},
@@ -123,7 +123,7 @@ def test_a_table_of_another_schema_is_loaded_by_its_whole_name(connect, s3, buck
 
 @pytest.mark.parametrize("connect", ["psycopg"], indirect=True)
 def test_a_table_that_is_found_by_the_search_path_has_its_whole_name_in_the_ledger(connect, s3, bucket):
-    """... unless one of the same name is beside the ledger: rows under the short name may be of either."""
+    """Not if the ledger's schema has a table of that name too: rows under the short name may be of either."""
     s3.put_object(Bucket=bucket, Key="a.avro", Body=messages(5))
     job = ImportJob("scored", "r", create_table=True)
     with closing(Importer(connect(), s3, job)) as importer:

@@ -100,7 +100,7 @@ def test_an_empty_file_is_loaded_as_such(importer, put, rows):
 
 
 @pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
-def test_rows_that_a_trigger_drops_are_no_success(importer, put, rows, postgres_trigger):
+def test_rows_that_a_trigger_drops_are_not_a_success(importer, put, rows, postgres_trigger):
     put("a.avro", messages(3))
     with pytest.raises(RowsLost, match="has 3 rows, but the database counted 2"):
         importer().import_object("agari", "a.avro")

@@ -10,6 +10,7 @@ from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
+import botocore.exceptions
 import botocore.stub
 import pytest
 
@@ -120,13 +121,23 @@ def test_the_same_message_twice_loads_its_object_once(share, notify, sqs, queue_
     assert read_depth(sqs, queue_url).total == 0
 
 
-def test_what_spark_writes_beside_its_data_is_passed_over(share, sqs, queue_url):
-    record = {
-        "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": "agari"}, "object": {"key": "scored/_SUCCESS", "size": 0}},
-    }
+@pytest.mark.parametrize(
+    ("key", "loaded"),
+    [
+        ("scored/_SUCCESS", 0),
+        ("scored/_temporary/0/_temporary/attempt_1/part-0.avro", 0),
+        ("scored/__magic/job-1/part-0.avro", 0),
+        ("scored/.hive-staging_1/part-0.avro", 0),
+        ("_landing/part-0.avro", 5),
+        ("scored/_part-0.avro", 5),
+    ],
+)
+def test_what_spark_writes_next_to_its_data_is_skipped(share, s3, sqs, bucket, queue_url, key, loaded):
+    s3.put_object(Bucket=bucket, Key=key, Body=messages(5))
+    record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "agari"}, "object": {"key": key}}}
     sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps({"Records": [record]}))
-    assert run(share())["failed_messages"] == 0
+    figures = run(share())
+    assert (figures["rows"], figures["failed_messages"]) == (loaded, 0)
     assert read_depth(sqs, queue_url).total == 0
 
 
@@ -338,3 +349,18 @@ def test_a_broken_connection_to_the_database_is_made_anew(
         "complete": True,
     }
     assert len(opened) == 2
+
+
+def test_an_answer_of_s3_that_stays_the_same_ends_the_task_if_no_dead_letter_queue_takes_the_message(
+    share, notify, s3, sqs, queue_url
+):
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1"})
+    notify(a=messages(5))
+
+    def refuse(**_: Any) -> None:
+        answer = {"Error": {"Code": "InvalidArgument"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        raise botocore.exceptions.ClientError(answer, "GetObject")
+
+    s3.meta.events.register("before-call.s3.GetObject", refuse)
+    with pytest.raises(MessageStuck, match="InvalidArgument"):
+        share().run()

@@ -40,7 +40,7 @@ def importer(connect: Callable[[], Any], s3: Any, bucket: str) -> Any:
         yield make
 
 
-def one_behind_the_other(
+def one_after_the_other(
     connect: Callable[[], Any], first: Importer, run_first: Callable[[], Any], run_second: Callable[[], Any]
 ) -> list[Any]:
     """Begin the second once the first is about to load, and go on with that when the second waits or is done."""
@@ -61,7 +61,7 @@ def one_behind_the_other(
             give_up = time.monotonic() + 30
             while not two.done() and query(watch, sql) == [(0,)] and time.monotonic() < give_up:
                 watch.rollback()
-                time.sleep(0.2)  # InnoDB answers anew only where nobody has asked for a tenth of a second
+                time.sleep(0.2)  # InnoDB refreshes this answer only after a tenth of a second without queries
         finally:
             go_on.set()
         return [one.result(60), two.result(60)]
@@ -75,7 +75,7 @@ def test_a_window_that_two_replace_at_once_is_there_once(importer, connect, s3, 
     one, two = importer(**WINDOW), importer(**WINDOW)
     if loaded_before:
         importer(**WINDOW).replace_window(found)
-    results = one_behind_the_other(connect, one, lambda: one.replace_window(found), lambda: two.replace_window(found))
+    results = one_after_the_other(connect, one, lambda: one.replace_window(found), lambda: two.replace_window(found))
     assert [[loaded.rows for loaded in result] for result in results] == [[10], [10]]
     with closing(connect()) as connection:
         assert query(connection, "SELECT COUNT(*), COUNT(DISTINCT message_id) FROM scored") == [(11, 11)]
@@ -88,7 +88,7 @@ def test_of_two_that_replace_a_window_by_other_objects_the_later_one_stays(impor
     s3.put_object(Bucket=bucket, Key="new/b.avro", Body=messages(7, first=50))
     one, two = importer(**WINDOW), importer(**WINDOW)
     old, new = objects_at(s3, "s3://agari/h5"), objects_at(s3, "s3://agari/new")
-    one_behind_the_other(connect, one, lambda: one.replace_window(old), lambda: two.replace_window(new))
+    one_after_the_other(connect, one, lambda: one.replace_window(old), lambda: two.replace_window(new))
     with closing(connect()) as connection:
         assert query(connection, "SELECT COUNT(*), MIN(message_id) FROM scored WHERE hour = '2016-04-28T05'") == [
             (7, "m50")
@@ -107,7 +107,7 @@ def test_an_object_that_is_appended_while_its_window_is_replaced_is_there_once(
         (replacing, lambda: replacing.replace_window(objects_at(s3, "s3://agari/h5"))),
     ]
     (first, run_first), (_, run_second) = runs if appended_first else runs[::-1]
-    one_behind_the_other(connect, first, run_first, run_second)
+    one_after_the_other(connect, first, run_first, run_second)
     with closing(connect()) as connection:
         assert query(connection, "SELECT COUNT(*), COUNT(DISTINCT message_id) FROM scored") == [(11, 11)]
         assert query(connection, "SELECT loaded_rows FROM agari_import_ledger WHERE object_key = 'h5/a.avro'") == [

@@ -65,7 +65,7 @@ def import_everything(database: Database, endpoint: str, queue_url: str | None, 
 @dataclass
 class Torture:
     """
-    One table that has to hold every row once, whatever happens.
+    One table that has to hold every row exactly once after kills, races and repeated messages.
 
     :param endpoint: of the AWS.
     :param queue_url: a queue that hides messages for one second, less than a load may take.
@@ -109,7 +109,7 @@ class Torture:
         return process
 
     def kill_one(self, longest: float) -> None:
-        """Kill -9 a worker after a random part of so many seconds; whatever is in the table is whole objects."""
+        """Kill -9 a worker after a random time of at most ``longest`` seconds; the table holds only whole objects."""
         process = self.worker(self.queue_url)
         time.sleep(self.chance.uniform(0, longest))
         self.figures["kills"] += process.is_alive()
@@ -128,7 +128,7 @@ class Torture:
         assert counted == (rows, rows), f"{counted} rows in the table, {rows} in the ledger"
 
     def finish(self, importers: int, queue_url: str | None) -> None:
-        """So many importers at once until nothing is left; everything is there, once."""
+        """Run this many importers at once until nothing is left; the table has everything once."""
         workers = [self.worker(queue_url) for _ in range(importers)]
         for worker in workers:
             worker.join(600)

@@ -8,12 +8,18 @@ perhaps by a newer version of this package than the one that stored them.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from importlib.metadata import distribution
 
 import pytest
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
+from airflow_agari_provider.alerts.sla import Watch
+from airflow_agari_provider.queues.drain_watch import DrainWatch
+from airflow_agari_provider.scoring.jobs import JobState
+from airflow_agari_provider.scoring.run_watch import RunWatch
 
 WRITTEN_BY_USERS = [
     "operators.avro_s3_import.AvroS3ImportOperator",
@@ -48,6 +54,12 @@ STORED_BY_AIRFLOW = [
     "plugin.AgariPlugin",
     "provider_info.get_provider_info",
 ]
+# Where a deferred task goes on: Airflow stores the method's name with the task instance.
+STORED_METHODS = [
+    ("operators.discrepancy_check.DiscrepancyCheckOperator", "execute_recheck"),
+    ("operators.emr_spark_scoring.EmrSparkScoringOperator", "resume"),
+    ("sensors.sqs_drain.SqsDrainSensor", "execute_complete"),
+]
 
 
 def named(path: str):
@@ -58,6 +70,23 @@ def named(path: str):
 @pytest.mark.parametrize("path", [*WRITTEN_BY_USERS, *STORED_BY_AIRFLOW])
 def test_what_users_write_and_airflow_stores_is_where_it_was(path):
     assert named(path) is not None
+
+
+@pytest.mark.parametrize(("path", "method"), STORED_METHODS)
+def test_a_deferred_task_finds_the_method_where_it_goes_on(path, method):
+    assert callable(getattr(named(path), method))
+
+
+def test_the_entry_points_are_those_that_airflow_looks_for():
+    found = {
+        (point.group, point.name, point.value)
+        for point in distribution("airflow-agari-provider").entry_points
+        if point.group.startswith(("apache_airflow", "airflow."))
+    }
+    assert found == {
+        ("apache_airflow_provider", "provider_info", "airflow_agari_provider.provider_info:get_provider_info"),
+        ("airflow.plugins", "agari", "airflow_agari_provider.plugin:AgariPlugin"),
+    }
 
 
 JOB = {"cluster_id": "j-1", "job_id": "s-1", "phase": "RUNNING", "token": "t", "reason": "", "submitted_at": 1.0}
@@ -81,7 +110,35 @@ STORED_TRIGGERS = [
     (
         "airflow_agari_provider.triggers.sqs_drain.SqsDrainTrigger",
         {
-            "watch": {"queue_urls": ["https://sqs/q"], "dead_letter_urls": [], "quiet_period": 120.0},
+            "watch": {
+                "queue_urls": ["https://sqs/q"],
+                "dead_letter_urls": ["https://sqs/q-dead"],
+                "poll_interval": 30.0,
+                "quiet_period": 120.0,
+                "expected_messages": 0,
+                "not_before": None,
+                "on_dead_letters": "fail",
+                "stall_timeout": 3600.0,
+                "visibility_timeout": 30.0,
+                "max_unknown": 10,
+                "dead_letters_before": {"https://sqs/q-dead": 2},
+                "started_at": 1456507800.0,
+                "polled_at": 1456507830.0,
+                "quiet_since": None,
+                "progress_at": 1456507800.0,
+                "in_flight_range": [1, 3],
+                "depths": {"https://sqs/q": [4, 1, 0]},
+                "dead_letters": {"https://sqs/q-dead": 2},
+                "dead_letters_confirmed": {"https://sqs/q-dead": 2},
+                "dead_letters_reported": 0,
+                "polls": 2,
+                "unknown_polls": 0,
+                "unknown_in_a_row": 0,
+                "depth_start": 5,
+                "depth_peak": 5,
+                "arrived": 5,
+                "left": 0,
+            },
             "aws": {"aws_conn_id": "aws_default", "region_name": None},
             "deadline": 1456511400.0,
         },
@@ -101,20 +158,60 @@ def test_a_stored_trigger_is_made_again(path, arguments):
     assert set(trigger.serialize()[1]) == set(arguments)
 
 
-def test_an_alert_stored_in_an_sla_is_made_again():
-    """Alerts travel as JSON in the arguments of a deadline's callback, with the notifier's path."""
+def test_what_a_stored_trigger_waits_with_is_made_again():
+    (_, spark), (_, drain) = STORED_TRIGGERS
+    watch = RunWatch(**{**spark["watch"], "job": JobState(**spark["watch"]["job"])})
+    assert asdict(watch) == spark["watch"]
+    assert asdict(DrainWatch(**drain["watch"])) == drain["watch"]
+
+
+# Alerts travel as JSON in the arguments of a deadline's callback, each with its notifier's path.
+STORED_SLA = {
+    "task_id": "load",
+    "sla": 1800.0,
+    "alerts": [
+        {
+            "after": 0.0,
+            "notifier": {
+                "path": "airflow_agari_provider.notifications.slack_sla_miss:SlackSlaMissNotifier",
+                "arguments": {"slack_conn_id": "slack_api", "channel": "C012AB3CD"},
+            },
+            "recovery": None,
+            "fallback": None,
+        },
+        {
+            "after": 600.0,
+            "notifier": {
+                "path": "airflow_agari_provider.notifications.victorops_sla_miss:VictorOpsSlaMissNotifier",
+                "arguments": {"victorops_conn_id": "victorops", "message_type": "CRITICAL"},
+            },
+            "recovery": None,
+            "fallback": None,
+        },
+    ],
+    "by": "",
+    "claims": "sql:claims",
+    "digest": 0,
+    "environment": "EP_STAGE",
+    "incident": "task",
+    "when_failed": "page",
+    "reference": "queued_at",
+    "silent_for": ["backfill"],
+    "owner": "telemetry",
+    "mapped": [],
+    "lookalikes": [],
+    "upstream": ["extract", "load"],
+    "watched": ["load", None],
+    "carriers": ["load"],
+}
+
+
+def test_a_stored_sla_is_made_again_with_its_alerts():
     from airflow_agari_provider.slas.sla_alert import sender_of
 
-    specification = {
-        "notifier": {
-            "path": "airflow_agari_provider.notifications.victorops_sla_miss:VictorOpsSlaMissNotifier",
-            "arguments": {"victorops_conn_id": "victorops", "message_type": "CRITICAL"},
-        },
-        "recovery": None,
-        "fallback": None,
-        "after": 0.0,
-    }
-    assert sender_of(specification).name == "VictorOps"
+    sla = Watch.from_json(json.dumps(STORED_SLA))
+    assert json.loads(sla.to_json()) == STORED_SLA
+    assert [sender_of(alert).name for alert in sla.alerts] == ["Slack", "VictorOps"]
 
 
 if AIRFLOW_3:  # 2.11 has no deadlines
@@ -126,13 +223,15 @@ if AIRFLOW_3:  # 2.11 has no deadlines
         assert ON_DEADLINE == "airflow_agari_provider.slas.deadline_callback.on_deadline"
         stored = {"reference_type": "TimeOfDayDeadline", "by": "06:00:00 Europe/Berlin"}
         assert TimeOfDayDeadline.deserialize_reference(stored).serialize_reference() == stored
-        alert = deadline_alert("queued_at", timedelta(minutes=30), ON_DEADLINE, {"watch": "{}"})
+        alert = deadline_alert("queued_at", timedelta(minutes=30), ON_DEADLINE, {"watch": json.dumps(STORED_SLA)})
         assert alert.callback.path == ON_DEADLINE
 
     def test_a_stored_callback_of_a_deadline_is_found_by_its_path():
         from airflow.triggers.callback import CallbackTrigger
 
-        trigger = CallbackTrigger("airflow_agari_provider.slas.deadline_callback.on_deadline", {"watch": "{}"})
+        trigger = CallbackTrigger(
+            "airflow_agari_provider.slas.deadline_callback.on_deadline", {"watch": json.dumps(STORED_SLA)}
+        )
         path, kwargs = trigger.serialize()
         assert path == "airflow.triggers.callback.CallbackTrigger"
         callback = named(kwargs["callback_path"].removeprefix("airflow_agari_provider."))
@@ -145,7 +244,7 @@ if AIRFLOW_3:  # 2.11 has no deadlines
         from airflow_agari_provider.airflow_deadlines import deadline_alert
 
         path = "airflow_agari_provider.slas.deadline_callback.on_deadline"
-        alert = deadline_alert("queued_at", timedelta(minutes=30), path, {"watch": "{}"})
+        alert = deadline_alert("queued_at", timedelta(minutes=30), path, {"watch": json.dumps(STORED_SLA)})
         dag = DAG("stored", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), deadline=alert)
         serializer = getattr(serialized_objects, "DagSerialization", serialized_objects.SerializedDAG)  # 3.2
         stored = json.dumps(serializer.to_dict(dag))

@@ -156,3 +156,43 @@ def test_messages_that_sqs_keeps_are_named_and_say_what_to_do(s3, bucket):
     assert "run this task again" in str(caught.value)
     assert bodies(s3, caught.value.archive_urls) == ["dead 0", "dead 1"]
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def failing_once(client, *calls):
+    """The client, whose first request of each of these calls is throttled."""
+    for call in calls:
+        answers = iter(
+            [ClientError({"Error": {"Code": "Throttling"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, call)]
+        )
+
+        def throttle(answers=answers, **_):
+            if error := next(answers, None):
+                raise error
+
+        client.meta.events.register(f"before-call.{client.meta.service_model.service_name}.{call}", throttle)
+    return client
+
+
+def test_a_throttled_request_is_sent_again(sqs, s3, queue_url, bucket):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="dead")
+    throttled = failing_once(boto3.client("sqs", region_name="us-east-1"), "ReceiveMessage", "DeleteMessageBatch")
+    store = failing_once(boto3.client("s3", region_name="us-east-1"), "PutObject")
+    waits = []
+    assert archive_and_delete(throttled, store, queue_url, "s3://agari/dead", 1, waits.append).count == 1
+    assert waits == [1, 1, 1]
+    assert read_depth(sqs, queue_url).total == 0
+    assert len(keys(s3)) == 1
+
+
+def test_messages_that_cannot_be_deleted_at_all_are_given_back(sqs, s3, queue_url, bucket):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="dead")
+
+    def deny(**_):
+        answer = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise ClientError(answer, "DeleteMessageBatch")
+
+    denied = boto3.client("sqs", region_name="us-east-1")
+    denied.meta.events.register("before-call.sqs.DeleteMessageBatch", deny)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        archive_and_delete(denied, s3, queue_url, "s3://agari/dead", at_most=1)
+    assert read_depth(sqs, queue_url) == QueueDepth(1, 0, 0)

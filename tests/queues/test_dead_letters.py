@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from airflow_agari_provider.queues.dead_letters import DeadLetter, NoDeadLetterQueue, dead_letter_queue, peek
-from airflow_agari_provider.queues.depth import QueueDepth, read_depth
+from airflow_agari_provider.queues.depth import DepthUnknown, QueueDepth, read_depth
 
 NOTIFICATION = json.dumps(
     {
@@ -101,3 +101,13 @@ def test_the_dead_letter_queue_is_found_from_its_source(sqs, queue_url):
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": policy})
     assert dead_letter_queue(sqs, None, queue_url) == dead
     assert dead_letter_queue(sqs, "https://sqs/given", None) == "https://sqs/given"
+
+
+def test_a_dead_letter_queue_that_cannot_be_looked_up_for_now_is_unknown_and_not_missing():
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    policy = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:importer-dead"})
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_attributes", {"Attributes": {"VisibilityTimeout": "30", "RedrivePolicy": policy}})
+        stub.add_client_error("get_queue_url", "RequestThrottled", http_status_code=400)
+        with pytest.raises(DepthUnknown, match="RequestThrottled"):
+            dead_letter_queue(sqs, None, "https://sqs/importer")

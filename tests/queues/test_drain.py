@@ -143,3 +143,13 @@ def test_a_poll_that_fails_restarts_the_window_and_warns(queue_url, sqs, caplog)
     assert [poll(sqs, watch, now) for now in (60, 90, 120)] == [30, 30, None]
     assert "did not tell the depth" in caplog.text
     assert "Drained: 0 visible, 0 in flight, 0 delayed; empty for 60 of 60 s; 1 poll(s) unanswered" in caplog.text
+
+
+def test_a_throttled_request_does_not_end_the_wait_before_it_began():
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    waits = []
+    with Stubber(sqs) as stub:
+        stub.add_client_error("get_queue_attributes", "RequestThrottled", http_status_code=400)
+        stub.add_response("get_queue_attributes", {"Attributes": {"VisibilityTimeout": "45"}})
+        assert start_watch(sqs, [Q], sleep=waits.append).visibility_timeout == 45
+    assert waits == [1]

@@ -3,14 +3,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import boto3
 import botocore.config
 import botocore.exceptions
 import botocore.stub
 import pytest
 
 from airflow_agari_provider.queues.depth import read_depth
-from airflow_agari_provider.queues.lease import Lease, patiently
+from airflow_agari_provider.queues.lease import Lease
 
 
 def received(sqs: Any, queue_url: str) -> list[str]:
@@ -69,37 +68,14 @@ def test_a_message_that_sqs_no_longer_lets_us_delete_is_no_failure(sqs, queue_ur
             lease.delete(message["MessageId"])
 
 
-FAILURES = [
-    pytest.param({"service_error_code": "InternalError", "http_status_code": 500}, id="500"),
-    *(
-        pytest.param({"service_error_code": code, "http_status_code": 400}, id=code)
-        for code in ("ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequests", "ExpiredToken")
-    ),
-]
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-def test_a_failure_of_sqs_is_tried_again(sqs, queue_url, failure):
+def test_a_message_that_cannot_be_deleted_for_now_is_an_error_and_comes_back(sqs, queue_url):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="scored")
     waits: list[float] = []
-    with botocore.stub.Stubber(sqs) as stub:
-        for _ in range(3):
-            stub.add_client_error("receive_message", **failure)
-        stub.add_response("receive_message", {"Messages": []})
-        assert patiently(lambda: sqs.receive_message(QueueUrl=queue_url), waits.append) == {"Messages": []}
-    assert waits == [1, 2, 4]
-
-
-def test_sqs_out_of_reach_is_tried_for_half_a_minute():
-    once = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=1)
-    sqs = boto3.client("sqs", endpoint_url="http://127.0.0.1:1", region_name="us-east-1", config=once)
-    waits: list[float] = []
-    with pytest.raises(botocore.exceptions.EndpointConnectionError):
-        patiently(lambda: sqs.receive_message(QueueUrl="http://127.0.0.1:1/q"), waits.append)
+    with Lease(sqs, queue_url, waits.append) as lease:
+        (message,) = lease.receive(1, 0)
+        with botocore.stub.Stubber(sqs) as stub:
+            for _ in range(6):
+                stub.add_client_error("delete_message", "ThrottlingException", http_status_code=400)
+            with pytest.raises(botocore.exceptions.ClientError, match="Throttling"):
+                lease.delete(message["MessageId"])
     assert waits == [1, 2, 4, 8, 16]
-
-
-def test_a_mistake_is_not_tried_again(sqs):
-    waits: list[float] = []
-    with pytest.raises(botocore.exceptions.ClientError):
-        patiently(lambda: sqs.receive_message(QueueUrl="https://sqs.us-east-1.amazonaws.com/1/nowhere"), waits.append)
-    assert waits == []

@@ -13,7 +13,7 @@ import botocore.stub
 import pytest
 
 from airflow_agari_provider.s3.errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
-from airflow_agari_provider.s3.objects import ObjectStream, is_current, objects_at
+from airflow_agari_provider.s3.objects import ObjectStream, forbidden, is_current, objects_at
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB: several chunks
 
@@ -186,3 +186,39 @@ def test_a_url_names_an_object_or_all_below_it(s3, bucket, urls, expected):
     for key in KEYS:
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     assert objects_at(s3, urls) == [("agari", key, EMPTY_ETAG, 0) for key in expected]
+
+
+def client_error(code: str, status: int) -> botocore.exceptions.ClientError:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return botocore.exceptions.ClientError(answer, "GetObject")
+
+
+def test_throttling_while_a_connection_is_opened_again_costs_one_try(store):
+    store.breaks, store.breaks_after = 1, 1_500_000
+    throttled = iter([None, client_error("SlowDown", 503)])  # the first request opens the object
+
+    def throttle(**_: Any) -> None:
+        if error := next(throttled, None):
+            raise error
+
+    store.client.meta.events.register("before-call.s3.GetObject", throttle)
+    waits: list[float] = []
+    assert read_in_pieces(ObjectStream(store.client, "b", "k", sleep=waits.append)) == CONTENT
+    assert waits == [0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("AccessDenied", 403, True),
+        ("InvalidAccessKeyId", 403, True),
+        ("KMS.AccessDeniedException", 400, True),
+        ("KMS.DisabledException", 400, True),
+        ("KMS.ThrottlingException", 400, False),
+        ("KMS.KMSInternalException", 500, False),
+        ("ExpiredToken", 403, False),
+        ("NoSuchKey", 404, False),
+    ],
+)
+def test_forbidden_is_what_waiting_does_not_change(code, status, expected):
+    assert forbidden(client_error(code, status)) is expected

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.s3.urls import hidden, split_url
+from airflow_agari_provider.s3.urls import hidden, split_url, uncommitted
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,19 @@ def test_what_is_no_s3_url_is_refused(url):
 )
 def test_names_that_hadoop_hides_hide_all_below_them(path, expected):
     assert hidden(path) is expected
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("scored/dt=1/part-0.avro", False),
+        ("_landing/part-0.avro", False),
+        ("scored/_SUCCESS", False),
+        ("scored/_temporary/0/part-0.avro", True),
+        ("_temporary/0/part-0.avro", True),
+        ("scored/__magic/job-1/part-0.avro", True),
+        ("scored/.spark-staging-1/dt=1/part-0.avro", True),
+    ],
+)
+def test_output_that_is_not_committed_is_known_by_its_folders(key, expected):
+    assert uncommitted(key) is expected

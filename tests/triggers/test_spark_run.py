@@ -125,7 +125,7 @@ def task_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str
 
 
 async def stop(trigger: SparkRunTrigger, *message: str) -> None:
-    """Cancel a running trigger as the triggerer does; Airflow 3.3 calls ``on_kill`` when a person was behind it."""
+    """Cancel a running trigger as the triggerer does; Airflow 3.3 calls ``on_kill`` when a person caused it."""
     trigger.task_instance = SimpleNamespace(**KEY)
     task = asyncio.create_task(first_event(trigger))
     await asyncio.sleep(0.1)

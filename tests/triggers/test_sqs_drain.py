@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pytest
 
 from airflow_agari_provider.queues.depth import QueueDepth
-from airflow_agari_provider.queues.drain import DrainWatch
+from airflow_agari_provider.queues.drain_watch import DrainWatch
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 
 AWS = {"aws_conn_id": None, "region_name": "us-east-1"}
@@ -38,7 +38,7 @@ def test_a_trigger_survives_its_row_in_the_database():
     assert DrainWatch(**again.watch) == watch
 
 
-def test_whoever_takes_over_watches_a_whole_quiet_period_but_keeps_the_beginning(sqs, queue_url):
+def test_a_takeover_watches_a_whole_quiet_period_but_keeps_the_beginning(sqs, queue_url):
     watch = DrainWatch(
         [queue_url], poll_interval=0.1, quiet_period=1, quiet_since=0, started_at=0, polls=7, depth_peak=40
     )

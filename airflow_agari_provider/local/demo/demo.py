@@ -40,7 +40,7 @@ from airflow_agari_provider.local.demo.setup import (
 from airflow_agari_provider.local.demo.target_database import open_target_database
 from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.processes import Processes
-from airflow_agari_provider.queues.drain import QueueDepth, read_depth
+from airflow_agari_provider.queues.depth import QueueDepth, read_depth
 
 DAG_ID = "message_scoring"
 HISTORY_DAYS = 5

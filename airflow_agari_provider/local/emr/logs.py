@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_agari_provider.s3.urls import split_url
+
 logger = logging.getLogger(__name__)
 
 TAIL = 1_000_000  # bytes at the end of a log that are searched for the error
@@ -87,7 +89,7 @@ def save_logs(s3: Any, order: StepOrder, folder: Path) -> None:
     target = log_folder(order)
     if not target:
         return
-    bucket, _, prefix = target.partition("://")[2].partition("/")
+    bucket, prefix = split_url(target)
     for name in ("stdout", "stderr"):
         file = folder / name
         try:
