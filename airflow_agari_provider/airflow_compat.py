@@ -1,5 +1,7 @@
 """
-The one place that knows how Airflow 2.11 and Airflow 3 differ.
+How Airflow 2.11 and Airflow 3 differ for DAGs, operators and triggers.
+
+Few other modules know versions: ``KNOWS_VERSIONS`` in ``tests/test_architecture.py`` lists them.
 
 Names come from the common.compat provider if it has them: it imports each from where the running Airflow keeps it.
 """

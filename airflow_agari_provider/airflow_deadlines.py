@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from airflow_agari_provider.airflow_compat import AirflowPlugin
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
 from airflow_agari_provider.alerts.time_of_day import first_after
+
+DAGS_HAVE_DEADLINES = AIRFLOW_3  # 2.11 has SLAs of tasks instead
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowException, conf, timezone
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, conf, timezone
 from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.task_states import tasks_in_states
+from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.scoring.task_run import TaskRun, generation_of
 
 if TYPE_CHECKING:
@@ -85,8 +86,19 @@ def read_run(dag_id: str, run_id: str) -> tuple[str, Mapping[str, str | None] | 
         return str(run.state), tasks
 
 
-class RunNotCreated(AirflowException):
-    """The run that a recorded SLA miss is about does not exist yet, and may still be created."""
+class RunNotCreated(AgariError):
+    """
+    The run that a recorded SLA miss is about does not exist yet, and may still be created.
+
+    :param recorded: ``execution_date`` of the ``SlaMiss``.
+    """
+
+    def __init__(self, dag_id: str, recorded: datetime) -> None:
+        super().__init__(dag_id, recorded)
+        self.dag_id, self.recorded = dag_id, recorded
+
+    def __str__(self) -> str:
+        return f"DAG {self.dag_id} has no run before {self.recorded} yet; Airflow may still create it."
 
 
 def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
@@ -114,7 +126,7 @@ def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
                 found = {"run_id": run.run_id, "logical_date": run.execution_date, "run_type": str(run.run_type)}
                 return {**found, "planned": interval.end}
         if automatic.filter(DagRun.execution_date >= recorded).first() is None:
-            raise RunNotCreated(f"DAG {dag.dag_id} has no run before {recorded} yet; Airflow may still create it.")
+            raise RunNotCreated(dag.dag_id, recorded)
         return None  # a later run exists, and runs are created in order: this one was skipped, as after a pause
 
 

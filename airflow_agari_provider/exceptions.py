@@ -41,14 +41,20 @@ class BadAvro(UnimportableObject):
 
 
 class BadQuestion(AgariError):
-    """A request cannot be answered, because one of its parameters has a value that is not allowed."""
+    """
+    A request cannot be answered because of one of its parameters.
 
-    def __init__(self, name: str, value: str, allowed: str) -> None:
-        super().__init__(name, value, allowed)
-        self.name, self.value, self.allowed = name, value, allowed
+    :param name: the parameter.
+    :param value: its value in the request.
+    :param problem: what is wrong, or what to ask instead, in whole sentences.
+    """
+
+    def __init__(self, name: str, value: str, problem: str) -> None:
+        super().__init__(name, value, problem)
+        self.name, self.value, self.problem = name, value, problem
 
     def __str__(self) -> str:
-        return f"{self.name}={cut(self.value, 80)!r}: {self.name} has to be {self.allowed}."
+        return self.problem
 
 
 # Error codes with a status below 500 after which a later request may succeed. Most mean "too many requests", which
@@ -97,6 +103,15 @@ def cut(text: str, limit: int, marker: str = "… (cut)") -> str:
     return text if len(text) <= limit else text[: limit - len(marker)] + marker
 
 
+def one_of_text(name: str, choices: Iterable[object], value: object) -> str:
+    """
+    Say that a value is not among the allowed ones, as a clause: ``mapped is one of sum, longest, not 'all'``.
+
+    :param name: what has the value.
+    """
+    return f"{name} is one of {', '.join(map(str, choices))}, not {value!r}"
+
+
 def require_one_of(name: str, value: object, choices: Iterable[object]) -> None:
     """
     Check that an argument has one of its allowed values.
@@ -106,4 +121,4 @@ def require_one_of(name: str, value: object, choices: Iterable[object]) -> None:
     """
     choices = list(choices)
     if value not in choices:
-        raise ValueError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}.")
+        raise ValueError(f"{one_of_text(name, choices, value)}.")

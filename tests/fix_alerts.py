@@ -172,7 +172,7 @@ def alert_services() -> Iterator[AlertServices]:
 
 @pytest.fixture
 def alerts(alert_services: AlertServices, monkeypatch: pytest.MonkeyPatch) -> AlertServices:
-    """The services, behind the connections ``slack_api``, ``slack_hook``, ``pagerduty`` and ``victorops``."""
+    """The services, reached through the connections ``slack_api``, ``slack_hook``, ``pagerduty`` and ``victorops``."""
     for conn_id, value in alert_services.connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
     return alert_services

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -7,7 +8,16 @@ import pytest
 
 from airflow_agari_provider import airflow_runs
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
-from airflow_agari_provider.airflow_runs import link, moment, planned_start, run_date, task_name, task_run, tasks_of_run
+from airflow_agari_provider.airflow_runs import (
+    RunNotCreated,
+    link,
+    moment,
+    planned_start,
+    run_date,
+    task_name,
+    task_run,
+    tasks_of_run,
+)
 from airflow_agari_provider.alerts.miss import TaskInState
 
 LOGICAL, AFTER = datetime(2016, 2, 26, 18, tzinfo=UTC), datetime(2016, 2, 26, 19, tzinfo=UTC)
@@ -97,3 +107,9 @@ def test_no_job_of_a_task_run_is_a_day_older_than_the_run(due, since):
     run = task_run({"ti": ti, "dag_run": SimpleNamespace(run_after=due, logical_date=None)})
     assert (run.dag_id, run.run_id, run.task_id, run.map_index) == ("d", "r", "score", -1)
     assert abs(run.since - (since or now - timedelta(days=1))) < timedelta(minutes=1)
+
+
+def test_a_run_that_is_not_there_yet_is_named_also_in_another_process():
+    error = pickle.loads(pickle.dumps(RunNotCreated("telemetry", datetime(2016, 2, 26, 5, tzinfo=UTC))))
+    assert (error.dag_id, error.recorded) == ("telemetry", datetime(2016, 2, 26, 5, tzinfo=UTC))
+    assert str(error) == ("DAG telemetry has no run before 2016-02-26 05:00:00+00:00 yet; Airflow may still create it.")

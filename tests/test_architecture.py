@@ -140,12 +140,9 @@ def test_a_module_imports_only_from_floors_below_its_own(module):
         ("queues/depth.py", "discrepancy/table.py"),
         ("views/queries/tries.py", "views/charts_api.py"),
         ("local/emr/runner.py", "local/demo/demo.py"),
-        ("operators/avro_s3_import.py", "local/aws.py"),
     ],
 )
 def test_an_arrow_up_or_to_the_side_is_found(module, imported):
-    if imported.startswith("local/") and not module.startswith("local/"):
-        return  # local stands below operators; the rule that nobody imports it is the next one
     assert arrows_up(PACKAGE / module, {imported})
 
 
@@ -175,6 +172,34 @@ def test_versions_of_airflow_are_known_in_few_places(module):
         return
     words = {node.id for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Name)}
     assert not {word for word in words if word.startswith(("AIRFLOW_3", "AIRFLOW_V_")) or word == "airflow_version"}
+
+
+def looks_at_the_version(tree: ast.AST) -> list[str]:
+    """Expressions that find Airflow's version by what an object of Airflow has: a DAG's attribute, a table's column."""
+
+    def looks(node: ast.AST) -> bool:
+        if isinstance(node, ast.Call):
+            return ast.unparse(node).startswith("hasattr(dag, ")
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+            table = node.comparators[0]
+            return isinstance(table, ast.Attribute) and table.attr == "c"
+        return False
+
+    return [ast.unparse(node) for node in ast.walk(tree) if looks(node)]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_what_airflow_s_objects_have_is_looked_up_in_few_places(module):
+    if name_of(module) not in {*KNOWS_VERSIONS, "views/queries/tables.py"}:
+        assert not looks_at_the_version(ast.parse(module.read_text()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hasattr(dag, 'deadline')", "'ti_id' in RESCHEDULE.c", "[name for name in names if name not in table.c]"],
+)
+def test_a_look_at_the_version_is_found(text):
+    assert looks_at_the_version(ast.parse(text))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)

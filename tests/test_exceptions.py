@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -10,7 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from airflow_agari_provider.exceptions import may_pass
+from airflow_agari_provider.exceptions import BadQuestion, may_pass, one_of_text
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,13 @@ def test_an_answer_that_asks_for_patience_may_pass(code, status, expected):
 )
 def test_a_request_without_an_answer_may_pass_unless_it_was_never_one(error, expected):
     assert may_pass(error) is expected
+
+
+def test_a_value_that_is_none_of_the_choices_is_told_in_a_clause():
+    assert one_of_text("its codec", ("null", "xz"), "lzma") == "its codec is one of null, xz, not 'lzma'"
+
+
+def test_a_bad_question_is_its_sentence_and_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(BadQuestion("runs", "0", "runs is an integer from 1 to 1000, not '0'.")))
+    assert (error.name, error.value, error.problem) == ("runs", "0", "runs is an integer from 1 to 1000, not '0'.")
+    assert str(error) == "runs is an integer from 1 to 1000, not '0'."

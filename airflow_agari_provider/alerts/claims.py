@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 
 if TYPE_CHECKING:
     from airflow_agari_provider.databases.base import Dialect
@@ -159,7 +159,7 @@ class ClaimTable:
             ((holder, came_at),) = table.rows("SELECT reference, first_at", "WHERE id = ?", (first,))
             if holder == _id(key):
                 return None
-            table.insert((collected, window, self._owner, "collected", now, now, text[:255]))
+            table.insert((collected, window, self._owner, "collected", now, now, cut(text, 255, "…")))
         return float(came_at)
 
     def close_window(self, window: str) -> list[str]:

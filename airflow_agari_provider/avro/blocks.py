@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_agari_provider.avro.codecs import CODECS, DamagedPayload, decompressor_of
-from airflow_agari_provider.exceptions import BadAvro
+from airflow_agari_provider.exceptions import BadAvro, one_of_text
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
@@ -75,7 +75,7 @@ class ContainerFile:
         except (KeyError, ValueError, RecursionError) as error:
             raise self.bad(0, f"its header has no readable schema ({error!r})") from error
         if self.codec not in CODECS:
-            raise self.bad(0, f"its codec {self.codec!r} is not one of {', '.join(CODECS)}")
+            raise self.bad(0, one_of_text("its codec", CODECS, self.codec))
         self._decompress = decompressor_of(self.codec)
 
     def _metadata(self) -> Iterator[tuple[str, bytes]]:
@@ -120,7 +120,7 @@ class ContainerFile:
         try:
             return self._decompress(block.payload)
         except DamagedPayload as error:
-            raise self.bad(block.offset, f"the block that begins here is damaged: {error}") from error
+            raise self.bad(block.offset, f"the block that begins here is damaged: {error.problem}") from error
 
     def _cut_off(self, start: int) -> BadAvro:
         left = self.position - start

@@ -15,7 +15,15 @@ USUAL_RATIO = 8  # few blocks grow by more when they are decompressed
 
 
 class DamagedPayload(ValueError):
-    """Bytes that do not decompress, or that decompress to more than :data:`MAX_PAYLOAD_BYTES`. Its text is a clause."""
+    """
+    Bytes that do not decompress, or that decompress to more than :data:`MAX_PAYLOAD_BYTES`.
+
+    :param problem: what is wrong, as a clause.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 def decompressor_of(codec: str) -> Callable[[bytes], bytes]:

@@ -72,8 +72,8 @@ class DecoderChoice:
                 self._tell("Arrow")
             except NotForArrow as error:
                 if self._decoder == "arrow":
-                    raise ArrowUnusable(str(error)) from error
-                self._tell(f"fastavro, not Arrow: {error}")
+                    raise ArrowUnusable(error.problem) from error
+                self._tell(f"fastavro, not Arrow: {error.problem}")
         if refusal:
             return decode(file, writer, reader, columns)
         return (decoder or FastavroArrays(writer, reader, columns)).batches(file)

@@ -11,6 +11,7 @@ from airflow_agari_provider.avro.json_text import json_texts
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import SameColumn, UnstorableValue
+from airflow_agari_provider.exceptions import cut
 
 
 @contextmanager
@@ -185,7 +186,7 @@ def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
         return json_texts(values)
     except (ValueError, RecursionError) as error:  # NaN or infinity, or nested too deeply
         row = next(number for number, value in enumerate(values) if not _has_json(value))
-        value = "a value" if isinstance(error, RecursionError) else f"{values[row]!r:.100}"
+        value = "a value" if isinstance(error, RecursionError) else cut(repr(values[row]), 100)
         raise UnstorableValue(column.name, f"{value} has no JSON form ({error})", row) from error
 
 

@@ -110,9 +110,7 @@ def _whole(stage: str, key: str, count: Any) -> int:
     except (TypeError, ValueError, OverflowError):
         whole = -1
     if isinstance(count, (bool, str, bytes)) or whole != count or whole < 0:
-        raise UnusableCounts(
-            stage, f"the count of key {key!r} is {cut(repr(count), 80, '...')}, not a whole number of 0 or more"
-        )
+        raise UnusableCounts(stage, f"the count of key {key!r} is {_shortened(count)}, not a whole number of 0 or more")
     return whole
 
 

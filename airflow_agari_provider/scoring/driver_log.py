@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.s3.urls import split_url
 
 LAST_COPY_SLACK = 5  # seconds: S3 gives times in whole seconds, and clocks differ
@@ -107,7 +108,7 @@ def read_tail(s3: Any, url: str, lines: int) -> LogTail | None:
 def _lines(file: gzip.GzipFile) -> Iterator[str]:
     try:
         while piece := file.readline(LINE_LIMIT * 4):
-            line = piece.decode("utf-8", "replace").translate(_CONTROL).rstrip()[:LINE_LIMIT]
+            line = cut(piece.decode("utf-8", "replace").translate(_CONTROL).rstrip(), LINE_LIMIT)
             if line:
                 yield line
     except (EOFError, gzip.BadGzipFile, zlib.error):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.scoring.jobs import LIVE, JobState, Phase, SparkJob
 
 RUN_PROPERTY = "spark.agari.run_token"
@@ -71,7 +71,7 @@ def step_of(job: SparkJob, token: str) -> dict[str, Any]:
     if length > STEP_TEXT_LIMIT:
         raise StepTooLong(length)
     # CONTINUE: the only action that EMR allows for steps that run at the same time
-    return {"Name": job.name[:NAME_LIMIT], "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar_step}
+    return {"Name": cut(job.name, NAME_LIMIT, "…"), "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar_step}
 
 
 def _property_text(value: Any) -> str:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from airflow_agari_provider.airflow_compat import BaseNotifier, CronDataIntervalTimetable
-from airflow_agari_provider.airflow_deadlines import deadline_alert
+from airflow_agari_provider.airflow_deadlines import DAGS_HAVE_DEADLINES, deadline_alert
 from airflow_agari_provider.alerts.miss import Scope
 from airflow_agari_provider.alerts.sla import Watch, WhenFailed, due_after
 from airflow_agari_provider.alerts.time_of_day import time_of_day_text
@@ -87,14 +87,14 @@ def set_slas(
         digest=digest.total_seconds() if digest else 0,
         incident=incident,
         when_failed=when_failed,
-        reference=reference if hasattr(dag, "deadline") else "planned",
-        silent_for=[*([] if manual and hasattr(dag, "deadline") else ["manual"]), *([] if backfill else ["backfill"])],
+        reference=reference if DAGS_HAVE_DEADLINES else "planned",
+        silent_for=[*([] if manual and DAGS_HAVE_DEADLINES else ["manual"]), *([] if backfill else ["backfill"])],
         mapped=mapped,
         lookalikes=[name for name in ids if re.sub(r"_\d+$", "", name) in mapped and name not in mapped],
         watched=[None if name == DAG_RUN else name for name in slas],
     )
     watches = [_watch(dag, common, name, sla) for name, sla in slas.items()]
-    if hasattr(dag, "deadline"):
+    if DAGS_HAVE_DEADLINES:
         _set_deadlines(dag, watches, reference)
     else:
         _set_sla_misses(dag, watches)

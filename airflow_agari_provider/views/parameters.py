@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.charts.rows import Position
-from airflow_agari_provider.exceptions import BadQuestion
+from airflow_agari_provider.exceptions import BadQuestion, cut, one_of_text
 
 MOST_RUNS = 1000  # in one answer
 COMPARED_UNASKED = 200  # runs; up to this many are compared with earlier runs by default
@@ -101,7 +101,7 @@ def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
     """
     values = _parsed(arguments, TRIES_PARAMETERS)
     if values["before"] and values["after"]:
-        raise BadQuestion("after", values["after"], "left out where before is given")
+        raise BadQuestion("after", values["after"], "Give before or after, not both.")
     return TriesQuestion(
         values["runs"],
         _position("before", values["before"]),
@@ -119,7 +119,7 @@ def _position(name: str, text: str | None) -> Position | None:
         return None
     due, _, run = text.partition("-")
     if not re.match(POSITION, text) or float(due) > LATEST:
-        raise BadQuestion(name, text, A_POSITION)
+        raise _not_allowed(name, text, A_POSITION)
     return Position(float(due), int(run) if run else None)
 
 
@@ -132,7 +132,8 @@ def _parsed(arguments: Iterable[tuple[str, str]], parameters: dict[str, dict[str
     given: dict[str, list[str]] = {}
     for name, value in arguments:
         if name not in parameters:
-            raise BadQuestion(name, value, f"left out: the parameters are {', '.join(parameters)}")
+            known = ", ".join(parameters)
+            raise BadQuestion(name, value, f"There is no parameter {_shown(name)}; the parameters are {known}.")
         given.setdefault(name, []).append(value)
     return {name: _values(name, given.get(name, []), schema) for name, schema in parameters.items()}
 
@@ -140,14 +141,14 @@ def _parsed(arguments: Iterable[tuple[str, str]], parameters: dict[str, dict[str
 def _values(name: str, values: list[str], schema: dict[str, Any]) -> Any:
     if schema["type"] == "array":
         if len(values) > MOST_VALUES:
-            raise BadQuestion(name, values[-1], f"given at most {MOST_VALUES} times")
+            raise BadQuestion(name, values[-1], f"Give {name} at most {MOST_VALUES} times, not {len(values)} times.")
         return tuple(_value(name, value, schema["items"]) for value in values)
     return _value(name, values[-1], schema) if values else schema.get("default")
 
 
 def _value(name: str, value: str, schema: dict[str, Any]) -> Any:
     if "enum" in schema and value not in schema["enum"]:
-        raise BadQuestion(name, value, f"one of {', '.join(schema['enum'])}")
+        raise BadQuestion(name, value, f"{one_of_text(name, schema['enum'], _shown(value))}.")
     if schema["type"] == "string":
         return value
     low, high = schema["minimum"], schema["maximum"]
@@ -155,10 +156,18 @@ def _value(name: str, value: str, schema: dict[str, Any]) -> Any:
     try:
         number = int(value) if schema["type"] == "integer" else float(value)
     except ValueError:
-        raise BadQuestion(name, value, allowed) from None
+        raise _not_allowed(name, value, allowed) from None
     if not low <= number <= high:
-        raise BadQuestion(name, value, allowed)
+        raise _not_allowed(name, value, allowed)
     return number
+
+
+def _not_allowed(name: str, value: str, allowed: str) -> BadQuestion:
+    return BadQuestion(name, value, f"{name} is {allowed}, not {_shown(value)!r}.")
+
+
+def _shown(text: str) -> str:
+    return cut(text, 80)
 
 
 def openapi(parameters: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

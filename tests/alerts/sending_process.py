@@ -2,7 +2,7 @@
 Sends alerts as a triggerer would, perhaps in competition with others, and perhaps until it kills itself (SIGKILL).
 
 Arguments: driver, where its database is, address of the service, number of alerts, point, by how many seconds its clock
-is behind.
+is slow.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class HttpSender:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(driver: str, where: str, url: str, alerts: str, point: str, behind: str) -> None:
+def main(driver: str, where: str, url: str, alerts: str, point: str, slow_by: str) -> None:
     claims = ClaimTable(lambda: connect(driver, where), lease=120)
     for number in range(int(alerts)):
         delivery = Delivery(HttpSender(url, point), f"alert {number}", claims)
-        while (pause := delivery.attempt(MISS, time.time() - float(behind))) is not None:
+        while (pause := delivery.attempt(MISS, time.time() - float(slow_by))) is not None:
             time.sleep(min(pause, 0.1))
 
 

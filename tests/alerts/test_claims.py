@@ -44,14 +44,14 @@ def test_keys_that_differ_in_case_only_are_different(tables):
     assert tables("second").claim("dag|run|load", 1000.0).state == "mine"
 
 
-def test_what_was_certainly_not_sent_is_anybody_s_again(tables):
+def test_an_alert_that_was_certainly_not_sent_can_be_claimed_again(tables):
     first, second = tables("first"), tables("second")
     first.claim(KEY, 1000.0)
     first.release(KEY)
     assert second.claim(KEY, 1001.0) == Claim("mine", 1001.0)
 
 
-def test_what_a_service_wants_later_nobody_claims_before(tables):
+def test_a_postponed_alert_cannot_be_claimed_before_its_time(tables):
     first, second = tables("first"), tables("second")
     first.claim(KEY, 1000.0)
     first.postpone(KEY, 1030.0)
@@ -90,7 +90,7 @@ def test_a_role_that_may_not_create_the_table_is_told_so(cleared_postgres_uri):
         ClaimTable(connect).claim(KEY, 1000.0)
 
 
-def test_what_the_service_refused_nobody_sends(tables):
+def test_a_refused_alert_is_not_sent_again(tables):
     first, second = tables("first"), tables("second")
     first.claim(KEY, 1000.0)
     first.mark_refused(KEY)
@@ -108,6 +108,13 @@ def test_a_window_has_one_first_and_collects_the_others_until_it_is_closed(table
     assert second.close_window("window") == ["text of b", "text of c"]
     assert first.enter_window("window", "d", "too late", 1002.0) == 1000
     assert [first.was_collected("window", key) for key in ("a", "b", "c", "d")] == [False, True, True, False]
+
+
+def test_a_long_line_of_a_digest_is_cut_and_shows_it(tables):
+    table = tables("first")
+    table.enter_window("window", "a", "first", 1000.0)
+    table.enter_window("window", "b", "x" * 300, 1001.0)
+    assert table.close_window("window") == ["x" * 254 + "…"]
 
 
 def test_when_the_lease_is_over_one_takes_over(tables):
@@ -181,9 +188,9 @@ def database(request):
     return request.param, str(request.getfixturevalue(fixture))
 
 
-def senders(database, url, processes, alerts, point="never", behind=0.0):
+def senders(database, url, processes, alerts, point="never", slow_by=0.0):
     """Exit codes of processes that all try to send the same alerts."""
-    command = [sys.executable, str(SCRIPT), *database, url, str(alerts), point, str(behind)]
+    command = [sys.executable, str(SCRIPT), *database, url, str(alerts), point, str(slow_by)]
     with ExitStack() as stack:
         started = [
             stack.enter_context(subprocess.Popen(command, cwd=SCRIPT.parent.parent, stderr=subprocess.PIPE, text=True))
@@ -203,7 +210,7 @@ def test_many_processes_send_each_alert_once(database, service):
 @pytest.mark.parametrize("point", POINTS)
 def test_whenever_the_sender_is_killed_another_one_takes_over_and_sends_once(database, service, point):
     url, posted = service
-    assert senders(database, url, 1, 1, point, behind=1000) == [-signal.SIGKILL]  # so that its lease is over
+    assert senders(database, url, 1, 1, point, slow_by=1000) == [-signal.SIGKILL]  # so that its lease is over
     assert posted == ([] if point == "before the post" else ["alert 0"])
     assert senders(database, url, 2, 1) == [0, 0]
     assert posted == ["alert 0"]

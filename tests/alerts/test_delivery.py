@@ -17,7 +17,7 @@ IN_DOUBT = AlertInDoubt("Service", "no answer")
 
 @dataclass
 class Service:
-    """A service behind a network that fails as told. :param failures: of the next sends; ``None`` is no failure."""
+    """A service on a network that fails as told. :param failures: of the next sends; ``None`` stands for success."""
 
     failures: list = field(default_factory=list)
     takes_when_in_doubt: bool = False
@@ -118,7 +118,7 @@ def test_a_look_that_is_postponed_leaves_the_doubt(claims):
     assert service.taken == [("key", "miss")]
 
 
-def test_where_nobody_can_know_it_is_sent_again_and_says_so(claims):
+def test_a_doubtful_alert_is_sent_again_and_says_so(claims):
     service = Service([IN_DOUBT], takes_when_in_doubt=True, shows=False)
     drive(Delivery(service, "key", claims))
     assert service.taken == [("key", "miss"), ("key", "in doubt")]

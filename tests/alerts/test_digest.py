@@ -137,7 +137,7 @@ def test_a_sender_that_dies_loses_and_doubles_nothing(death, late, service):
     with pytest.raises(KeyboardInterrupt):
         delivery.attempt(miss, 1300.0)
     delivery, miss = late("third")
-    assert delivery.attempt(miss, 1310.0) == 2  # somebody seems to be about to send it
+    assert delivery.attempt(miss, 1310.0) == 2  # another sender seems to be about to send it
     assert delivery.attempt(miss, 1420.0) is None
     restarted, miss = late("second")
     assert restarted.attempt(miss, 1420.0) is None

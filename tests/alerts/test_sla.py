@@ -46,7 +46,7 @@ def test_the_link_of_a_mapped_task_leads_to_an_index_that_is_not_done():
 
 
 @pytest.mark.parametrize("state", ["success", "skipped"])
-def test_a_task_in_time_is_no_miss(state):
+def test_a_task_in_time_is_not_a_miss(state):
     assert miss(load=state) is None
 
 
@@ -63,7 +63,7 @@ def test_a_late_task_that_has_not_failed_pages_in_any_case():
     assert miss(replace(WATCH, when_failed="skip"), load="up_for_retry").standing == "late"
 
 
-def test_what_follows_from_a_failure_that_somebody_tells_is_silent():
+def test_a_consequence_of_a_failure_that_another_alert_tells_is_silent():
     watch = replace(WATCH, watched=["load", None])
     assert miss(watch, "failed", extract="failed", load="upstream_failed") is None
     assert miss(watch, "failed", extract="success", load="failed") is not None

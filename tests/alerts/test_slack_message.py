@@ -54,7 +54,7 @@ def test_any_number_of_tasks_in_the_way_fits_slack_s_limits(url):
     assert texts(message)[1].endswith("more")
 
 
-def test_data_mentions_nobody_and_makes_no_link():
+def test_data_makes_no_mention_and_no_link():
     hostile = "<!channel> <https://evil|click> &amp;"
     message = slack_message(
         replace(

@@ -19,5 +19,5 @@ def test_nothing_is_cut_inside_an_escape(limit, expected):
     ],
     ids=["a mention and a link", "backticks", "backticks between backticks"],
 )
-def test_text_mentions_nobody_and_ends_no_block(text, preformatted, expected):
+def test_escaped_text_holds_no_mention_and_ends_no_block(text, preformatted, expected):
     assert escaped(text, preformatted=preformatted) == expected

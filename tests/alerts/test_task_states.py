@@ -76,7 +76,13 @@ def test_late_failed_or_failed_and_therefore_late(state, run_state, task_id, sta
         ("load", {"load", "report"}, False),
         (None, {None, "load"}, False),
     ],
-    ids=["the failed task speaks", "the run speaks", "nobody else would", "the failed one itself", "the run itself"],
+    ids=[
+        "the failed task speaks",
+        "the run speaks",
+        "no other alert speaks",
+        "the failed one itself",
+        "the run itself",
+    ],
 )
 def test_one_failure_is_told_once(task_id, watched, silent):
     states = tasks(extract="success", load="failed", report="upstream_failed")

@@ -27,7 +27,7 @@ def test_the_header_gives_schema_and_codec():
     assert (file.schema["name"], file.codec) == ("message", "snappy")
 
 
-def test_metadata_that_is_no_utf_8_disturbs_nobody():
+def test_metadata_that_is_not_utf_8_is_ignored():
     stream = io.BytesIO()
     fastavro.writer(stream, SCHEMA, [{"text": "a"}], metadata={"made_by": "zxcv"})
     assert count_block_records(io.BytesIO(stream.getvalue().replace(b"zxcv", b"\xff\xfe\xfd\xfc"))) == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import random
 import sys
 import zlib
@@ -80,7 +81,7 @@ def deflated(data: bytes, tail: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("tail", range(5), ids=str)
-def test_a_piece_of_the_checksum_behind_deflate_is_held_to_the_data(inflater, tail):
+def test_a_part_of_the_checksum_after_deflate_is_compared_with_the_data(inflater, tail):
     text = "hello" * 5000
     payload = deflated(zigzag(len(text)) + text.encode(), tail)
     assert (codecs._inflater()[1] is zlib.error) is (inflater == "zlib")
@@ -141,3 +142,8 @@ def test_so_is_one_that_is_hardly_smaller_than_what_it_may_grow_to(inflater, cod
     bomb = stored_payload(codec, random.Random(1).randbytes(200).hex() + "a" * 9000)
     with pytest.raises(BadAvro, match="decompresses to more than 1000 bytes"):
         blocks_of(with_payload(codec, bomb))
+
+
+def test_damage_keeps_its_problem_on_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(codecs.DamagedPayload("its payload does not match its checksum")))
+    assert (error.problem, str(error)) == ("its payload does not match its checksum",) * 2

@@ -97,9 +97,9 @@ def test_two_smashed_sync_markers_in_a_row_lose_what_is_between_them():
 def test_a_wrong_size_loses_its_block_alone(size):
     data = small_file()
     blocks = blocks_of(data)
-    behind = data.index(blocks[2].payload)
+    payload_at = data.index(blocks[2].payload)
     assert len(blocks[2].payload) > 63, "its size takes two bytes"
-    data = data[: behind - 2] + size + data[behind:]
+    data = data[: payload_at - 2] + size + data[payload_at:]
     ids, (bad,), _ = salvaged(data)
     assert (bad.offset, len(ids)) == (blocks[2].offset, ROWS - blocks[2].records)
 
@@ -129,7 +129,7 @@ def test_a_truncated_file_loses_its_last_block(left):
     assert "truncated" in bad.reason or "not a block" in bad.reason
 
 
-def test_bytes_behind_the_last_block_are_bad_and_no_rows():
+def test_bytes_after_the_last_block_are_bad_and_give_no_rows():
     ids, (bad,), _ = salvaged(small_file() + b"\n")
     assert (len(ids), bad.raw) == (ROWS, b"\n")
 
@@ -144,13 +144,13 @@ def test_without_any_further_block_the_rest_comes_in_pieces(monkeypatch):
     assert {one.records for one in bad[1:]} == {None}
 
 
-def test_a_header_that_is_none_leaves_nothing_to_salvage():
+def test_a_file_without_an_avro_header_cannot_be_salvaged():
     with pytest.raises(Exception, match="not an Avro object container file"):
         salvaged(b"hello")
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_every_byte_and_every_row_is_accounted_for_whatever_bit_flips(codec):
+def test_every_byte_and_every_row_is_accounted_for_after_any_bit_flip(codec):
     """A flip may change a value (null, zstandard), or cost its block; it costs no other block, and no byte."""
     data = small_file(codec)
     blocks = blocks_of(data)

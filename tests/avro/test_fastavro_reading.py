@@ -60,7 +60,7 @@ FAR_AWAY = {"type": "long", "logicalType": "timestamp-millis"}
     [FAR_AWAY, ["null", FAR_AWAY], {"type": "array", "items": FAR_AWAY}],
     ids=["plain", "nullable", "inside of an array"],
 )
-def test_what_a_number_means_does_not_matter_where_nobody_asks_for_it(kind):
+def test_the_meaning_of_a_number_does_not_matter_in_an_unread_field(kind):
     """The number means the year 11476, which Python's datetime does not have."""
     raw: Any = json.loads(json.dumps(kind).replace(json.dumps(FAR_AWAY), '"long"'))
     fields = [{"name": "id", "type": "int"}, {"name": "at", "type": raw}]

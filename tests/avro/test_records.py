@@ -27,7 +27,7 @@ def test_only_the_columns_asked_for_come_in_their_order():
     assert batches(data, wanted={"text": "body"}) == [Batch(2, (["a", "b"],))]
 
 
-def test_values_that_are_no_records_come_as_they_are():
+def test_values_that_are_not_records_come_as_they_are():
     assert batches(written("string", ["a", "b"])) == [Batch(2, (["a", "b"],))]
 
 

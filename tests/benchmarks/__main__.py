@@ -1,5 +1,5 @@
 """
-What parsing the example DAG costs beside Airflow itself, which every DAG file imports.
+What parsing the example DAG costs, compared with Airflow itself, which every DAG file imports.
 
 Both sides run as whole processes, in turn, so that a machine whose speed drifts still gives a sound ratio. The last
 line is one JSON object.

@@ -1,11 +1,11 @@
 """
-The charts on a metadata database of two million task instances, beside what Airflow 3.3 itself shows of the same runs.
+The charts on a metadata database of two million task instances, compared with Airflow 3.3's pages of the same runs.
 
 ``make bench-charts``. SQLite and PostgreSQL one after the other; on each, our request and Airflow's in turn. The first
 run of a day makes the databases in ``.bench/`` (minutes). The last line is one JSON object.
 
-``speedup_dashboard_sqlite`` and ``overview_vs_dashboard_postgres`` are of an open page that refreshes, which is given
-what was counted when it asked before; ``..._cold`` of the reader who waits for the count: see ``charts_requests``.
+``speedup_dashboard_sqlite`` and ``overview_vs_dashboard_postgres`` are of an open page that refreshes and gets the
+previous count; ``..._cold`` is of a reader who waits for the count: see ``charts_requests``.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """
-The charts' requests beside Airflow's own for the same runs, in turn, on the metadata database of the environment.
+The charts' requests compared with Airflow's own for the same runs, in turn, on the environment's metadata database.
 
 ``python -m tests.benchmarks.charts_requests``; the last line is one JSON object: milliseconds and ratios, medians.
 
-The tries of a DAG are asked for as somebody does who is the first to open the page: never is an answer there that was
-kept for another reader. The overview of all DAGs is measured twice. ``overview_cold``: nothing is kept, every number is
-counted while the reader waits, as when the first reader of a minute opens the page. ``overview``: a page that is open
-asks again after 30 seconds (the charts are told so by their clock, nobody sleeps); it is given what was counted for its
-question before, and the new count runs in the background. Neither is helped by other readers.
+Each request for the tries of a DAG is new, so no cached answer is used. The overview of all DAGs is measured twice.
+``overview_cold``: the cache is empty and every number is counted while the reader waits, as for the first reader of a
+minute. ``overview``: an open page asks again after 30 seconds (simulated by the charts' clock, without a sleep); it
+gets the previous count of its own question, and the new count runs in the background. Other readers help neither.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Requests:
         self._now = time.time()
 
     def ours(self, dag_id: str, runs: int) -> None:
-        self._now += 1  # the newest runs before another moment of the future: an answer that nobody has asked for
+        self._now += 1  # the newest runs before a new moment in the future: no answer to this is cached
         shown = self._json(f"/agari/api/dags/{dag_id}/tries", runs=runs, before=self._now + 86_400)
         assert shown["window"]["shown"] == runs, shown["window"]
         assert len(shown["tries"]["run"]) > runs

@@ -3,7 +3,7 @@ Many people with the charts open at once, and how the api-server answers others 
 
 ``viewers``: each has the page of a DAG open, 38 DAGs among them; an answer is shared by those who ask for it within 5
 seconds of each other, so nearly every one is read from the database. ``overview_viewers``: all have the page of all
-DAGs open and share what was counted last; the slowest, in ``p95``, also tell what the first of them waits for.
+DAGs open and share what was counted last; ``p95`` also shows how long the first of them waits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.benchmarks.charts_database import PLAIN_DAGS, dag_ids
 VIEWERS = 50
 REFRESH = 30.0  # seconds, as the page does
 REFRESHES = 3
-PROBE = "/api/v2/dags?limit=10"  # what everybody else's pages ask for, once a second
+PROBE = "/api/v2/dags?limit=10"  # the request of another user, once a second
 
 
 def viewers_figures(url: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def viewers_figures(url: str) -> dict[str, Any]:
 
 
 def _crowd(name: str, pages: list[str], probe: str) -> dict[str, Any]:
-    """Latencies of viewers, one per page, and of somebody else beside them."""
+    """Latencies of viewers, one per page, and of another user at the same time."""
     latencies: list[float] = []
     threads = [threading.Thread(target=_watch, args=(page, number, latencies)) for number, page in enumerate(pages)]
     for thread in threads:
@@ -53,7 +53,7 @@ def _crowd(name: str, pages: list[str], probe: str) -> dict[str, Any]:
 
 
 def _watch(url: str, number: int, latencies: list[float]) -> None:
-    time.sleep(random.Random(number).random() * REFRESH)  # nobody opens his page at the same moment
+    time.sleep(random.Random(number).random() * REFRESH)  # viewers do not all open their pages at the same moment
     for _ in range(REFRESHES):
         took = _seconds(url)
         latencies.append(took)

@@ -1,5 +1,5 @@
 """
-The import of an Avro file from S3 into PostgreSQL, beside what the database can take and what Airflow brings for it.
+The import of an Avro file from S3 into PostgreSQL, compared with the database's own COPY and with Airflow's operator.
 
 ``make bench-import``; ``SIZE=large`` takes 4,000,000 rows (1.3 GB, not compressed) instead of 100,000 (deflate),
 ``ROUNDS`` more or fewer rounds than 3. Each round runs every side once, each in a process of its own, into the same

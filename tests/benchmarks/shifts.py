@@ -1,10 +1,10 @@
 """
-How often a change is found where it is, how often one is told where none is, and what anybody could find.
+How often a change is found in the right place, how often a false change is reported, and the best possible result.
 
-``make bench-shifts`` (minutes). Beside our figures stand those of an oracle on the same series, which knows what we
-have to estimate: the level, the size of the step, the law and the resemblance of the noise, the daily pattern and which
-runs are far out. ``likeliest`` names the likeliest place for the step, ``best bet`` the middle of the likeliest 21
-runs: no method can do better than that on average. The last line is one JSON object.
+``make bench-shifts`` (minutes). Our figures are compared with those of an oracle on the same series. It knows what we
+have to estimate: the level, the size of the step, the distribution and the correlation of the noise, the daily pattern
+and which runs are far out. ``likeliest`` is the likeliest place for the step, ``best bet`` the middle of the likeliest
+21 runs: no method can do better than that on average. The last line is one JSON object.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def test_of_a_mapped_task_each_index_counts_in_the_retry_rate():
     assert tally_of(indexes, {}).retried == {}  # two failed and were cleared, say
 
 
-def test_what_is_not_known_of_a_wait_is_no_zero():
+def test_an_unknown_wait_is_not_counted_as_zero():
     unknown, known = (one("r", 1, "success", 9)._replace(deferred=seconds) for seconds in (None, 5.0))
     assert figures_of([tally_of([unknown])], {"r"}).deferred is None
     assert figures_of([tally_of([unknown]), tally_of([known])], {"r"}).deferred == 5

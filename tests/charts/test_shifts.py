@@ -68,7 +68,7 @@ def test_several_changes_are_told_apart():
     assert [shift.index for shift in find_shifts(values, [0] * 240, DURATION)] == [80, 160]
 
 
-def test_a_change_that_nobody_would_care_for_is_not_told():
+def test_a_change_too_small_to_matter_is_not_told():
     fractions = [0.2 + number % 3 / 100 for number in range(60)] + [0.5 + number % 3 / 100 for number in range(60)]
     a_tenth = [100.0 + number % 2 for number in range(60)] + [110.0 + number % 2 for number in range(60)]
     for values in (fractions, a_tenth):

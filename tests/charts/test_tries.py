@@ -115,7 +115,7 @@ def test_a_try_with_the_times_of_the_one_before_never_started(old):
     assert found[0].last
 
 
-def test_what_had_no_chance_to_run_is_no_try():
+def test_a_task_without_a_chance_to_run_is_not_a_try():
     assert tries_of([row(1, "upstream_failed", old=True, start=1, end=1)], NOW) == []
 
 

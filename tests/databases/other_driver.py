@@ -1,5 +1,5 @@
 """
-A DB-API driver that the package has no dialect for: SQLite behind PEP 249, as other drivers are.
+A DB-API driver that the package has no dialect for: SQLite through PEP 249 only, like other drivers.
 
 Its connections begin transactions with the first statement and have no attributes beyond the standard's.
 """

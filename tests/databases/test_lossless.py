@@ -30,8 +30,6 @@ FLOAT = Column("v", "v", "float")
 INTEGER = Column("v", "v", "integer")
 BOOLEAN = Column("v", "v", "boolean")
 BYTES = Column("v", "v", "bytes")
-FIXED = Column("v", "v", "bytes", length=6)
-DAY = Column("v", "v", "date")
 TIME = Column("v", "v", "time", precision=6)
 ID = Column("v", "v", "uuid")
 

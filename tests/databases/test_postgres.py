@@ -41,7 +41,7 @@ def odd_connect(request: pytest.FixtureRequest, cleared_postgres_uri: str) -> Ca
 
 
 @pytest.mark.parametrize("decoder", ["arrow", "fastavro"])
-def test_texts_and_times_are_stored_whatever_the_connection_is_set_to(odd_connect, s3, bucket, decoder):
+def test_texts_and_times_are_stored_with_any_connection_settings(odd_connect, s3, bucket, decoder):
     if decoder == "arrow":
         pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
     with closing(odd_connect()) as connection:

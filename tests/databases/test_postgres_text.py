@@ -34,7 +34,7 @@ def test_each_batch_is_a_chunk_of_lines_with_tabs_between_their_fields():
         (LONG, -5, "-5"),
     ],
 )
-def test_a_value_is_one_field_whatever_is_in_it(column, value, field):
+def test_any_value_is_one_field(column, value, field):
     assert list(text_copy([column], [Batch(1, ((value,),))])) == [f"{field}\n".encode()]
 
 

@@ -85,7 +85,7 @@ def test_a_row_that_does_not_fit_alone_is_refused_by_its_largest_column():
 
 
 @pytest.mark.parametrize("connect", [*DATABASES, WITHOUT_ARROW, "pymysql", "mysql.connector"], indirect=True)
-def test_a_key_without_a_value_is_no_key(imported, found):
+def test_a_key_without_a_value_is_not_a_key(imported, found):
     table = ["CREATE TABLE scored (k VARCHAR(20) UNIQUE, v INTEGER)"]
     fields = {"k": ["null", "string"], "v": "int"}
     rows = [{"k": None, "v": 1}, {"k": "a", "v": 2}, {"k": None, "v": 3}]

@@ -12,7 +12,7 @@ from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.dialects import dialect_of
-from airflow_agari_provider.databases.errors import SameColumn
+from airflow_agari_provider.databases.errors import SameColumn, UnstorableValue
 from airflow_agari_provider.databases.sqlite import SqliteDialect
 from airflow_agari_provider.databases.statements import (
     as_json,
@@ -45,6 +45,11 @@ MARK = "agari-2016-04-28-next-value"  # stands between values while they are enc
 )
 def test_each_value_becomes_a_json_text_of_its_own(values, texts):
     assert as_json(Column("v", None, "json"), values) == texts
+
+
+def test_a_long_value_without_a_json_form_is_told_in_part():
+    with pytest.raises(UnstorableValue, match=r"Column 'v': \['x{91}… \(cut\) has no JSON form"):
+        as_json(Column("v", None, "json"), [["x" * 200, float("nan")]])
 
 
 @every_way

@@ -73,7 +73,7 @@ def test_counts_of_a_task_survive_any_rendering(value):
     ],
     ids=str,
 )
-def test_what_is_no_count_is_an_error_and_never_zero(value, says):
+def test_a_value_that_is_not_a_count_is_an_error_and_never_zero(value, says):
     with pytest.raises(UnusableCounts) as error:
         counts_from_value("Agg", value)
     assert says in str(error.value)
@@ -97,7 +97,7 @@ def test_a_query_with_a_third_column_is_refused():
         (["²", "1"], ["1", "²"]),
         ([], []),
     ],
-    ids=["numbers", "mixed", "a digit that is no number", "none"],
+    ids=["numbers", "mixed", "a digit that is not a number", "none"],
 )
 def test_keys_sort_as_numbers_when_all_are(keys, ordered):
     assert in_key_order(keys) == ordered

@@ -24,7 +24,7 @@ NONSENSE = UnusableCounts("DB", "expected a mapping, got None")
         ),
         (NONSENSE, "Stage 'DB' gave no usable counts: expected a mapping, got None, so its keys cannot be compared."),
     ],
-    ids=["what", "undelivered", "what to do", "nobody told", "no counts"],
+    ids=["what", "undelivered", "what to do", "no report sent", "no counts"],
 )
 def test_errors_say_what_to_do_and_survive_the_way_between_processes(error, says):
     assert says in str(error)

@@ -40,7 +40,7 @@ def test_findings_are_compared_with_the_run_before(database):
     assert earlier.recovered([]) == ["1", "2", "3", "4"]
 
 
-def test_a_run_without_findings_is_a_run_before_all_the_same(database):
+def test_a_run_without_findings_still_counts_as_the_previous_run(database):
     lost = findings({"1": 9}, {})
     exchange_findings(*database, "d", "t", "2016-02-03 00:00:00", lost)
     exchange_findings(*database, "d", "t", "2016-02-03 01:00:00", [])

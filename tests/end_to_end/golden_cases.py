@@ -105,7 +105,7 @@ CASES = {
         ("instance 1 running", "instance 1 running", "instance 1 success", "instance 1 success"),
         (Tried(1, "running", 10, most=2 * LONG, instances=2), Tried(1, "success", 10, instances=2)),
     ),
-    "waiting for its retry, beside a mapped task": Case(
+    "waiting for its retry, next to a mapped task": Case(
         "halfway", "waits_for_retry", ("history 1 failed", "instance 1 up_for_retry"), (FAILED,)
     ),
     "waiting for its retry": Case(
@@ -137,7 +137,7 @@ CASES = {
     "backfill": Case("daily", "load", ("instance 1 success",) * 4, (Tried(1, "success", 5),) * 4),
     "no logical date": Case("told", "load", ("instance 1 success",) * 2, (Tried(1, "success", 5),) * 2),
 }
-# Of the day at which the daily DAG runs (UTC): half a day from now, so that none of its runs comes in beside the tests
+# Of the day at which the daily DAG runs (UTC): half a day from now, so that none of its runs starts during the tests
 HOUR = (datetime.now(UTC).hour + 12) % 24
 JANUARY = [datetime(2026, 1, day, HOUR, tzinfo=UTC).timestamp() for day in (1, 2, 3)]
 # DAG: type of each run in the order of the charts, and its logical date; ...: one that depends on when the test runs
@@ -174,7 +174,7 @@ class Story:
         self.api = AirflowApi(home)
 
     def backfill(self) -> None:
-        """Before anything else runs: SQLite refuses Airflow 3's command when another process writes beside it."""
+        """Before anything else runs: SQLite refuses Airflow 3's command while another process writes."""
         first, last = "2026-01-01", "2026-01-03T23:00:00"
         if AIRFLOW_3:
             self.run("dags", "reserialize")
@@ -250,7 +250,7 @@ class Story:
         self.api.unpause(dag_id)
 
     def trigger(self, dag_id: str, **conf: str) -> str:
-        """A run for which nobody says a date: on Airflow 3 it has none."""
+        """A run without a given date: on Airflow 3 it has no logical date."""
         body = {"conf": conf, **({"logical_date": None} if AIRFLOW_3 else {})}
         return str(self.call("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
 

@@ -1,8 +1,8 @@
 """
-DAGs that leave behind everything that the charts have to count right: a real Airflow of ``test_charts.py`` runs them.
+DAGs for every case that the charts have to count right; a real Airflow in ``test_charts.py`` runs them.
 
-What ends, sleeps 5 seconds at least. What has to be in the middle of something when the charts are read, waits for a
-file beside this one, or for an hour.
+Tasks that end sleep for at least 5 seconds. Tasks that have to be at work when the charts are read wait for a file next
+to this one, or for an hour.
 """
 
 import os

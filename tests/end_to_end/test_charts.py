@@ -1,6 +1,6 @@
 """
 The charts in a real Airflow: as a person meets them (log in, find them, read them, go to a log), and what their API
-answers of what running DAGs left behind.
+answers about DAGs that ran.
 
 One small Airflow runs every case. Of the API the expected values are of the DAG file, written by hand: waits and queues
 last as long as the machine is busy; what a task sleeps is the least that its try takes, and twice that time would be a
@@ -31,7 +31,7 @@ SETTINGS = {
     "AIRFLOW__CORE__PARALLELISM": "10",  # most of it sleeps
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # seconds; when they all start at once
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",  # for the DAG file that is rewritten
-    # SQLite locks no rows: tasks of 2.11 that schedule the next one beside the scheduler count its try twice
+    # SQLite locks no rows: tasks of 2.11 that schedule the next one while the scheduler does so too count its try twice
     "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
     "GOLDEN_HOUR": str(HOUR),
 }
@@ -68,7 +68,7 @@ AT_FAILED_TRY = """() => {
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory) -> Iterator[Story]:
-    """An Airflow that runs all the DAGs; Airflow 3 below a path, as behind a proxy. What takes longest has begun."""
+    """An Airflow that runs all the DAGs; Airflow 3 below a path, as with a proxy. The longest runs have begun."""
     folder = tmp_path_factory.mktemp("charts")
     dags = folder / "dags"
     dags.mkdir()
@@ -287,7 +287,7 @@ def test_the_page_of_all_dags_has_the_same_total_and_retry_rate(answers, dag_id)
     assert (page["figures"]["retry_rate"] > 0) is (dag_id == "golden")
 
 
-def test_a_clear_is_no_retry_and_the_sla_is_that_of_the_dag_file(answers):
+def test_a_clear_is_not_a_retry_and_the_sla_is_that_of_the_dag_file(answers):
     golden = answers["golden"]
     tasks = golden["tasks"]["task_id"]
     retried = {tasks[one["task"]]: one["retried_runs"] for one in golden["task_figures"]}

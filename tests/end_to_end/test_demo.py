@@ -1,4 +1,4 @@
-"""The demo as a person runs it: a process, its output, its exit code, and nothing left behind."""
+"""The demo as a person runs it: a process, its output, its exit code, and nothing left over."""
 
 from __future__ import annotations
 

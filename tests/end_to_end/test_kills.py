@@ -1,4 +1,4 @@
-"""Whatever is killed in the middle of its work, and whatever is cleared, the table comes out exact."""
+"""The table is exact after each process is killed at work and after tasks are cleared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_agari_provider.local.demo.pipeline import client
 from airflow_agari_provider.local.demo.progress import TerminalProgress
 from airflow_agari_provider.local.demo.report import checks
 from airflow_agari_provider.local.demo.setup import Options
-from airflow_agari_provider.queues.drain import read_depth
+from airflow_agari_provider.queues.depth import read_depth
 from tests.local.leftover_processes import working_in
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.spark]

@@ -17,7 +17,7 @@ PATH = f"/integrations/generic/20131114/alert/{API_KEY}/data-team"
 
 
 def answered(body):
-    """Answer of whoever is in the place of VictorOps."""
+    """The answer of the server that stands in for VictorOps."""
     return (200, {}, body)
 
 
@@ -81,14 +81,14 @@ def test_an_answer_that_got_lost_leaves_in_doubt_whether_it_was_taken(failure, r
 
 
 @pytest.mark.parametrize("answer", ["<html>Please log in to the proxy</html>", "[]", "{}"])
-def test_what_did_not_come_from_victorops_is_no_success_and_is_repeated(answer, alerts, impatient):
+def test_an_answer_that_did_not_come_from_victorops_is_not_a_success_and_is_repeated(answer, alerts, impatient):
     alerts.failures = [answered(answer), None]
     VictorOpsHook("victorops").send("CRITICAL", "x")
     assert len(alerts.victorops()) == 1
     assert alerts.failures == []
 
 
-def test_a_result_that_is_no_success_is_refused(alerts):
+def test_a_result_that_is_not_a_success_is_refused(alerts):
     alerts.failures = [answered('{"result": "failure"}')]
     with pytest.raises(AlertRefused, match="it answered 200"):
         VictorOpsHook("victorops").send("CRITICAL", "x")

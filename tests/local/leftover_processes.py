@@ -1,4 +1,4 @@
-"""What a run has left behind."""
+"""Processes that a run has left over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that was started stays behind, however its parent ends."""
+"""No started process outlives its parent, in any way that the parent ends."""
 
 from __future__ import annotations
 

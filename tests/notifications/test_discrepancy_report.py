@@ -31,7 +31,7 @@ def servers_that_are_down(monkeypatch):
     ("on_discrepancy", "error"), [("fail", AirflowFailException), ("alert", ReportNotDelivered)], ids=str
 )
 @pytest.mark.usefixtures("servers_that_are_down")
-def test_a_discrepancy_nobody_could_be_told_fails_the_task_and_its_result_stays(context, on_discrepancy, error):
+def test_an_undeliverable_discrepancy_fails_the_task_and_its_result_stays(context, on_discrepancy, error):
     with pytest.raises(error, match="could not be sent by mail and Slack"):
         lossy(on_discrepancy=on_discrepancy).execute(context)
     assert context["ti"].pushed["return_value"]["discrepant"] == 1

@@ -37,7 +37,7 @@ def test_a_miss_is_a_message_that_can_be_found_again(api, alerts):
     assert api.find("another key", 1000.0) is None
 
 
-def test_a_recovery_goes_into_the_thread_and_mentions_nobody(api, alerts):
+def test_a_recovery_goes_into_the_thread_without_mentions(api, alerts):
     reference = api.send(MISS, "key", in_doubt=False)
     api.follow_up(replace(MISS, event="recovery"), "recovery|key", reference)
     message = alerts.slack()[1]
@@ -100,7 +100,7 @@ def test_what_a_failure_means(kind, failure, error, alerts, request, monkeypatch
         request.getfixturevalue(kind).send(MISS, "key", in_doubt=False)
     assert type(raised.value) is error
     assert getattr(raised.value, "retry_after", 0) == (7 if error is AlertPostponed else 0)
-    assert alerts.failures == []  # asked once, whatever Slack's client would like
+    assert alerts.failures == []  # asked once, although Slack's client would retry
     shown = "".join(traceback.format_exception(raised.value)) + caplog.text
     assert not [secret for secret in SECRETS if secret in shown]
 

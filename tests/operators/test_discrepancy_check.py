@@ -148,7 +148,7 @@ def late(database, **arguments):
     )
 
 
-def test_a_database_that_catches_up_before_the_recheck_alarms_nobody(context, database):
+def test_a_database_that_catches_up_before_the_recheck_raises_no_alarm(context, database):
     operator = late(database, deferrable=True)
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context)
@@ -204,7 +204,7 @@ def test_templates_inside_stages_render_and_the_dag_file_s_stages_stay_as_they_a
     assert stages[1]["sql"] == "select 5, {{ ds[3:4] }} + 2 -- {{ ds }}"
 
 
-def test_a_sql_file_beside_the_dag_is_a_template(context, database, tmp_path):
+def test_a_sql_file_next_to_the_dag_is_a_template(context, database, tmp_path):
     (tmp_path / "count.sql").write_text("select 5, count(*) from scored where '{{ ds }}' = '2016-02-03'")
     with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), template_searchpath=str(tmp_path)):
         operator = check(stages=[Stage("Agg", counts={5: 0}), Stage("DB", sql="count.sql", conn_id="target")])

@@ -180,7 +180,7 @@ def be_killed(task: ScoringTask, at_first_pause: Any) -> None:
         operator.execute(task.context(operator))
 
 
-def be_cleared_while_nobody_watches(task: ScoringTask, at_first_pause: Any) -> None:
+def be_cleared_while_unwatched(task: ScoringTask, at_first_pause: Any) -> None:
     die_after_submit(task, at_first_pause)
     task.world.steps[0].state = "RUNNING"
     task.world.before("describe_step", lambda: task.world.end(task.world.steps[0], "CANCELLED"))
@@ -217,7 +217,7 @@ def fail(task: ScoringTask, at_first_pause: Any) -> None:
         (die_while_polling, ["COMPLETED"], True),
         (time_out, ["CANCELLED", "COMPLETED"], False),
         (be_killed, ["CANCELLED", "COMPLETED"], False),
-        (be_cleared_while_nobody_watches, ["CANCELLED", "COMPLETED"], False),
+        (be_cleared_while_unwatched, ["CANCELLED", "COMPLETED"], False),
         (lose_the_service_for_a_while, ["COMPLETED"], False),
         (lose_the_service, ["COMPLETED"], True),
         (lose_the_answer_to_the_submission, ["COMPLETED"], True),
@@ -225,7 +225,7 @@ def fail(task: ScoringTask, at_first_pause: Any) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_whatever_happens_there_is_never_more_than_one_live_job(task, at_first_pause, incident, states, rejoined):
+def test_after_any_incident_at_most_one_job_is_live(task, at_first_pause, incident, states, rejoined):
     incident(task, at_first_pause)
     task.world.rest()
     task.world.work()

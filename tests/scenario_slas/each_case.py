@@ -1,6 +1,7 @@
 """
 One run with every case: a task in time, a late one, one that recovers, one that fails before its deadline, a mapped
-one, one with an SLA by a time of day, and the run itself. Exactly the right messages, word for word, in time.
+one, one with an SLA by a time of day, and the run itself. Checks that exactly the right messages arrive, word for word
+and in time.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
 from tests.airflow_processes import EAGER, Airflow, running, without_settings_of_tests
 from tests.scenario_slas.figures import print_figures, seconds_after_deadline, told
 
-# Airflow 2.11 watches no task that has not succeeded before: there the first run is in time, and the second is watched,
-# which is planned for the next moment that is a multiple of the period since 1970.
+# Airflow 2.11 only watches tasks that have succeeded before. There the first run is in time, and the second is watched;
+# its start is the next multiple of the period since 1970.
 DAG_FILE = """
 import time
 from datetime import time as time_of_day, timedelta
@@ -130,7 +131,7 @@ def airflow(tmp_path, alert_services, monkeypatch):
 def test_each_case(airflow, alert_services):
     dags = airflow.folder / "dags"
     first: dict[str, float] = {}
-    if AIRFLOW_3:  # whose triggerer makes itself ready to answer questions when the first alert of its life asks one
+    if AIRFLOW_3:  # the first alert of a triggerer takes longer: only then does it prepare to answer questions
         airflow.api.trigger("first_of_all", datetime.now(UTC).isoformat(), {})
         airflow.wait(lambda: len(alert_services.received) >= 2, 60)
         due = datetime.fromisoformat(airflow.runs("first_of_all")[0]["queued_at"]).timestamp() + FIRST_SLA
@@ -147,17 +148,17 @@ def test_each_case(airflow, alert_services):
         airflow.wait(lambda: [run["state"] for run in airflow.runs("telemetry")] == ["success"], 90)
         (dags / "first").touch()
     airflow.wait(lambda: len(alert_services.slack()) >= 4, 150)
-    print("the late ones are told; one of them comes in")
+    print("The alerts for the late tasks arrived; one of these tasks now finishes")
     (dags / "release-recovers").touch()
     airflow.wait(lambda: len(alert_services.received) >= 14, 120)
     run_id = alert_services.victorops()[0]["run_id"]
     date = run_id.removeprefix("scheduled__")[:19]
-    time.sleep(12)  # the deadline of the one in time is over too; and whoever would double has had the time
+    time.sleep(12)  # the deadline of in_time has passed too, and a duplicate would have arrived by now
     expected = sorted(text.format(date=date) for text in [*MISSED.values(), RECOVERED["recovers"]])
     assert sorted(body["text"] for body in alert_services.slack()) == expected
     assert sorted(body["state_message"] for body in alert_services.victorops()) == expected
 
-    print("all the others come in, but for the one that failed")
+    print("All other late tasks now finish, except the one that failed")
     (dags / "release-late").touch()
     airflow.wait(lambda: len(told(alert_services, run_id)) >= 22, 60)
     time.sleep(5)
@@ -194,6 +195,6 @@ def test_each_case(airflow, alert_services):
 def set_time_of_day(airflow, at: float) -> None:
     """Set the time by which one task is to be done; returns when Airflow has read the DAG since."""
     (airflow.folder / "dags" / "by").write_text(f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}")
-    for _ in range(2):  # it may have been about to
+    for _ in range(2):  # the first parse may have begun before the change
         before = airflow.last_parsed("telemetry")
         airflow.wait(lambda before=before: airflow.last_parsed("telemetry") != before, 60)

@@ -2,7 +2,7 @@
 Two schedulers and two triggerers on PostgreSQL: 100 misses at the same moment; senders killed before and after the
 post; services that are down for a minute, and services that refuse. Each alert arrives once, and a digest too.
 
-No task runs: all wait for a slot of a pool that has none, so that the machine has its hands free for the alerts.
+No task runs: all wait for a slot of an empty pool, so that the machine is free for the alerts.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def test_two_of_each(airflow, alert_services):
     figures: dict[str, float] = {}
     miss(airflow, "storm")
     airflow.wait(lambda: len(services.received) >= 2 * MISSES, 240)
-    time.sleep(15)  # whoever would double has had the time
+    time.sleep(15)  # a duplicate alert would have arrived by now
     told, entities = texts(services, "storm")["Slack"], incidents(services, "storm")
     assert (told.total(), len(told)) == (MISSES, MISSES)
     assert (len(entities), len(set(entities))) == (MISSES, MISSES)
@@ -118,7 +118,7 @@ def test_two_of_each(airflow, alert_services):
     seconds = sorted(moment - due for moment in services.moments)
     figures |= {"misses": MISSES, "storm_first_seconds": round(seconds[0], 1)}
     figures |= {"storm_last_seconds": round(seconds[-1], 1)}
-    print(f"{MISSES} misses at once: each told once, after {seconds[0]:.1f} to {seconds[-1]:.1f} s")
+    print(f"{MISSES} misses at once: one alert for each, after {seconds[0]:.1f} to {seconds[-1]:.1f} s")
     airflow.pause("storm")
     figures |= killed(airflow, services)
     figures |= refused(airflow, services)
@@ -127,7 +127,7 @@ def test_two_of_each(airflow, alert_services):
 
 
 def killed(airflow, services):
-    """The sender of one alert before Slack has it, of another one just after; and a minute without any service."""
+    """Kill one sender before Slack has its alert and another just after; then stop the services for a minute."""
     held: dict[str, tuple[int, str]] = {}
     killed = threading.Event()
 
@@ -142,7 +142,7 @@ def killed(airflow, services):
         return None
 
     if AIRFLOW_3:
-        miss(airflow, "digest")  # whose window ends in the middle of all this
+        miss(airflow, "digest")  # its window ends during the kills
         airflow.wait(lambda: bool(digested(services)), 60)
     services.gate = gate
     began = time.time()
@@ -152,14 +152,14 @@ def killed(airflow, services):
         airflow.wait(lambda dag_id=dag_id: dag_id in held, 90)
         victim = airflow.kill_owner_of(held[dag_id][0])
         killed.set()
-        print(f"{victim} was killed {dag_id.partition('_')[2]} its post; started again")
+        print(f"{victim} was killed {dag_id.partition('_')[2]} its post to Slack; it is started again")
         name, _, number = victim.rpartition("-")
         airflow.start_service(name, int(number))
     services.gate = None
     figures = outage(airflow, services)
     airflow.wait(lambda: all(arrived(services, dag_id, text) for dag_id, (_, text) in held.items()), 240)
     figures["after_kill_seconds"] = round(time.time() - began, 1)
-    print(f"what the killed ones were about to tell was told by {figures['after_kill_seconds']} s after")
+    print(f"The alerts of the killed senders arrived within {figures['after_kill_seconds']} s")
     if AIRFLOW_3:
         airflow.wait(lambda: sum(digested(services)) >= DIGESTED, 60)
         airflow.wait(lambda: len(incidents(services, "digest")) >= DIGESTED, 180)
@@ -170,7 +170,7 @@ def killed(airflow, services):
         assert_each_once(services, dag_id)
     if not AIRFLOW_3:
         return figures
-    print(f"{DIGESTED} misses with a digest: messages of {digested(services)} misses")
+    print(f"{DIGESTED} misses with a digest; misses per message: {digested(services)}")
     assert sum(digested(services)) == DIGESTED
     assert len(digested(services)) < DIGESTED / 3  # one or two windows, and perhaps some that Airflow found later
     assert len(incidents(services, "digest")) == len(set(incidents(services, "digest"))) == DIGESTED
@@ -195,7 +195,7 @@ def outage(airflow, services):
     back = time.time()
     airflow.wait(lambda: arrived(services, "outage"), 120)
     seconds = round(time.time() - back, 1)
-    print(f"nobody listened for {OUTAGE} s; the alerts arrived {seconds} s after that")
+    print(f"The service was down for {OUTAGE} s; alerts arrived {seconds} s later")
     airflow.pause("outage")
     time.sleep(5)
     assert_each_once(services, "outage")
@@ -218,7 +218,7 @@ def refused(airflow, services):
     airflow.pause("refused")
     time.sleep(5)
     for error in refusals(airflow):
-        print(f"in the log, once: {error}")
+        print(f"Logged once: {error}")
     assert set(refusals(airflow).values()) == {1}
     assert len(refusals(airflow)) == 2 or not AIRFLOW_3  # one for each service
     assert not any(texts(services, "refused").values())

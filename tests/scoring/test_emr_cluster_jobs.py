@@ -154,7 +154,7 @@ def test_a_wrong_create_is_refused_and_not_asked_again(emr_world):
 # Finding a job again
 
 
-def test_a_job_is_found_on_whatever_cluster_of_the_name_it_is(emr_world, jobs):
+def test_a_job_is_found_on_any_cluster_of_the_name(emr_world, jobs):
     emr_world.cluster("scoring")
     job = jobs.submit(JOB, "t")
     emr_world.cluster("scoring")
@@ -171,7 +171,7 @@ def test_a_job_is_found_on_a_cluster_that_has_ended_with_it(emr_world):
     assert [(found.job_id, found.phase) for found in own.find(["t"], since())] == [(job.job_id, "SUCCEEDED")]
 
 
-def test_jobs_are_found_behind_many_others_but_not_before_their_time(emr_world, jobs):
+def test_jobs_are_found_among_many_others_but_not_before_their_time(emr_world, jobs):
     cluster_id = emr_world.cluster("scoring")
     job = jobs.submit(JOB, "t")
     step = {"name": "x", "hadoop_jar_step": {"Jar": "x", "Args": []}, "action_on_failure": "CONTINUE"}

@@ -59,7 +59,7 @@ def test_what_a_job_needs_becomes_an_option(parts, expected):
 
 
 @pytest.mark.parametrize("parts", [{"avro": False}, {"avro": False, "jars": ()}], ids=["no avro", "no jars"])
-def test_what_a_job_does_not_need_is_no_option(parts):
+def test_a_setting_that_a_job_does_not_need_is_not_passed_as_an_option(parts):
     assert not {"--jars", "--py-files"} & set(arguments(**parts))
 
 
@@ -75,7 +75,7 @@ def test_the_token_cannot_be_set_by_hand():
 
 
 def test_a_name_is_cut_to_emrs_limit():
-    assert len(step_of(SparkJob("n" * 300, "s3://agari/score.py"), "t1")["Name"]) == 256
+    assert step_of(SparkJob("n" * 300, "s3://agari/score.py"), "t1")["Name"] == "n" * 255 + "…"
 
 
 @pytest.mark.parametrize(("surplus", "fails"), [(0, False), (1, True)], ids=["just fits", "one too many"])

@@ -26,7 +26,7 @@ def test_a_script_is_uploaded_under_a_hash_of_its_contents(s3, bucket, tmp_path)
     assert objects(s3) == {"scripts/cc42155088fca573/score.py": b"print(1)\n"}
 
 
-def test_the_same_script_is_uploaded_once_and_a_changed_one_beside_it(s3, bucket, tmp_path):
+def test_the_same_script_is_uploaded_once_and_a_changed_one_next_to_it(s3, bucket, tmp_path):
     script = tmp_path / "score.py"
     script.write_text("print(1)\n")
     first = upload(lambda: s3, str(script), "s3://agari/scripts")

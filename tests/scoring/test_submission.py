@@ -44,7 +44,7 @@ def test_a_retry_waits_until_a_cancelled_job_has_ended_and_then_submits(emr_worl
     assert (emr_world.states, rejoined, emr_world.twins) == (["CANCELLED", "PENDING"], False, [])
 
 
-def test_a_cancelled_job_that_succeeds_all_the_same_is_taken(emr_world, jobs):
+def test_a_cancelled_job_that_still_succeeds_is_taken(emr_world, jobs):
     submit_or_rejoin(jobs, JOB, RUN, patience())
     step = emr_world.steps[0]
     step.state = "CANCEL_PENDING"
@@ -52,7 +52,7 @@ def test_a_cancelled_job_that_succeeds_all_the_same_is_taken(emr_world, jobs):
     assert (job.phase, rejoined, emr_world.states) == ("SUCCEEDED", True, ["COMPLETED"])
 
 
-def test_nothing_is_submitted_beside_a_job_that_does_not_end(emr_world, jobs):
+def test_nothing_is_submitted_while_another_job_does_not_end(emr_world, jobs):
     submit_or_rejoin(jobs, JOB, RUN, patience())
     emr_world.steps[0].state = "CANCEL_PENDING"
     with pytest.raises(JobStillLive, match="still CANCELLING 600 s after it was cancelled, so no other job may start"):

@@ -4,10 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_agari_provider.scoring.jobs import SparkJob
 from airflow_agari_provider.scoring.task_run import TaskRun, generation_of, run_token
 
-JOB = SparkJob("score", "s3://agari/score.py", ("--hour", "5"))
 RUN = TaskRun("telemetry", "hour_5", "score", -1, 0, datetime.now(UTC) - timedelta(days=1))
 
 

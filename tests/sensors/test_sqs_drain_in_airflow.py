@@ -1,4 +1,4 @@
-"""The sensor run by Airflow itself: what survives a reschedule and a retry, and that nothing is left behind."""
+"""The sensor run by Airflow itself: what survives a reschedule and a retry, and that it cleans up."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def airflow(aws, tmp_path):
 
 
 @pytest.mark.end_to_end
-def test_a_wait_remembers_over_reschedules_and_tries_and_leaves_nothing_behind(sqs, queue_url, airflow, tmp_path):
+def test_a_wait_remembers_over_reschedules_and_tries_and_cleans_up(sqs, queue_url, airflow, tmp_path):
     dead = sqs.create_queue(QueueName="importer-dead")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})

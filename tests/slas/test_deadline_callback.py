@@ -43,7 +43,7 @@ def test_a_task_that_comes_in_while_it_is_told_is_told_as_recovered(watch, state
         ({"when_failed": "skip"}, {"extract": "success", "load": "failed"}),
         ({"watched": ["load", "extract"]}, {"extract": "failed", "load": "upstream_failed"}),
     ],
-    ids=["its own failure, which nobody wants to hear of", "a failure that another SLA tells"],
+    ids=["its own failure, for which no alert is wanted", "a failure that another SLA tells"],
 )
 def test_a_task_that_fails_while_it_is_told_has_not_recovered(changes, then, watch, states, alerts):
     states[:] = [{"extract": "running", "load": "running"}, then]

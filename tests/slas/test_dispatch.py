@@ -187,7 +187,7 @@ def test_without_its_claims_a_page_goes_out_after_three_minutes_and_is_closed(
     assert alerts.slack() == []
 
 
-def test_a_task_in_time_is_told_to_nobody_while_the_claims_are_down(watch, states, alerts):
+def test_a_task_in_time_sends_no_alert_while_the_claims_are_down(watch, states, alerts):
     succeeded(watch(VICTOROPS, claims="sql:nowhere"), start=datetime.now(UTC))
     assert alerts.received == []
 
@@ -321,7 +321,7 @@ def test_a_connection_that_is_missing_is_one_error_of_all_triggerers(watch, stat
 
 @pytest.fixture
 def unreadable(monkeypatch):
-    """Makes Airflow say for a while that there is no connection, as it does when its database or a Vault is down."""
+    """Makes Airflow say for a while that a connection is missing, as it does when its database or a Vault is down."""
 
     def make(conn_id, times=3):
         name = f"AIRFLOW_CONN_{conn_id.upper()}"

@@ -109,7 +109,7 @@ def test_2_tells_the_fallback_after_an_hour_of_failing(watch, airflow_2, alerts)
     assert (len(alerts.slack()), len(alerts.victorops())) == (1, 0)
 
 
-def test_2_drops_what_came_in_or_is_nobody_s(watch, airflow_2, alerts, states):
+def test_2_drops_misses_of_finished_and_of_unwatched_tasks(watch, airflow_2, alerts, states):
     assert airflow_2(watch(VICTOROPS), misses=[recorded(31, "other")]) == 1
     states[:] = [{"load": "success"}]
     assert airflow_2(watch(VICTOROPS), misses=[recorded(31)]) == 1

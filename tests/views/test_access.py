@@ -1,4 +1,4 @@
-"""Who gets which answer from every route, on each auth manager that comes with Airflow."""
+"""The answer of every route to each kind of user, on each auth manager that comes with Airflow."""
 
 from __future__ import annotations
 
@@ -50,23 +50,28 @@ def walked(request, tmp_path):
 
 
 @pytest.mark.end_to_end
-def test_every_route_asks_who_is_there_and_shows_nobody_a_dag_that_he_may_not_read(walked):
+def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
     manager, found = walked
     theirs = [] if manager == "simple" else [OTHER]  # a role of SimpleAuthManager applies to all DAGs or to no DAG
-    logged_in = {"nobody": REFUSED, "stranger": ok(), "viewer": ok()}
+    logged_in = {"anonymous": REFUSED, "stranger": ok(), "viewer": ok()}
     to_login = {"status": 307 if AIRFLOW_3 else 302, "login": True, "dags": []}
     expected = {
-        "/charts": {**logged_in, "nobody": to_login, "again": again(large=False)},
+        "/charts": {**logged_in, "anonymous": to_login, "again": again(large=False)},
         "/static/{name}": {**logged_in, "again": again(large=True)},
         "/api/overview": {
-            "nobody": REFUSED,
+            "anonymous": REFUSED,
             "stranger": ok(*theirs),
             "viewer": ok(DAG_ID, OTHER),
             "again": again(large=False),
         },
-        "/api/overview/task_time": {"nobody": REFUSED, "stranger": ok(), "viewer": ok(), "again": again(large=False)},
+        "/api/overview/task_time": {
+            "anonymous": REFUSED,
+            "stranger": ok(),
+            "viewer": ok(),
+            "again": again(large=False),
+        },
         "/api/dags/{dag_id}/tries": {
-            "nobody": REFUSED,
+            "anonymous": REFUSED,
             "stranger": FORBIDDEN,
             "viewer": ok(DAG_ID),
             "again": again(large=True),

@@ -62,7 +62,7 @@ def test_fifty_who_ask_at_once_wait_for_one_answer(kept):
     assert work.count == 1
 
 
-def test_nobody_waits_for_the_newer_result_until_the_old_one_is_stale(kept, clock):
+def test_readers_get_the_old_result_at_once_until_it_is_stale(kept, clock):
     work = Counted()
     kept.get("overview", work)
     work.may_go_on.clear()
@@ -74,7 +74,7 @@ def test_nobody_waits_for_the_newer_result_until_the_old_one_is_stale(kept, cloc
     assert kept.get("overview", work) == 3
 
 
-def test_a_failure_is_everybodys_who_waits_and_nobodys_afterwards(kept, clock):
+def test_a_failure_reaches_all_waiting_readers_and_is_not_kept(kept, clock):
     work = Counted()
     kept.get("overview", work)
 

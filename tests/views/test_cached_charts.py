@@ -36,7 +36,7 @@ def shared(tmp_path):
     metadata.close()
 
 
-def test_readers_share_the_question_and_each_sees_what_he_may(shared):
+def test_readers_share_one_query_and_each_sees_only_permitted_dags(shared):
     charts, statements, clock = shared
     everything, asked = charts.all_dags(overview_question([]), {"open", "secret"})
     first = len(statements)

@@ -60,7 +60,7 @@ def test_a_file_that_the_browser_has_is_not_sent_again_until_it_changes(frontend
     assert http_answers.file_answer("page.js", etag).status == 200
 
 
-def test_an_answer_is_the_same_while_nothing_happens_whatever_the_time():
+def test_an_unchanged_answer_keeps_its_etag_at_any_time():
     first = http_answers.json_answer(http_answers.encoded({"runs": [1]}), 100.0, None)
     assert json.loads(first.body) == {"now": 100.0, "runs": [1]}
     assert http_answers.json_answer(http_answers.encoded({"runs": [1]}), 200.0, first.etag).status == 304

@@ -33,16 +33,16 @@ def test_every_parameter_is_understood():
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("runs", "0", "runs='0': runs has to be an integer from 1 to 1000."),
-        ("runs", "1001", "runs='1001': runs has to be an integer from 1 to 1000."),
-        ("runs", "many", "runs='many': runs has to be an integer from 1 to 1000."),
-        ("before", "-1", f"before='-1': before has to be {POSITION}."),
-        ("before", "nan", f"before='nan': before has to be {POSITION}."),
-        ("after", "253402300800", f"after='253402300800': after has to be {POSITION}."),
-        ("after", "1795168000-", f"after='1795168000-': after has to be {POSITION}."),
-        ("after", "1795168000-r1", f"after='1795168000-r1': after has to be {POSITION}."),
-        ("mapped", "all", "mapped='all': mapped has to be one of sum, longest."),
-        ("run_state", "lost", "run_state='lost': run_state has to be one of success, failed, running, queued."),
+        ("runs", "0", "runs is an integer from 1 to 1000, not '0'."),
+        ("runs", "1001", "runs is an integer from 1 to 1000, not '1001'."),
+        ("runs", "many", "runs is an integer from 1 to 1000, not 'many'."),
+        ("before", "-1", f"before is {POSITION}, not '-1'."),
+        ("before", "nan", f"before is {POSITION}, not 'nan'."),
+        ("after", "253402300800", f"after is {POSITION}, not '253402300800'."),
+        ("after", "1795168000-", f"after is {POSITION}, not '1795168000-'."),
+        ("after", "1795168000-r1", f"after is {POSITION}, not '1795168000-r1'."),
+        ("mapped", "all", "mapped is one of sum, longest, not 'all'."),
+        ("run_state", "lost", "run_state is one of success, failed, running, queued, not 'lost'."),
     ],
 )
 def test_what_is_out_of_bounds_is_refused_in_a_sentence(name, value, sentence):
@@ -59,15 +59,22 @@ def test_a_position_may_name_the_run_that_it_is_next_to():
 
 
 def test_before_and_after_together_are_refused():
-    with pytest.raises(BadQuestion, match="after has to be left out where before is given"):
+    with pytest.raises(BadQuestion, match=r"^Give before or after, not both\.$"):
         tries_question([("before", "5"), ("after", "1")])
 
 
 def test_a_parameter_that_does_not_exist_is_refused_rather_than_ignored():
-    with pytest.raises(BadQuestion, match="the parameters are days"):
+    with pytest.raises(BadQuestion, match=r"^There is no parameter day; the parameters are days\.$"):
         overview_question([("day", "3")])
 
 
 def test_a_parameter_cannot_be_repeated_without_end():
-    with pytest.raises(BadQuestion, match="at most 500 times"):
+    with pytest.raises(BadQuestion, match=r"^Give task_id at most 500 times, not 501 times\.$"):
         tries_question([("task_id", "load")] * 501)
+
+
+def test_a_long_value_or_name_is_cut_in_the_text():
+    with pytest.raises(BadQuestion, match=r"^mapped is one of sum, longest, not 'x{73}… \(cut\)'\.$"):
+        tries_question([("mapped", "x" * 1000)])
+    with pytest.raises(BadQuestion, match=r"^There is no parameter x{73}… \(cut\); the parameters are days\.$"):
+        overview_question([("x" * 1000, "1")])

@@ -1,5 +1,5 @@
 """
-Ask every route of the charts as nobody, as a stranger to the DAG, and as a viewer; print what came back as JSON.
+Ask every route of the charts without a login, as a stranger to the DAG, and as a viewer; print the answers as JSON.
 
 ``python -m tests.views.walk_routes <folder>``, with an AIRFLOW_HOME of its own: an Airflow reads its configuration
 once per process. The web server, the auth manager, the tokens and the cookies are Airflow's own.
@@ -20,7 +20,7 @@ PASSWORD = "correct horse"
 LARGE = 1024  # bytes; larger answers are worth compressing
 STRANGER_MAY = ("Website", "DAG Runs", "Task Instances", f"DAG:{OTHER}")
 # The viewer asks before the stranger, who must not get the answer that was kept for the viewer.
-VISITORS = (("nobody", None), ("viewer", "bob"), ("stranger", "eve"))
+VISITORS = (("anonymous", None), ("viewer", "bob"), ("stranger", "eve"))
 FILL = {"dag_id": DAG_ID, "name": "page.js"}  # of the routes' parameters
 
 

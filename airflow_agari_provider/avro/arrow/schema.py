@@ -20,7 +20,15 @@ MAX_TYPES = 10_000  # 30 records that name each other would become a billion typ
 
 
 class NotForArrow(ValueError):
-    """Why Arrow cannot decode a file, so that only fastavro can. Its text is a clause."""
+    """
+    Arrow cannot decode a file, so that only fastavro can.
+
+    :param problem: why Arrow cannot, as a clause.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 def plain_schema(schema: AvroSchema, kind: Any) -> Any:

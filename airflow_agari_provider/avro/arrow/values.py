@@ -21,7 +21,15 @@ DAY_SECONDS = 86_400
 
 
 class Unfit(ValueError):
-    """A value that is left to fastavro, which refuses it or holds it differently from Arrow. Its text is a clause."""
+    """
+    A value that is left to fastavro, which refuses it or holds it differently from Arrow.
+
+    :param problem: what is wrong, as a clause.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 def typed(schema: AvroSchema, kind: Any, array: Any) -> Any:

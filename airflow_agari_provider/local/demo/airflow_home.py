@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 
 AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 WATCHES_MANUAL_RUNS = AIRFLOW_3  # for their SLAs; 2.11 checks the SLAs of scheduled runs only
@@ -44,7 +44,7 @@ class AirflowApiError(AgariError):
         self.method, self.url, self.status, self.answer = method, url, status, answer
 
     def __str__(self) -> str:
-        return f"Airflow answered {self.method} {self.url} with {self.status}: {self.answer[:500]}"
+        return f"Airflow answered {self.method} {self.url} with {self.status}: {cut(self.answer, 500)}"
 
 
 @dataclass(frozen=True)

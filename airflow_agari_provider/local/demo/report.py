@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.local.demo.alert_endpoints import Received
 from airflow_agari_provider.local.demo.breakage import BREAKAGES, Evidence
 from airflow_agari_provider.local.demo.published_day import Organisation
@@ -104,7 +105,7 @@ def print_outcome(options: Options, outcome: Outcome, say: Callable[[str], None]
     say("\nAlerts and mails")
     for message in outcome.received:
         for channel, line in zip((message.channel, ""), _first_lines(message), strict=False):
-            say(f"  {channel:<10} {line[:LINE_LENGTH]}")
+            say(f"  {channel:<10} {cut(line, LINE_LENGTH, '…')}")
     if not outcome.received:
         say("  none")
     say("\nSeconds by task")

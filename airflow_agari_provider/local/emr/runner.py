@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.emr.logs import StepOrder, failure_details, save_logs
 from airflow_agari_provider.local.emr.spark_setup import SparkSetup, installed_spark, spark_environment
@@ -87,7 +87,8 @@ class Books:
             with direct.open(request, timeout=REQUEST_TIMEOUT) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise BooksFailed(function, error.code, error.read().decode(errors="replace")[:500]) from error
+            text = cut(error.read().decode(errors="replace"), 500)
+            raise BooksFailed(function, error.code, text) from error
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.local.emr.spark_setup import QUICK_JAVA
 from airflow_agari_provider.local.emr.staging import S3_URI
 
@@ -67,7 +67,7 @@ class UnsupportedStep(AgariError):
     def __str__(self) -> str:
         return (
             f"The local EMR runs only command-runner.jar with spark-submit and a script, but the step is {self.jar} "
-            f"{' '.join(self.arguments)[:200]}"
+            f"{cut(' '.join(self.arguments), 200)}"
         )
 
 

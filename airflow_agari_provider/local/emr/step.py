@@ -34,7 +34,19 @@ class StepEnd:
 
 
 class StepStopped(AgariError):
-    """Another thread told the step to stop: ``StepStopped(state, reason)``."""
+    """
+    Another thread told the step to stop.
+
+    :param state: state in which the step ends.
+    :param reason: why it was stopped, as a person reads it.
+    """
+
+    def __init__(self, state: str, reason: str) -> None:
+        super().__init__(state, reason)
+        self.state, self.reason = state, reason
+
+    def __str__(self) -> str:
+        return f"The step was told to end in the state {self.state}: {self.reason}"
 
 
 @dataclass
@@ -68,7 +80,7 @@ class StepRun:
         try:
             end = self._run()
         except StepStopped as stopped:
-            end = StepEnd(*stopped.args)
+            end = StepEnd(stopped.state, stopped.reason)
         except (AgariError, BotoCoreError, ClientError, OSError) as error:
             self._note(f"{type(error).__name__}: {error}")
             end = StepEnd("FAILED", str(error))

@@ -23,7 +23,8 @@ export function errorNotice(status, detail) {
     `The server failed (${status})`,
     "The web server’s log says why. Try again after that.",
   ];
-  const tooMany = status === 422 && detail.startsWith("runs="); // the page sends a wrong number of runs only if it is too large
+  // The server's texts for too many runs, or too many tries in them: see views/parameters.py and views/queries/tries.py.
+  const tooMany = status === 422 && /^(runs is|These runs have more than) /.test(detail);
   const action = tooMany
     ? "fewer"
     : ({ 400: "reset", 401: "log in", 403: "all DAGs", 404: "all DAGs", 422: "reset", 503: "fewer" }[status] ??

@@ -135,7 +135,7 @@ function levelOf(outcome, tries) {
   return outcome === "skipped" || outcome === "removed" ? CELL.skipped : CELL.once;
 }
 
-/** Outcomes that complete a task, so that its SLA is met; see ``sla_miss/states.py``. */
+/** Outcomes that complete a task, so that its SLA is met; see ``alerts/task_states.py``. */
 const DONE = new Set(["success", "superseded", "skipped", "removed"]);
 
 /** When the SLAs of a run began to count: when it was queued, as for the alerts; if unknown, when it started. */

@@ -16,6 +16,7 @@ from airflow_agari_provider.views.queries.tables import (
     DEADLINE,
     DEADLINE_ALERT,
     LOGICAL_DATE,
+    MISSED,
     RUN,
     SERIALIZED,
     SLA_MISS,
@@ -40,11 +41,9 @@ def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tu
     """
     if not runs:
         return {}
-    if DEADLINE is not None:
+    if DEADLINE is not None:  # MISSED is set, too
         time = epoch(sa.func.min(DEADLINE.c.deadline_time), dialect(session))
-        # 3.1 only records the state of the callback
-        late = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
-        missed = sa.func.max(sa.case((late, 1), else_=0))
+        missed = sa.func.max(sa.case((MISSED, 1), else_=0))
         query = sa.select(DEADLINE.c.dagrun_id, time, missed).where(DEADLINE.c.dagrun_id.in_([run.id for run in runs]))
         rows = session.execute(query.group_by(DEADLINE.c.dagrun_id))
         return {row[0]: (row[1], bool(row[2])) for row in rows}

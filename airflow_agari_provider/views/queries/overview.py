@@ -27,6 +27,7 @@ from airflow_agari_provider.views.queries.tables import (
     DAG,
     HISTORY,
     INSTANCE,
+    NOT_REMOVED,
     RUN,
     RUN_AFTER,
     dialect,
@@ -126,8 +127,7 @@ def _seconds(session: Any, parts: Collection[Tries], rows: Iterable[Sum], since:
 
 
 def _dags(session: Any) -> list[Any]:
-    known = DAG.c["is_stale"].is_(False) if "is_stale" in DAG.c else DAG.c["is_active"].is_(True)
-    return list(session.execute(sa.select(DAG.c.dag_id, DAG.c.is_paused).where(known).order_by(DAG.c.dag_id)))
+    return list(session.execute(sa.select(DAG.c.dag_id, DAG.c.is_paused).where(NOT_REMOVED).order_by(DAG.c.dag_id)))
 
 
 def _runs_ever(session: Any) -> dict[tuple[str, str], int]:

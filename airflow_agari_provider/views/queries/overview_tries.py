@@ -20,7 +20,9 @@ from airflow_agari_provider.views.queries.tables import (
     HISTORY_BY_RUN,
     INSTANCE,
     RESCHEDULE,
+    RESCHEDULE_BY_ID,
     RUN,
+    TRIES_HAVE_SCHEDULED,
     dialect,
     due_since,
     epoch,
@@ -79,7 +81,7 @@ def old_tries(*conditions: Any) -> Tries:
     shadow = sa.exists().where(*same, before.c.try_number < HISTORY.c.try_number).correlate(HISTORY)
     started = HISTORY.c.start_date.is_not(None)
     own, sure = sa.or_(HISTORY.c.try_number < 2, ~shadow), ~_may_have_waited(HISTORY)
-    if "scheduled_dttm" not in HISTORY.c:  # since 3.0, its value makes a row that never started look as if it waited
+    if not TRIES_HAVE_SCHEDULED:  # its value makes a row that never started look as if it waited
         sure = sa.and_(HISTORY.c.try_number < 2, sure)
     return Tries(HISTORY, False, sa.and_(started, *conditions), own, sure)
 
@@ -152,8 +154,7 @@ def _may_have_waited(table: Any) -> Any:
     signs = [column > table.c.start_date for column in attempts.queueing(table)]
     if table is HISTORY:  # old tries have no rows of pokes; coalesced: never NULL, so that it or its opposite is true
         return sa.func.coalesce(sa.or_(*signs, sensor), sa.false())
-    by_id = "ti_id" in RESCHEDULE.c  # since 3.0
-    pairs = [("ti_id", "id")] if by_id else [(name, name) for name in (*attempts.INDEX, "try_number")]
+    pairs = [("ti_id", "id")] if RESCHEDULE_BY_ID else [(name, name) for name in (*attempts.INDEX, "try_number")]
     looked = sa.exists().where(*(RESCHEDULE.c[look] == table.c[own] for look, own in pairs)).correlate(table)
     return sa.or_(*signs, table.c.state.in_(attempts.PAUSES), sa.and_(sensor, looked))
 

@@ -35,6 +35,16 @@ VERSION = Base.metadata.tables.get("dag_version")
 # When a run was due. Since 3.0 its logical date may be null; before 3.0 the logical date was the only date.
 RUN_AFTER = RUN.c["run_after"] if "run_after" in RUN.c else RUN.c["execution_date"]
 LOGICAL_DATE = RUN.c["logical_date"] if "logical_date" in RUN.c else RUN.c["execution_date"]
+NOT_REMOVED = DAG.c["is_stale"].is_(False) if "is_stale" in DAG.c else DAG.c["is_active"].is_(True)  # condition on DAG
+TRIES_HAVE_SCHEDULED = "scheduled_dttm" in HISTORY.c  # since 3.0; the same for INSTANCE
+# Columns of when a try was scheduled and queued, the earliest first.
+QUEUEING = ("scheduled_dttm", "queued_dttm") if TRIES_HAVE_SCHEDULED else ("queued_dttm",)
+# Since 3.0 a poke of a sensor names its task instance by ``ti_id``; before 3.0, by DAG, task, run, index and try.
+RESCHEDULE_BY_ID = "ti_id" in RESCHEDULE.c
+# Condition for a missed deadline. 3.1 only records the state of the callback. None: there are no deadlines.
+MISSED = None
+if DEADLINE is not None:
+    MISSED = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
 # 2.11 has no index on the history by run, only the unique index that begins with DAG and task.
 HISTORY_BY_RUN = any(index.columns.keys() == ["dag_id", "run_id"] for index in HISTORY.indexes)
 

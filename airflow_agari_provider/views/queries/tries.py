@@ -20,7 +20,9 @@ from airflow_agari_provider.views.queries.tables import (
     HISTORY_BY_RUN,
     INSTANCE,
     LOG,
+    QUEUEING,
     RESCHEDULE,
+    RESCHEDULE_BY_ID,
     dialect,
     epoch,
     unindexed,
@@ -76,8 +78,9 @@ def tries(
         statement = _tries(dialect(session), old, bool(named), by_index, longest)
         found = session.execute(statement, {**values, "task_ids": named} if named else values).all()
         if len(rows) + len(found) > MOST_ROWS:
-            allowed = f"fewer, or task_id given: these runs have more than {MOST_ROWS:,} tries, too many for one answer"
-            raise BadQuestion("runs", str(len(run_ids)), allowed)
+            # views/frontend/notices.js knows this text by its first words.
+            problem = f"These runs have more than {MOST_ROWS:,} tries. Ask for fewer runs, or give task_id."
+            raise BadQuestion("runs", str(len(run_ids)), problem)
         if by_index:
             rows += one_by_one(found, old, now, {(*row[:3], row[MAP_INDEX]) for row in rows})
         else:
@@ -169,7 +172,7 @@ def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
 
 def queueing(table: Any) -> list[Any]:
     """Return the columns of when a try was scheduled and queued, the earliest first; 2.11 has only one of them."""
-    return [table.c[name] for name in ("scheduled_dttm", "queued_dttm") if name in table.c]
+    return [table.c[name] for name in QUEUEING]
 
 
 def of_runs(table: Any) -> list[Any]:
@@ -266,7 +269,7 @@ def pauses(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence
 
 def _reschedules(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> Iterable[Any]:
     """Return (run, task, index, try, number of pokes, sum of their ends) of sensors; since 3.0 the log has them."""
-    if "dag_id" not in RESCHEDULE.c:
+    if RESCHEDULE_BY_ID:
         return []
     key = [RESCHEDULE.c[name] for name in ("run_id", "task_id", "map_index", "try_number")]
     query = sa.select(*key, sa.func.count(), sa.func.sum(epoch(RESCHEDULE.c.end_date, dialect(session)))).where(

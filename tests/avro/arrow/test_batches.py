@@ -28,7 +28,7 @@ def test_more_blocks_than_a_group_takes_come_in_their_order(decoder):
 
 
 @pytest.mark.parametrize("ending", ["end", "error", "closed"])
-def test_arrow_has_its_own_memory_again_behind_a_file(ending):
+def test_arrow_has_its_own_memory_again_after_a_file(ending):
     import pyarrow as pa
 
     before = pa.default_memory_pool().backend_name
@@ -47,7 +47,7 @@ def test_arrow_has_its_own_memory_again_behind_a_file(ending):
     assert pa.default_memory_pool().backend_name == before != "system"
 
 
-def test_a_group_of_blocks_takes_so_many_records_without_a_byte(monkeypatch):
+def test_a_group_of_blocks_limits_records_that_take_no_bytes(monkeypatch):
     monkeypatch.setattr("airflow_agari_provider.avro.arrow.fastavro_arrays.GROUP_BYTES", 1000)
     monkeypatch.setattr("airflow_agari_provider.avro.arrow.batches.FIRST_BYTES", 300)
     schema = {"type": "record", "name": "r", "fields": [{"name": "n", "type": "null"}]}

@@ -61,7 +61,7 @@ def test_only_the_columns_asked_for_come_in_their_order(decoder):
         pytest.param({"type": "int", "logicalType": "date"}, [date(2016, 4, 28)], id="dates"),
     ],
 )
-def test_values_that_are_no_records_come_as_they_are(decoder, schema, values):
+def test_values_that_are_not_records_come_as_they_are(decoder, schema, values):
     assert rows(decoder, written(schema, values)) == [(value,) for value in values]
 
 
@@ -71,7 +71,7 @@ def test_an_empty_file_has_no_rows(decoder):
 
 
 @every_decoder
-def test_a_moment_that_nobody_asks_for_may_be_any_number(decoder):
+def test_a_moment_that_is_not_read_may_be_any_number(decoder):
     fields: list[Any] = [{"name": "id", "type": "int"}, {"name": "at", "type": "long"}]
     data = written({"type": "record", "name": "r", "fields": fields}, [{"id": 1, "at": 2**60}])
     fields[1]["type"] = {"type": "long", "logicalType": "timestamp-millis"}
@@ -110,7 +110,7 @@ SAMPLE: list[Any] = [{"id": number, "text": f"text {number}" * (number % 4) or N
 
 @every_decoder
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_file_cut_off_anywhere_is_an_error_or_ends_behind_a_block(codec, decoder):
+def test_a_file_cut_off_anywhere_is_an_error_or_ends_after_a_block(codec, decoder):
     whole = written(SCHEMA, SAMPLE[:20], codec, 60)
     expected = rows("fastavro", whole)
     for length in range(len(whole)):

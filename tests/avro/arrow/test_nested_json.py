@@ -49,5 +49,5 @@ POINT = {"type": "record", "name": "point", "fields": [{"name": "x", "type": "do
          ['[{"x":1.5,"on":["a"]},{"x":2.5,"on":["b"]}]', "[]"]),
     ],
 )  # fmt: skip
-def test_nested_values_are_text_whatever_is_empty_or_missing(decoder, kind, values, texts):
+def test_nested_values_are_text_also_when_parts_are_empty_or_missing(decoder, kind, values, texts):
     assert rows(decoder, written(record_of(kind), [{"v": value} for value in values])) == [(text,) for text in texts]

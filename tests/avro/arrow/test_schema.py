@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -76,3 +77,8 @@ def test_what_arrow_cannot_decode_is_refused_with_the_reason(kind, problem):
     with pytest.raises(NotForArrow) as caught:
         plain_schema(schema, schema.definition)
     assert str(caught.value) == problem
+
+
+def test_the_problem_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(NotForArrow("the schema has a record without fields")))
+    assert (error.problem, str(error)) == ("the schema has a record without fields",) * 2

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pickle
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from airflow_agari_provider.avro.arrow.values import Unfit
 from airflow_agari_provider.avro.blocks import zigzag
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.exceptions import BadAvro
@@ -72,3 +74,8 @@ def test_a_uuid_of_16_bytes_comes_as_one(decoder, nested):
     )
     expected: Any = '["00000000-0000-0000-0000-000000000005"]' if nested else UUID(int=5)
     assert rows(decoder, data) == [(expected,)]
+
+
+def test_the_problem_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(Unfit("a text has a zero byte")))
+    assert (error.problem, str(error)) == ("a text has a zero byte",) * 2

@@ -205,7 +205,7 @@ def test_only_the_organisations_asked_for_are_scored(score, tmp_path):
     assert {record["message_id"] for record in records(tmp_path / "scored")} == {"b", "c"}
 
 
-def test_a_second_run_replaces_the_first_whatever_its_number_of_files(score, tmp_path):
+def test_a_second_run_replaces_the_first_with_any_number_of_files(score, tmp_path):
     copies = [message(f"{n % 20}", received_at=f"2016-04-28T05:30:{n}") for n in range(10, 50)]
     messages = write(tmp_path / "in.avro", copies)
     score("--input", messages, "--files", 3)
@@ -217,7 +217,7 @@ def test_a_second_run_replaces_the_first_whatever_its_number_of_files(score, tmp
     assert counts(tmp_path / "counts") == lines("1", 40, 20, 0, 0, 0, 20)
 
 
-def test_messages_without_an_id_are_no_copies_of_each_other_but_an_error(score, tmp_path):
+def test_messages_without_an_id_are_an_error_and_not_copies_of_each_other(score, tmp_path):
     renamed = [{**field, "name": field["name"].replace("message_id", "id")} for field in MESSAGE_SCHEMA["fields"]]
     with (tmp_path / "renamed.avro").open("wb") as file:
         fastavro.writer(file, {**MESSAGE_SCHEMA, "fields": renamed}, [{**message("1"), "id": "1"}])
@@ -225,7 +225,7 @@ def test_messages_without_an_id_are_no_copies_of_each_other_but_an_error(score, 
         score("--input", tmp_path / "renamed.avro")
 
 
-def test_a_model_of_nothing_trusts_nobody_without_a_past(run_job, tmp_path):
+def test_an_empty_model_trusts_no_sender_without_a_history(run_job, tmp_path):
     run_job("build_trust_model.py", "--input", tmp_path / "nothing", "--output", tmp_path / "model")
     messages = write(tmp_path / "in.avro", [message("1")])
     run_job(

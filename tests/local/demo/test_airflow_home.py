@@ -42,3 +42,8 @@ def test_a_request_is_made_again_where_the_database_refused_it(monkeypatch, refu
         with pytest.raises(AirflowApiError, match=reason):
             api.trigger("d", "2016-04-28T05:00:00Z", {})
     assert len(made) == calls
+
+
+def test_a_long_answer_is_told_in_part():
+    text = str(AirflowApiError("GET", "http://127.0.0.1/x", 500, "x" * 600))
+    assert text == "Airflow answered GET http://127.0.0.1/x with 500: " + "x" * 493 + "… (cut)"

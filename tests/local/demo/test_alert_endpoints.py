@@ -30,7 +30,7 @@ def test_messages_of_every_channel_are_kept_in_order(tmp_path):
     assert [json.loads(line)["channel"] for line in lines] == ["slack", "victorops", "mail"]
 
 
-def test_two_stand_beside_each_other(tmp_path):
+def test_two_can_run_at_the_same_time(tmp_path):
     with open_endpoints(tmp_path / "one") as one, open_endpoints(tmp_path / "two") as two:
         post(f"{two.http}/slack", {"text": "for two"})
         assert one.received == []

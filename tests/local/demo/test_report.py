@@ -50,3 +50,9 @@ def test_the_outcome_is_printed_with_its_alerts_and_retries():
     assert "  mail       completed successfully" in said
     assert f"  {'score.score_messages':<34}    7.0  (try 2)" in said
     assert "  ok     the queues are empty" in said
+
+
+def test_a_long_line_of_an_alert_is_cut_and_shows_it():
+    said = []
+    print_outcome(Options(), replace(GOOD, received=[Received("mail", "x" * 200, "source")]), said.append)
+    assert "  mail       " + "x" * 159 + "…" in said

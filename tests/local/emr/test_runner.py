@@ -7,12 +7,13 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from airflow_agari_provider.local.aws import start_aws
-from airflow_agari_provider.local.emr.runner import EmrRunner, FolderInUse
+from airflow_agari_provider.local.emr.runner import Books, BooksFailed, EmrRunner, FolderInUse
 from airflow_agari_provider.local.emr.step import StepRun
 from tests.local.emr.submitted_steps import NO_JAVA, Emr, processes_named, wait_script
 
@@ -51,7 +52,7 @@ def runner_process(local_aws: str, tmp_path: Path, fake_spark: Path) -> Iterator
         ("TERMINATE_JOB_FLOW", "CANCELLED", "TERMINATED_WITH_ERRORS"),
     ],
 )
-def test_the_action_on_failure_decides_over_the_steps_behind(
+def test_the_action_on_failure_decides_over_the_steps_after_it(
     emr: Emr, runner: EmrRunner, action: str, second: str, cluster: str
 ) -> None:
     steps = [emr.step("sys.exit(3)", action=action), emr.step("pass")]
@@ -200,3 +201,22 @@ def test_a_runner_waits_for_an_aws_that_is_not_there_yet(
     thread.join()
     server.shutdown()
     server.server_close()
+
+
+def test_a_long_error_of_the_books_is_told_in_part() -> None:
+    class Refusal(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(500)
+            self.end_headers()
+            self.wfile.write(b"x" * 600)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(BooksFailed) as failed:
+            Books(f"http://127.0.0.1:{server.server_port}")("orders")
+        server.shutdown()
+    assert (failed.value.function, failed.value.status) == ("orders", 500)
+    assert failed.value.text == "x" * 493 + "… (cut)"

@@ -71,3 +71,8 @@ def test_every_bucket_of_the_stage_is_mounted(stage: Path) -> None:
 def test_what_only_a_real_cluster_runs_is_refused(jar: str, words: list[str]) -> None:
     with pytest.raises(UnsupportedStep):
         parse_step(jar, words)
+
+
+def test_a_long_step_that_is_refused_is_told_in_part() -> None:
+    text = str(UnsupportedStep("command-runner.jar", ["bash", "x" * 300]))
+    assert text.endswith("but the step is command-runner.jar bash " + "x" * 188 + "… (cut)")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from airflow_agari_provider.local.emr.runner import EmrRunner
+from airflow_agari_provider.local.emr.step import StepStopped
 from tests.local.emr.submitted_steps import Emr, processes_named
 
 
@@ -113,3 +115,9 @@ def test_a_step_that_cannot_start_fails_with_the_reason(
 def test_a_cluster_without_a_log_bucket_runs_its_steps(emr: Emr, runner: EmrRunner) -> None:
     emr.create(LogUri="s3://nobody/logs/")
     assert emr.end(emr.submit("pass")) == "COMPLETED"
+
+
+def test_a_stop_names_the_state_and_the_reason_also_in_another_process() -> None:
+    stopped = pickle.loads(pickle.dumps(StepStopped("CANCELLED", "Cancelled by user")))
+    assert (stopped.state, stopped.reason) == ("CANCELLED", "Cancelled by user")
+    assert str(stopped) == "The step was told to end in the state CANCELLED: Cancelled by user"

@@ -24,12 +24,6 @@ CONFIGURATION_3 = {
     "dag_url": "dags/{dag_id}",
     "refresh_seconds": 1,
 }
-CONFIGURATION_2 = {
-    **CONFIGURATION_3,
-    "airflow": 2,
-    "log_url": "dags/{dag_id}/grid?dag_run_id={run_id}&task_id={task_id}&tab=logs{mapped}",
-    "mapped_log_url": "&map_index={map_index}",
-}
 POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'"
 
 

@@ -10,7 +10,7 @@ from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
 from tests.views.frontend.charts_server import ChartsServer
 from tests.views.frontend.payloads import overview_answer, task_time_answer, tries_answer
 
-# No Airflow takes part in these: they run once, beside the newer one; tests/end_to_end has the charts in both.
+# These tests need no Airflow, so they run only in the newer environment; tests/end_to_end tests both.
 collect_ignore_glob = [] if AIRFLOW_3 else ["test_*"]
 
 

@@ -64,10 +64,16 @@ test("a page without runs says on which side they are", () => {
   assert.equal(emptyNotice(tooOld, { ...DEFAULTS, before: "5" }).text, "None of 20 runs is this old.");
 });
 
-test("fewer runs are offered where there are too many tries in them", () => {
-  const detail = "runs='1000': runs has to be fewer, or task_id given: these runs have more than 150,000 tries.";
-  assert.deepEqual(errorNotice(422, detail), { title: "The server cannot answer this", text: detail, action: "fewer" });
-});
+for (const detail of [
+  "These runs have more than 150,000 tries. Ask for fewer runs, or give task_id.",
+  "runs is an integer from 1 to 1000, not '2000'.",
+])
+  test(`fewer runs are offered after: ${detail}`, () =>
+    assert.deepEqual(errorNotice(422, detail), {
+      title: "The server cannot answer this",
+      text: detail,
+      action: "fewer",
+    }));
 
 test("the server's own sentence goes before ours", () => {
   assert.equal(errorNotice(403, "Ask Ada.").text, "Ask Ada.");

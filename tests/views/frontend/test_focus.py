@@ -1,4 +1,4 @@
-"""The keyboard's focus: whoever works without a mouse must not be thrown back to the top of the page."""
+"""The keyboard's focus: users without a mouse must not be sent back to the top of the page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_closes_gives_it_back(page, charts):
         assert focus(page) == "bars"
 
 
-def test_a_control_that_can_no_longer_be_used_leaves_it_to_the_one_beside_it(page, charts):
+def test_a_disabled_control_passes_the_focus_to_the_one_next_to_it(page, charts):
     full, oldest = tries_answer(100, active=False), tries_answer(100, active=False)
     oldest["window"] |= {"older": False, "newer": True, "text": "runs 1 to 100 of 8,214"}
     charts.answers["api/dags/scoring/tries"] = lambda query: oldest if "before" in query else full

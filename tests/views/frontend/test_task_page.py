@@ -76,7 +76,7 @@ def test_the_server_is_asked_for_what_it_filters_and_for_nothing_twice(page, cha
 
 @pytest.mark.parametrize("width", [1400, 1000, 500], ids=str)
 def test_no_bar_moves_when_the_figures_of_a_task_come_later(page, charts, width):
-    """Whoever aims at a bar meanwhile must hit it."""
+    """A user who is about to click a bar must still hit it."""
     answer, released = charts.answers["api/dags/scoring/tries"], threading.Event()
     charts.answers["api/dags/scoring/tries"] = lambda query: (query.get("task_id") and released.wait(30), answer)[1]
     page.set_viewport_size({"width": width, "height": 900})

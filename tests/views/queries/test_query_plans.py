@@ -20,7 +20,7 @@ RUNS, DAGS, TASKS = 150, 8, 5
 
 @pytest.fixture(scope="module")
 def filled(request):
-    """``filled(name)``: the database with so many rows, and statistics, that an index is worth it."""
+    """``filled(name)``: the database with statistics and enough rows that an index is worth using."""
 
     def fill(name):
         metadata = request.getfixturevalue(f"metadata_on_{name}")
@@ -60,10 +60,10 @@ def plans(metadata, explain, call):
 
     def look(connection, cursor, statement, parameters, context, executemany):
         if statement.startswith("SELECT"):
-            beside = connection.connection.cursor()
-            beside.execute(f"{explain} {statement}", parameters)
-            found.append("\n".join(str(row[-1]) for row in beside.fetchall()))
-            beside.close()
+            cursor = connection.connection.cursor()
+            cursor.execute(f"{explain} {statement}", parameters)
+            found.append("\n".join(str(row[-1]) for row in cursor.fetchall()))
+            cursor.close()
 
     sa.event.listen(metadata.engine, "before_cursor_execute", look)
     try:
