@@ -224,8 +224,8 @@ class _Table:
 
         It has a transaction of its own: if it went on to an UPDATE, two such transactions could deadlock in MySQL.
         """
-        verb, behind = self.dialect.insert_if_absent
-        return self.change(f"{verb} INTO {TABLE} VALUES ({', '.join('?' * len(row))}) {behind}", row)
+        verb, suffix = self.dialect.insert_if_absent
+        return self.change(f"{verb} INTO {TABLE} VALUES ({', '.join('?' * len(row))}) {suffix}", row)
 
     def change(self, sql: str, values: tuple[Any, ...]) -> int:
         """Run a statement in a transaction of its own. Return how many rows it changed."""

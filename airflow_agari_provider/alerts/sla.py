@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from airflow_agari_provider.alerts.miss import Scope, SlaMiss, TaskInState, date_text
-from airflow_agari_provider.alerts.task_states import DONE, blocking_tasks, is_late, somebody_else_speaks, standing_of
+from airflow_agari_provider.alerts.task_states import DONE, blocking_tasks, is_late, is_reported_elsewhere, standing_of
 from airflow_agari_provider.alerts.time_of_day import first_after
 
 WhenFailed = Literal["page", "downgrade", "skip"]
@@ -106,7 +106,7 @@ def miss_of(
     standing = standing_of(tasks, run_state, watch.task_id)
     if (
         not is_late(tasks, run_state, watch.task_id)
-        or somebody_else_speaks(tasks, run_state, watch.task_id, watch.watched)
+        or is_reported_elsewhere(tasks, run_state, watch.task_id, watch.watched)
         or (standing != "late" and watch.when_failed == "skip")
     ):
         return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_agari_provider.alerts.miss import SlaMiss, TaskInState
-from airflow_agari_provider.alerts.slack_text import PARTIAL, SECTION_CHARACTERS, escaped
+from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped, section
 
 TEXT_CHARACTERS = 4000  # of the text next to the blocks; API reference, "chat.postMessage"
 BLOCKING_SHOWN = 15  # still readable on a phone; the run's page shows the rest
@@ -33,13 +33,13 @@ def slack_message(
     else:
         headline = plain
     lines = [" ".join([*mentions, headline]), escaped(miss.details, SECTION_CHARACTERS // 4)]
-    blocks = [_section("\n".join(filter(None, lines)))]
+    blocks = [section("\n".join(filter(None, lines)))]
     if miss.collected:
-        blocks.append(_section(_listed("", [f"• {escaped(name, NAME_CHARACTERS)}" for name in miss.collected])))
+        blocks.append(section(_listed("", [f"• {escaped(name, NAME_CHARACTERS)}" for name in miss.collected])))
     elif miss.blocking and miss.event == "miss":
-        blocks.append(_section(_blocking(miss.blocking)))
+        blocks.append(section(_blocking(miss.blocking)))
     if in_doubt:
-        blocks.append(_section("_Slack did not say whether it had taken this message, so it may be here twice._"))
+        blocks.append(section("_Slack did not say whether it had taken this message, so it may be here twice._"))
     return {"text": plain, "blocks": blocks}
 
 
@@ -65,9 +65,3 @@ def _link(url: str, label: str) -> str:
     """Return a link, if the address is known and short enough to leave room for the text."""
     address = url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E")
     return f"<{address}|{label}>" if url and len(address) < SECTION_CHARACTERS // 3 else label
-
-
-def _section(text: str) -> dict[str, Any]:
-    if len(text) > SECTION_CHARACTERS:
-        text = PARTIAL.sub("", text[: SECTION_CHARACTERS - 1]) + "…"
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}

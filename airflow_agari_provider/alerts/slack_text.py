@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 SECTION_CHARACTERS = 3000  # Slack refuses more in the text of one section; API reference, "Section block"
 PARTIAL = re.compile(r"(&[a-z]{0,3}|<[^>]*)$")  # the rest of an escape, a link or a mention after a cut
@@ -28,3 +29,10 @@ def escaped(text: str, limit: int = SECTION_CHARACTERS, preformatted: bool = Fal
             return "".join(parts) + "…"
         parts.append(part)
     return "".join(parts)
+
+
+def section(text: str) -> dict[str, Any]:
+    """Return a block with this mrkdwn text, cut to what Slack takes."""
+    if len(text) > SECTION_CHARACTERS:
+        text = PARTIAL.sub("", text[: SECTION_CHARACTERS - 1]) + "…"
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}

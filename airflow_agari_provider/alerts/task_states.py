@@ -52,7 +52,7 @@ def standing_of(tasks: Iterable[TaskInState], run_state: str, task_id: str | Non
     return "failed and therefore late" if "upstream_failed" in own or run_state == "failed" else "late"
 
 
-def somebody_else_speaks(
+def is_reported_elsewhere(
     tasks: Sequence[TaskInState], run_state: str, task_id: str | None, watched: Collection[str | None]
 ) -> bool:
     """

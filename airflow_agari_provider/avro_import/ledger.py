@@ -103,7 +103,7 @@ class TableLedger:
         if self._inserted(row):
             return "load"
         columns = ("etag", "modified_at", "loaded_at")
-        ((etag, modified, loaded_at),) = self._rows([row["id"]], *columns, behind=self.dialect.for_update)
+        ((etag, modified, loaded_at),) = self._rows([row["id"]], *columns, suffix=self.dialect.for_update)
         if not again:
             loaded = LoadedContent(self.table, etag, str(modified), loaded_at)
             if (answer := loaded.against(stored, on_changed_object, is_current)) != "load":
@@ -174,8 +174,8 @@ class TableLedger:
     def _inserted(self, row: Mapping[str, Any]) -> bool:
         """Whether the row is new. If another importer is inserting the same row, wait for it."""
         dialect = self.dialect
-        verb, behind = dialect.insert_if_absent
-        sql = f"{insert_sql(dialect, LEDGER, list(row), verb)} {behind}"
+        verb, suffix = dialect.insert_if_absent
+        sql = f"{insert_sql(dialect, LEDGER, list(row), verb)} {suffix}"
         if dialect.insert_if_absent != PLAIN_INSERT:
             return bool(execute(self.connection, sql, list(row.values())))
         if isinstance(dialect, GenericDialect) and dialect.ledger_lock:
@@ -188,15 +188,15 @@ class TableLedger:
             raise ClaimedMeanwhile(str(error)) from error
         return True
 
-    def _rows(self, ids: Sequence[str], *names: str, behind: str = "") -> list[tuple[Any, ...]]:
+    def _rows(self, ids: Sequence[str], *names: str, suffix: str = "") -> list[tuple[Any, ...]]:
         """
         Return columns of the rows with these ids.
 
-        :param behind: SQL at the end of the SELECT.
+        :param suffix: SQL at the end of the SELECT.
         """
         columns = ", ".join(quoted(self.dialect, name) for name in names)
         table, places = quoted_table(self.dialect, LEDGER), ", ".join("?" * len(ids))
-        sql = f"SELECT {columns} FROM {table} WHERE id IN ({places}){behind}"  # noqa: S608 - quoted
+        sql = f"SELECT {columns} FROM {table} WHERE id IN ({places}){suffix}"  # noqa: S608 - quoted
         return query(self.connection, with_placeholders(sql, self.dialect.placeholder), ids)
 
     def _update(self, row_id: str, values: Mapping[str, Any]) -> None:

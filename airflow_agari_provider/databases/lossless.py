@@ -16,7 +16,7 @@ from airflow_agari_provider.databases.base import Target
 
 TEXT_FOR_BYTES = "which would store the text of a UUID instead of its bytes"
 NAME_BYTES = 63  # of PostgreSQL's type "name"
-_TYPE = re.compile(r"(?P<name>[a-z0-9 \"]*[a-z0-9\"])\s*(?:\((?P<one>\d+)(?:,\s*(?P<two>-?\d+))?\))?(?P<behind>.*)")
+_TYPE = re.compile(r"(?P<name>[a-z0-9 \"]*[a-z0-9\"])\s*(?:\((?P<one>\d+)(?:,\s*(?P<two>-?\d+))?\))?(?P<suffix>.*)")
 
 
 def require_lossless(target: Target, declared: Mapping[str, str], microseconds: int, affinities: bool) -> None:
@@ -83,7 +83,7 @@ def _loss(column: Column, declared: str, microseconds: int) -> str | None:
     match = _TYPE.match(declared)
     if match is None:
         return None
-    name = f"{match['name']}{match['behind']}".strip()
+    name = f"{match['name']}{match['suffix']}".strip()
     one = None if match["one"] is None else int(match["one"])
     kind = _Type(name, one, int(match["two"] or 0), microseconds)
     rule = _RULES.get(column.kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped
+from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped, section
 from airflow_agari_provider.queues.dead_letters import excerpt
 
 SLACK_EXCERPT = 580  # characters; a Slack section holds 3,000, and escaping turns one character into up to five
@@ -23,4 +23,4 @@ def slack_report(title: str, exception: str | None, sample: str | None) -> tuple
     shown = [exception or "No exception text is known.", *([sample] if sample else [])]
     parts = [escaped(excerpt(text, SLACK_EXCERPT), SECTION_CHARACTERS - 6, preformatted=True) for text in shown]
     texts = [escaped(title), *(f"```{part}```" for part in parts)]
-    return texts[0], [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in texts]
+    return texts[0], [section(text) for text in texts]

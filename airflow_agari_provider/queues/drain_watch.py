@@ -13,7 +13,7 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueDepth
 
-NOBODY_READS = (
+NO_CONSUMER = (
     "no consumer reads: messages are visible and none is in flight. "
     "Start the consumers, or configure them to read this queue."
 )
@@ -263,7 +263,7 @@ class DrainWatch:
         self.in_flight_range = [low, high]
         if self.stall_timeout is None or now - self.progress_at < self._patience(high):
             return
-        cause = NOT_ARRIVED if missing else NOBODY_READS if not high else HANGING if low == high else COMING_BACK
+        cause = NOT_ARRIVED if missing else NO_CONSUMER if not high else HANGING if low == high else COMING_BACK
         raise Stalled(now - self.progress_at, self._depths_in_words(), cause)
 
     def _patience(self, in_flight: int) -> float:

@@ -25,7 +25,7 @@ JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 REFRESH_SECONDS = 30
 GZIP_LEVEL = 1  # takes half the time of level 3; the answers are a twentieth larger
-ANYONE_S_PROTECTION = {
+SECURITY_HEADERS = {
     "Cache-Control": "private, no-cache",
     "Content-Security-Policy": (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'"
@@ -70,7 +70,7 @@ def json_answer(text: bytes, now: float, if_none_match: str | None) -> Answer:
 
 
 def error_answer(status: int, sentence: str) -> Answer:
-    return Answer(status, JSON, json.dumps({"detail": sentence}).encode(), headers=ANYONE_S_PROTECTION)
+    return Answer(status, JSON, json.dumps({"detail": sentence}).encode(), headers=SECURITY_HEADERS)
 
 
 def page_answer(airflow: int, root: str, if_none_match: str | None) -> Answer:
@@ -111,5 +111,5 @@ def _unless_known(content_type: str, body: bytes, stands_for: bytes, if_none_mat
     etag = f'W/"{blake2b(stands_for, digest_size=12).hexdigest()}"'
     known = {word.strip().removeprefix("W/") for word in (if_none_match or "").split(",")}
     if etag.removeprefix("W/") in known:
-        return Answer(304, content_type, b"", etag, ANYONE_S_PROTECTION)
-    return Answer(200, content_type, body, etag, ANYONE_S_PROTECTION)
+        return Answer(304, content_type, b"", etag, SECURITY_HEADERS)
+    return Answer(200, content_type, body, etag, SECURITY_HEADERS)

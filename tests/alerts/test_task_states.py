@@ -8,7 +8,7 @@ from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.task_states import (
     blocking_tasks,
     is_late,
-    somebody_else_speaks,
+    is_reported_elsewhere,
     standing_of,
     tasks_in_states,
 )
@@ -86,7 +86,7 @@ def test_late_failed_or_failed_and_therefore_late(state, run_state, task_id, sta
 )
 def test_one_failure_is_told_once(task_id, watched, silent):
     states = tasks(extract="success", load="failed", report="upstream_failed")
-    assert somebody_else_speaks(states, "failed", task_id, watched) is silent
+    assert is_reported_elsewhere(states, "failed", task_id, watched) is silent
 
 
 def test_what_is_at_work_blocks_the_longest_running_first():

@@ -91,13 +91,13 @@ def _list_pieces(opening: str, array: Any, members: Pieces, closing: str) -> Pie
 
     # The literals around each member are also those between two members. An empty list has no such literals.
     before = members[0] if isinstance(members[0], str) else ""
-    behind = members[-1] if isinstance(members[-1], str) else ""
-    texts = _text(members[bool(before) : len(members) - bool(behind)])
+    after = members[-1] if isinstance(members[-1], str) else ""
+    texts = _text(members[bool(before) : len(members) - bool(after)])
     mask = pc.is_null(array) if array.null_count else None
     lists = pa.ListArray.from_arrays(array.offsets, texts, mask=mask)
-    pieces = [opening + before, pc.binary_join(lists, behind + "," + before), behind + closing]
+    pieces = [opening + before, pc.binary_join(lists, after + "," + before), after + closing]
     empty = pc.equal(pc.list_value_length(lists), 0)
-    if (before or behind) and pc.any(empty).as_py():
+    if (before or after) and pc.any(empty).as_py():
         return [pc.if_else(empty, opening + closing, _text(pieces))]
     return pieces
 

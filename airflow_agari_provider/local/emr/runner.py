@@ -34,7 +34,7 @@ from airflow_agari_provider.local.emr.step_processes import end_processes
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 POLL_INTERVAL = 0.2  # seconds
 REQUEST_TIMEOUT = 60.0  # seconds; the books publish all output of a step in one request
 
@@ -164,7 +164,7 @@ class EmrRunner:
                 raise FolderInUse(self.work_dir) from None
             yield
 
-    def _persistently(self, ask: Callable[[], Answer], stopped: threading.Event) -> Answer | None:
+    def _persistently(self, ask: Callable[[], Result], stopped: threading.Event) -> Result | None:
         """Ask until there is an answer and return it; None if ``stopped`` is set before."""
         complained = False
         while True:
