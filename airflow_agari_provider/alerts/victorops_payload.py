@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_agari_provider.alerts.miss import SlaMiss
-from airflow_agari_provider.exceptions import cut, require_one_of
+from airflow_agari_provider.exceptions import cut, one_of_text
 
 MESSAGE_TYPES = ("CRITICAL", "WARNING", "INFO", "ACKNOWLEDGEMENT", "RECOVERY")
 STATE_MESSAGE_CHARACTERS = 20_480  # VictorOps refuses more; source: Alertmanager's integration
@@ -34,7 +34,7 @@ def checked_message_type(message_type: str) -> str:
     """
     in_upper_case = message_type.upper()
     if in_upper_case not in MESSAGE_TYPES:
-        require_one_of("message_type", message_type, MESSAGE_TYPES)
+        raise ValueError(f"{one_of_text('message_type', MESSAGE_TYPES, message_type)}.")
     return in_upper_case
 
 

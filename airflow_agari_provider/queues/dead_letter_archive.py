@@ -102,8 +102,6 @@ def archive_and_delete(
 
 
 def _receive(sqs: Any, queue_url: str, at_most: int) -> list[dict[str, Any]]:
-    if at_most <= 0:
-        return []
     answer = sqs.receive_message(
         QueueUrl=queue_url,
         MaxNumberOfMessages=at_most,
