@@ -1,15 +1,12 @@
-"""The table is exact after each process is killed at work and after tasks are cleared."""
+"""Run the demo while its processes are killed at work, then clear a task: the table is right each time."""
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import psutil
-import pytest
 
 from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
 from airflow_agari_provider.local.demo.demo import DAG_ID, Demo
@@ -19,8 +16,6 @@ from airflow_agari_provider.local.demo.report import checks
 from airflow_agari_provider.local.demo.setup import Options
 from airflow_agari_provider.queues.depth import read_depth
 from tests.local.leftover_processes import working_in
-
-pytestmark = [pytest.mark.end_to_end, pytest.mark.spark]
 
 
 @dataclass
@@ -97,13 +92,6 @@ class Killer:
                 continue
 
 
-@pytest.fixture
-def clean_environment(monkeypatch):
-    """Without what the tests set for an Airflow of their own."""
-    for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_"))]:
-        monkeypatch.delenv(name)
-
-
 def run(tmp_path, victims: list[str], *, deferrable: bool, then_clear: str) -> list[str]:
     """
     Run the demo with every victim killed once, then clear a task with those downstream: the table is right each time.
@@ -135,18 +123,3 @@ def scorings(endpoint_url: str) -> list[str]:
         for step in emr.list_steps(ClusterId=cluster["Id"])["Steps"]
         if any("score_messages" in word for word in step["Config"]["Args"])
     ]
-
-
-def test_the_triggerer_and_the_local_emr_may_die(tmp_path, clean_environment, capsys):
-    states = run(tmp_path, ["emr", "triggerer"], deferrable=True, then_clear="score.score_messages")
-    assert states == ["COMPLETED"]
-    shown = capsys.readouterr().out
-    assert re.search(r"ok +the report equals the expected table in every cell", shown)
-    assert re.search(r"ok +the queues are empty", shown)
-    assert re.search(r"mail +message_scoring on \S+ completed 2016-04-28 00:00:00 successfully", shown)
-    assert re.search(r"charts of every try: http://127\.0\.0\.1:\d+/agari/charts\?dag_id=message_scoring ", shown)
-
-
-def test_the_scoring_s_and_the_importer_s_process_may_die(tmp_path, clean_environment):
-    states = run(tmp_path, ["scoring", "importer"], deferrable=False, then_clear="prepare.delete_window")
-    assert states == ["COMPLETED"]
