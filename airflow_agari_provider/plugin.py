@@ -41,7 +41,7 @@ class AgariPlugin(AirflowPlugin):
 
     if AIRFLOW_3:
         fastapi_apps = [
-            {"app": LazyApp("airflow_agari_provider.views.web_airflow3"), "url_prefix": "/agari", "name": "agari"}
+            {"app": LazyApp("airflow_agari_provider.views.app_airflow3"), "url_prefix": "/agari", "name": "agari"}
         ]
         external_views = [
             {

@@ -49,7 +49,13 @@ KNOWS_VERSIONS = {
     "plugin.py",
 }
 # What only a web server imports: Airflow's own tables, and the web of one Airflow each.
-BESIDE_THE_METADATA = {"views/queries/tables.py", "views/web_airflow2.py", "views/web_airflow3.py"}
+BESIDE_THE_METADATA = {
+    "views/queries/tables.py",
+    "views/queries/tries_in_one_table.py",
+    "views/queries/tries_in_two_tables.py",
+    "views/web_airflow2.py",
+    "views/web_airflow3.py",
+}
 NEIGHBOURS = {"airflow_compat.py", "airflow_deadlines.py", "airflow_runs.py"}
 HEAVY = {"boto3", "botocore", "datafusion", "fastavro", "pgpq", "psycopg", "psycopg2", "pyspark", "slack_sdk"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

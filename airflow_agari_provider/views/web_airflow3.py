@@ -27,7 +27,7 @@ from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views import http_answers, openapi, parameters
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
-from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up
+from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up, require_known_columns
 
 CHARTS = SharedCharts(create_session)
 PREFIX = "/agari"
@@ -82,7 +82,12 @@ ReadableDags = Annotated[set[str], Depends(readable_dags)]
 
 
 def create_app() -> FastAPI:
-    """Make the app below ``/agari``. Its OpenAPI document requires a login too."""
+    """
+    Make the app below ``/agari``. Its OpenAPI document requires a login too.
+
+    :raises UnreadableMetadata: the charts do not know the tables of this Airflow.
+    """
+    require_known_columns()
     app = FastAPI(title="Agari charts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=http_answers.GZIP_LEVEL)
 

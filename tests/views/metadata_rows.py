@@ -23,6 +23,7 @@ from airflow_agari_provider.views.queries.tables import (
     SERIALIZED,
     SLA_MISS,
     VERSION,
+    shape,
 )
 
 EPOCH = 1_780_000_000  # 2026-05-28 20:26:40 UTC: second 0 of every test
@@ -125,6 +126,7 @@ class Metadata:
         **values: Any,
     ) -> Any:
         identity: Any = uuid.uuid4()
+        newest = table is INSTANCE
         if "id" in INSTANCE.c and isinstance(INSTANCE.c.id.type, sa.String):  # Airflow 3.1
             identity = str(identity)
         number = self.numbers["history"] = self.numbers.get("history", 0) + 1
@@ -137,9 +139,19 @@ class Metadata:
             "updated_at": at(end or start or 0),
         }
         usual = {"map_index": -1, "max_tries": 2, "operator": "PythonOperator", "pool": "default_pool", "pool_slots": 1}
-        ids = {"id": identity if table is INSTANCE else number, "task_instance_id": identity}
+        ids = {"id": identity if newest else number, "task_instance_id": identity}
         keys = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "try_number": try_number, "state": state}
-        self.add(table, **{**ids, **keys, **usual, **times, **values})
+        row = {**ids, **keys, **usual, **times, **values}
+        if table not in shape.STORED:  # since 3.4, all tries are in one table
+            (table,) = shape.STORED
+            region = {"region_id": uuid.UUID(int=0), "region_index": row.pop("map_index")}
+            row |= {
+                **region,
+                "id": identity,
+                "working_set": newest or None,
+                "archived_reason": None if newest else "retry",
+            }
+        self.add(table, **row)
         return identity
 
     def event(self, dag_id: str, run_id: str, task_id: str, try_number: int, name: str, when: float, **values: Any):

@@ -26,6 +26,7 @@ from airflow_agari_provider.views.queries.overview_tries import (
 from airflow_agari_provider.views.queries.tables import (
     DAG,
     HISTORY,
+    INDEX,
     INSTANCE,
     NOT_REMOVED,
     RUN,
@@ -176,7 +177,7 @@ def _retried(session: Any, since: float) -> Iterable[Any]:
     """Return (DAG, number of task instances that Airflow retried by itself): see ``repeated_by_itself``."""
     database = dialect(session)
     again = (
-        sa.select(*(HISTORY.c[name] for name in attempts.INDEX))
+        sa.select(*(HISTORY.c[name] for name in INDEX))
         .select_from(RUN.join(HISTORY, of_window(HISTORY, database)).join(INSTANCE, attempts.repeated_by_itself()))
         .where(due_since(since))
         .distinct()

@@ -18,6 +18,7 @@ from airflow_agari_provider.views.queries import tries as attempts
 from airflow_agari_provider.views.queries.tables import (
     HISTORY,
     HISTORY_BY_RUN,
+    INDEX,
     INSTANCE,
     RESCHEDULE,
     RESCHEDULE_BY_ID,
@@ -75,7 +76,7 @@ def old_tries(*conditions: Any) -> Tries:
     """Tries in the history, without rows that never started: Airflow left these the times of the previous try."""
     before = HISTORY.alias()
     same = (
-        *(before.c[name] == HISTORY.c[name] for name in attempts.INDEX),
+        *(before.c[name] == HISTORY.c[name] for name in INDEX),
         before.c.start_date == HISTORY.c.start_date,
     )
     shadow = sa.exists().where(*same, before.c.try_number < HISTORY.c.try_number).correlate(HISTORY)
@@ -89,9 +90,7 @@ def old_tries(*conditions: Any) -> Tries:
 def newest_tries(*conditions: Any, by_state: bool = False) -> Tries:
     """Tries of the current task instances, without those in the history or with the times of a try there."""
     known = sa.or_(HISTORY.c.try_number == INSTANCE.c.try_number, HISTORY.c.start_date == INSTANCE.c.start_date)
-    old = (
-        sa.exists().where(*(HISTORY.c[name] == INSTANCE.c[name] for name in attempts.INDEX), known).correlate(INSTANCE)
-    )
+    old = sa.exists().where(*(HISTORY.c[name] == INSTANCE.c[name] for name in INDEX), known).correlate(INSTANCE)
     own = sa.and_(INSTANCE.c.start_date.is_not(None), INSTANCE.c.state.in_(RAN), ~old)
     return Tries(INSTANCE, by_state, sa.and_(*conditions), own)
 
@@ -154,7 +153,7 @@ def _may_have_waited(table: Any) -> Any:
     signs = [column > table.c.start_date for column in attempts.queueing(table)]
     if table is HISTORY:  # old tries have no rows of pokes; coalesced: never NULL, so that it or its opposite is true
         return sa.func.coalesce(sa.or_(*signs, sensor), sa.false())
-    pairs = [("ti_id", "id")] if RESCHEDULE_BY_ID else [(name, name) for name in (*attempts.INDEX, "try_number")]
+    pairs = [("ti_id", "id")] if RESCHEDULE_BY_ID else [(name, name) for name in (*INDEX, "try_number")]
     looked = sa.exists().where(*(RESCHEDULE.c[look] == table.c[own] for look, own in pairs)).correlate(table)
     return sa.or_(*signs, table.c.state.in_(attempts.PAUSES), sa.and_(sensor, looked))
 

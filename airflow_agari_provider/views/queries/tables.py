@@ -7,6 +7,7 @@ between Airflow's versions are found in the tables themselves, not by a version 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +15,25 @@ import sqlalchemy as sa
 from airflow.models import DagModel, DagRun, Log, TaskInstance, TaskReschedule, import_all_models
 from airflow.models.base import Base
 from airflow.models.serialized_dag import SerializedDagModel
-from airflow.models.taskinstancehistory import TaskInstanceHistory
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import UnaryExpression
 
+from airflow_agari_provider.exceptions import AgariError
+
 DAG = DagModel.__table__
 RUN = DagRun.__table__
-INSTANCE = TaskInstance.__table__
-HISTORY = TaskInstanceHistory.__table__
 RESCHEDULE = TaskReschedule.__table__
 LOG = Log.__table__
 SERIALIZED = SerializedDagModel.__table__
+if "working_set" in TaskInstance.__table__.c:
+    from airflow_agari_provider.views.queries import tries_in_one_table as shape
+else:
+    from airflow_agari_provider.views.queries import tries_in_two_tables as shape  # type: ignore[no-redef]
+INSTANCE = shape.INSTANCE  # newest tries
+HISTORY = shape.HISTORY  # older tries
+INDEX = shape.INDEX  # columns that name one index of a task instance
+NEWEST_MAY_BE_OLD_TOO = shape.NEWEST_MAY_BE_OLD_TOO  # a try may be in both
+HISTORY_BY_RUN = shape.HISTORY_BY_RUN  # there is an index on the history's DAG and run
 import_all_models()
 # Tables that some versions do not have.
 DEADLINE = Base.metadata.tables.get("deadline")
@@ -45,11 +54,53 @@ RESCHEDULE_BY_ID = "ti_id" in RESCHEDULE.c
 MISSED = None
 if DEADLINE is not None:
     MISSED = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
-# 2.11 has no index on the history by run, only the unique index that begins with DAG and task.
-HISTORY_BY_RUN = any(index.columns.keys() == ["dag_id", "run_id"] for index in HISTORY.indexes)
+
+# What the queries read besides; ``require_known_columns`` looks for it before the first query.
+OF_A_TRY = "try_number state start_date end_date max_tries operator queued_dttm"
+READ = (
+    (DAG, "dag_id is_paused"),
+    (RUN, "id dag_id run_id run_type state queued_at start_date end_date"),
+    *((table, f"{' '.join(INDEX)} {OF_A_TRY}") for table in (INSTANCE, HISTORY)),
+    (LOG, "dag_id run_id task_id map_index try_number dttm event"),
+    (SERIALIZED, "data data_compressed"),
+    (VERSION, "id dag_id version_number"),
+    (DEADLINE, "dagrun_id deadline_time"),
+    (DEADLINE_ALERT, "serialized_dag_id reference callback_def"),
+)
 
 STATEMENT_TIMEOUT = 10  # seconds; on PostgreSQL
 QUERY_CANCELED = "57014"  # PostgreSQL's error code for a cancelled statement
+
+
+class UnreadableMetadata(AgariError):
+    """
+    Airflow's metadata database is not as the queries know it: this Airflow is newer than they are.
+
+    :param missing: the columns that are missing, as ``table.column``.
+    """
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(missing)
+        self.missing = missing
+
+    def __str__(self) -> str:
+        return (
+            f"The charts read columns that this Airflow's metadata database does not have: {', '.join(self.missing)}. "
+            "Update airflow-agari-provider; if its newest version says this too, report it with this text."
+        )
+
+
+def require_known_columns() -> None:
+    """:raises UnreadableMetadata: a column that the queries read does not exist."""
+    missing = [
+        f"{table.name}.{name}"
+        for table, names in READ
+        if table is not None
+        for name in names.split()
+        if name not in table.c
+    ]
+    if missing:
+        raise UnreadableMetadata(missing)
 
 
 def dialect(session: Any) -> str:

@@ -18,8 +18,10 @@ from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views.queries.tables import (
     HISTORY,
     HISTORY_BY_RUN,
+    INDEX,
     INSTANCE,
     LOG,
+    NEWEST_MAY_BE_OLD_TOO,
     QUEUEING,
     RESCHEDULE,
     RESCHEDULE_BY_ID,
@@ -45,7 +47,6 @@ TIMES_ARE_ITS_OWN = (
 MOST_ROWS = 150_000
 PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
 RUNNING = "running"
-INDEX = ("dag_id", "task_id", "run_id", "map_index")  # map_index is -1 for a task that is not mapped
 
 
 def tries(
@@ -98,7 +99,9 @@ def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bo
     if by_index:
         return sa.select(*key_of(table), *measures_of(table, database)).where(*where).limit(sa.bindparam("most"))
     if not old:
-        where += [INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN), ~_in_history(database)]
+        where.append(INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN))
+        if NEWEST_MAY_BE_OLD_TOO:
+            where.append(~_in_history(database))
     query = sa.select(*_sums(table, old, database, longest)).where(*where)
     return query.group_by(*(unindexed(key, database) for key in key_of(table))).limit(sa.bindparam("most"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from airflow_agari_provider.views import charts_api
 from airflow_agari_provider.views.parameters import overview_question, tries_question
 from airflow_agari_provider.views.queries.overview import OLD_FAILURES, first_run
 from airflow_agari_provider.views.queries.overview_tries import sums
-from airflow_agari_provider.views.queries.tables import HISTORY, HISTORY_BY_RUN, INSTANCE, RUN, due_since, unindexed
+from airflow_agari_provider.views.queries.tables import HISTORY_BY_RUN, INSTANCE, RUN, due_since, unindexed
 from tests.views.metadata_rows import EPOCH
 
 RUNS, DAGS, TASKS = 150, 8, 5
@@ -26,9 +27,9 @@ def filled(request):
         metadata = request.getfixturevalue(f"metadata_on_{name}")
         if metadata.session.execute(sa.select(sa.func.count()).where(RUN.c.dag_id.like("plan%"))).scalar_one():
             return metadata
-        runs, instances, tries = [], [], []
+        rows = defaultdict(list)
         capture = metadata.add
-        metadata.add = lambda table, **values: {RUN: runs, INSTANCE: instances, HISTORY: tries}[table].append(values)
+        metadata.add = lambda table, **values: rows[table].append(values)
         for dag in range(DAGS):
             for number in range(RUNS):
                 due = number * 3600
@@ -42,8 +43,8 @@ def filled(request):
         metadata.add = capture
         for dag in range(DAGS):
             metadata.dag(f"plan{dag}", [{"task_id": "t1"}])
-        for table, rows in ((RUN, runs), (INSTANCE, instances), (HISTORY, tries)):
-            known = [{name: value for name, value in row.items() if name in table.c} for row in rows]
+        for table, of_table in rows.items():
+            known = [{name: value for name, value in row.items() if name in table.c} for row in of_table]
             metadata.session.execute(table.insert(), known)
         metadata.session.commit()
         if name == "postgres":

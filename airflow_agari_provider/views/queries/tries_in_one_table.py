@@ -1,0 +1,31 @@
+"""
+Tries as Airflow 3.4 keeps them: each is a row of ``task_instance``, and ``working_set`` is true for the newest one.
+
+Here this table is read as the two tables of earlier versions. Databases put such a subquery into the statement around
+it, so they use the same indexes.
+
+An index of a mapped task, and a pass of a loop, is known by its region and its number in that region. The charts show
+the number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from airflow.models import TaskInstance
+
+TRY = TaskInstance.__table__
+
+
+def _rows(name: str, condition: Any) -> Any:
+    columns = [column.label("map_index") if column.name == "region_index" else column for column in TRY.c]
+    return sa.select(*columns).where(condition).subquery(name)
+
+
+INSTANCE = _rows("newest_try", TRY.c.working_set.is_(True))
+HISTORY = _rows("old_try", TRY.c.working_set.is_(None))
+STORED = (TRY,)
+INDEX = ("dag_id", "task_id", "run_id", "region_id", "map_index")
+NEWEST_MAY_BE_OLD_TOO = False
+HISTORY_BY_RUN = True
