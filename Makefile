@@ -1,6 +1,7 @@
 # make demo                     the main job: a day of the scoring pipeline on this machine (ARGS="--help" for options)
 # make test                     every test on Airflow 3.3; make test-airflow2: the same on Airflow 2.11, without the tests of
-#                               the Spark jobs, which do not import Airflow
+#                               the Spark jobs, which do not import Airflow; make test-next: the tests that need Airflow on
+#                               the newest beta of the coming 3.4
 # make lint                     ruff and mypy for Python, Biome and TypeScript's checker for JavaScript; make format: corrects
 # make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
 # make bench-shifts             how often the charts find a change at its place, compared with the best possible
@@ -17,9 +18,12 @@ TESTS  ?= tests
 # Test files run at the same time, one process for each core. WORKERS=0 runs them in one process, for a debugger.
 WORKERS ?= auto
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# AIRFLOW_ARGS=--need-airflow leaves out the tests of our own nouns, which test-core runs.
+AIRFLOW_ARGS ?=
 
 VENV   := .venv
 VENV2  := .venv-airflow2
+NEXT   := .venv-next
 CORE   := .venv-core
 UV     := $(VENV)/bin/uv
 # Names the browser library of the charts; the build hook puts it into the package.
@@ -41,7 +45,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-core lint format bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core lint format bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -50,14 +54,17 @@ demo-airflow2: $(VENV2)/.installed
 	@$(VENV2)/bin/python -m airflow_agari_provider.local demo $(ARGS)
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python $(PYTEST) $(ARGS) $(TESTS)
+	$(VENV)/bin/python $(PYTEST) $(AIRFLOW_ARGS) $(ARGS) $(TESTS)
 
 test-airflow2: $(VENV2)/.installed
-	$(VENV2)/bin/python $(PYTEST) --ignore=tests/example_dags/spark $(ARGS) $(TESTS)
+	$(VENV2)/bin/python $(PYTEST) --ignore=tests/example_dags/spark $(AIRFLOW_ARGS) $(ARGS) $(TESTS)
+
+test-next: $(NEXT)/.installed
+	$(NEXT)/bin/python $(PYTEST) --ignore=tests/example_dags/spark --need-airflow $(ARGS) $(TESTS)
 
 # The modules that never import Airflow, with Airflow not installed.
 test-core: $(CORE)/.installed
-	$(CORE)/bin/python $(PYTEST) -m "not spark" $(ARGS) $(TESTS)
+	$(CORE)/bin/python $(PYTEST) $(ARGS) $(TESTS)
 
 lint: $(VENV)/.installed node_modules/.installed
 	$(VENV)/bin/ruff check .
@@ -94,7 +101,7 @@ wheel: $(VENV)/.installed
 	@ls dist
 
 clean:
-	rm -rf $(VENV) $(VENV2) $(CORE) node_modules .bench .demo dist build
+	rm -rf $(VENV) $(VENV2) $(NEXT) $(CORE) node_modules .bench .demo dist build
 
 # uv comes from the package registry, like everything else.
 $(UV):
@@ -117,6 +124,11 @@ $(VENV)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-3.
 $(VENV2)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-2.11.txt $(VENV2)/$(WANTED) | $(UV)
 	@echo "Installing Airflow 2.11 and this provider into $(VENV2) ..."
 	@$(INSTALL) constraints/airflow-2.11.txt --python $(VENV2) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
+	@touch $@
+
+$(NEXT)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-3.4.txt $(NEXT)/$(WANTED) | $(UV)
+	@echo "Installing the coming Airflow 3.4 and this provider into $(NEXT) ..."
+	@$(INSTALL) constraints/airflow-3.4.txt --prerelease=if-necessary-or-explicit --python $(NEXT) --editable '.[$(EXTRAS)]' || { echo "$$NO_REGISTRY"; exit 1; }
 	@touch $@
 
 $(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt $(CORE)/$(WANTED) | $(UV)

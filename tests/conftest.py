@@ -10,32 +10,30 @@ import importlib.util
 import os
 import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 AIRFLOW_INSTALLED = importlib.util.find_spec("airflow") is not None
-
-collect_ignore = (
-    []
-    if AIRFLOW_INSTALLED
-    else [
-        "operators",
-        "sensors",
-        "triggers",
-        "hooks",
-        "notifications",
-        "slas",
-        "views",
-        "contracts",
-        "end_to_end",
-        "example_dags",
-        "local/demo/test_airflow_home.py",  # drives an installed Airflow
-        "local/demo/test_report.py",
-        "local/demo/test_setup.py",
-        "test_airflow_deadlines.py",
-        "test_airflow_errors.py",
-        "test_airflow_runs.py",
-    ]
+TESTS = Path(__file__).parent
+NEED_AIRFLOW = (
+    "operators",
+    "sensors",
+    "triggers",
+    "hooks",
+    "notifications",
+    "slas",
+    "views",
+    "contracts",
+    "end_to_end",
+    "example_dags",
+    "local/demo/test_airflow_home.py",  # drives an installed Airflow
+    "local/demo/test_report.py",
+    "local/demo/test_setup.py",
+    "local/emr/test_local_spark.py",  # needs Spark, which is installed beside Airflow only
+    "test_airflow_deadlines.py",
+    "test_airflow_errors.py",
+    "test_airflow_runs.py",
 )
 
 # Before anything imports Airflow: it reads its configuration once.
@@ -68,6 +66,19 @@ pytest_plugins = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail if a test skips: for machines that have everything")
+    parser.addoption("--need-airflow", action="store_true", help="only the tests that need an installed Airflow")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what the chosen tests are not; None: collect it, unless something else has a reason not to."""
+    name = collection_path.relative_to(TESTS).as_posix()
+    needs_it = any(f"{name}/".startswith(f"{place}/") for place in NEED_AIRFLOW)
+    on_its_way = any(f"{place}/".startswith(f"{name}/") for place in NEED_AIRFLOW) or collection_path == TESTS
+    if not AIRFLOW_INSTALLED and needs_it:
+        return True
+    if config.getoption("--need-airflow") and not (needs_it or on_its_way):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -144,15 +144,18 @@ class Metadata:
         row = {**ids, **keys, **usual, **times, **values}
         if table not in shape.STORED:  # since 3.4, all tries are in one table
             (table,) = shape.STORED
-            region = {"region_id": uuid.UUID(int=0), "region_index": row.pop("map_index")}
-            row |= {
-                **region,
-                "id": identity,
-                "working_set": newest or None,
-                "archived_reason": None if newest else "retry",
-            }
+            row |= {"id": identity, "region_id": uuid.UUID(int=0), "region_index": row.pop("map_index")}
+            row |= {"working_set": newest or None, "archived_reason": None if newest else "retry"}
+            row["try_number"] = self._free_number(table, row) if newest else try_number
         self.add(table, **row)
         return identity
+
+    def _free_number(self, table: Any, row: dict[str, Any]) -> int:
+        """Return the newest try's number: 3.4 gives each try one, also where it makes its table from those of 3.3."""
+        key = ("dag_id", "run_id", "task_id", "region_index")
+        last = sa.select(sa.func.max(table.c.try_number)).where(*(table.c[name] == row[name] for name in key))
+        before = self.session.execute(last).scalar()
+        return int(row["try_number"]) if before is None else max(row["try_number"], before + 1)
 
     def event(self, dag_id: str, run_id: str, task_id: str, try_number: int, name: str, when: float, **values: Any):
         keys = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "try_number": try_number, "map_index": -1}

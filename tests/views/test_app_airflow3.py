@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_the_page_and_the_api_say_so_with_status_501_and_the_log_says_what_is_mi
 
 
 def test_an_error_that_passes_is_not_taken_for_a_future_airflow(monkeypatch):
-    from airflow_agari_provider.views import web_airflow3
+    web_airflow3 = import_module("airflow_agari_provider.views.web_airflow3")
 
     def no_memory():
         raise MemoryError

@@ -169,7 +169,9 @@ def first_run(session: Any, dag_ids: Collection[str]) -> float | None:
 
 def _active(session: Any) -> Iterable[Any]:
     """Return (DAG, number of task instances that are active now)."""
-    query = sa.select(INSTANCE.c.dag_id, sa.func.count()).where(INSTANCE.c.state.in_(ACTIVE))
+    # not count(*): for that, SQLite would read all newest tries in an index of 3.4 that has no other columns
+    count = sa.func.count(INSTANCE.c.try_number)
+    query = sa.select(INSTANCE.c.dag_id, count).where(INSTANCE.c.state.in_(ACTIVE))
     return list(session.execute(query.group_by(unindexed(INSTANCE.c.dag_id, dialect(session)))))
 
 

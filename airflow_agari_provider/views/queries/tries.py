@@ -193,7 +193,8 @@ def _in_history(database: str) -> Any:
 
 def _task_ids(session: Any, dag_id: str, run_ids: Sequence[str]) -> list[str]:
     where = (INSTANCE.c.dag_id == dag_id, INSTANCE.c.run_id.in_(run_ids))
-    return list(session.execute(sa.select(INSTANCE.c.task_id).where(*where).distinct()).scalars())
+    task_id = unindexed(INSTANCE.c.task_id, dialect(session))
+    return list(session.execute(sa.select(task_id).where(*where).distinct()).scalars())
 
 
 def repeated_by_itself() -> Any:
@@ -226,12 +227,13 @@ def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tupl
     where = [HISTORY.c.dag_id == dag_id, HISTORY.c.run_id.in_(run_ids), HISTORY.c.start_date.is_(None)]
     if not HISTORY_BY_RUN:
         where.append(HISTORY.c.task_id.in_(_task_ids(session, dag_id, run_ids)))
-    return set(map(tuple, session.execute(sa.select(HISTORY.c.run_id, HISTORY.c.task_id).where(*where).distinct())))
+    key = [unindexed(column, dialect(session)) for column in (HISTORY.c.run_id, HISTORY.c.task_id)]
+    return set(map(tuple, session.execute(sa.select(*key).where(*where).distinct())))
 
 
 def runs_with_instances(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[str]:
     """Return those of the runs that have a task instance, in any state."""
-    query = sa.select(INSTANCE.c.run_id).where(*of_runs(INSTANCE)).distinct()
+    query = sa.select(unindexed(INSTANCE.c.run_id, dialect(session))).where(*of_runs(INSTANCE)).distinct()
     return set(session.execute(query, {"dag_id": dag_id, "run_ids": run_ids}).scalars())
 
 

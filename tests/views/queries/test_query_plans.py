@@ -17,6 +17,8 @@ from airflow_agari_provider.views.queries.tables import HISTORY_BY_RUN, INSTANCE
 from tests.views.metadata_rows import EPOCH
 
 RUNS, DAGS, TASKS = 150, 8, 5
+# Only the first column of an index is used, which has one value in most rows, or in all rows of a DAG.
+TOO_WIDE = r"task_instance USING (COVERING )?INDEX \w+ \(working_set=\?\)|task_instance USING INDEX \w+ \(dag_id=\?\)"
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +102,12 @@ def overview(session):
 def test_sqlite_never_reads_all_task_instances(filled, call):
     found = plans(filled("sqlite"), "EXPLAIN QUERY PLAN", call)
     text = "\n".join(found)
-    assert not re.search(r"SCAN (task_instance|log)\b", text), text
+    assert not re.search(rf"SCAN (task_instance|log)\b|{TOO_WIDE}", text), text
     assert "SEARCH task_instance USING" in text, text
     assert "SEARCH log USING" in text or call is one_task, text
     if HISTORY_BY_RUN:
         assert not re.search(r"SCAN task_instance_history\b", text), text
-        assert "idx_tih_dag_run" in text or call is one_task, text
+        assert "idx_tih_dag_run" in text or "ti_dag_run (dag_id=? AND run_id=?)" in text or call is one_task, text
 
 
 def test_sqlite_reads_tries_by_the_index_of_their_runs(filled):
@@ -117,7 +119,7 @@ def test_sqlite_reads_tries_by_the_index_of_their_runs(filled):
 def test_postgres_never_reads_all_task_instances(filled, call):
     text = "\n".join(plans(filled("postgres"), "EXPLAIN", call))
     assert not re.search(r"Seq Scan on task_instance\b", text), text
-    assert re.search(r"(ti_dag_run|ti_state_lkp|task_instance_composite_key|task_instance_pkey)", text), text
+    assert re.search(r"using (ti_|task_instance_)\w+ on task_instance\b", text), text
 
 
 def test_postgres_looks_up_no_other_row_for_tries_that_are_told_by_their_own(filled):
@@ -140,5 +142,5 @@ def test_the_plans_would_tell_if_sqlite_were_let_to_choose(filled):
         query = query.where(due_since(time.time())).group_by(plain(INSTANCE.c.dag_id))
         return plans(filled("sqlite"), "EXPLAIN QUERY PLAN", lambda session: session.execute(query).all())[0]
 
-    assert re.search(r"SCAN task_instance\b", counted(lambda column: column))
+    assert re.search(rf"SCAN task_instance\b|{TOO_WIDE}", counted(lambda column: column))
     assert not re.search(r"SCAN task_instance\b", counted(lambda column: unindexed(column, "sqlite")))

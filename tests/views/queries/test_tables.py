@@ -64,7 +64,7 @@ def test_every_column_that_a_query_names_is_looked_for_before_the_first_query():
     }
     older = {"RESCHEDULE", "SLA_MISS"}  # 3.0 renamed columns of the one and has not the other
     chosen = {("SERIALIZED", "dag_id"), ("SERIALIZED", "dag_version_id")}  # one of them, by what there is
-    of_shapes = {("TRY", "working_set")}
+    of_shapes = {("TRY", "working_set"), ("TRY", "region_index")}
     looked_for = {
         (name, column)
         for name in ("DAG", "RUN", "INSTANCE", "HISTORY", "LOG", "SERIALIZED", "VERSION", "DEADLINE", "DEADLINE_ALERT")
