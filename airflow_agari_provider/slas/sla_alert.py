@@ -32,8 +32,8 @@ class SlaAlert:
     """
     An alert, and when it is sent; a notifier alone is an alert at the SLA.
 
-    :param notifier: one of this package's, or any other Airflow notifier whose arguments are JSON and kept as
-        attributes of the same names. ``sla_miss`` is in its templates' context.
+    :param notifier: one of this package's, or any other Airflow notifier whose arguments are JSON, and whose attributes
+        tell with which arguments it was made. ``sla_miss`` is in its templates' context.
     :param after: time after the SLA, for a step of an escalation.
     :param recovery: notifier that is called when the late task has finished; this package's notifiers need none.
     :param fallback: notifier that is used instead if the alert is refused, or cannot be sent for an hour.
@@ -135,12 +135,11 @@ def _specification(notifier: BaseNotifier) -> dict[str, Any]:
         )
     _check_templates(notifier)
     arguments = {}
+    not_kept = []
     for parameter in _parameters(cls):
         if not hasattr(notifier, parameter.name):
-            raise ValueError(
-                f"{cls.__name__} does not keep its argument {parameter.name!r} as an attribute, so it cannot be made "
-                "again in another process, and cannot be an alert."
-            )
+            not_kept.append(parameter.name)
+            continue
         value = getattr(notifier, parameter.name)
         if value is None or value == parameter.default:
             continue
@@ -154,7 +153,26 @@ def _specification(notifier: BaseNotifier) -> dict[str, Any]:
         json.dumps(arguments)
     except TypeError as error:
         raise ValueError(f"Arguments of {cls.__name__} must be JSON, and are not: {error}.") from error
+    if not_kept and not _is_made_by(notifier, arguments):
+        names = ", ".join(map(repr, not_kept))
+        raise ValueError(
+            f"{cls.__name__} does not keep what it was given for {names} as an attribute, so it cannot be made again "
+            "in another process, and cannot be an alert. Leave that out, or give its value by another argument."
+        )
     return {"path": f"{cls.__module__}:{cls.__qualname__}", "arguments": arguments}
+
+
+def _is_made_by(notifier: BaseNotifier, arguments: Mapping[str, Any]) -> bool:
+    """
+    Whether these arguments alone make an equal notifier.
+
+    So an argument that is not kept does no harm if it was left out, or if another attribute has its effect:
+    ``SmtpNotifier(template=...)`` keeps the text of the file as ``html_content``.
+    """
+    try:
+        return vars(type(notifier)(**arguments)) == vars(notifier)
+    except Exception:  # noqa: BLE001 - foreign code, which may raise any error
+        return False
 
 
 def _parameters(cls: type) -> Iterator[inspect.Parameter]:

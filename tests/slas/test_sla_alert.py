@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_secret_does_not_travel():
 
 
 def test_a_notifier_that_cannot_be_made_again_is_refused():
-    with pytest.raises(ValueError, match="does not keep its argument 'text'"):
+    with pytest.raises(ValueError, match="does not keep what it was given for 'text'"):
         SlaAlert(ForgetfulNotifier("x")).specification()
     with pytest.raises(ValueError, match="must be JSON"):
         SlaAlert(VictorOpsSlaMissNotifier(fields={"x": object()})).specification()
@@ -84,6 +85,54 @@ def test_a_notifier_that_cannot_be_made_again_is_refused():
 
     with pytest.raises(ValueError, match="Local must be in an installed package"):
         SlaAlert(Local("x")).specification()
+
+
+class RenamingNotifier(BaseNotifier):
+    """Keeps its argument under another name, where nothing tells which argument made it."""
+
+    def __init__(self, text="default"):
+        super().__init__()
+        self.message = text
+
+    def notify(self, context):
+        raise NotImplementedError
+
+
+def test_an_argument_that_is_not_kept_and_was_left_out_does_no_harm():
+    assert SlaAlert(RenamingNotifier()).specification()["notifier"]["arguments"] == {}
+    with pytest.raises(
+        ValueError, match=r"RenamingNotifier does not keep what it was given for 'text'.* Leave that out"
+    ):
+        SlaAlert(RenamingNotifier("x")).specification()
+
+
+OFFICIAL = {
+    "smtp.notifications.smtp.SmtpNotifier": {"to": ["oncall@example.com"], "subject": "{{ sla_miss.text }}"},
+    "slack.notifications.slack.SlackNotifier": {"channel": "C012AB3CD", "text": "{{ sla_miss.text }}"},
+    "slack.notifications.slack_webhook.SlackWebhookNotifier": {"text": "{{ sla_miss.text }}"},
+    "pagerduty.notifications.pagerduty.PagerdutyNotifier": {"summary": "late", "severity": "critical"},
+    "amazon.aws.notifications.sns.SnsNotifier": {"target_arn": "arn:aws:sns:eu-west-1:1:late", "message": "late"},
+    "amazon.aws.notifications.sqs.SqsNotifier": {"queue_url": "http://queue", "message_body": "late"},
+    "amazon.aws.notifications.chime.ChimeNotifier": {"chime_conn_id": "chime", "message": "late"},
+}
+
+
+@pytest.mark.parametrize("path", OFFICIAL)
+def test_the_notifiers_of_airflow_s_own_providers_are_alerts(path):
+    module, _, name = path.rpartition(".")
+    notifier = getattr(import_module(f"airflow.providers.{module}"), name)(**OFFICIAL[path])
+    specification = json.loads(json.dumps(SlaAlert(FailingNotifier("x"), fallback=notifier).specification()))
+    again = sender_of({"notifier": specification["fallback"]})._notifier
+    assert type(again) is type(notifier)
+    assert vars(again) == vars(notifier)
+
+
+def test_a_mail_whose_text_is_a_file_is_an_alert_with_that_text(tmp_path):
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+    (tmp_path / "late.html").write_text("<b>{{ sla_miss.text }}</b>")
+    alert = SlaAlert(SmtpNotifier(to="oncall@example.com", subject="late", template=str(tmp_path / "late.html")))
+    assert alert.specification()["notifier"]["arguments"]["html_content"] == "<b>{{ sla_miss.text }}</b>"
 
 
 def test_what_another_notifier_raises_leaves_its_alert_in_doubt():
