@@ -38,7 +38,6 @@ from airflow.providers.common.compat.sdk import (
     Variable,
     XCom,
     conf,
-    mask_secret,
     task,
     timezone,
 )
@@ -49,6 +48,11 @@ TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")  # since 3.3; earlier, a
 NOTIFIERS_TAKE_CONTEXT = "context" in inspect.signature(BaseNotifier.__init__).parameters  # since 3.1
 
 Result = TypeVar("Result")
+
+try:
+    from airflow.sdk.log import mask_secret
+except ImportError:  # 2.11; the common.compat provider has it only since 1.22
+    from airflow.utils.log.secrets_masker import mask_secret
 
 try:
     from airflow.sdk import CronDataIntervalTimetable

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+HOME = "https://github.com/airflow-agari-provider/airflow-agari-provider"
+
 
 def get_provider_info() -> dict[str, Any]:
     """Name, description and modules of this provider; Airflow calls it in every process, so it imports nothing."""
@@ -11,6 +13,14 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-agari-provider",
         "name": "Agari",
         "description": "Score data with Spark on EMR, load it from S3 through SQS into a database, check its counts.",
+        "integrations": [
+            {"integration-name": "Agari", "external-doc-url": HOME, "tags": ["service"]},
+            {
+                "integration-name": "VictorOps (Splunk On-Call)",
+                "external-doc-url": "https://help.victorops.com/knowledge-base/rest-endpoint-integration-guide/",
+                "tags": ["service"],
+            },
+        ],
         "extra-links": ["airflow_agari_provider.operators.emr_step_link.EmrStepLink"],
         "operators": [
             {
@@ -24,7 +34,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [
-            {"integration-name": "Agari", "python-modules": ["airflow_agari_provider.hooks.victorops"]},
+            {
+                "integration-name": "VictorOps (Splunk On-Call)",
+                "python-modules": ["airflow_agari_provider.hooks.victorops"],
+            },
         ],
         # The form of Airflow 3; that of 2.11 is in the hook.
         "connection-types": [
@@ -56,7 +69,7 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "environment": {
                         "description": "Name of the environment, before every alert and in the ids of incidents.",
-                        "version_added": "0.2.0",
+                        "version_added": "0.1.0",
                         "type": "string",
                         "example": "EP_STAGE",
                         "default": "",
