@@ -25,6 +25,7 @@ NEED_AIRFLOW = (
     "slas",
     "views",
     "contracts",
+    "docs",
     "end_to_end",
     "example_dags",
     "local/demo/test_airflow_home.py",  # drives an installed Airflow

@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from airflow_agari_provider.exceptions import AgariError
 
 EMBEDDED = "embedded-postgres"
+# Kind of connection: the module of its driver, and the extra that brings it
+DRIVERS = {"postgres": ("psycopg2", "postgres"), "mysql": ("MySQLdb", "mysql")}
 
 
 class UnusableDatabase(AgariError):
@@ -83,6 +85,7 @@ def open_target_database(url: str | None, folder: Path) -> Iterator[TargetDataba
     if url is None:
         yield _sqlite(folder / "scoring.db")
     elif url == EMBEDDED:
+        _check_driver(EMBEDDED, "postgres")
         with _embedded_postgres(folder) as uri:
             yield _server(uri)
     else:
@@ -131,10 +134,7 @@ def _server(url: str) -> TargetDatabase:
         port = parts.port
     except ValueError as error:
         raise UnusableDatabase(name, str(error)) from error
-    if kind == "mysql" and find_spec("MySQLdb") is None:
-        raise UnusableDatabase(
-            name, "the MySQL driver is not installed. Install it with: pip install 'airflow-agari-provider[mysql]'"
-        )
+    _check_driver(name, kind)
     query = {key: values[0] for key, values in parse_qs(parts.query).items()}
     fields = {
         "host": query.pop("host", None) or parts.hostname or "",
@@ -146,6 +146,13 @@ def _server(url: str) -> TargetDatabase:
     airflow_connection = json.dumps({"conn_type": kind, **fields, "extra": query})
     connect = _connect_postgres if kind == "postgres" else _connect_mysql
     return TargetDatabase(name, airflow_connection, lambda: connect(fields, query))
+
+
+def _check_driver(name: str, kind: str) -> None:
+    module, extra = DRIVERS[kind]
+    if find_spec(module) is None:
+        reason = f"its driver {module} is not installed. Install it with: pip install 'airflow-agari-provider[{extra}]'"
+        raise UnusableDatabase(name, reason)
 
 
 def _connect_postgres(fields: dict[str, Any], query: dict[str, str]) -> Any:

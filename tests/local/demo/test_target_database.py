@@ -34,12 +34,21 @@ def test_a_url_that_cannot_be_used_is_named_without_its_password(tmp_path, url, 
     assert "hush" not in str(refused.value)
 
 
-def test_a_missing_driver_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("url", "name", "driver", "extra"),
+    [
+        ("mysql://me:hush@there/x", "mysql://there/x", "MySQLdb", "mysql"),
+        ("postgresql://me:hush@there/x", "postgresql://there/x", "psycopg2", "postgres"),
+        ("embedded-postgres", "embedded-postgres", "psycopg2", "postgres"),
+    ],
+)
+def test_a_missing_driver_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, url, name, driver, extra):
     monkeypatch.setattr(target_database, "find_spec", lambda name: None)
-    with pytest.raises(UnusableDatabase) as refused, open_target_database("mysql://me:hush@there/x", tmp_path):
+    with pytest.raises(UnusableDatabase) as refused, open_target_database(url, tmp_path):
         pass
     error = pickle.loads(pickle.dumps(refused.value))
-    assert error.url == "mysql://there/x"
+    assert error.url == name
     assert error.reason == (
-        "the MySQL driver is not installed. Install it with: pip install 'airflow-agari-provider[mysql]'"
+        f"its driver {driver} is not installed. Install it with: pip install 'airflow-agari-provider[{extra}]'"
     )
+    assert not list(tmp_path.iterdir())
