@@ -8,6 +8,8 @@
 # make bench-import             the import, S3ToSqlOperator and the server's own COPY compared (SIZE=large: 4,000,000 rows)
 # make torture-import           importers that are killed, race and get messages twice, over three databases; TORTURE_SEED=... repeats
 # make wheel                    the package, in dist/
+# make test-install             install the wheel into each supported Airflow with four kinds of versions, and check it there;
+#                               writes docs/versions.md (ARGS="--airflow 3.3.2 --python 3.11": one cell)
 # make scenario-slas            SLAs on both Airflows: every case, two of each service, kills, outages (a quarter of an hour)
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
@@ -45,7 +47,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core lint format bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -92,6 +94,9 @@ bench-shifts: $(VENV)/.installed
 
 torture-import: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.avro_import.long_torture
+
+test-install: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.install $(ARGS)
 
 scenario-slas: $(VENV)/.installed $(VENV2)/.installed
 	$(VENV)/bin/python -m tests.scenario_slas
