@@ -17,8 +17,9 @@
 PYTHON ?= python3
 ARGS   ?=
 TESTS  ?= tests
-# Test files run at the same time, one process for each core. WORKERS=0 runs them in one process, for a debugger.
-WORKERS ?= auto
+# Test files run at the same time. Many wait for other processes, so there is one worker more than there are cores.
+# WORKERS=0 runs them in one process, for a debugger.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # AIRFLOW_ARGS=--need-airflow leaves out the tests of our own nouns, which test-core runs.
 AIRFLOW_ARGS ?=

@@ -86,6 +86,9 @@ def airflow_settings() -> dict[str, str]:
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
         "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+        # The DAG's file does not change, and each time that it is read takes seconds of a processor
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "600",  # its name on 2.11
         "MESSAGE_SCORING_VICTOROPS": VICTOROPS,
         # Because the run is of 2016, Airflow 2.11 would report missed SLAs for every hour since then
         **({} if WATCHES_MANUAL_RUNS else {"AIRFLOW__CORE__CHECK_SLAS": "False"}),
