@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,3 +54,19 @@ def test_headers_of_mysql_s_client_that_come_later_bring_its_extra(checkout, env
     assert install(checkout, environment, headers=False) == []
     assert [line for line in install(checkout, environment, headers=True) if wanted in line]
     assert install(checkout, environment, headers=True) == []
+
+
+def pins(version: str) -> dict[str, str]:
+    """Versions in a list, by the name of the package."""
+    lines = (ROOT / "constraints" / f"airflow-{version}.txt").read_text().splitlines()
+    return dict(line.partition(" ;")[0].split("==") for line in lines if "==" in line)
+
+
+def test_what_our_own_nouns_use_has_one_version_on_both_airflows():
+    """So .ci/run tests them once: on another version they would have to be tested with each list."""
+    (installed,) = re.findall(r"--python \$\(CORE\) aiosmtpd .*?\|\|", (ROOT / "Makefile").read_text(), re.DOTALL)
+    names = set(re.findall(r"[a-z][\w-]*", re.sub(r"\[[^]]*\]|--python|\$\(\w+\)", " ", installed)))
+    on_3, on_2 = pins("3.3"), pins("2.11")
+    shared = {name for name in names if name in on_3}
+    assert {"boto3", "datafusion", "fastavro", "moto", "psycopg", "pgpq"} <= shared
+    assert {name: on_3[name] for name in shared} == {name: on_2.get(name) for name in shared}
