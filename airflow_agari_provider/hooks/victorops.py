@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 from urllib.parse import quote
 
 from airflow_agari_provider.airflow_compat import BaseHook, mask_secret
 from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused
 from airflow_agari_provider.alerts.victorops_payload import MONITORING_TOOL, checked_message_type
+from airflow_agari_provider.exceptions import retrying
 
 HOST = "https://alert.victorops.com"
 PATH = "integrations/generic/20131114/alert"  # REST endpoint integration; help.splunk.com, "REST Endpoint"
@@ -73,20 +73,16 @@ class VictorOpsHook(BaseHook):
     def post(self, body: dict[str, Any]) -> str:
         """Send a body unchanged; otherwise like :meth:`send`."""
         url = self._url()
-        give_up, pause = time.monotonic() + self.retry_for, FIRST_PAUSE
-        while True:
-            try:
-                self._request(url, body)
-            except (AlertPostponed, AlertInDoubt) as error:  # the entity id makes a repeat the same incident
-                wait = max(pause, error.retry_after)
-                if time.monotonic() + wait > give_up:
-                    raise
-                self.log.warning("The alert is sent again in %.0f s. %s", wait, error)
-                time.sleep(wait)
-                pause *= 2
-            else:
-                self.log.info("VictorOps accepted %s for %s", body["message_type"], body.get("entity_id"))
-                return str(body.get("entity_id") or "")
+        send_again = retrying(
+            # the entity id makes a repeat the same incident
+            passes=lambda error: isinstance(error, AlertPostponed | AlertInDoubt),
+            wait=lambda failed, error: max(FIRST_PAUSE * 2 ** (failed - 1), error.retry_after),
+            tell=lambda failed, error, wait: self.log.warning("The alert is sent again in %.0f s. %s", wait, error),
+            seconds=self.retry_for,
+        )
+        send_again(lambda: self._request(url, body))
+        self.log.info("VictorOps accepted %s for %s", body["message_type"], body.get("entity_id"))
+        return str(body.get("entity_id") or "")
 
     def test_connection(self) -> tuple[bool, str]:
         """Send INFO, which opens no incident; it shows in the timeline."""

@@ -19,7 +19,7 @@ from airflow_agari_provider.airflow_compat import (
 )
 from airflow_agari_provider.alerts.delivery import AlertRefused, Delivery
 from airflow_agari_provider.alerts.miss import Scope, SlaMiss
-from airflow_agari_provider.exceptions import cut, require_one_of
+from airflow_agari_provider.exceptions import cut, require_one_of, retrying
 from airflow_agari_provider.notifications.callback_context import misses_of
 
 if TYPE_CHECKING:
@@ -95,16 +95,19 @@ class SlaMissNotifier(BaseNotifier):
 
     def _misses(self, context: Context) -> list[SlaMiss]:
         """Read the misses. For a deadline this asks about tasks, and Airflow never repeats a callback that failed."""
-        give_up = time.monotonic() + RETRY_FOR
-        while True:
-            try:
-                return list(misses_of(context, environment_or_default(self.environment), self.incident))
-            except Exception as error:  # any error of the supervisor or the API server
-                if "deadline" not in context or time.monotonic() > give_up:
-                    Stats.incr("agari.alerts.failed", tags={"service": self.name})
-                    raise
-                logger.warning("Airflow did not tell what is late; asking again. %s: %s", type(error).__name__, error)
-            time.sleep(ASK_AGAIN_AFTER)
+        ask = retrying(
+            passes=lambda error: isinstance(error, Exception) and "deadline" in context,  # of supervisor or API server
+            wait=lambda failed, error: ASK_AGAIN_AFTER,
+            tell=lambda failed, error, wait: logger.warning(
+                "Airflow did not tell what is late; asking again. %s: %s", type(error).__name__, error
+            ),
+            seconds=RETRY_FOR,
+        )
+        try:
+            return ask(lambda: list(misses_of(context, environment_or_default(self.environment), self.incident)))
+        except Exception:
+            Stats.incr("agari.alerts.failed", tags={"service": self.name})
+            raise
 
     async def async_notify(self, context: Context) -> None:
         """Like :meth:`notify`, in a thread."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from airflow_agari_provider.exceptions import may_pass
+from airflow_agari_provider.exceptions import may_pass, retrying
 from airflow_agari_provider.queues.depth import DepthUnknown
 
 logger = logging.getLogger(__name__)
@@ -24,18 +24,18 @@ def patiently(request: Callable[[], T], sleep: Callable[[float], None] = time.sl
     :param request: sends the request.
     :param sleep: takes seconds.
     """
-    for attempt in range(TRIES - 1):
-        try:
-            return request()
-        except DepthUnknown as error:
-            cause: Exception = error
-        except request_errors() as error:
-            if not may_pass(error):
-                raise
-            cause = error
-        logger.warning("Request to AWS failed, next try in %s s: %s", 2**attempt, cause)
-        sleep(2**attempt)
-    return request()
+    again = retrying(
+        passes=_may_pass,
+        wait=lambda failed, error: 2.0 ** (failed - 1),
+        tell=lambda failed, error, wait: logger.warning("Request to AWS failed, next try in %.0f s: %s", wait, error),
+        tries=TRIES,
+        sleep=sleep,
+    )
+    return again(request)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, DepthUnknown) or (isinstance(error, request_errors()) and may_pass(error))
 
 
 def request_errors() -> tuple[type[Exception], ...]:

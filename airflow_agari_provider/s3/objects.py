@@ -11,7 +11,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from airflow_agari_provider.exceptions import may_pass
+from airflow_agari_provider.exceptions import may_pass, retrying
 from airflow_agari_provider.s3.errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 from airflow_agari_provider.s3.urls import hidden, split_url
@@ -68,7 +68,7 @@ class ObjectStream:
         self._body = answer["Body"]
         self._buffer = bytearray()
         self._received = self._taken = 0
-        self._closed = False
+        self._closed = self._broken = False
         self.stored = StoredObject(
             bucket,
             key,
@@ -101,29 +101,39 @@ class ObjectStream:
         return chunks if self.stored.size_bytes <= CHUNK_BYTES else ReadAhead(chunks, READY_CHUNKS)
 
     def _received_chunks(self) -> Generator[bytes]:
+        patiently = retrying(
+            passes=self._is_worth_another_try,
+            wait=lambda failed, error: FIRST_WAIT * 2 ** (failed - 1),
+            tell=self._tell,
+            tries=TRIES,
+            sleep=self._sleep,
+        )
         while self._received < self.stored.size_bytes:
-            yield self._receive()
+            yield patiently(self._receive)
 
     def _receive(self) -> bytes:
-        from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
+        from botocore.exceptions import IncompleteReadError
 
+        if self._broken:
+            self._reopen()
+        self._broken = True  # until this chunk is here
         missing = self.stored.size_bytes - self._received
-        for attempt in range(TRIES):
-            try:
-                if attempt:
-                    self._reopen()
-                if chunk := self._body.read(min(CHUNK_BYTES, missing)):
-                    self._received += len(chunk)
-                    return bytes(chunk)
-                raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self.stored.size_bytes)
-            except (BotoCoreError, ClientError, OSError) as error:
-                if attempt == TRIES - 1 or self._closed or not (isinstance(error, OSError) or may_pass(error)):
-                    raise
-                logger.warning(
-                    "%s: the connection broke at byte %s, trying again: %s", self.stored.url, self._received, error
-                )
-                self._sleep(FIRST_WAIT * 2**attempt)
-        raise AssertionError("the last try returns or raises")
+        chunk = self._body.read(min(CHUNK_BYTES, missing))
+        if not chunk:
+            raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self.stored.size_bytes)
+        self._received += len(chunk)
+        self._broken = False
+        return bytes(chunk)
+
+    def _is_worth_another_try(self, error: BaseException) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self._closed:
+            return False
+        return isinstance(error, OSError) or (isinstance(error, BotoCoreError | ClientError) and may_pass(error))
+
+    def _tell(self, failed: int, error: Exception, wait: float) -> None:
+        logger.warning("%s: the connection broke at byte %s, trying again: %s", self.stored.url, self._received, error)
 
     def _reopen(self) -> None:
         from botocore.exceptions import ClientError

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.exceptions import AgariError, retrying
 from airflow_agari_provider.scoring.jobs import BackendError, BackendUnavailable, JobState, SparkJob
 from airflow_agari_provider.scoring.run_watch import RunWatch, SparkBackend
 from airflow_agari_provider.scoring.task_run import TaskRun
@@ -68,20 +68,26 @@ def submit_or_rejoin(backend: SparkBackend, job: SparkJob, run: TaskRun, patienc
     :raises PollingFailed: the service does not tell whether a cancelled job has ended.
     :raises BackendUnavailable: ``patience.max_errors`` times in a row; a retry of the task loses nothing.
     """
-    for attempt in range(1, patience.max_errors + 1):
-        try:
-            found = _wanted_job(backend, run, patience)
-            if found is not None:
-                logger.info("Rejoined %s: %s", found, found.phase)
-                return found, True
-            submitted = backend.submit(job, run.token)
-            break
-        except BackendUnavailable as error:
-            if attempt == patience.max_errors:
-                raise
-            logger.warning("Job not submitted yet, try %s of %s failed: %s", attempt, patience.max_errors, error)
-            patience.sleep(patience.pause)
-    return _oldest_twin(backend, run, submitted), False
+
+    def tell(failed: int, error: Exception, wait: float) -> None:
+        logger.warning("Job not submitted yet, try %s of %s failed: %s", failed, patience.max_errors, error)
+
+    def look_or_submit() -> tuple[JobState, bool]:
+        found = _wanted_job(backend, run, patience)
+        return (backend.submit(job, run.token), False) if found is None else (found, True)
+
+    again = retrying(
+        passes=lambda error: isinstance(error, BackendUnavailable),
+        wait=lambda failed, error: patience.pause,
+        tell=tell,
+        tries=patience.max_errors,
+        sleep=patience.sleep,
+    )
+    found, rejoined = again(look_or_submit)
+    if rejoined:
+        logger.info("Rejoined %s: %s", found, found.phase)
+        return found, True
+    return _oldest_twin(backend, run, found), False
 
 
 def cancel_and_wait(backend: SparkBackend, job: JobState, patience: Patience) -> JobState:

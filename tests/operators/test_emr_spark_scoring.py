@@ -424,20 +424,6 @@ def test_a_kill_in_the_middle_of_the_submission_leaves_no_job(emr_world, carried
 # In a DAG
 
 
-def test_the_example_in_the_docs_is_one(request):
-    page = (request.config.rootpath / "docs" / "emr_spark_scoring.md").read_text()
-    example = page.split("```python\n")[1].split("```")[0]
-    with DAG("telemetry", schedule=None, start_date=datetime(2016, 4, 28, tzinfo=UTC)):
-        names: dict[str, Any] = {"__file__": "/dags/telemetry.py"}
-        exec(example, names)
-    operator = names["score_messages"]
-    hour = datetime(2016, 4, 28, 5, tzinfo=UTC)
-    operator.render_template_fields({"ds": "2016-04-28", "data_interval_start": hour, "run_id": "hourly__05:00"})
-    assert operator.script == "/dags/spark/score_messages.py"
-    assert operator.arguments[1] == "s3://my-bucket/archive/dt=2016-04-28/hour=05/"
-    assert operator.counts_url == "s3://my-bucket/counts/hourly__0500/"
-
-
 def test_templates_are_rendered_in_arguments_and_target_without_touching_a_shared_target():
     target = EmrCluster(
         name="scoring-{{ stage }}", create={"LogUri": "s3://{{ stage }}/logs/", "Instances": {"InstanceCount": 2}}
