@@ -121,12 +121,18 @@ def retrying(
     """
     from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
+    def error_of(state: Any) -> Any:
+        return state.outcome.exception()
+
+    def before_sleep(state: Any) -> None:
+        tell(state.attempt_number, error_of(state), state.next_action.sleep)
+
     return Retrying(
         sleep=sleep,
         stop=stop_before_delay(seconds or 0) if tries is None else stop_after_attempt(tries),
-        wait=lambda state: wait(state.attempt_number, state.outcome.exception()),
+        wait=lambda state: wait(state.attempt_number, error_of(state)),
         retry=retry_if_exception(passes),
-        before_sleep=lambda state: tell(state.attempt_number, state.outcome.exception(), state.next_action.sleep),
+        before_sleep=before_sleep,
         reraise=True,
     )
 

@@ -16,4 +16,4 @@ def html_report(report: DiscrepancyReport) -> str:
 
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(TEMPLATE.read_text())
     guilty = {finding.key for finding in report.findings}
-    return template.render(report=report, guilty=guilty, cell_text=cell_text)
+    return str(template.render(report=report, guilty=guilty, cell_text=cell_text))

@@ -170,7 +170,7 @@ def _is_made_by(notifier: BaseNotifier, arguments: Mapping[str, Any]) -> bool:
     ``SmtpNotifier(template=...)`` keeps the text of the file as ``html_content``.
     """
     try:
-        return vars(type(notifier)(**arguments)) == vars(notifier)
+        return bool(vars(type(notifier)(**arguments)) == vars(notifier))
     except Exception:  # noqa: BLE001 - foreign code, which may raise any error
         return False
 
