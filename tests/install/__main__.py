@@ -147,7 +147,7 @@ def try_cell(cell: Cell, built: Path, parent: Path) -> Outcome:
     if not problem:
         try:
             pins = versions(cell, folder, log)
-            command(UV, "venv", "--quiet", "--seed", "--python", cell.python, folder / "venv", log=log)
+            command(UV, "venv", "--quiet", "--seed", "--python", interpreter(cell.python), folder / "venv", log=log)
             before = ["--prerelease", "if-necessary-or-explicit", "--constraint", pins]
             command(
                 UV, "pip", "install", "--quiet", "--python", python, *before, f"apache-airflow=={cell.airflow}", log=log
@@ -164,9 +164,13 @@ def try_cell(cell: Cell, built: Path, parent: Path) -> Outcome:
     return Outcome(cell, time.monotonic() - begun, problem)
 
 
-def is_on_this_machine(python: str) -> bool:
-    find = [UV, "python", "find", "--no-python-downloads", python]
-    return subprocess.run(find, capture_output=True, check=False).returncode == 0
+def interpreter(python: str) -> str | None:
+    """Path of a Python of this machine: on the PATH, or installed by pyenv. None: there is none."""
+    pyenv = sorted(Path.home().glob(f".pyenv/versions/{python}.*/bin/python{python}"))
+    for path in filter(None, (shutil.which(f"python{python}"), *map(str, pyenv))):
+        if subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
+            return path
+    return None
 
 
 def table(outcomes: Sequence[Outcome], pythons: Sequence[str]) -> Iterator[str]:
@@ -212,7 +216,7 @@ def main() -> int:
     parser.add_argument("--python", choices=PYTHONS, action="append")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     chosen = parser.parse_args()
-    pythons = [version for version in chosen.python or PYTHONS if is_on_this_machine(version)]
+    pythons = [version for version in chosen.python or PYTHONS if interpreter(version)]
     cells = [
         Cell(airflow, kind, python)
         for airflow in chosen.airflow or AIRFLOWS
