@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator, Sequence
 from typing import Literal
 
-from airflow_agari_provider.avro.arrow.batches import missing_modules
+from airflow_agari_provider.avro.arrow.batches import missing_modules, why_missing
 from airflow_agari_provider.avro.arrow.decoder import ArrowDecoder
 from airflow_agari_provider.avro.arrow.fastavro_arrays import FastavroArrays
 from airflow_agari_provider.avro.arrow.schema import NotForArrow
@@ -64,7 +64,7 @@ class DecoderChoice:
         :raises ArrowUnusable: Arrow cannot be used, and ``decoder`` is ``arrow``.
         """
         if refusal is None and (missing := missing_modules()):
-            refusal = f"{', '.join(missing)} is not installed; it comes with the extra [arrow]"
+            refusal = why_missing(missing)
         decoder: ArrowDecoder | FastavroArrays | None = None
         if self._decoder != "fastavro":
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import platform
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -51,6 +53,14 @@ class _PythonColumns(Sequence[Sequence[Any]]):
 def missing_modules() -> list[str]:
     """Return the modules of the extra that are not installed. Each call looks them up, which takes microseconds."""
     return [name for name in NEEDED if find_spec(name) is None]
+
+
+def why_missing(missing: Sequence[str]) -> str:
+    """Say as a clause why Arrow cannot be used: these modules are missing."""
+    text = f"{', '.join(missing)} is not installed; it comes with the extra [arrow]"
+    if list(missing) == ["pgpq"] and sys.platform == "linux" and platform.machine() == "aarch64":
+        return f"{text}, but not on Linux with aarch64, for which pgpq has no wheels"
+    return text
 
 
 def arrow_batch(rows: int, columns: Sequence[Column], arrays: tuple[Any, ...]) -> ArrowBatch:

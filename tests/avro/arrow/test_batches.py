@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from airflow_agari_provider.avro.arrow.batches import arrow_batch, missing_modules
+from airflow_agari_provider.avro.arrow.batches import arrow_batch, missing_modules, why_missing
 from airflow_agari_provider.avro.blocks import ContainerFile, zigzag
 from airflow_agari_provider.avro.columns import Column, columns_of
 from airflow_agari_provider.avro.decoders import DecoderChoice
@@ -75,3 +75,20 @@ def test_the_columns_of_a_batch_are_python_objects():
 
 def test_no_module_of_the_installed_extra_is_missing():
     assert missing_modules() == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "machine", "system", "no_wheels"),
+    [
+        (["pgpq"], "aarch64", "linux", True),
+        (["pgpq"], "x86_64", "linux", False),
+        (["pgpq"], "arm64", "darwin", False),
+        (["datafusion", "pgpq", "pyarrow"], "aarch64", "linux", False),
+    ],
+)
+def test_the_log_says_why_arrow_is_not_used(monkeypatch, missing, machine, system, no_wheels):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("sys.platform", system)
+    text = why_missing(missing)
+    assert text.startswith(f"{', '.join(missing)} is not installed; it comes with the extra [arrow]")
+    assert ("no wheels" in text) is no_wheels
