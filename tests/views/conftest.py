@@ -7,6 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from airflow_agari_provider.airflow_compat import AIRFLOW_3
+
+collect_ignore = [] if AIRFLOW_3 else ["test_app_airflow3.py"]
+
 _numbers = itertools.count(1)
 
 

@@ -10,11 +10,8 @@ from importlib import import_module
 
 import pytest
 
-from airflow_agari_provider.airflow_compat import AIRFLOW_3
 from airflow_agari_provider.views import app_airflow3
 from airflow_agari_provider.views.queries import tables
-
-pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="the app of Airflow 3") if not AIRFLOW_3 else []
 
 
 def ask(app, path: str) -> tuple[int, dict[str, str], str]:
