@@ -1,5 +1,5 @@
 """
-Errors that more than one room uses, and what every room needs to raise one.
+Errors that more than one room uses, what every room needs to raise one, and the one rule for trying again.
 
 Each class passes its values to ``super().__init__`` and builds its text in ``__str__``. So it can be pickled, which
 Airflow needs to pass an error from one process to another.

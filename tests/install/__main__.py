@@ -100,8 +100,10 @@ def versions(cell: Cell, folder: Path, log: Path) -> Path:
         return ROOT / "constraints" / ours
     wanted, found = folder / "wanted.txt", folder / "versions.txt"
     airflow = [f"apache-airflow=={cell.airflow}"]
-    if "b" in cell.airflow:  # a beta is only taken where it is asked for
-        airflow += [line for line in (ROOT / "constraints" / ours).read_text().splitlines() if "0b2" in line]
+    # Airflow's own packages too: of a beta, the resolver takes only those that are asked for
+    parts = ("apache-airflow-core==", "apache-airflow-task-sdk==")
+    if "b" in cell.airflow:
+        airflow += [line for line in (ROOT / "constraints" / ours).read_text().splitlines() if line.startswith(parts)]
     wanted.write_text("\n".join([*airflow, f"airflow-agari-provider[postgres] @ {folder.as_uri()}/{wheel(folder)}"]))
     options = [
         "--python-version",
