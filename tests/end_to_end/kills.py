@@ -1,21 +1,16 @@
-"""Run the demo while its processes are killed at work, then clear a task: the table is right each time."""
+"""Kills the processes of a running demo at work."""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import psutil
 
 from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
-from airflow_agari_provider.local.demo.demo import DAG_ID, Demo
+from airflow_agari_provider.local.demo.demo import Demo
 from airflow_agari_provider.local.demo.pipeline import client
-from airflow_agari_provider.local.demo.progress import TerminalProgress
-from airflow_agari_provider.local.demo.report import checks
-from airflow_agari_provider.local.demo.setup import Options
 from airflow_agari_provider.queues.depth import read_depth
-from tests.local.leftover_processes import working_in
 
 
 @dataclass
@@ -92,26 +87,15 @@ class Killer:
                 continue
 
 
-def run(tmp_path, victims: list[str], *, deferrable: bool, then_clear: str) -> list[str]:
+def keep_waiting_tasks_in_workers(demo: Demo) -> None:
     """
-    Run the demo with every victim killed once, then clear a task with those downstream: the table is right each time.
+    Kill the scheduler and let it start with another setting: from now on a waiting task keeps its process.
 
-    Nothing is left running. Returns the states of every scoring step that EMR had before the clearing.
+    The setting counts where the DAG's file is read for a task, in the processes that the scheduler starts.
     """
-    with ExitStack() as stack:
-        settings = {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": str(deferrable)}
-        options = Options(messages=60_000)
-        demo = Demo(options, TerminalProgress(), stack, folder=tmp_path, settings=settings)
-        killer = Killer(demo, victims)
-        demo.watchers.append(killer.look)
-        assert demo.run() == 0
-        assert set(killer.killed) == set(victims)
-        states = scorings(demo.aws)
-        demo.api.clear(DAG_ID, demo.run_id, [then_clear])
-        found = checks(options, demo.watch())
-        assert all(found.values()), found
-    assert not working_in(tmp_path)
-    return states
+    scheduler = demo.processes.children["scheduler"]
+    scheduler.environment = {**scheduler.environment, "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "False"}
+    scheduler.process.kill()
 
 
 def scorings(endpoint_url: str) -> list[str]:

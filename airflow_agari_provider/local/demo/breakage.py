@@ -55,6 +55,7 @@ class Breakage:
     :param harm: does the harm, in a thread while the pipeline runs, and returns what it did, as text.
     :param expected: returns what must be noticed, as text -> whether it was.
     :param settings: further environment variables of Airflow.
+    :param hourly: whether it harms exactly one hour of a day that is run hour by hour.
     :param not_on_2: why Airflow 2.11 would not notice it; empty if it does.
     """
 
@@ -63,6 +64,7 @@ class Breakage:
     expected: Callable[[Evidence], dict[str, bool]]
     settings: Mapping[str, str] = field(default_factory=dict)
     not_on_2: str = ""
+    hourly: bool = False
     done: str = field(default="", init=False)
 
 
@@ -125,7 +127,7 @@ def _is_scoring_driver(process: psutil.Process) -> bool:
     return any("SparkSubmit" in word for word in words) and any(name.startswith("score_messages") for name in scripts)
 
 
-def _disturbs(message: Received) -> bool:
+def disturbs(message: Received) -> bool:
     """Whether the message alerts a person. VictorOps's RECOVERY does not: it only closes an incident."""
     return message.channel == "slack" or (message.channel == "victorops" and message.body["message_type"] != "RECOVERY")
 
@@ -139,6 +141,7 @@ BREAKAGES: dict[str, Breakage] = {
             "Slack got the alert": evidence.slack("with High Discrepancies"),
             "VictorOps opened an incident": evidence.paged("with High Discrepancies") == ["CRITICAL"],
         },
+        hourly=True,
     ),
     "poison-message": Breakage(
         "an uploader leaves a broken file among the scored ones",
@@ -156,7 +159,7 @@ BREAKAGES: dict[str, Breakage] = {
         lambda evidence: {
             "the scoring was tried again": evidence.tries.get("score.score_messages", 0) > 1,
             "the table is the same as without the crash": evidence.table_as_expected,
-            "no alert was sent for it": not any(_disturbs(message) for message in evidence.received),
+            "no alert was sent for it": not any(disturbs(message) for message in evidence.received),
         },
     ),
     "slow-scoring": Breakage(

@@ -15,10 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.local.demo.airflow_home import USER, AirflowApi, AirflowApiError, AirflowHome
+from airflow_agari_provider.local.demo.airflow_home import USER, AirflowApi, AirflowHome
 from airflow_agari_provider.local.demo.alert_endpoints import open_endpoints
 from airflow_agari_provider.local.demo.breakage import BREAKAGES, start_breakage
 from airflow_agari_provider.local.demo.messages import write_day, write_history
@@ -26,6 +25,7 @@ from airflow_agari_provider.local.demo.pipeline import Pipeline, airflow_connect
 from airflow_agari_provider.local.demo.progress import TerminalProgress
 from airflow_agari_provider.local.demo.published_day import DAY
 from airflow_agari_provider.local.demo.report import Outcome, print_outcome
+from airflow_agari_provider.local.demo.runs import DAG_ID, Hourly, WholeDay
 from airflow_agari_provider.local.demo.setup import (
     FOLDER,
     VICTOROPS,
@@ -42,11 +42,9 @@ from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.processes import Processes
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
 
-DAG_ID = "message_scoring"
 HISTORY_DAYS = 5
 START_TIMEOUT = 240  # seconds until Airflow must be up
 RUN_TIMEOUT = 1800  # seconds until the run must have ended
-ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 class DemoStuck(AgariError):
@@ -90,7 +88,6 @@ class Demo:
     :param stack: ends everything that the run started, in reverse order.
     :param folder: each run keeps its files in a folder of its own in this one.
     :param settings: further environment variables of Airflow.
-    :ivar watchers: called with the run's task instances each time they were read.
     """
 
     def __init__(
@@ -102,7 +99,6 @@ class Demo:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.options, self.progress, self.stack = options, progress, stack
-        self.watchers: list[Callable[[list[dict[str, Any]]], None]] = []
         java = find_java()
         ports = free_ports(options.port)
         self.folder = stack.enter_context(own_folder(folder))
@@ -118,6 +114,7 @@ class Demo:
         environment = {**airflow_settings(), **broken, **(settings or {})}
         self.home = AirflowHome(self.folder / "airflow", ports, example_dags(), self._connections(), environment)
         self.api = AirflowApi(self.home)
+        self.runs = Hourly(self.api, progress) if options.hourly else WholeDay(self.api, progress)
 
     def run(self) -> int:
         """Run all parts of the demo, in order. Return the exit code."""
@@ -126,7 +123,7 @@ class Demo:
             self._start_airflow()
             self._wait_for(day.done, "the day's messages", START_TIMEOUT)
             self.pipeline = day.result()
-        self.run_id = self._trigger()
+        self._start_runs()
         if self.options.breakage:
             self._break()
         good = print_outcome(self.options, self.watch(), self.progress.plain)
@@ -191,22 +188,19 @@ class Demo:
             self.progress.status(f"waiting for {what}")
             time.sleep(0.3)
 
-    def _trigger(self) -> str:
+    def _start_runs(self) -> None:
         pipeline = self.pipeline
-        conf = {
-            "window_start": f"{DAY}T00:00:00+00:00",
-            "window_hours": 24,
-            "history_days": HISTORY_DAYS,
-            "messages_bucket": pipeline.bucket,
-            "queue_url": pipeline.queue_url,
-            "dead_letter_queue_url": pipeline.dead_letter_queue_url,
-            "queue_wait_seconds": 1,
-            "quiet_period": 3,  # enough here: the local queues' counts are exact, Amazon's are not
-        }
         self.api.unpause(DAG_ID)
-        run_id = self.api.trigger(DAG_ID, f"{DAY}T00:00:00+00:00", conf)
-        self.progress.line(f"run      {DAG_ID} {run_id}")
-        return run_id
+        self.runs.start(
+            {
+                "history_days": HISTORY_DAYS,
+                "messages_bucket": pipeline.bucket,
+                "queue_url": pipeline.queue_url,
+                "dead_letter_queue_url": pipeline.dead_letter_queue_url,
+                "queue_wait_seconds": 1,
+                "quiet_period": 3,  # enough here: the local queues' counts are exact, Amazon's are not
+            }
+        )
 
     def _break(self) -> None:
         breakage = BREAKAGES[str(self.options.breakage)]
@@ -215,8 +209,7 @@ class Demo:
         self.stack.callback(stop.set)
 
     def watch(self) -> Outcome:
-        """Show the progress of the run until it has ended, and return its outcome."""
-        seen: dict[str, tuple[str, int]] = {}
+        """Show the progress of the runs until all have ended, and return their outcome."""
         sqs = client("sqs", self.aws)
         started = self.progress.elapsed
         deadline = time.monotonic() + RUN_TIMEOUT
@@ -224,50 +217,35 @@ class Demo:
             for name in self.processes.check():
                 self.progress.line(f"restart  {name}")
             try:
-                state = self.api.run_state(DAG_ID, self.run_id)
-                tasks = self.api.task_instances(DAG_ID, self.run_id)
+                ended = self.runs.look()
             except OSError:  # the web server is restarting
                 time.sleep(1)
                 continue
-            for watcher in self.watchers:
-                watcher(tasks)
-            self._draw(tasks, seen, read_depth(sqs, self.pipeline.queue_url))
-            if state in ("success", "failed"):
-                return self._outcome(state, tasks, started)
+            self._draw(read_depth(sqs, self.pipeline.queue_url))
+            if ended:
+                return self._outcome(started)
             time.sleep(1)
         raise DemoStuck("the end of the run", RUN_TIMEOUT, str(self.folder))
 
-    def _draw(self, tasks: list[dict[str, Any]], seen: dict[str, tuple[str, int]], depth: QueueDepth) -> None:
-        for task in tasks:
-            now = (task["state"] or "", task["try_number"])
-            if now == seen.get(task["task_id"]) or now[0] in ("", "scheduled", "queued"):
-                continue
-            seen[task["task_id"]] = now
-            again = f" (try {now[1]})" if now[1] > 1 else ""
-            took = f" in {task['duration']:.0f} s" if now[0] in ENDED and task["duration"] else ""
-            self.progress.line(f"task     {task['task_id']:<34} {now[0]}{took}{again}")
-        busy = [task["task_id"].rpartition(".")[2] for task in tasks if task["state"] in ("running", "deferred")]
+    def _draw(self, depth: QueueDepth) -> None:
         rows = self.database.count("SELECT COUNT(*) FROM scored_messages")
         queue = f"queue {depth.visible} visible, {depth.in_flight} in flight"
         loaded = f"{rows:,} rows in the database" if rows is not None else "no rows yet"
-        self.progress.status(f"{', '.join(busy) or 'scheduling'}  ·  {queue}  ·  {loaded}")
+        self.progress.status(f"{self.runs.busy}  ·  {queue}  ·  {loaded}")
 
-    def _outcome(self, state: str, tasks: list[dict[str, Any]], started: float) -> Outcome:
+    def _outcome(self, started: float) -> Outcome:
         ended = self.progress.elapsed
-        try:
-            report = self.api.returned(DAG_ID, self.run_id, "report.send_report")
-        except AirflowApiError:
-            report = {}
         sqs = client("sqs", self.aws)
         return Outcome(
-            state=state,
-            report=report,
-            tasks=tasks,
+            state=self.runs.state,
+            report=self.runs.report(),
+            tasks=self.runs.timings(),
             queued=read_depth(sqs, self.pipeline.queue_url).total,
             dead_letters=read_depth(sqs, self.pipeline.dead_letter_queue_url).total,
             received=self.sinks.received,
             run_seconds=ended - started,
             seconds=ended,
+            verdicts=self.runs.verdicts,
         )
 
     def _serve(self, charts: str) -> None:

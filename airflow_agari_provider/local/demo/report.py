@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.local.demo.alert_endpoints import Received
-from airflow_agari_provider.local.demo.breakage import BREAKAGES, Evidence
+from airflow_agari_provider.local.demo.breakage import BREAKAGES, Evidence, disturbs
 from airflow_agari_provider.local.demo.published_day import Organisation
 from airflow_agari_provider.local.demo.setup import Options
 
@@ -29,6 +29,7 @@ class Outcome:
     :param queued: number of messages in the importers' queue.
     :param dead_letters: number of messages in its dead-letter queue.
     :param received: alerts and mails that arrived.
+    :param verdicts: verdict of each hour's report, by hour; empty if the day was one run.
     :param run_seconds: seconds from the trigger to the end of the run.
     :param seconds: seconds of the whole demo.
     """
@@ -41,6 +42,7 @@ class Outcome:
     received: Sequence[Received]
     run_seconds: float
     seconds: float
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> list[list[str]]:
         """Return header and rows of the report."""
@@ -71,12 +73,14 @@ def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
     found = {
         f"the run ended in state {outcome.state}": outcome.state == "success",
         "the report was mailed": any(message.channel == "mail" for message in outcome.received),
+        **_checks_of_hours(options, outcome),
     }
     if options.breakage is None:
         return {
             **found,
             "the report equals the expected table in every cell": table_as_expected,
             "the queues are empty": outcome.queued == outcome.dead_letters == 0,
+            "nobody was alerted": not any(map(disturbs, outcome.received)),
         }
     breakage = BREAKAGES[options.breakage]
     evidence = Evidence(
@@ -87,6 +91,18 @@ def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
         received=list(outcome.received),
     )
     return {**found, breakage.done or "nothing was broken": bool(breakage.done), **breakage.expected(evidence)}
+
+
+def _checks_of_hours(options: Options, outcome: Outcome) -> dict[str, bool]:
+    """Return what must be true of the hours' own reports; nothing if the day was one run."""
+    if not options.hourly:
+        return {}
+    wrong = sorted(hour for hour, verdict in outcome.verdicts.items() if verdict != "ok")
+    mails = sum(message.channel == "mail" for message in outcome.received)
+    return {
+        f"each of the 24 hours mailed its report ({mails} mails)": mails == len(outcome.verdicts) == 24,
+        f"the hours that alarm are: {', '.join(wrong) or 'none'}": len(wrong) == (options.breakage is not None),
+    }
 
 
 def _first_lines(message: Received) -> list[str]:
@@ -108,7 +124,7 @@ def print_outcome(options: Options, outcome: Outcome, say: Callable[[str], None]
             say(f"  {channel:<10} {cut(line, LINE_LENGTH, '…')}")
     if not outcome.received:
         say("  none")
-    say("\nSeconds by task")
+    say(f"\nSeconds by {'hour' if options.hourly else 'task'}")
     started = [task for task in outcome.tasks if task["start_date"]]
     for task in sorted(started, key=lambda task: str(task["start_date"])):
         again = f"  (try {task['try_number']})" if task["try_number"] > 1 else ""

@@ -46,6 +46,7 @@ class Options:
     messages: int | None = None
     breakage: str | None = None
     port: int | None = None
+    hourly: bool = False
 
     @property
     def organisations(self) -> tuple[Organisation, ...]:
@@ -64,6 +65,7 @@ def parse(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--messages", type=int, metavar="N", help="a day of N messages; default: the published 273,647")
     parser.add_argument("--break", dest="breakage", choices=BREAKAGES, help="break this, to see what notices it")
+    parser.add_argument("--hourly", action="store_true", help="a run for each hour of the day, several at once")
     parser.add_argument("--port", type=int, help="port of Airflow's web page; default: a free one")
     options = Options(**vars(parser.parse_args(arguments)))
     if options.messages is not None and options.messages < len(PUBLISHED_DAY):
@@ -73,6 +75,9 @@ def parse(arguments: Sequence[str]) -> Options:
         )
     if options.breakage and BREAKAGES[options.breakage].not_on_2 and not WATCHES_MANUAL_RUNS:
         parser.error(f"--break {options.breakage} needs Airflow 3: {BREAKAGES[options.breakage].not_on_2}")
+    if options.hourly and options.breakage and not BREAKAGES[options.breakage].hourly:
+        known = ", ".join(name for name, breakage in BREAKAGES.items() if breakage.hourly)
+        parser.error(f"--break {options.breakage} does not work with --hourly; these do: {known}")
     return options
 
 

@@ -43,6 +43,33 @@ def test_an_undisturbed_run_must_pass_every_check(changed, failed):
     assert [text for text, good in found.items() if not good] == failed
 
 
+DAY_OF_HOURS = replace(GOOD, verdicts={str(hour): "ok" for hour in range(24)}, received=GOOD.received * 24)
+
+
+@pytest.mark.parametrize(
+    ("changed", "failed"),
+    [
+        pytest.param({}, [], id="good"),
+        pytest.param(
+            {"received": GOOD.received * 23}, ["each of the 24 hours mailed its report (23 mails)"], id="a mail missing"
+        ),
+        pytest.param(
+            {"verdicts": {**DAY_OF_HOURS.verdicts, "5": "none"}},
+            ["the hours that alarm are: 5"],
+            id="an hour without report",
+        ),
+        pytest.param(
+            {"received": [*DAY_OF_HOURS.received, Received("slack", "SLA Miss", {})]},
+            ["nobody was alerted"],
+            id="alert",
+        ),
+    ],
+)
+def test_a_day_of_hours_must_pass_every_check(changed, failed):
+    found = checks(Options(hourly=True), replace(DAY_OF_HOURS, **changed))
+    assert [text for text, good in found.items() if not good] == failed
+
+
 def test_the_outcome_is_printed_with_its_alerts_and_retries():
     said = []
     assert print_outcome(Options(), GOOD, said.append)
