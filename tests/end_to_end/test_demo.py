@@ -45,7 +45,7 @@ def test_interrupting_leaves_nothing_running(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     running.send_signal(signal.SIGINT)
-    output, _ = running.communicate(timeout=180)
+    output, _ = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Interrupted" in output
     assert not working_in(tmp_path)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.local.demo.airflow_home import USER, AirflowApi, AirflowHome
@@ -41,6 +43,8 @@ from airflow_agari_provider.local.demo.target_database import open_target_databa
 from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.processes import Processes
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
+
+Result = TypeVar("Result")
 
 HISTORY_DAYS = 5
 START_TIMEOUT = 240  # seconds until Airflow must be up
@@ -118,11 +122,10 @@ class Demo:
 
     def run(self) -> int:
         """Run all parts of the demo, in order. Return the exit code."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            day = pool.submit(self._make_day)
-            self._start_airflow()
-            self._wait_for(day.done, "the day's messages", START_TIMEOUT)
-            self.pipeline = day.result()
+        day = _in_background(self._make_day)
+        self._start_airflow()
+        self._wait_for(day.done, "the day's messages", START_TIMEOUT)
+        self.pipeline = day.result()
         self._start_runs()
         if self.options.breakage:
             self._break()
@@ -262,3 +265,17 @@ class Demo:
         self.processes.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _in_background(work: Callable[[], Result]) -> Future[Result]:
+    """Do the work in a thread that ends with the process, so that Ctrl-C does not wait for it."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - for the thread that asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name=work.__name__).start()
+    return future
