@@ -11,17 +11,14 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from uuid import uuid4
 
+from airflow_agari_provider.alerts.claim_rows import TABLE, ClaimRows
 from airflow_agari_provider.exceptions import AgariError, cut
 
-if TYPE_CHECKING:
-    from airflow_agari_provider.databases.base import Dialect
-
-TABLE = "agari_alert_claims"
 # Seconds until an owner is taken for dead: much longer than a request may take, and than hosts' clocks may differ by.
 LEASE = 120.0
 ALERT_CHARACTERS = 1000
@@ -62,6 +59,24 @@ class Claim:
     failures: int = 0
 
 
+@dataclass(frozen=True)
+class About:
+    """
+    What an alert is about: the columns of its row by which others find it.
+
+    :param run: name of the run: environment, DAG and run id.
+    :param task: task id; empty for the run itself.
+    :param destination: where the alert goes.
+    """
+
+    run: str = ""
+    task: str = ""
+    destination: str = ""
+
+
+UNKNOWN = About()
+
+
 class ClaimTable:
     """
     Claims of one process, in a table that it creates if it is missing.
@@ -79,7 +94,7 @@ class ClaimTable:
         self._lease = lease
         self._there = False
 
-    def claim(self, key: str, now: float) -> Claim:
+    def claim(self, key: str, now: float, about: About = UNKNOWN) -> Claim:
         """
         Claim the sending of an alert.
 
@@ -88,7 +103,7 @@ class ClaimTable:
         """
         id_ = _id(key)
         with self._open() as table:
-            if table.insert((id_, key[:ALERT_CHARACTERS], self._owner, "sending", now, now, "")):
+            if table.insert(self._row(id_, key, "sending", now, "", about)):
                 return Claim("mine", now)
             found = table.rows("SELECT state, owner, claimed_at, first_at, reference", "WHERE id = ?", (id_,))
             if not found:
@@ -144,7 +159,9 @@ class ClaimTable:
             found = table.rows("SELECT state, first_at, reference", "WHERE id = ?", (_id(key),))
         return Claim(*found[0]) if found and found[0][0] in ("sent", "sending", "doubtful") else None
 
-    def enter_window(self, window: str, key: str, text: str, now: float) -> float | None:
+    def enter_window(
+        self, window: str, key: str, text: str, now: float, about: About = UNKNOWN
+    ) -> float | None:
         """
         Collect an alert for the digest of a window.
 
@@ -153,13 +170,12 @@ class ClaimTable:
         :return: when the window's first alert came; ``None`` if this is the first, which is not collected.
         """
         first, collected = _id(f"{window}|first"), _id(f"{window}|{key}")
-        window = window[:ALERT_CHARACTERS]
         with self._open() as table:
-            table.insert((first, window, self._owner, "first", now, now, _id(key)))
+            table.insert(self._row(first, window, "first", now, _id(key), UNKNOWN))
             ((holder, came_at),) = table.rows("SELECT reference, first_at", "WHERE id = ?", (first,))
             if holder == _id(key):
                 return None
-            table.insert((collected, window, self._owner, "collected", now, now, cut(text, 255, "…")))
+            table.insert(self._row(collected, window, "collected", now, cut(text, 255, "…"), about))
         return float(came_at)
 
     def close_window(self, window: str) -> list[str]:
@@ -178,68 +194,56 @@ class ClaimTable:
         with self._open() as table:
             return bool(table.rows("SELECT 1", "WHERE id = ? AND state = 'told'", (_id(f"{window}|{key}"),)))
 
+    def reported(self, run: str) -> set[tuple[str, str]]:
+        """Return (task, destination) of each alert of a run that was or may have been sent, and has not recovered."""
+        with self._open() as table:
+            found = table.rows(
+                "SELECT run, task, destination",
+                "WHERE run = ? AND state IN ('sent', 'sending', 'doubtful', 'collected', 'told') "
+                "AND recovered_at IS NULL",
+                (run,),
+            )
+        return {(task, destination) for of, task, destination in found if of == run}  # MySQL takes "a" for "A"
+
+    def mark_recovered(self, run: str, task: str, now: float) -> None:
+        """Record that a late task of a run has finished: what was reported of it is over."""
+        with self._open() as table:
+            found = table.rows("SELECT id, run, task", "WHERE run = ? AND recovered_at IS NULL", (run,))
+            for id_, *of in found:
+                if of == [run, task]:
+                    table.change(f"UPDATE {TABLE} SET recovered_at = ? WHERE id = ?", (now, id_))  # noqa: S608
+
+    def _row(self, id_: str, alert: str, state: str, now: float, reference: str, about: About) -> dict[str, Any]:
+        return {
+            "id": id_,
+            "alert": alert[:ALERT_CHARACTERS],
+            "owner": self._owner,
+            "state": state,
+            "claimed_at": now,
+            "first_at": now,
+            "reference": reference,
+            **asdict(about),
+        }
+
     def _settle(self, sql: str, values: tuple[Any, ...], key: str) -> None:
         with self._open() as table:
             table.change(f"{sql} WHERE id = ? AND owner = ? AND state <> 'sent'", (*values, _id(key), self._owner))
 
     @contextmanager
-    def _open(self) -> Iterator[_Table]:
+    def _open(self) -> Iterator[ClaimRows]:
         from airflow_agari_provider.databases.dialects import dialect_of
 
         try:
             with closing(self._connect()) as connection:
                 dialect = dialect_of(connection)
                 dialect.prepare(connection)
-                table = _Table(dialect, connection)
+                table = ClaimRows(dialect, connection)
                 if not self._there:
                     table.create()
                     self._there = True
                 yield table
         except Exception as error:  # any error of a driver, or of what opens the connections
             raise ClaimsUnavailable(f"{type(error).__name__}: {error}") from error
-
-
-@dataclass
-class _Table:
-    dialect: Dialect
-    connection: Any
-
-    def create(self) -> None:
-        from airflow_agari_provider.avro.columns import Column
-        from airflow_agari_provider.databases.base import Target
-        from airflow_agari_provider.databases.statements import create_table, reading
-
-        with reading(self.connection):
-            there = self.dialect.table_exists(self.connection, TABLE)
-        if there:
-            return
-        texts, numbers = ("id", "alert", "owner", "state"), ("claimed_at", "first_at")
-        columns = [*(Column(name, None, "text") for name in texts), *(Column(name, None, "double") for name in numbers)]
-        target = Target(TABLE, (*columns, Column("reference", None, "text")), ("id",))
-        create_table(self.dialect, self.connection, target)
-
-    def insert(self, row: tuple[Any, ...]) -> int:
-        """
-        Insert a row if there is none with its id. Return how many were inserted.
-
-        It has a transaction of its own: if it went on to an UPDATE, two such transactions could deadlock in MySQL.
-        """
-        verb, suffix = self.dialect.insert_if_absent
-        return self.change(f"{verb} INTO {TABLE} VALUES ({', '.join('?' * len(row))}) {suffix}", row)
-
-    def change(self, sql: str, values: tuple[Any, ...]) -> int:
-        """Run a statement in a transaction of its own. Return how many rows it changed."""
-        from airflow_agari_provider.databases.statements import execute, transaction, with_placeholders
-
-        with transaction(self.dialect, self.connection):
-            return execute(self.connection, with_placeholders(sql, self.dialect.placeholder), values)
-
-    def rows(self, select: str, where: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        from airflow_agari_provider.databases.statements import query, reading, with_placeholders
-
-        with reading(self.connection):
-            sql = with_placeholders(f"{select} FROM {TABLE} {where}", self.dialect.placeholder)
-            return query(self.connection, sql, values)
 
 
 def _id(key: str) -> str:

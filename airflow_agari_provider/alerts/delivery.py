@@ -7,10 +7,10 @@ It only decides; its caller sleeps.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claims import UNKNOWN, About, Claim, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.exceptions import AgariError
 
@@ -121,6 +121,7 @@ class Delivery:
         if it is safe to repeat; with 0, never.
     :param tries: how many times the service has not accepted it.
     :param outcome: how it ended, as text; empty while it is on its way.
+    :param about: what it is about, for its claim.
     """
 
     sender: AlertSender
@@ -131,6 +132,7 @@ class Delivery:
     tries: int = 0
     outcome: str = ""
     refused: bool = False
+    about: About = UNKNOWN
     _doubtful_since: float = 0
     _failures: int = 0
     _claim: Claim | None = None
@@ -196,13 +198,14 @@ class Delivery:
 
     def instead(self, sender: AlertSender) -> Delivery:
         """Return the alert that replaces this one if it cannot be sent."""
-        return Delivery(sender, f"{self.key}|fallback", self.claims, since=self.since)
+        about = replace(self.about, destination=sender.destination)
+        return Delivery(sender, f"{self.key}|fallback", self.claims, since=self.since, about=about)
 
     def _claimed(self, now: float) -> Claim:
         if self.claims is None:
             return self._without_claims(now)
         try:
-            return self.claims.claim(self.key, now)
+            return self.claims.claim(self.key, now, self.about)
         except ClaimsUnavailable as error:
             if not (self.sender.safe_to_repeat and self.since and now - self.since >= UNCLAIMED_AFTER):
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from airflow_agari_provider.alerts.claims import ClaimTable
+from airflow_agari_provider.alerts.claims import UNKNOWN, About, ClaimTable
 from airflow_agari_provider.alerts.delivery import AlertSender, Delivery
 from airflow_agari_provider.alerts.miss import SlaMiss
 
@@ -64,9 +64,15 @@ class DigestedDelivery(Delivery):
     """
 
     def __init__(
-        self, sender: AlertSender, key: str, claims: ClaimTable, window: DigestWindow, since: float = 0
+        self,
+        sender: AlertSender,
+        key: str,
+        claims: ClaimTable,
+        window: DigestWindow,
+        since: float = 0,
+        about: About = UNKNOWN,
     ) -> None:
-        super().__init__(sender, key, claims, since=since)
+        super().__init__(sender, key, claims, since=since, about=about)
         self._table = claims
         self._window = window
         self._digest = Delivery(DigestSender(sender, claims, window), f"{window.name}|digest", claims)
@@ -75,7 +81,7 @@ class DigestedDelivery(Delivery):
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         if self._is_alone is None and miss is not None:
-            first_at = self._table.enter_window(self._window.name, self.key, miss.brief, now)
+            first_at = self._table.enter_window(self._window.name, self.key, miss.brief, now, self.about)
             self._is_alone = first_at is None
             if first_at is not None:
                 self._collected_until = first_at + self._window.seconds

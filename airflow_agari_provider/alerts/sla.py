@@ -47,7 +47,9 @@ class Watch:
     :param mapped: ids of the DAG's mapped tasks.
     :param lookalikes: ids of tasks that look like an index of a mapped one.
     :param upstream: ids of the tasks that the task waits for, and its own id; ``None`` for the run.
-    :param watched: every task of the DAG with an SLA; ``None`` stands for the run.
+    :param reported_later: of what makes this task fail, the tasks with an SLA that is not over before this one;
+        ``None`` stands for the run.
+    :param reported_earlier: those with an SLA that is over before.
     :param carriers: on Airflow 2.11: the tasks through whose SLA Airflow checks this one.
     """
 
@@ -66,7 +68,8 @@ class Watch:
     mapped: Sequence[str] = field(default_factory=list)
     lookalikes: Sequence[str] = field(default_factory=list)
     upstream: Collection[str] | None = None
-    watched: Sequence[str | None] = field(default_factory=list)
+    reported_later: Sequence[str | None] = field(default_factory=list)
+    reported_earlier: Sequence[str | None] = field(default_factory=list)
     carriers: Sequence[str] = field(default_factory=list)
 
     def to_json(self) -> str:
@@ -96,18 +99,22 @@ def miss_of(
     due: datetime,
     at: datetime,
     link: Link,
+    reported: Callable[[], Collection[str | None]],
 ) -> SlaMiss | None:
     """
     Return the miss as it stands; ``None`` if the task or run is done, or the SLA does not report it.
 
     :param due: when the SLA was over.
     :param at: now.
+    :param reported: as in :func:`~airflow_agari_provider.alerts.task_states.is_reported_elsewhere`.
     """
     standing = standing_of(tasks, run_state, watch.task_id)
     if (
         not is_late(tasks, run_state, watch.task_id)
-        or is_reported_elsewhere(tasks, run_state, watch.task_id, watch.watched)
         or (standing != "late" and watch.when_failed == "skip")
+        or is_reported_elsewhere(
+            tasks, run_state, watch.task_id, watch.reported_later, watch.reported_earlier, reported
+        )
     ):
         return None
     blocking = blocking_tasks(tasks, watch.upstream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from airflow_agari_provider.alerts.miss import Standing, TaskInState
 
@@ -53,17 +53,34 @@ def standing_of(tasks: Iterable[TaskInState], run_state: str, task_id: str | Non
 
 
 def is_reported_elsewhere(
-    tasks: Sequence[TaskInState], run_state: str, task_id: str | None, watched: Collection[str | None]
+    tasks: Sequence[TaskInState],
+    run_state: str,
+    task_id: str | None,
+    later: Collection[str | None],
+    earlier: Collection[str | None],
+    reported: Callable[[], Collection[str | None]],
 ) -> bool:
     """
-    Whether one failure would be reported twice: this task is late because of it, and the failed task has its own SLA.
+    Whether one failure would be reported twice: this task is late because of it, and another SLA reports it.
 
-    :param watched: the tasks with an SLA; ``None`` among them stands for the run.
+    Only what this task waits for, or a run that has failed, can be the cause; an unrelated failure is not.
+
+    :param later: of the tasks that it waits for, those whose own SLA is not over before this one: it will be reported.
+        ``None`` among them stands for the run.
+    :param earlier: those whose own SLA is over before. It was in time then, if it failed only afterwards: that is why
+        it counts only if it was reported.
+    :param reported: asks which tasks of the run were reported and have not recovered; it is called only if that
+        matters.
     """
     if standing_of(tasks, run_state, task_id) != "failed and therefore late":
         return False
-    failed = {task.task_id for task in tasks if task.state == "failed"}
-    return bool(failed & set(watched)) or None in watched
+    failed: set[str | None] = {task.task_id for task in tasks if task.state == "failed"}
+    if run_state == "failed":
+        failed.add(None)
+    if failed & set(later):
+        return True
+    causes = failed & set(earlier)
+    return bool(causes) and bool(causes & set(reported()))
 
 
 def blocking_tasks(tasks: Iterable[TaskInState], upstream: Collection[str] | None) -> tuple[TaskInState, ...]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import AirflowNotFoundException, BaseHook
+from airflow_agari_provider.airflow_compat import AirflowNotFoundException
 from airflow_agari_provider.airflow_runs import link
 from airflow_agari_provider.alerts.claims import Claim, ClaimTable
 from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, AlertSender, Delivery
@@ -19,6 +19,7 @@ from airflow_agari_provider.alerts.digest import DigestedDelivery, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sla import Run, Watch, recovery_of
 from airflow_agari_provider.notifications.sla_miss_notifier import count_alert
+from airflow_agari_provider.slas.claiming import about, claims_of, key_of, mark_recovered
 from airflow_agari_provider.slas.sla_alert import follows_up, import_needs, sender_of
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ def _make_ready(claims: str, notifiers: tuple[str, ...]) -> None:
     try:
         for path in notifiers:
             import_needs(path)
-        if table := _claims(claims):
+        if table := claims_of(claims):
             table.sent("")
     except Exception as error:  # noqa: BLE001 - any driver's or secrets backend's, which the alert will meet again
         logger.debug("Not ready for alerts yet: %s: %s", type(error).__name__, error)
@@ -144,7 +145,7 @@ def dispatch_miss(watch: Watch, run: Run, due: datetime, begun: float) -> Dispat
     :param due: when the SLA was over.
     :param begun: as in :class:`Dispatch`.
     """
-    claims = _claims(watch.claims)
+    claims = claims_of(watch.claims)
     deliveries = [(_delivery(watch, run, alert, claims, due, begun), alert["fallback"]) for alert in watch.alerts]
     # Pages go first, so that they do not wait for a slow Slack
     return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), begun)
@@ -153,13 +154,13 @@ def dispatch_miss(watch: Watch, run: Run, due: datetime, begun: float) -> Dispat
 def _delivery(
     watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime, begun: float
 ) -> Delivery:
-    sender, key = sender_of(alert), _key(watch, run, alert)
+    sender, key = sender_of(alert), key_of(watch, run, alert)
     opens_incident = sender.safe_to_repeat or alert["recovery"]  # and each incident has to be closed
     if claims is None or not watch.digest or opens_incident:
-        return Delivery(sender, key, claims, since=begun)
+        return Delivery(sender, key, claims, since=begun, about=about(watch, run, alert))
     together = f"digest|{watch.environment}|{run.dag_id}|{alert['after']:g}|{sender.destination}"
     window = window_of(together, due.timestamp() + alert["after"], watch.digest)
-    return DigestedDelivery(sender, key, claims, window, since=begun)
+    return DigestedDelivery(sender, key, claims, window, since=begun, about=about(watch, run, alert))
 
 
 def tell_recovery(
@@ -175,7 +176,7 @@ def tell_recovery(
     :return: whether nothing is left to do.
     :raises ClaimsUnavailable: it cannot be known now who got the miss.
     """
-    claims = _claims(watch.claims)
+    claims = claims_of(watch.claims)
     told: dict[str, Delivery] = {}
     for alert, key in _alerts_and_fallbacks(watch, run):
         sender: Any = sender_of(alert)
@@ -190,13 +191,15 @@ def tell_recovery(
         if sent.first_at:
             told_for = datetime.fromtimestamp(sent.first_at - alert["after"], UTC)
             due = min(due or told_for, told_for)
+    if claims:
+        mark_recovered(claims, watch, run, at.timestamp())
     dispatch = Dispatch([(delivery, None) for delivery in told.values()], at.timestamp())
     return dispatch.run(recovery_of(watch, run, due if due and due < at else None, at, link), seconds)
 
 
 def _alerts_and_fallbacks(watch: Watch, run: Run) -> Iterator[tuple[dict[str, Any], str]]:
     for alert in watch.alerts:
-        key = _key(watch, run, alert)
+        key = key_of(watch, run, alert)
         yield alert, key
         if alert["fallback"]:
             yield {"notifier": alert["fallback"], "after": alert["after"]}, f"{key}|fallback"
@@ -211,24 +214,3 @@ def _told(sender: AlertSender, key: str, claims: ClaimTable | None, now: float) 
         Delivery(sender, key, claims).attempt(None, now)  # finds out whether it was sent, and records that
         found = claims.perhaps_sent(key)
     return found if found and (found.state == "sent" or sender.safe_to_repeat) else None
-
-
-def _claims(claims: str) -> ClaimTable | None:
-    if not claims:
-        return None
-    conn_id = claims.partition(":")[2]
-    hooks: list[Any] = []
-
-    def connect() -> Any:
-        if not hooks:
-            hooks.append(BaseHook.get_connection(conn_id).get_hook())
-        return hooks[0].get_conn()
-
-    return ClaimTable(connect)
-
-
-def _key(watch: Watch, run: Run, alert: dict[str, Any]) -> str:
-    """Return the name of an alert. Each process that would send the same alert gets the same name."""
-    sender: Any = sender_of(alert)
-    parts = [watch.environment, run.dag_id, run.run_id, watch.task_id or "", f"{alert['after']:g}", sender.destination]
-    return "|".join(parts)

@@ -9,6 +9,7 @@ from airflow_agari_provider.airflow_runs import link, tasks_of_run
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sla import Run, Watch, miss_of
 from airflow_agari_provider.alerts.task_states import is_late
+from airflow_agari_provider.slas.claiming import reported_tasks
 
 
 @dataclass(frozen=True)
@@ -28,5 +29,5 @@ class Observation:
 def observe(watch: Watch, run: Run, due: datetime) -> Observation:
     """Ask Airflow how the SLA of a run stands; blocks. :param due: when the SLA was over."""
     run_state, tasks = tasks_of_run(run.dag_id, run.run_id, watch.mapped, watch.lookalikes)
-    miss = miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link)
+    miss = miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link, lambda: reported_tasks(watch, run))
     return Observation(miss, came_in=not is_late(tasks, run_state, watch.task_id))

@@ -91,9 +91,8 @@ def set_slas(
         silent_for=[*([] if manual and DAGS_HAVE_DEADLINES else ["manual"]), *([] if backfill else ["backfill"])],
         mapped=mapped,
         lookalikes=[name for name in ids if re.sub(r"_\d+$", "", name) in mapped and name not in mapped],
-        watched=[None if name == DAG_RUN else name for name in slas],
     )
-    watches = [_watch(dag, common, name, sla) for name, sla in slas.items()]
+    watches = [_watch(dag, common, name, slas) for name in slas]
     if DAGS_HAVE_DEADLINES:
         _set_deadlines(dag, watches, reference)
     else:
@@ -159,7 +158,8 @@ def _check_digest(dag: Any, claims: str | None, digest: timedelta | None) -> Non
         raise ValueError(f"{dag.dag_id}: digest must be above zero and at most {LONGEST_DIGEST}, not {digest}.")
 
 
-def _watch(dag: Any, common: Watch, name: str, sla: timedelta | time) -> Watch:
+def _watch(dag: Any, common: Watch, name: str, slas: Mapping[str, timedelta | time]) -> Watch:
+    sla = slas[name]
     if isinstance(sla, time):
         common = replace(common, by=time_of_day_text(sla, dag.timezone))
     else:
@@ -170,14 +170,29 @@ def _watch(dag: Any, common: Watch, name: str, sla: timedelta | time) -> Watch:
         )
     task = dag.get_task(name)
     upstream = sorted({name, *task.get_flat_relative_ids(upstream=True)})
+    causes = [other for other in slas if other == DAG_RUN or (other in upstream and other != name)]
+    later = [other for other in causes if _is_not_over_before(slas[other], sla)]
     following = [task, *(dag.get_task(other) for other in sorted(task.get_flat_relative_ids(upstream=False)))]
     return replace(
         common,
         task_id=name,
         owner=task.owner,
         upstream=upstream,
+        reported_later=[_id(other) for other in later],
+        reported_earlier=[_id(other) for other in causes if other not in later],
         carriers=_carriers(dag, following)[:1],
     )
+
+
+def _is_not_over_before(other: timedelta | time, sla: timedelta | time) -> bool:
+    """Whether it is certain that an SLA of a run is not over before another one."""
+    if isinstance(other, timedelta) and isinstance(sla, timedelta):
+        return other >= sla
+    return other == sla  # which of two times of day comes first depends on when the run starts
+
+
+def _id(name: str) -> str | None:
+    return None if name == DAG_RUN else name
 
 
 def _carriers(dag: Any, tasks: Sequence[Any]) -> list[str]:

@@ -10,13 +10,14 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claims import About, Claim, ClaimsUnavailable, ClaimTable
 from tests.alerts.sending_process import POINTS
 
 SCRIPT = Path(__file__).parent / "sending_process.py"
@@ -96,6 +97,39 @@ def test_a_refused_alert_is_not_sent_again(tables):
     first.mark_refused(KEY)
     assert second.claim(KEY, 9999.0) == Claim("refused", 1000.0)
     assert second.sent(KEY) is None
+
+
+def test_what_was_reported_of_a_run_is_known_until_it_has_recovered(tables):
+    table = tables("first")
+    for number, (run, task) in enumerate([("run", "load"), ("run", "Load"), ("run", "extract"), ("RUN", "report")]):
+        table.claim(f"key {number}", 1000.0, About(run, task, "Slack"))
+    table.mark_refused("key 2")
+    table.enter_window("window", "a", "first", 1000.0)
+    table.enter_window("window", "b", "collected", 1000.0, About("run", "collected", "Slack"))
+    assert table.reported("run") == {("load", "Slack"), ("Load", "Slack"), ("collected", "Slack")}
+    table.mark_recovered("run", "load", 2000.0)
+    assert table.reported("run") == {("Load", "Slack"), ("collected", "Slack")}
+
+
+OLDER = """
+CREATE TABLE agari_alert_claims (
+    id VARCHAR(255) NOT NULL PRIMARY KEY, alert TEXT, owner TEXT, state TEXT, claimed_at DOUBLE PRECISION,
+    first_at DOUBLE PRECISION, reference TEXT
+)
+"""
+
+
+def test_a_table_of_an_older_version_gets_the_new_columns_and_keeps_its_claims(connect, tables):
+    id_ = sha256(KEY.encode()).hexdigest()
+    with closing(connect()) as connection:
+        connection.cursor().execute(OLDER)
+        connection.cursor().execute(
+            f"INSERT INTO agari_alert_claims VALUES ('{id_}', 'an alert', 'older', 'sent', 1000, 1000, 'C1:17.5')"
+        )
+        connection.commit()
+    assert tables("first").claim(KEY, 2000.0) == Claim("sent", 1000.0, "C1:17.5")
+    assert tables("second").claim("another", 2000.0, About("run", "load", "Slack")).state == "mine"
+    assert tables("third").reported("run") == {("load", "Slack")}
 
 
 def test_a_window_has_one_first_and_collects_the_others_until_it_is_closed(tables):

@@ -19,7 +19,6 @@ WATCH = Watch(
     environment="EP_STAGE",
     owner="ada",
     upstream=["extract", "load"],
-    watched=["load"],
 )
 
 
@@ -29,7 +28,7 @@ def link(dag_id, run_id, task):
 
 def miss(watch=WATCH, run_state="running", **states):
     tasks = [TaskInState(task_id, state) for task_id, state in states.items()]
-    return miss_of(watch, RUN, run_state, tasks, DUE, AT, link)
+    return miss_of(watch, RUN, run_state, tasks, DUE, AT, link, set)
 
 
 def test_a_late_task_is_a_miss_with_all_that_is_known():
@@ -42,7 +41,7 @@ def test_a_late_task_is_a_miss_with_all_that_is_known():
 
 def test_the_link_of_a_mapped_task_leads_to_an_index_that_is_not_done():
     tasks = [TaskInState("load", "success", 0), TaskInState("load", "running", 1)]
-    assert miss_of(WATCH, RUN, "running", tasks, DUE, AT, link).task_url == "https://airflow/run/load[1]"
+    assert miss_of(WATCH, RUN, "running", tasks, DUE, AT, link, set).task_url == "https://airflow/run/load[1]"
 
 
 @pytest.mark.parametrize("state", ["success", "skipped"])
@@ -64,7 +63,7 @@ def test_a_late_task_that_has_not_failed_pages_in_any_case():
 
 
 def test_a_consequence_of_a_failure_that_another_alert_tells_is_silent():
-    watch = replace(WATCH, watched=["load", None])
+    watch = replace(WATCH, reported_later=[None])
     assert miss(watch, "failed", extract="failed", load="upstream_failed") is None
     assert miss(watch, "failed", extract="success", load="failed") is not None
     assert miss(replace(watch, task_id=None), "failed", extract="failed", load="upstream_failed").standing == "failed"

@@ -67,26 +67,42 @@ def test_late_failed_or_failed_and_therefore_late(state, run_state, task_id, sta
     assert standing_of(tasks(load=state), run_state, task_id) == standing
 
 
+def no_question():
+    raise AssertionError("the claims are asked without need")
+
+
 @pytest.mark.parametrize(
-    ("task_id", "watched", "silent"),
+    ("task_id", "later", "earlier", "reported", "silent"),
     [
-        ("report", {"report", "load"}, True),
-        ("report", {"report", None}, True),
-        ("report", {"report"}, False),
-        ("load", {"load", "report"}, False),
-        (None, {None, "load"}, False),
+        ("report", ["load"], [], None, True),
+        ("report", [None], [], None, True),
+        ("report", [], [], None, False),
+        ("report", [], ["extract"], None, False),
+        ("report", [], ["load"], {"load"}, True),
+        ("report", [], ["load"], {"extract", None}, False),
+        ("load", [None], [], None, False),
+        (None, [], [], None, False),
     ],
     ids=[
-        "the failed task speaks",
-        "the run speaks",
+        "the failed task will speak",
+        "the run will speak",
         "no other alert speaks",
+        "one before it that is done",
+        "the failed task has spoken",
+        "the failed task was in time and failed afterwards",
         "the failed one itself",
         "the run itself",
     ],
 )
-def test_one_failure_is_told_once(task_id, watched, silent):
+def test_one_failure_is_told_once(task_id, later, earlier, reported, silent):
     states = tasks(extract="success", load="failed", report="upstream_failed")
-    assert is_reported_elsewhere(states, "failed", task_id, watched) is silent
+    asked = no_question if reported is None else lambda: reported
+    assert is_reported_elsewhere(states, "failed", task_id, later, earlier, asked) is silent
+
+
+def test_a_run_that_may_still_succeed_will_not_tell_the_failure():
+    states = tasks(load="failed", report="upstream_failed", clean_up="running")
+    assert not is_reported_elsewhere(states, "running", "report", [None], [], no_question)
 
 
 def test_what_is_at_work_blocks_the_longest_running_first():

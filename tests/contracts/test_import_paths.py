@@ -201,7 +201,8 @@ STORED_SLA = {
     "mapped": [],
     "lookalikes": [],
     "upstream": ["extract", "load"],
-    "watched": ["load", None],
+    "reported_later": [None],
+    "reported_earlier": ["extract"],
     "carriers": ["load"],
 }
 

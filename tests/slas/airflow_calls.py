@@ -39,8 +39,8 @@ def missed(watch, **changes):
     return json.loads(asyncio.run(on_deadline(watch.to_json(), context(**changes))))
 
 
-def succeeded(watch, map_index=-1, start=DATE, **facts):
-    ti = SimpleNamespace(dag_id="telemetry", task_id="load", run_id=RUN_ID, map_index=map_index)
+def succeeded(watch, map_index=-1, start=DATE, task_id="load", **facts):
+    ti = SimpleNamespace(dag_id="telemetry", task_id=task_id, run_id=RUN_ID, map_index=map_index)
     run = SimpleNamespace(**{"logical_date": DATE, "start_date": start, "run_after": start, **facts})
     OnSuccess(watch)({"ti": ti, "dag_run": run})
 

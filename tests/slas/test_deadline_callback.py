@@ -10,7 +10,7 @@ import pytest
 
 from airflow_agari_provider.slas import SlaAlert, deadline_callback
 from airflow_agari_provider.slas.deadline_callback import on_deadline
-from tests.slas.airflow_calls import MISSED, SLACK, VICTOROPS, WEBHOOK, context, missed
+from tests.slas.airflow_calls import MISSED, RUN_ID, SLACK, VICTOROPS, WEBHOOK, context, missed, succeeded
 
 
 def test_a_late_task_is_told_to_everybody(watch, states, alerts):
@@ -41,7 +41,7 @@ def test_a_task_that_comes_in_while_it_is_told_is_told_as_recovered(watch, state
     ("changes", "then"),
     [
         ({"when_failed": "skip"}, {"extract": "success", "load": "failed"}),
-        ({"watched": ["load", "extract"]}, {"extract": "failed", "load": "upstream_failed"}),
+        ({"reported_later": ["extract"]}, {"extract": "failed", "load": "upstream_failed"}),
     ],
     ids=["its own failure, for which no alert is wanted", "a failure that another SLA tells"],
 )
@@ -49,6 +49,43 @@ def test_a_task_that_fails_while_it_is_told_has_not_recovered(changes, then, wat
     states[:] = [{"extract": "running", "load": "running"}, then]
     missed(watch(VICTOROPS, **changes))
     assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL"]
+
+
+def test_a_failure_is_not_hidden_by_an_unrelated_one(watch, states, alerts):
+    """``score -> load`` and ``other``, of which ``score`` has no SLA: only ``load`` can tell that it failed."""
+    states[:] = [{"score": "failed", "load": "upstream_failed", "other": "failed"}]
+    missed(watch(VICTOROPS, upstream=["load", "score"]))
+    assert [alert["entity_display_name"] for alert in alerts.victorops()] == [
+        f"telemetry.load failed and therefore late ({RUN_ID})"
+    ]
+
+
+def test_a_failure_that_was_told_already_is_told_once(watch, states, alerts):
+    states[:] = [{"extract": "failed", "load": "upstream_failed"}]
+    missed(watch(VICTOROPS, SLACK, task_id="extract"), deadline="1")
+    assert missed(watch(VICTOROPS, SLACK, reported_earlier=["extract"]), deadline="2") == "nothing to tell"
+    assert [alert["task_id"] for alert in alerts.victorops()] == ["extract"]
+
+
+@pytest.mark.parametrize("claims", ["sql:claims", "sql:nowhere", ""], ids=["claims", "no connection", "no claims"])
+def test_a_task_that_was_in_time_then_cleared_and_failed_hides_nothing(claims, watch, states, alerts, monkeypatch):
+    monkeypatch.setattr("airflow_agari_provider.alerts.delivery.UNCLAIMED_AFTER", 0)
+    states[:] = [{"extract": "success", "load": None}]
+    assert missed(watch(VICTOROPS, task_id="extract", claims=claims), deadline="1") == "in time"
+    states[:] = [{"extract": "failed", "load": "upstream_failed"}]
+    missed(watch(VICTOROPS, reported_earlier=["extract"], claims=claims), deadline="2")
+    assert [alert["task_id"] for alert in alerts.victorops()] == ["load"]
+
+
+def test_nor_does_one_that_was_late_came_in_and_was_cleared(watch, states, alerts):
+    extract = watch(VICTOROPS, task_id="extract")
+    states[:] = [{"extract": "running"}]
+    missed(extract, deadline="1")
+    succeeded(extract, task_id="extract")
+    states[:] = [{"extract": "failed", "load": "upstream_failed"}]
+    missed(watch(VICTOROPS, reported_earlier=["extract"]), deadline="2")
+    told = [(alert["task_id"], alert["message_type"]) for alert in alerts.victorops()]
+    assert told == [("extract", "CRITICAL"), ("extract", "RECOVERY"), ("load", "CRITICAL")]
 
 
 def test_a_storm_is_one_message_and_a_digest_and_an_incident_each(watch, states, alerts):

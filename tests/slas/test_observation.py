@@ -17,7 +17,7 @@ DUE = datetime(2016, 2, 26, 18, 30, tzinfo=UTC)
         ({}, {"load": "success"}, None, True),
         ({}, {"load": "failed"}, "failed", False),
         ({"when_failed": "skip"}, {"load": "failed"}, None, False),
-        ({"watched": ["load", "extract"]}, {"extract": "failed", "load": "upstream_failed"}, None, False),
+        ({"reported_later": ["extract"]}, {"extract": "failed", "load": "upstream_failed"}, None, False),
         ({"mapped": ["load"]}, {"load_0": "success", "load_1": "running"}, "late", False),
         ({"mapped": ["load"]}, {"load_0": "success", "load_1": "skipped"}, None, True),
         ({"task_id": None}, {"load": "success"}, "late", False),

@@ -19,6 +19,7 @@ ALERTS = [
     SlaAlert(VictorOpsSlaMissNotifier(victorops_conn_id="victorops"), after=timedelta(minutes=15)),
 ]
 TAKES_REFERENCES = hasattr(AirflowPlugin, "deadline_references")  # 3.2
+TAKES_TIMES = TAKES_REFERENCES or not AIRFLOW_3
 HALF_HOUR, HOUR = timedelta(minutes=30), timedelta(hours=1)
 
 
@@ -55,7 +56,25 @@ def test_every_step_of_every_sla_is_watched(dag):
     first = watches(dag)[0]
     assert first.upstream == ["extract", "group.mapped", "group.mapped_3", "report"]
     assert (first.mapped, first.lookalikes) == (["group.mapped"], ["group.mapped_3"])
-    assert (first.watched, first.environment, first.claims) == (["report", None], "EP_STAGE", "sql:claims")
+    assert (first.environment, first.claims) == ("EP_STAGE", "sql:claims")
+
+
+@pytest.mark.parametrize(
+    ("slas", "later", "earlier"),
+    [
+        ({"report": HALF_HOUR, "extract": HALF_HOUR, DAG_RUN: HOUR}, ["extract", None], []),
+        ({"report": HALF_HOUR, "extract": timedelta(minutes=10)}, [], ["extract"]),
+        ({"report": HALF_HOUR, "aside": HOUR}, [], []),
+        *([({"report": time(6), "extract": time(6), DAG_RUN: time(7)}, ["extract"], [None])] if TAKES_TIMES else []),
+    ],
+    ids=["over together or later", "over before", "not before it", "times of day"],
+)
+def test_only_what_a_task_waits_for_may_tell_its_failure(slas, later, earlier, dag):
+    with dag:
+        BaseOperator(task_id="aside")
+    set_slas(dag, slas, alerts=ALERTS[:1])
+    first = watches(dag)[0]
+    assert (first.reported_later, first.reported_earlier) == (later, earlier)
 
 
 def test_backfills_are_not_watched_and_manual_runs_are(dag):

@@ -1,0 +1,83 @@
+"""The rows of the claims: their columns, and the few statements that read and change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_agari_provider.databases.base import Dialect
+
+TABLE = "agari_alert_claims"
+# The columns that a claim itself needs, then those that tell later readers what the alert was about. Columns that a
+# table of an older version lacks are added, and are NULL in its rows.
+_KINDS: Mapping[str, str] = {
+    "id": "text",
+    "alert": "text",
+    "owner": "text",
+    "state": "text",
+    "claimed_at": "double",
+    "first_at": "double",
+    "reference": "text",
+    "run": "text",
+    "task": "text",
+    "destination": "text",
+    "recovered_at": "double",
+}
+COLUMNS = tuple(_KINDS)
+
+
+@dataclass
+class ClaimRows:
+    """
+    The table on one connection.
+
+    :param connection: DB-API connection, prepared by its dialect.
+    """
+
+    dialect: Dialect
+    connection: Any
+
+    def create(self) -> None:
+        """Create the table, or add the columns that it lacks."""
+        from airflow_agari_provider.avro.columns import Column
+        from airflow_agari_provider.databases.base import Target
+        from airflow_agari_provider.databases.statements import add_column, create_table, reading, table_columns
+
+        with reading(self.connection):
+            there = self.dialect.table_exists(self.connection, TABLE)
+            present = table_columns(self.dialect, self.connection, TABLE) if there else []
+        columns = tuple(Column(name, None, kind) for name, kind in _KINDS.items())  # type: ignore[arg-type]
+        if not there:
+            create_table(self.dialect, self.connection, Target(TABLE, columns, ("id",)))
+            return
+        for column in columns:
+            if column.name not in present:
+                add_column(self.dialect, self.connection, TABLE, column)
+                self.connection.commit()
+
+    def insert(self, row: Mapping[str, Any]) -> int:
+        """
+        Insert a row if there is none with its id. Return how many were inserted.
+
+        It has a transaction of its own: if it went on to an UPDATE, two such transactions could deadlock in MySQL.
+        """
+        verb, suffix = self.dialect.insert_if_absent
+        places = ", ".join("?" * len(row))
+        return self.change(f"{verb} INTO {TABLE} ({', '.join(row)}) VALUES ({places}) {suffix}", tuple(row.values()))
+
+    def change(self, sql: str, values: tuple[Any, ...]) -> int:
+        """Run a statement in a transaction of its own. Return how many rows it changed."""
+        from airflow_agari_provider.databases.statements import execute, transaction, with_placeholders
+
+        with transaction(self.dialect, self.connection):
+            return execute(self.connection, with_placeholders(sql, self.dialect.placeholder), values)
+
+    def rows(self, select: str, where: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        from airflow_agari_provider.databases.statements import query, reading, with_placeholders
+
+        with reading(self.connection):
+            sql = with_placeholders(f"{select} FROM {TABLE} {where}", self.dialect.placeholder)
+            return query(self.connection, sql, values)
