@@ -82,6 +82,11 @@ class Watch:
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
     @property
+    def text(self) -> str:
+        """The SLA itself, as it tells this one from another SLA of the same task: seconds, or a time of day."""
+        return self.by or f"{self.sla:g}"
+
+    @property
     def steps(self) -> list[float]:
         """Seconds after the SLA at which alerts are to be sent."""
         return sorted({alert["after"] for alert in self.alerts})

@@ -31,7 +31,7 @@ def claims_of(claims: str) -> ClaimTable | None:
 def key_of(watch: Watch, run: Run, alert: dict[str, Any]) -> str:
     """Return the name of an alert. Each process that would send the same alert gets the same name."""
     sender: Any = sender_of(alert)
-    parts = [watch.environment, run.dag_id, run.run_id, watch.task_id or "", f"{alert['after']:g}", sender.destination]
+    parts = [_run_name(watch, run), watch.task_id or "", watch.text, f"{alert['after']:g}", sender.destination]
     return "|".join(parts)
 
 

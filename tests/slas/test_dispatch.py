@@ -220,6 +220,16 @@ def test_who_is_told_after_a_service_that_took_its_time_has_a_lease_from_then_on
     assert second - first >= 1
 
 
+def test_two_slas_of_one_task_are_two_misses(watch, states, alerts):
+    half_hour, hour, by = watch(SLACK), watch(SLACK, sla=3600), watch(SLACK, sla=0, by="06:00:00 UTC")
+    outcomes = [missed(one, deadline=str(n)) for n, one in enumerate((half_hour, hour, by, half_hour))]
+    assert [list(one.values()) for one in outcomes] == [["sent"], ["sent"], ["sent"], ["sent already"]]
+    for one in (half_hour, hour, by):
+        succeeded(one)
+    assert texts(alerts) == [MISSED] * 3 + [RECOVERED] * 3
+    assert [message.get("thread_ts") for message in alerts.slack()][3:] == [f"17.{n:06}" for n in (1, 2, 3)]
+
+
 def test_no_log_shows_what_a_webhook_answers(watch, states, alerts, caplog):
     caplog.set_level(logging.DEBUG)
     alerts.gate = lambda path, body, port: (404, {}, f"Cannot POST {path}")
