@@ -23,6 +23,7 @@ _KINDS: Mapping[str, str] = {
     "run": "text",
     "task": "text",
     "destination": "text",
+    "incident": "text",
     "recovered_at": "double",
 }
 COLUMNS = tuple(_KINDS)

@@ -67,11 +67,13 @@ class About:
     :param run: name of the run: environment, DAG and run id.
     :param task: task id; empty for the run itself.
     :param destination: where the alert goes.
+    :param incident: identity of the incident that it opens, which misses may share.
     """
 
     run: str = ""
     task: str = ""
     destination: str = ""
+    incident: str = ""
 
 
 UNKNOWN = About()
@@ -204,6 +206,21 @@ class ClaimTable:
                 (run,),
             )
         return {(task, destination) for of, task, destination in found if of == run}  # MySQL takes "a" for "A"
+
+    def open_misses(self, incident: str, since: float) -> set[tuple[str, str]]:
+        """
+        Return (run, task) of each miss that was or may have been reported in an incident, and has not recovered.
+
+        :param since: misses that were first claimed before this time are left out; seconds since the epoch.
+        """
+        with self._open() as table:
+            found = table.rows(
+                "SELECT incident, run, task",
+                "WHERE incident = ? AND first_at >= ? AND state IN ('sent', 'sending', 'doubtful') "
+                "AND recovered_at IS NULL",
+                (incident, since),
+            )
+        return {(run, task) for of, run, task in found if of == incident}
 
     def mark_recovered(self, run: str, task: str, now: float) -> None:
         """Record that a late task of a run has finished: what was reported of it is over."""

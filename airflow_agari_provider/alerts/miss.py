@@ -142,12 +142,17 @@ class SlaMiss:
     @property
     def entity_id(self) -> str:
         """Identity of the incident from its opening to its end: the same from every scheduler, triggerer and try."""
-        parts = ["airflow", self.environment or "default", self.dag_id]
-        if self.scope != "dag":
-            parts.append(self.run_id)
-        if self.scope == "task":
-            parts.append(self.task_id or "run")
-        return "/".join(parts)
+        return incident_id(self.environment, self.dag_id, self.run_id, self.task_id, self.scope)
+
+
+def incident_id(environment: str, dag_id: str, run_id: str, task_id: str | None, scope: Scope) -> str:
+    """Return the identity of the incident of a miss."""
+    parts = ["airflow", environment or "default", dag_id]
+    if scope != "dag":
+        parts.append(run_id)
+    if scope == "task":
+        parts.append(task_id or "run")
+    return "/".join(parts)
 
 
 def duration_text(duration: timedelta) -> str:

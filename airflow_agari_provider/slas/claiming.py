@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseHook
+from airflow_agari_provider.airflow_runs import tasks_of_run
 from airflow_agari_provider.alerts.claims import About, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.miss import incident_id
 from airflow_agari_provider.alerts.sla import Run, Watch
+from airflow_agari_provider.alerts.task_states import is_late
 from airflow_agari_provider.slas.sla_alert import sender_of
+
+OPEN_FOR = 7 * 86400.0  # seconds for which a miss keeps a shared incident open: its run may be deleted
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +44,12 @@ def key_of(watch: Watch, run: Run, alert: dict[str, Any]) -> str:
 def about(watch: Watch, run: Run, alert: dict[str, Any]) -> About:
     """Return what the row of an alert tells about it."""
     sender: Any = sender_of(alert)
-    return About(run=_run_name(watch, run), task=watch.task_id or "", destination=sender.destination)
+    return About(
+        run=_run_name(watch, run),
+        task=watch.task_id or "",
+        destination=sender.destination,
+        incident=incident_id(watch.environment, run.dag_id, run.run_id, watch.task_id, watch.incident),
+    )
 
 
 def reported_tasks(watch: Watch, run: Run) -> set[str | None]:
@@ -57,6 +68,30 @@ def reported_tasks(watch: Watch, run: Run) -> set[str | None]:
         return set()
     places = {about(watch, run, alert).destination for alert in watch.alerts}
     return {task or None for task, _ in found if all((task, place) in found for place in places)}
+
+
+def others_are_open(claims: ClaimTable, watch: Watch, run: Run, now: float) -> bool:
+    """
+    Whether another task, or run, that shares the incident was reported and is still late; blocks.
+
+    A task that was marked as a success by hand calls nobody. So Airflow is asked about each; one of which it cannot
+    tell counts as late.
+    """
+    incident = incident_id(watch.environment, run.dag_id, run.run_id, watch.task_id, watch.incident)
+    others = claims.open_misses(incident, now - OPEN_FOR)
+    if watch.task_id is None:  # the run is a success, and so nothing in it is late
+        others = {(name, task) for name, task in others if name != _run_name(watch, run)}
+    return any(_is_open(watch, run, name, task) for name, task in sorted(others))
+
+
+def _is_open(watch: Watch, run: Run, name: str, task: str) -> bool:
+    run_id = name.removeprefix(_run_name(watch, replace(run, run_id="")))
+    try:
+        run_state, tasks = tasks_of_run(run.dag_id, run_id, watch.mapped, watch.lookalikes)
+    except Exception as error:  # noqa: BLE001 - of a supervisor, an API server or a database; or there is no such run
+        logger.warning("It is unknown whether %s of %s is still late. %s: %s", task, run_id, type(error).__name__, error)
+        return True
+    return is_late(tasks, run_state, task or None)
 
 
 def mark_recovered(claims: ClaimTable, watch: Watch, run: Run, now: float) -> None:

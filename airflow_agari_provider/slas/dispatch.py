@@ -19,7 +19,7 @@ from airflow_agari_provider.alerts.digest import DigestedDelivery, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sla import Run, Watch, recovery_of
 from airflow_agari_provider.notifications.sla_miss_notifier import count_alert
-from airflow_agari_provider.slas.claiming import about, claims_of, key_of, mark_recovered
+from airflow_agari_provider.slas.claiming import about, claims_of, key_of, mark_recovered, others_are_open
 from airflow_agari_provider.slas.sla_alert import follows_up, import_needs, sender_of
 
 logger = logging.getLogger(__name__)
@@ -155,12 +155,15 @@ def _delivery(
     watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime, begun: float
 ) -> Delivery:
     sender, key = sender_of(alert), key_of(watch, run, alert)
-    opens_incident = sender.safe_to_repeat or alert["recovery"]  # and each incident has to be closed
-    if claims is None or not watch.digest or opens_incident:
+    if claims is None or not watch.digest or _opens_incident(alert):  # and each incident has to be closed
         return Delivery(sender, key, claims, since=begun, about=about(watch, run, alert))
     together = f"digest|{watch.environment}|{run.dag_id}|{alert['after']:g}|{sender.destination}"
     window = window_of(together, due.timestamp() + alert["after"], watch.digest)
     return DigestedDelivery(sender, key, claims, window, since=begun, about=about(watch, run, alert))
+
+
+def _opens_incident(alert: dict[str, Any]) -> bool:
+    return sender_of(alert).safe_to_repeat or bool(alert.get("recovery"))
 
 
 def tell_recovery(
@@ -170,6 +173,7 @@ def tell_recovery(
     Send the recovery of a miss to the destinations that got the miss, and to no others.
 
     Without claims it is not known who got the miss. Then only incidents are closed, which does no harm if none is open.
+    An incident that several misses share is closed with the last of them.
 
     :param due: when the SLA was over, or the latest time at which it can have been; ``None`` if that is not known.
     :param seconds: no further try begins after this time.
@@ -178,6 +182,7 @@ def tell_recovery(
     """
     claims = claims_of(watch.claims)
     told: dict[str, Delivery] = {}
+    closing: set[str] = set()
     for alert, key in _alerts_and_fallbacks(watch, run):
         sender: Any = sender_of(alert)
         if not follows_up(alert) or sender.destination in told:
@@ -188,11 +193,16 @@ def tell_recovery(
         # A miss that is being sent right now may arrive after its recovery, which then has to be sent again
         agreed = claims if sent.state == "sent" else None
         told[sender.destination] = Delivery(sender, f"recovery|{key}", agreed, sent.reference)
+        if _opens_incident(alert):
+            closing.add(sender.destination)
         if sent.first_at:
             told_for = datetime.fromtimestamp(sent.first_at - alert["after"], UTC)
             due = min(due or told_for, told_for)
     if claims:
-        mark_recovered(claims, watch, run, at.timestamp())
+        mark_recovered(claims, watch, run, at.timestamp())  # first, so that of two that finish at once one closes
+        if closing and watch.incident != "task" and others_are_open(claims, watch, run, at.timestamp()):
+            logger.info("The incident of %s stays open, because other misses share it", run.run_id)
+            told = {place: delivery for place, delivery in told.items() if place not in closing}
     dispatch = Dispatch([(delivery, None) for delivery in told.values()], at.timestamp())
     return dispatch.run(recovery_of(watch, run, due if due and due < at else None, at, link), seconds)
 

@@ -60,6 +60,9 @@ class OnSuccess:
             tell_recovery(self.watch, run, at, latest, seconds)
         except ClaimsUnavailable as error:
             late = self.watch.task_id or "the run"
+            if self.watch.incident != "task":
+                logger.error("Without claims, the incident that %s shares stays open. Close it by hand. %s", late, error)
+                return
             logger.error("Without claims, the recovery of %s only closes incidents. %s", late, error)
             if is_late:
                 tell_recovery(replace(self.watch, claims=""), run, at, latest, seconds)

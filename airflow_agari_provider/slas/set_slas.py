@@ -57,7 +57,8 @@ def set_slas(
         gets no recoveries.
     :param reference: on Airflow 3, where the time counts from; on 2.11 it counts from the end of the data interval.
     :param environment: stands before every text, and in incidents' ids; ``[agari] environment`` by default.
-    :param incident: what shares one incident of VictorOps: a ``task`` of a run, a ``run``, or a ``dag``.
+    :param incident: what shares one incident of VictorOps, which is closed when nothing in it is late any more: a
+        ``task`` of a run; a ``run`` or a ``dag``, which need ``claims``.
     :param when_failed: if it cannot finish, because it or a task before it failed: ``page`` as for any miss,
         ``downgrade`` CRITICAL to WARNING, or ``skip`` the alert.
     :param manual: watch runs that a person started (Airflow 3; 2.11 never does).
@@ -75,6 +76,8 @@ def set_slas(
     if not claims:
         if any(alert.after for alert in each):
             raise ValueError(f"{dag.dag_id}: an alert with after= needs claims=, which record what was sent.")
+        if incident != "task":
+            raise ValueError(f"{dag.dag_id}: incident={incident!r} needs claims=, which record what is still late.")
         logger.info("%s: set_slas has no claims=, so Slack may get an alert twice", dag.dag_id)
     ids = list(dag.task_ids)
     mapped = [task.task_id for task in dag.tasks if _is_mapped(task)]

@@ -111,6 +111,16 @@ def test_what_was_reported_of_a_run_is_known_until_it_has_recovered(tables):
     assert table.reported("run") == {("Load", "Slack"), ("collected", "Slack")}
 
 
+def test_an_incident_is_open_for_those_in_it_that_have_not_recovered(tables):
+    table = tables("first")
+    for number, (run, task, incident) in enumerate([("1", "load", "dag"), ("2", "", "dag"), ("1", "load", "DAG")]):
+        table.claim(f"key {number}", 1000.0 + number, About(run, task, "VictorOps", incident))
+    assert table.open_misses("dag", since=1000.0) == {("1", "load"), ("2", "")}
+    assert table.open_misses("dag", since=1000.5) == {("2", "")}
+    table.mark_recovered("2", "", 2000.0)
+    assert table.open_misses("dag", since=1000.0) == {("1", "load")}
+
+
 OLDER = """
 CREATE TABLE agari_alert_claims (
     id VARCHAR(255) NOT NULL PRIMARY KEY, alert TEXT, owner TEXT, state TEXT, claimed_at DOUBLE PRECISION,

@@ -55,6 +55,57 @@ def test_an_escalation_is_one_incident_with_one_recovery(watch, states, alerts):
     assert len({alert["entity_id"] for alert in alerts.victorops()}) == 1
 
 
+def incident(alerts):
+    return [(alert["message_type"], alert["task_id"]) for alert in alerts.victorops()]
+
+
+def test_a_shared_incident_is_closed_with_the_last_of_those_in_it(watch, states, alerts):
+    shared = [watch(VICTOROPS, SLACK, task_id=name, incident="run") for name in ("extract", "load")]
+    states[:] = [{"extract": "running", "load": "running"}]
+    for number, one in enumerate(shared):
+        missed(one, deadline=str(number))
+    states[:] = [{"extract": "success", "load": "running"}]
+    succeeded(shared[0], task_id="extract")
+    assert incident(alerts) == [("CRITICAL", "extract"), ("CRITICAL", "load")]
+    assert len(alerts.slack()) == 3  # whose threads are not shared
+    states[:] = [{"extract": "success", "load": "success"}]
+    succeeded(shared[1])
+    assert incident(alerts)[2:] == [("RECOVERY", "load")]
+    assert {alert["entity_id"] for alert in alerts.victorops()} == {f"airflow/EP_STAGE/telemetry/{RUN_ID}"}
+
+
+def test_a_shared_incident_stays_open_for_what_has_failed(watch, states, alerts):
+    shared = [watch(VICTOROPS, task_id=name, incident="dag") for name in ("extract", "load")]
+    states[:] = [{"extract": "running", "load": "running"}]
+    for number, one in enumerate(shared):
+        missed(one, deadline=str(number))
+    states[:] = [{"extract": "failed", "load": "success"}]
+    succeeded(shared[1])
+    assert [kind for kind, _ in incident(alerts)] == ["CRITICAL", "CRITICAL"]
+
+
+@pytest.mark.parametrize(
+    ("told", "recoveries"),
+    [({"extract": "success", "load": "success"}, 1), (RuntimeError("Airflow does not answer"), 0)],
+    ids=["marked as a success by hand", "unknown"],
+)
+def test_airflow_is_asked_about_the_others_in_an_incident(told, recoveries, watch, states, alerts):
+    """... because a task that was marked as a success by hand has called nobody."""
+    shared = [watch(VICTOROPS, task_id=name, incident="run") for name in ("extract", "load")]
+    states[:] = [{"extract": "running", "load": "running"}]
+    for number, one in enumerate(shared):
+        missed(one, deadline=str(number))
+    states[:] = [told]
+    succeeded(shared[1])
+    assert [kind for kind, _ in incident(alerts)].count("RECOVERY") == recoveries
+
+
+def test_without_its_claims_a_shared_incident_stays_open(watch, states, alerts, caplog):
+    succeeded(watch(VICTOROPS, incident="run", claims="sql:there_is_no_such_connection"))
+    assert alerts.received == []
+    assert "the incident that load shares stays open. Close it by hand" in caplog.text
+
+
 def test_without_claims_a_recovery_only_closes_incidents(watch, states, alerts):
     told = watch(SLACK, VICTOROPS, claims="")
     missed(told)

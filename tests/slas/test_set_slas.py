@@ -191,6 +191,7 @@ else:
         ({"reprot": HOUR}, {}, "telemetry has no task reprot"),
         ({"report": HOUR}, {"claims": "claims"}, "claims must be 'sql:<conn_id>' or None, not 'claims'"),
         ({"report": HOUR}, {"claims": None}, "an alert with after= needs claims="),
+        ({"report": HOUR}, {"incident": "run", "claims": None, "alerts": ALERTS[:1]}, "incident='run' needs claims="),
         ({"report": HOUR}, {"reference": "start"}, "reference is one of queued_at, logical_date, not 'start'"),
         ({"report": HOUR}, {"digest": HALF_HOUR, "claims": None, "alerts": ALERTS[:1]}, "digest= needs claims="),
         (
