@@ -43,6 +43,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+NEWEST_TRIED = "3.4"  # the newest Airflow that this package was tried with; pyproject.toml lists them all
 AIRFLOW_3 = not airflow_version.startswith("2.")
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")  # since 3.3; earlier, a cancelled trigger must find out why
 NOTIFIERS_TAKE_CONTEXT = "context" in inspect.signature(BaseNotifier.__init__).parameters  # since 3.1
@@ -62,6 +63,7 @@ except ImportError:  # before 3.2
 __all__ = [
     "AIRFLOW_3",
     "DAG",
+    "NEWEST_TRIED",
     "NOTIFIERS_TAKE_CONTEXT",
     "TRIGGERS_HAVE_ON_KILL",
     "AirflowException",
@@ -88,6 +90,7 @@ __all__ = [
     "TriggerRule",
     "Variable",
     "XCom",
+    "airflow_version",
     "conf",
     "default_deferrable",
     "in_thread",

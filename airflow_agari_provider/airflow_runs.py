@@ -192,7 +192,7 @@ def run_date(run: Any) -> datetime | None:
 
     :param run: a DAG run, or what Airflow's callbacks get instead of one: a dict whose times are text.
     """
-    found = _told(run, "logical_date") or _told(run, "run_after")
+    found = told(run, "logical_date", "run_after")
     return moment(found) if found else None
 
 
@@ -202,18 +202,36 @@ def planned_start(run: Any) -> datetime | None:
 
     :param run: as for :func:`run_date`.
     """
-    found = _told(run, "run_after") or _told(run, "data_interval_end")
+    found = told(run, "run_after", "data_interval_end")
     return moment(found) if found else None
 
 
-def _told(run: Any, name: str) -> Any:
-    return run.get(name) if isinstance(run, Mapping) else getattr(run, name, None)
+def told(thing: Any, *names: str) -> Any:
+    """
+    Return the first of these facts that Airflow tells about a run or deadline; ``None`` if it tells none of them.
+
+    A callback gets a dict from one Airflow, and an object with attributes from another.
+    """
+    found = (thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None) for name in names)
+    return next((fact for fact in found if fact), None)
+
+
+def told_run(context: Any, dag_id: str = "") -> tuple[str, str]:
+    """
+    Return the DAG id and the run id of a callback's context; what it does not tell is an empty text.
+
+    :param dag_id: DAG id, if it is known already.
+    """
+    ti, run = told(context, "ti"), told(context, "dag_run")
+    dag = told(ti, "dag_id") or told(told(context, "dag"), "dag_id") or told(run, "dag_id") or dag_id
+    run_id = told(ti, "run_id") or told(context, "run_id") or told(run, "dag_run_id", "run_id")
+    return str(dag or ""), str(run_id or "")
 
 
 def task_run(context: Context) -> TaskRun:
     """Return the task run of a context; none of its jobs is older than the time at which the run was due."""
     ti, dag_run = context["ti"], context["dag_run"]
-    due = planned_start(dag_run) or dag_run.logical_date
+    due = planned_start(dag_run) or run_date(dag_run)
     since: datetime = min(due or timezone.utcnow(), timezone.utcnow()) - CLOCK_SLACK
     generation = generation_of(ti.max_tries, ti.task.retries or 0)
     return TaskRun(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, generation, since)

@@ -6,11 +6,17 @@ So it only names the web parts. The web server alone imports them, when it first
 
 from __future__ import annotations
 
+import logging
+import sys
 from importlib import import_module
 from typing import Any
 
-from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
+from airflow_agari_provider.airflow_compat import AIRFLOW_3, NEWEST_TRIED, AirflowPlugin, airflow_version
 
+logger = logging.getLogger(__name__)
+
+# The commands whose logs people read when Airflow starts; a task's log would repeat the warning for each task.
+SERVICES = frozenset({"api-server", "dag-processor", "scheduler", "standalone", "triggerer", "webserver"})
 PAGE = "agari/charts"  # relative: Airflow's pages have a base address, which may be a path
 
 
@@ -31,6 +37,18 @@ class AgariPlugin(AirflowPlugin):
     """Registers what this package adds to Airflow: nothing with Flask on Airflow 3, only a Flask view on 2.11."""
 
     name = "agari"
+
+    @classmethod
+    def on_load(cls, *_: Any, **__: Any) -> None:
+        """Warn when a service of Airflow starts, if this package was never tried with so new an Airflow."""
+        if SERVICES.isdisjoint(sys.argv[1:2]) or _minor(airflow_version) <= _minor(NEWEST_TRIED):
+            return
+        logger.warning(
+            "airflow-agari-provider was tried up to Airflow %s, and this is %s. Look for a newer version of it; until "
+            "then, try an SLA alert (a short SLA in a test DAG) before you rely on them.",
+            NEWEST_TRIED,
+            airflow_version,
+        )
 
     @property
     def deadline_references(self) -> list[Any]:
@@ -71,3 +89,7 @@ class AgariPlugin(AirflowPlugin):
             from airflow_agari_provider.views.web_airflow2 import view
 
             return [{"name": "Agari charts", "category": "Browse", "view": view}]
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])

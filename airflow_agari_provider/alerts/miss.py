@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 Event = Literal["miss", "recovery", "failure", "retry", "success", "start"]
-Standing = Literal["late", "failed", "failed and therefore late"]
+Standing = Literal["late", "failed", "failed and therefore late", "perhaps late"]
 Scope = Literal["task", "run", "dag"]
 
 _SUBJECTS: Mapping[Event, str] = {
@@ -61,6 +61,7 @@ class SlaMiss:
     :param task_id: ``None`` if it is about the whole run.
     :param date: the run's date as alerts show it, such as ``2016-02-26T18:00:00`` (UTC).
     :param environment: stands before the text, such as ``EP_STAGE``, and in the entity id.
+    :param standing: it is ``perhaps late`` if Airflow did not tell how it stands.
     :param due: when it should have been done.
     :param at: when it was found late, or finished.
     :param blocking: the tasks that it waits for, including itself.
@@ -123,7 +124,8 @@ class SlaMiss:
             facts.append(f"Finished {duration_text(late)} late" if late else "Finished late")
         elif self.event == "miss":
             by = f" by {duration_text(late)}" if late and self.standing == "late" else ""
-            facts.append(self.standing.capitalize() + by)
+            unknown = ": Airflow did not tell how it stands" if self.standing == "perhaps late" else ""
+            facts.append(self.standing.capitalize() + by + unknown)
         if self.due and self.event == "miss":
             facts.append(f"due {self.due.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
         if self.owner:

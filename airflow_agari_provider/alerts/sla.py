@@ -37,6 +37,7 @@ class Watch:
     One SLA. It travels as JSON to the processes that alert, so it holds ids of connections and no secret.
 
     :param task_id: ``None`` for the run.
+    :param dag_id: known here too, for a callback that is told nothing.
     :param sla: seconds within which the task or run has to be done.
     :param by: instead of ``sla``: a time of day, such as ``06:00:00 Europe/Berlin``.
     :param alerts: specifications of the alerts; each has ``after``: seconds after the SLA.
@@ -56,6 +57,7 @@ class Watch:
     task_id: str | None
     sla: float
     alerts: Sequence[dict[str, Any]]
+    dag_id: str = ""
     by: str = ""
     claims: str = ""
     digest: float = 0
@@ -129,6 +131,11 @@ def miss_of(
         blocking=tuple(replace(task, url=link(run.dag_id, run.run_id, task)) for task in blocking),
         downgraded=standing != "late" and watch.when_failed == "downgrade",
     )
+
+
+def unknown_miss(watch: Watch, run: Run, due: datetime, at: datetime, link: Link) -> SlaMiss:
+    """Return the miss of a task or run of which Airflow did not tell how it stands: it is told rather than forgotten."""
+    return replace(_told(watch, run, due, at, link, ()), standing="perhaps late")
 
 
 def recovery_of(watch: Watch, run: Run, due: datetime | None, at: datetime, link: Link) -> SlaMiss:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_runs import RunNotCreated, late_run, link, moment, run_date, tasks_of_run
+from airflow_agari_provider.airflow_runs import (
+    RunNotCreated,
+    late_run,
+    link,
+    moment,
+    run_date,
+    tasks_of_run,
+    told,
+    told_run,
+)
 from airflow_agari_provider.alerts.miss import Event, Scope, SlaMiss, TaskInState, date_text
 from airflow_agari_provider.alerts.task_states import blocking_tasks, standing_of
 
@@ -64,30 +74,35 @@ def _of_slas(context: Mapping[str, Any], environment: str, scope: Scope) -> Iter
 
 
 def _of_deadline(context: Mapping[str, Any], environment: str, scope: Scope) -> SlaMiss:
-    run = context["dag_run"]
-    dag_id, run_id = run["dag_id"], run["dag_run_id"]
+    dag_id, run_id = told_run(context)
     run_state, tasks = tasks_of_run(dag_id, run_id)
+    standing, blocking = standing_of(tasks, run_state, None), blocking_tasks(tasks, None)
+    return replace(unknown_miss(context, environment, scope), standing=standing, blocking=blocking)
+
+
+def unknown_miss(context: Mapping[str, Any], environment: str, scope: Scope) -> SlaMiss:
+    """Return the miss of a deadline of which no more is known than what its context tells."""
+    dag_id, run_id = told_run(context)
+    passed = told(context.get("deadline"), "deadline_time")
     return SlaMiss(
-        dag_id=dag_id,
-        run_id=run_id,
+        dag_id=dag_id or "unknown DAG",
+        run_id=run_id or "unknown run",
         task_id=None,
-        date=date_text(run_date(run) or datetime.now(UTC)),
-        standing=standing_of(tasks, run_state, None),
+        date=date_text(run_date(context.get("dag_run")) or datetime.now(UTC)),
+        standing="perhaps late",
         environment=environment,
-        due=moment(context["deadline"]["deadline_time"]),
+        due=moment(passed) if passed else None,
         at=datetime.now(UTC),
-        blocking=blocking_tasks(tasks, None),
-        run_url=link(dag_id, run_id),
+        run_url=link(dag_id, run_id) if run_id else "",
         scope=scope,
     )
 
 
 def _of_callback(context: Mapping[str, Any], environment: str, scope: Scope) -> SlaMiss:
-    ti, run = context.get("ti"), context.get("dag_run")
-    dag_id = ti.dag_id if ti else context["dag"].dag_id
-    run_id = str(ti.run_id if ti else context["run_id"])
-    date = run_date(run)
-    told: dict[str, Any] = {
+    ti = context.get("ti")
+    dag_id, run_id = told_run(context)
+    date = run_date(context.get("dag_run"))
+    facts: dict[str, Any] = {
         "dag_id": dag_id,
         "run_id": run_id,
         "date": date_text(date) if date else run_id,
@@ -99,7 +114,7 @@ def _of_callback(context: Mapping[str, Any], environment: str, scope: Scope) -> 
     reason = context.get("reason")  # only callbacks of a DAG have it
     if reason is not None or ti is None:
         event: Event = "success" if reason == "success" else "failure"
-        return SlaMiss(task_id=None, event=event, standing="late" if event == "success" else "failed", **told)
+        return SlaMiss(task_id=None, event=event, standing="late" if event == "success" else "failed", **facts)
     map_index = getattr(ti, "map_index", -1)
     own = TaskInState(ti.task_id, str(ti.state), -1 if map_index is None else map_index, ti.try_number)
     event = _EVENTS.get(str(ti.state), "failure")
@@ -109,5 +124,5 @@ def _of_callback(context: Mapping[str, Any], environment: str, scope: Scope) -> 
         standing="failed" if event == "failure" else "late",
         owner=getattr(ti.task, "owner", ""),
         task_url=link(dag_id, run_id, own),
-        **told,
+        **facts,
     )

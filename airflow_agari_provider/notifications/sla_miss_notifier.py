@@ -20,7 +20,7 @@ from airflow_agari_provider.airflow_compat import (
 from airflow_agari_provider.alerts.delivery import AlertRefused, Delivery
 from airflow_agari_provider.alerts.miss import Scope, SlaMiss
 from airflow_agari_provider.exceptions import cut, require_one_of, retrying
-from airflow_agari_provider.notifications.callback_context import misses_of
+from airflow_agari_provider.notifications.callback_context import misses_of, unknown_miss
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
@@ -103,9 +103,13 @@ class SlaMissNotifier(BaseNotifier):
             ),
             seconds=RETRY_FOR,
         )
+        environment = environment_or_default(self.environment)
         try:
-            return ask(lambda: list(misses_of(context, environment_or_default(self.environment), self.incident)))
+            return ask(lambda: list(misses_of(context, environment, self.incident)))
         except Exception:
+            if "deadline" in context:
+                logger.exception("Airflow did not tell what is late, so the deadline is taken for missed")
+                return [unknown_miss(context, environment, self.incident)]
             Stats.incr("agari.alerts.failed", tags={"service": self.name})
             raise
 

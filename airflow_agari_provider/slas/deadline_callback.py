@@ -6,15 +6,15 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import in_thread
-from airflow_agari_provider.airflow_runs import moment, run_date
-from airflow_agari_provider.alerts.sla import Run, Watch
+from airflow_agari_provider.airflow_runs import link, moment, run_date, told, told_run
+from airflow_agari_provider.alerts.miss import TaskInState
+from airflow_agari_provider.alerts.sla import Run, Watch, unknown_miss
 from airflow_agari_provider.slas.dispatch import (
-    GIVE_UP_AFTER,
     UNEXPECTED_PAUSE,
     dispatch_miss,
     make_ready,
@@ -24,6 +24,8 @@ from airflow_agari_provider.slas.observation import Observation, observe
 
 logger = logging.getLogger(__name__)
 
+ASK_FOR = 600.0  # seconds; after that it is better to alert for nothing than not to alert
+UNKNOWN_RUN = "unknown run"
 KEPT_JOBS = 5000  # jobs; with more, finished ones are forgotten
 
 # Two triggerers may take a callback from each other again and again: Airflow cancels it in one and starts it in the
@@ -32,15 +34,18 @@ KEPT_JOBS = 5000  # jobs; with more, finished ones are forgotten
 _jobs: dict[str, asyncio.Task[str]] = {}
 
 
-async def on_deadline(watch: str, context: Mapping[str, Any]) -> str:
+async def on_deadline(watch: str, context: Any = None, **_: Any) -> str:
     """
     Alert if the task is really late: Airflow's deadlines belong to runs, and know nothing about tasks.
 
+    If Airflow tells less than expected, the alert has what is known: Airflow never repeats a callback that failed.
+
     :param watch: a ``Watch`` as JSON, with the alerts of one step.
     :param context: ``dag_run`` and ``deadline``, as Airflow gives them.
+    :param _: what another version of Airflow may add.
     :return: how each alert ended, as JSON.
     """
-    deadline = str(context["deadline"]["id"])
+    deadline = str(told(told(context, "deadline"), "id") or watch)
     if deadline not in _jobs:
         for finished in [key for key, job in _jobs.items() if job.done()][: max(0, len(_jobs) - KEPT_JOBS)]:
             del _jobs[finished]
@@ -51,35 +56,64 @@ async def on_deadline(watch: str, context: Mapping[str, Any]) -> str:
 ON_DEADLINE = f"{on_deadline.__module__}.{on_deadline.__qualname__}"  # for Airflow; the charts find SLAs by it
 
 
-async def _alert(watch: Watch, context: Mapping[str, Any]) -> str:
-    facts = context["dag_run"]
-    date = run_date(facts) or datetime.now(UTC)
-    run = Run(facts["dag_id"], facts["dag_run_id"], date, facts["run_type"])
+async def _alert(watch: Watch, context: Any) -> str:
+    run, due = _run_and_due(watch, context)
     if run.run_type in watch.silent_for:
         return json.dumps(f"not watched: {run.run_type}")
-    due = moment(context["deadline"]["deadline_time"]) - timedelta(seconds=watch.steps[0])
     dispatch = dispatch_miss(watch, run, due, time.time())
     # A triggerer's first question to Airflow takes 6 s, in another process; the imports end within that time
-    seen, _ = await asyncio.gather(_observed(watch, run, due), in_thread(make_ready, watch))
+    seen, _ = await asyncio.gather(_observed(watch, run, due, ASK_FOR), in_thread(make_ready, watch))
+    if seen is None:
+        logger.error("Airflow did not tell how %s stands, so its SLA is taken for missed", run.run_id)
+        seen = Observation(unknown_miss(watch, run, due, datetime.now(UTC), _known_link), came_in=False)
     if seen.miss is None:
         return json.dumps("in time" if seen.came_in else "nothing to tell")
     while (pause := await in_thread(dispatch.attempt, seen.miss, time.time())) is not None:
         await asyncio.sleep(pause)
-        seen = await _observed(watch, run, due)
-    if (await _observed(watch, run, due)).came_in:  # while the alerts were sent
+        seen = await _observed(watch, run, due, 0) or seen
+    last = await _observed(watch, run, due, ASK_FOR)
+    if last and last.came_in:  # while the alerts were sent
         await in_thread(tell_recovery, watch, run, datetime.now(UTC), due)
     return json.dumps(dispatch.outcomes)
 
 
-async def _observed(watch: Watch, run: Run, due: datetime) -> Observation:
-    """Ask how it stands, and ask again while Airflow does not answer: it never repeats a callback that failed."""
-    give_up = time.monotonic() + GIVE_UP_AFTER
-    while True:
+def _run_and_due(watch: Watch, context: Any) -> tuple[Run, datetime]:
+    """Read a run, and when its SLA was over. What Airflow does not tell is filled with what is likely."""
+    now = datetime.now(UTC)
+    try:
+        facts, passed = told(context, "dag_run"), told(told(context, "deadline"), "deadline_time")
+        dag_id, run_id = told_run(context, watch.dag_id)
+        kind = told(facts, "run_type") or "scheduled"
+        run = Run(dag_id, run_id, run_date(facts) or now, str(getattr(kind, "value", kind)))
+        due = (moment(passed) if passed else now) - timedelta(seconds=watch.steps[0])
+    except Exception:  # of a form that no Airflow had yet
+        logger.exception("What Airflow told about an SLA of %s cannot be read", watch.dag_id)
+        run, due = Run(watch.dag_id, "", now), now
+    if not run.run_id:
+        logger.error("Airflow did not tell which run of %s has missed an SLA", run.dag_id)
+        # The minute is part of the alert's key, so that another process does not send it too
+        run = replace(run, run_id=f"{UNKNOWN_RUN} {now:%Y-%m-%dT%H:%M}Z")
+    return run, due
+
+
+def _known_link(dag_id: str, run_id: str, task: TaskInState | None = None) -> str:
+    return "" if run_id.startswith(UNKNOWN_RUN) else link(dag_id, run_id, task)
+
+
+async def _observed(watch: Watch, run: Run, due: datetime, seconds: float) -> Observation | None:
+    """
+    Ask how it stands, and ask again for some time while Airflow does not answer.
+
+    :return: ``None`` if it did not answer, or if there is no run to ask about.
+    """
+    give_up = time.monotonic() + seconds
+    while not run.run_id.startswith(UNKNOWN_RUN):
         try:
             return await in_thread(observe, watch, run, due)
         except Exception as error:  # any error of the supervisor or the API server
-            if time.monotonic() > give_up:
-                raise
             kind = type(error).__name__
-            logger.warning("Airflow did not tell the tasks of %s; asking again. %s: %s", run.run_id, kind, error)
+            logger.warning("Airflow did not tell the tasks of %s. %s: %s", run.run_id, kind, error)
+        if time.monotonic() + UNEXPECTED_PAUSE > give_up:
+            return None
         await asyncio.sleep(UNEXPECTED_PAUSE)
+    return None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_runs import planned_start, run_date, tasks_of_run
+from airflow_agari_provider.airflow_runs import moment, planned_start, run_date, tasks_of_run, told, told_run
 from airflow_agari_provider.alerts.claims import ClaimsUnavailable
 from airflow_agari_provider.alerts.sla import Run, Watch, due_between
 from airflow_agari_provider.alerts.task_states import DONE
@@ -41,17 +41,16 @@ class OnSuccess:
 
     def _tell(self, context: Mapping[str, Any]) -> None:
         ti, facts = context.get("ti"), context.get("dag_run")
-        dag_id = ti.dag_id if ti else context["dag"].dag_id
-        run_id = str(ti.run_id if ti else context["run_id"])
+        dag_id, run_id = told_run(context, self.watch.dag_id)
         if self.watch.task_id is not None and self._others_are_open(ti, dag_id, run_id):
             return
         at = datetime.now(UTC)
-        logical_date, planned = getattr(facts, "logical_date", None), planned_start(facts)
-        kind = getattr(facts, "run_type", "scheduled")
+        planned, kind = planned_start(facts), told(facts, "run_type") or "scheduled"
+        logical_date, started = (moment(date) if date else None for date in (told(facts, "logical_date"), told(facts, "start_date")))
         run = Run(dag_id, run_id, run_date(facts) or planned or at, str(getattr(kind, "value", kind)))
         if run.run_type in self.watch.silent_for:
             return
-        earliest, latest = due_between(self.watch, planned, logical_date, getattr(facts, "start_date", None))
+        earliest, latest = due_between(self.watch, planned, logical_date, started)
         is_late = earliest is not None and earliest < at  # as far as can be known without claims
         if not self.watch.claims and not is_late:
             return

@@ -83,6 +83,7 @@ def set_slas(
     mapped = [task.task_id for task in dag.tasks if _is_mapped(task)]
     common = Watch(
         task_id=None,
+        dag_id=dag.dag_id,
         sla=0,
         alerts=[alert.specification() for alert in each],
         claims=claims or "",

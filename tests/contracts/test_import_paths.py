@@ -189,6 +189,7 @@ STORED_SLA = {
             "fallback": None,
         },
     ],
+    "dag_id": "telemetry",
     "by": "",
     "claims": "sql:claims",
     "digest": 0,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
 from airflow_agari_provider import airflow_runs
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
+from airflow_agari_provider.notifications import sla_miss_notifier
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from tests.notifications.callback_contexts import RUN_ID, context_of_task
@@ -68,12 +70,24 @@ def test_a_dag_s_callback_may_know_no_more_than_the_run_s_id(alerts, web):
     assert alerts.victorops()[0]["state_message"] == f"EP_STAGE - telemetry Failure of the run on {RUN_ID}"
 
 
-def test_in_a_deadline_s_callback(alerts, web, deadline):
+@pytest.mark.parametrize("as_objects", [False, True], ids=["dicts", "objects"])
+def test_in_a_deadline_s_callback(as_objects, alerts, web, deadline):
+    if as_objects:
+        run = {**deadline["dag_run"], "run_id": deadline["dag_run"].pop("dag_run_id")}
+        deadline = {"dag_run": SimpleNamespace(**run), "deadline": SimpleNamespace(**deadline["deadline"])}
     asyncio.run(VictorOpsSlaMissNotifier(victorops_conn_id="victorops").async_notify(deadline))
     (alert,) = alerts.victorops()
     assert alert["state_message"] == "EP_STAGE - telemetry SLA Miss for the run on 2016-02-26T18:00:00"
     assert alert["entity_display_name"] == f"telemetry late by 5 min ({RUN_ID})"
     assert alert["blocking_tasks"] == "load (running)"
+
+
+def test_a_deadline_s_context_that_cannot_be_read_pages_with_what_is_known(alerts, web, monkeypatch):
+    monkeypatch.setattr(sla_miss_notifier, "RETRY_FOR", 0)
+    asyncio.run(VictorOpsSlaMissNotifier(victorops_conn_id="victorops").async_notify({"deadline": None}))
+    (alert,) = alerts.victorops()
+    assert (alert["dag_id"], alert["run_id"]) == ("unknown DAG", "unknown run")
+    assert alert["details"] == "Perhaps late: Airflow did not tell how it stands"
 
 
 if AIRFLOW_3:  # 2.11 has no deadlines

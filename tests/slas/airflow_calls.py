@@ -35,6 +35,13 @@ def context(deadline="1", run_type="scheduled"):
     }
 
 
+def as_object(told):
+    """The same context with objects in place of dicts, as Airflow's next version gives it."""
+    run = {("run_id" if name == "dag_run_id" else name): value for name, value in told["dag_run"].items()}
+    run |= {"logical_date": DATE, "run_type": SimpleNamespace(value=run["run_type"])}
+    return {"dag_run": SimpleNamespace(**run), "deadline": SimpleNamespace(**told["deadline"])}
+
+
 def missed(watch, **changes):
     return json.loads(asyncio.run(on_deadline(watch.to_json(), context(**changes))))
 

@@ -10,7 +10,17 @@ import pytest
 
 from airflow_agari_provider.slas import SlaAlert, deadline_callback
 from airflow_agari_provider.slas.deadline_callback import on_deadline
-from tests.slas.airflow_calls import MISSED, RUN_ID, SLACK, VICTOROPS, WEBHOOK, context, missed, succeeded
+from tests.slas.airflow_calls import (
+    MISSED,
+    RUN_ID,
+    SLACK,
+    VICTOROPS,
+    WEBHOOK,
+    as_object,
+    context,
+    missed,
+    succeeded,
+)
 
 
 def test_a_late_task_is_told_to_everybody(watch, states, alerts):
@@ -18,6 +28,51 @@ def test_a_late_task_is_told_to_everybody(watch, states, alerts):
     assert [message["text"] for message in alerts.slack()] == [MISSED]
     assert [(alert["message_type"], alert["state_message"]) for alert in alerts.victorops()] == [("CRITICAL", MISSED)]
     assert alerts.victorops()[0]["blocking_tasks"] == "load (running)"
+
+
+@pytest.mark.parametrize("shape", [dict, as_object], ids=["a dict", "objects"])
+def test_a_context_of_either_shape_is_read_and_what_is_new_in_it_is_ignored(shape, watch, states, alerts):
+    given, told = shape({**context(), "new": 1}), watch(VICTOROPS)
+    given["deadline_of"] = object()
+    asyncio.run(on_deadline(told.to_json(), context=given, newer_argument=1))
+    (alert,) = alerts.victorops()
+    assert (alert["run_id"], alert["state_message"]) == (RUN_ID, MISSED)
+    assert alert["entity_display_name"] == f"telemetry.load late by 2 s ({RUN_ID})"
+
+
+def test_a_context_of_objects_names_its_kind_of_run(watch, states, alerts):
+    told = watch(VICTOROPS, silent_for=["backfill"])
+    answer = asyncio.run(on_deadline(told.to_json(), context=as_object(context(run_type="backfill"))))
+    assert json.loads(answer) == "not watched: backfill"
+
+
+class Unreadable:
+    def __getattr__(self, name):
+        raise RuntimeError("no such form was known")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, {}, {"dag_run": "text"}, {"deadline": {"deadline_time": "tomorrow"}}, {"dag_run": Unreadable()}, 42],
+    ids=["nothing", "empty", "text", "no time", "fails", "a number"],
+)
+def test_what_cannot_be_read_pages_with_what_is_known(given, watch, states, alerts, caplog):
+    told = watch(VICTOROPS, SLACK, dag_id="telemetry", owner="ada")
+    answer = asyncio.run(on_deadline(told.to_json(), context=given))
+    assert list(json.loads(answer).values()) == ["sent", "sent"]
+    (alert,) = alerts.victorops()
+    assert alert["state_message"].startswith("EP_STAGE - telemetry SLA Miss for task load on ")
+    assert alert["run_id"].startswith("unknown run 20")
+    assert alert["details"].startswith("Perhaps late: Airflow did not tell how it stands, due ")
+    assert not [name for name in alert if name.startswith("vo_annotate")]
+    assert "Airflow did not tell which run of telemetry has missed an SLA" in caplog.text
+
+
+def test_if_airflow_never_tells_how_a_task_stands_it_is_told(watch, states, alerts, monkeypatch):
+    monkeypatch.setattr(deadline_callback, "ASK_FOR", 0.1)
+    states[:] = [RuntimeError("the API server is down")]
+    assert list(missed(watch(VICTOROPS)).values()) == ["sent"]
+    assert alerts.victorops()[0]["details"].startswith("Perhaps late: Airflow did not tell how it stands, due ")
 
 
 def test_a_task_in_time_is_not_told(watch, states, alerts):

@@ -211,7 +211,7 @@ def test_2_calls_another_provider_s_failing_notifier_five_times(watch, airflow_2
 def test_who_is_told_after_a_service_that_took_its_time_has_a_lease_from_then_on(watch, states, alerts, monkeypatch):
     claimed = []
     claim = ClaimTable.claim
-    monkeypatch.setattr(ClaimTable, "claim", lambda table, key, now: claimed.append(now) or claim(table, key, now))
+    monkeypatch.setattr(ClaimTable, "claim", lambda table, key, now, about: claimed.append(now) or claim(table, key, now, about))
     alerts.failures = ["silence"]
     monkeypatch.setattr("airflow_agari_provider.notifications.slack_sla_miss.TIMEOUT", 1)
     hooks = [SlackSlaMissNotifier(slack_conn_id="slack_hook", channel=name) for name in ("one", "two")]

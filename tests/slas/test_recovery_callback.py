@@ -29,6 +29,14 @@ def test_a_late_task_that_comes_in_is_told_in_the_thread_and_closes_the_incident
     assert re.match(r"Finished \d\d? s late", second["details"])
 
 
+def test_a_run_may_be_a_dict_or_an_object(watch, states, alerts):
+    told = watch(VICTOROPS, task_id=None, dag_id="telemetry", claims="")
+    facts = {"dag_id": "telemetry", "dag_run_id": RUN_ID, "start_date": "2016-02-26T19:00:01Z", "run_type": "scheduled"}
+    OnSuccess(told)({"dag_run": facts})
+    OnSuccess(told)({"dag_run": SimpleNamespace(dag_id="telemetry", run_id=RUN_ID, start_date=DATE)})
+    assert [alert["run_id"] for alert in alerts.victorops()] == [RUN_ID, RUN_ID]
+
+
 def test_a_success_without_a_miss_is_not_told(watch, states, alerts):
     succeeded(watch(SLACK, VICTOROPS))
     assert alerts.received == []

@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from airflow_agari_provider import plugin
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
 from airflow_agari_provider.plugin import AgariPlugin
 
@@ -30,6 +33,26 @@ def test_the_plugin_imports_nothing_but_itself_and_asks_the_database_nothing():
     found = json.loads(result[0].removeprefix("RESULT "))
     assert [name for name in found["modules"] if not name.startswith("sqlalchemy")] == ["airflow_agari_provider.plugin"]
     assert found["asked"] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "version", "warnings"),
+    [
+        ("scheduler", "3.5.0b1", 1),
+        ("triggerer", "4.0.0", 1),
+        ("triggerer", "3.4.9", 0),
+        ("triggerer", "2.11.2", 0),
+        ("tasks", "3.5.0", 0),
+    ],
+)
+def test_an_airflow_that_was_never_tried_is_a_warning_when_a_service_starts(
+    command, version, warnings, monkeypatch, caplog
+):
+    monkeypatch.setattr(sys, "argv", ["airflow", command])
+    monkeypatch.setattr(plugin, "airflow_version", version)
+    AgariPlugin.on_load()
+    told = [record.getMessage() for record in caplog.records if "was tried up to Airflow 3.4" in record.getMessage()]
+    assert len(told) == warnings
 
 
 def test_airflow_accepts_the_plugin():
