@@ -11,6 +11,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow import __version__ as airflow_version
@@ -105,14 +108,17 @@ def default_deferrable() -> bool:
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
-async def in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
+async def in_thread(function: Callable[..., Result], *arguments: Any, pool: ThreadPoolExecutor | None = None) -> Result:
     """
     Run a trigger's blocking call in a thread, where it may ask Airflow for connections.
 
     Before 3.3 the triggerer of Airflow 3 only answers threads that asgiref started.
+
+    :param pool: where the thread is from; default: the pool that all of the process shares.
     """
     if AIRFLOW_3 and not TRIGGERS_HAVE_ON_KILL:
         from asgiref.sync import sync_to_async
 
-        return await sync_to_async(function, thread_sensitive=False)(*arguments)
-    return await asyncio.to_thread(function, *arguments)
+        return await sync_to_async(function, thread_sensitive=False, executor=pool)(*arguments)
+    call = partial(copy_context().run, function, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(pool, call)

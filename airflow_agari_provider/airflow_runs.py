@@ -192,8 +192,7 @@ def run_date(run: Any) -> datetime | None:
 
     :param run: a DAG run, or what Airflow's callbacks get instead of one: a dict whose times are text.
     """
-    found = told(run, "logical_date", "run_after")
-    return moment(found) if found else None
+    return told_moment(run, "logical_date", "run_after")
 
 
 def planned_start(run: Any) -> datetime | None:
@@ -202,8 +201,7 @@ def planned_start(run: Any) -> datetime | None:
 
     :param run: as for :func:`run_date`.
     """
-    found = told(run, "run_after", "data_interval_end")
-    return moment(found) if found else None
+    return told_moment(run, "run_after", "data_interval_end")
 
 
 def told(thing: Any, *names: str) -> Any:
@@ -214,6 +212,12 @@ def told(thing: Any, *names: str) -> Any:
     """
     found = (thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None) for name in names)
     return next((fact for fact in found if fact), None)
+
+
+def told_moment(thing: Any, *names: str) -> datetime | None:
+    """Return the first of these times that Airflow tells about a run or deadline."""
+    found = told(thing, *names)
+    return moment(found) if found else None
 
 
 def told_run(context: Any, dag_id: str = "") -> tuple[str, str]:

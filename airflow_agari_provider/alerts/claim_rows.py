@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +29,38 @@ _KINDS: Mapping[str, str] = {
 COLUMNS = tuple(_KINDS)
 
 
+@dataclass(frozen=True)
+class About:
+    """
+    What an alert is about: the columns of its row by which others find it.
+
+    :param run: name of the run: environment, DAG and run id.
+    :param task: task id; empty for the run itself.
+    :param destination: where the alert goes.
+    :param incident: identity of the incident that it opens, which misses may share.
+    """
+
+    run: str = ""
+    task: str = ""
+    destination: str = ""
+    incident: str = ""
+
+
+UNKNOWN = About()
+
+
 @dataclass
 class ClaimRows:
     """
     The table on one connection.
 
     :param connection: DB-API connection, prepared by its dialect.
+    :param is_wanted: whether anybody still waits for what is changed; if not, it is not committed.
     """
 
     dialect: Dialect
     connection: Any
+    is_wanted: Callable[[], bool] = lambda: True
 
     def create(self) -> None:
         """Create the table, or add the columns that it lacks."""
@@ -73,7 +95,10 @@ class ClaimRows:
         from airflow_agari_provider.databases.statements import execute, transaction, with_placeholders
 
         with transaction(self.dialect, self.connection):
-            return execute(self.connection, with_placeholders(sql, self.dialect.placeholder), values)
+            changed = execute(self.connection, with_placeholders(sql, self.dialect.placeholder), values)
+            if not self.is_wanted():
+                raise TimeoutError("nobody waits for this change any more")
+            return changed
 
     def rows(self, select: str, where: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""

@@ -8,106 +8,29 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from airflow_agari_provider.alerts.claims import UNKNOWN, About, Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claim_rows import UNKNOWN, About
+from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.alerts.miss import SlaMiss
-from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.alerts.sender import (
+    AlertInDoubt,
+    AlertNotSent,
+    AlertPostponed,
+    AlertRefused,
+    AlertSender,
+    CannotLook,
+)
 
 logger = logging.getLogger(__name__)
 
 BUSY_PAUSE = 2.0  # seconds until another process's claim is looked at again
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between tries; each pause is twice the one before
 LONGEST_RETRY_AFTER = 900.0  # seconds; even if a service asks for more, it is asked again before the alert is given up
-# Seconds without claims after which an alert that is safe to repeat is sent anyway; longer than a lease, and than most
-# databases are down during a restart.
+# Seconds without claims after which an alert is sent anyway: soon if the service takes a repeat for the same alert;
+# else after longer than a lease, and than most databases are down during a restart.
+REPEATABLE_UNCLAIMED_AFTER = 30.0
 UNCLAIMED_AFTER = 180.0
-
-
-class AlertNotSent(AgariError):
-    """
-    An alert that a service did not accept.
-
-    :param service: name of the service, such as ``Slack``.
-    :param problem: what happened, as a clause without secrets.
-    :param retry_after: seconds that the service asks to wait.
-    """
-
-    def __init__(self, service: str, problem: str, retry_after: float = 0) -> None:
-        super().__init__(service, problem, retry_after)
-        self.service, self.problem, self.retry_after = service, problem, retry_after
-
-    def __str__(self) -> str:
-        return f"{self.service}: {self.problem}"
-
-
-class AlertRefused(AlertNotSent):
-    """The service will not accept it, even if it is sent again."""
-
-
-class AlertPostponed(AlertNotSent):
-    """It was not accepted, and may be sent again."""
-
-
-class AlertInDoubt(AlertNotSent):
-    """It may have been accepted: if it is sent again, it may arrive twice."""
-
-
-class CannotLook(AgariError):
-    """The service does not show what it has accepted, so it cannot be known whether an alert has arrived."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-class AlertSender(Protocol):
-    """
-    What delivers alerts to one service.
-
-    :param name: name of the service, for logs.
-    :param destination: name of the place that alerts go to; two places have two names.
-    :param safe_to_repeat: whether the service itself takes a repeated alert for the same alert.
-    :param repeats_when_in_doubt: whether to send again if it is unknown whether an alert arrived: better twice than
-        never.
-    :param most_failures: give the alert up after this many tries of which it is unknown whether they sent something.
-    """
-
-    name: str
-    safe_to_repeat: bool
-    repeats_when_in_doubt: bool
-    most_failures: float
-
-    @property
-    def destination(self) -> str: ...
-
-    def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
-        """
-        Send once. Return a reference to what was sent, for a follow-up.
-
-        :raises AlertNotSent: one of its three kinds.
-        """
-
-    def find(self, key: str, since: float, follows: str = "") -> str | None:
-        """
-        Return the reference of an alert that was sent with this key; ``None`` if it certainly was not sent.
-
-        :param since: time before which it cannot have been sent.
-        :param follows: reference of the alert that it follows, if that is known.
-        :raises CannotLook: there is no way to know.
-        :raises AlertPostponed: the service cannot answer now.
-        """
-
-    def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
-        """
-        Report that the late task or run has finished. Return a reference to this message.
-
-        :param reference: reference that :meth:`send` returned; empty if it is not known.
-        :raises AlertNotSent: one of its three kinds.
-        """
+RECORD_PAUSE = 30.0  # seconds until it is tried again to record what was sent without a claim
 
 
 @dataclass
@@ -118,10 +41,11 @@ class Delivery:
     :param claims: where those who could send it agree who does; ``None`` when they cannot.
     :param reference: of the alert that this one follows; ``None`` for a first alert.
     :param since: when it was to be sent; seconds since the epoch. After some minutes without claims it is sent anyway,
-        if it is safe to repeat; with 0, never.
+        unless a doubtful alert is better never sent than twice; with 0, never.
     :param tries: how many times the service has not accepted it.
     :param outcome: how it ended, as text; empty while it is on its way.
     :param about: what it is about, for its claim.
+    :param unrecorded: reference to what was sent already and is not in the claims yet; they get it when they can.
     """
 
     sender: AlertSender
@@ -133,6 +57,8 @@ class Delivery:
     outcome: str = ""
     refused: bool = False
     about: About = UNKNOWN
+    unrecorded: str | None = None
+    _is_unclaimed: bool = False
     _doubtful_since: float = 0
     _failures: int = 0
     _claim: Claim | None = None
@@ -145,6 +71,8 @@ class Delivery:
         :param now: seconds since the epoch.
         :return: seconds to wait before the next step, ``None`` when the alert has ended.
         """
+        if self.unrecorded is not None:
+            return self._record(self.unrecorded, now)
         claim = self._claim = self._claimed(now)
         if claim.state == "sent":
             return self._ended("sent already")
@@ -153,6 +81,9 @@ class Delivery:
             return self._ended("refused already")
         if claim.state == "busy":
             return BUSY_PAUSE
+        return self._attempt_claimed(claim, miss, now)
+
+    def _attempt_claimed(self, claim: Claim, miss: SlaMiss | None, now: float) -> float | None:
         there: bool | None = None if claim.state == "takeover" else False
         try:
             if there is None:
@@ -165,7 +96,7 @@ class Delivery:
             if miss is None:
                 self._release()
                 return self._ended("nothing to tell any more")
-            self._send(miss, in_doubt=there is None)
+            self._send(miss, in_doubt=there is None or self._is_unclaimed)
         except AlertRefused as error:
             self.refuse(error)
             return None
@@ -186,8 +117,8 @@ class Delivery:
         self.refused = True
         logger.error("Alert %s was refused. %s", self.key, error)
         self._ended("refused")
-        if self.claims:
-            self.claims.mark_refused(self.key)
+        if self._table:
+            self._table.mark_refused(self.key)
 
     def give_back(self) -> None:
         """Release the claim, after an attempt whose error means that it sent nothing."""
@@ -201,17 +132,34 @@ class Delivery:
         about = replace(self.about, destination=sender.destination)
         return Delivery(sender, f"{self.key}|fallback", self.claims, since=self.since, about=about)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is left to do, not even to record that it was sent."""
+        return bool(self.outcome) and self.unrecorded is None
+
+    def may_go_unclaimed(self, now: float) -> bool:
+        """Whether it has waited for the claims for so long that it is better sent twice than not at all."""
+        patience = REPEATABLE_UNCLAIMED_AFTER if self.sender.safe_to_repeat else UNCLAIMED_AFTER
+        return self.sender.repeats_when_in_doubt and bool(self.since) and now - self.since >= patience
+
+    @property
+    def _table(self) -> ClaimTable | None:
+        return None if self._is_unclaimed else self.claims
+
     def _claimed(self, now: float) -> Claim:
+        self._is_unclaimed = False
         if self.claims is None:
             return self._without_claims(now)
         try:
-            return self.claims.claim(self.key, now, self.about)
+            claim = self.claims.claim(self.key, now, self.about)
         except ClaimsUnavailable as error:
-            if not (self.sender.safe_to_repeat and self.since and now - self.since >= UNCLAIMED_AFTER):
+            if not self.may_go_unclaimed(now):
                 raise
             logger.error("Alert %s is sent without a claim, so other processes may send it too. %s", self.key, error)
-            self.claims = None
+            self._is_unclaimed = True
             return self._without_claims(now)
+        # An earlier try without a claim may have sent it
+        return self._without_claims(now) if claim.state == "mine" and self._doubtful_since else claim
 
     def _send(self, miss: SlaMiss, in_doubt: bool) -> None:
         if self.reference is None:
@@ -236,20 +184,40 @@ class Delivery:
         return Claim("takeover", self._doubtful_since, failures=self._failures)
 
     def _keep(self, reference: str) -> None:
-        if self.claims:
+        if self.claims is None:
+            return
+        if self._is_unclaimed:
+            self.unrecorded = reference
+            return
+        try:
             self.claims.mark_sent(self.key, reference)
+        except ClaimsUnavailable as error:
+            logger.warning("Alert %s was sent, which is recorded later. %s", self.key, error)
+            self.unrecorded = reference
+
+    def _record(self, reference: str, now: float) -> float | None:
+        """Record what was sent, so that others do not send it too, and its recovery is sent."""
+        assert self.claims is not None
+        try:
+            self.claims.record_sent(self.key, now, self.about, reference)
+        except ClaimsUnavailable as error:
+            logger.info("It is not recorded yet that alert %s was sent. %s", self.key, error)
+            return RECORD_PAUSE
+        self.unrecorded = None
+        self.outcome = self.outcome or "sent before"
+        return None
 
     def _release(self, until: float = 0) -> None:
         self._doubtful_since = 0
-        if self.claims and until:
-            self.claims.postpone(self.key, until)
-        elif self.claims:
-            self.claims.release(self.key)
+        if self._table and until:
+            self._table.postpone(self.key, until)
+        elif self._table:
+            self._table.release(self.key)
 
     def _doubt(self, claim: Claim, failures: int, until: float) -> None:
         self._doubtful_since, self._failures = claim.first_at, failures
-        if self.claims:
-            self.claims.mark_doubtful(self.key, failures, until)
+        if self._table:
+            self._table.mark_doubtful(self.key, failures, until)
 
     @staticmethod
     def _asked_to_wait(error: AlertNotSent) -> float:
@@ -264,4 +232,4 @@ class Delivery:
     def _ended(self, outcome: str) -> float | None:
         self.outcome = outcome
         logger.info("Alert %s to %s: %s", self.key, self.sender.name, outcome)
-        return None
+        return None if self.unrecorded is None else RECORD_PAUSE

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from airflow_agari_provider.alerts.claims import UNKNOWN, About, ClaimTable
-from airflow_agari_provider.alerts.delivery import AlertSender, Delivery
+from airflow_agari_provider.alerts.claim_rows import UNKNOWN, About
+from airflow_agari_provider.alerts.claims import ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.delivery import Delivery
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import AlertSender
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,24 @@ class DigestedDelivery(Delivery):
         about: About = UNKNOWN,
     ) -> None:
         super().__init__(sender, key, claims, since=since, about=about)
-        self._table = claims
+        self._claim_table = claims
         self._window = window
         self._digest = Delivery(DigestSender(sender, claims, window), f"{window.name}|digest", claims)
         self._is_alone: bool | None = None
         self._collected_until = 0.0
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
+        try:
+            return self._attempt(miss, now)
+        except ClaimsUnavailable:
+            if self._is_alone or self._digest.outcome or not self.may_go_unclaimed(now):
+                raise
+        self._is_alone = True  # better many messages than none
+        return super().attempt(miss, now)
+
+    def _attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         if self._is_alone is None and miss is not None:
-            first_at = self._table.enter_window(self._window.name, self.key, miss.brief, now, self.about)
+            first_at = self._claim_table.enter_window(self._window.name, self.key, miss.brief, now, self.about)
             self._is_alone = first_at is None
             if first_at is not None:
                 self._collected_until = first_at + self._window.seconds
@@ -89,10 +100,10 @@ class DigestedDelivery(Delivery):
             return super().attempt(miss, now)
         if now < self._collected_until:
             return self._collected_until - now
-        if not self._digest.outcome and (pause := self._digest.attempt(miss, now)) is not None:
+        if not self._digest.has_ended and (pause := self._digest.attempt(miss, now)) is not None:
             return pause
         self.refused = self._digest.refused
-        if miss is None or self.refused or self._table.was_collected(self._window.name, self.key):
+        if miss is None or self.refused or self._claim_table.was_collected(self._window.name, self.key):
             return self._ended(f"digest {self._digest.outcome}")
         self._is_alone = True
         return super().attempt(miss, now)
@@ -101,7 +112,7 @@ class DigestedDelivery(Delivery):
         """Also one digest of the window, unless the sender opens incidents: each of these is sent, and closed."""
         if self._is_alone is not False or sender.safe_to_repeat:
             return super().instead(sender)
-        return self._digest.instead(DigestSender(sender, self._table, self._window))
+        return self._digest.instead(DigestSender(sender, self._claim_table, self._window))
 
     def give_back(self) -> None:
         """Release the digest's claim as well."""

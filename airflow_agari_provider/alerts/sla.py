@@ -134,7 +134,7 @@ def miss_of(
 
 
 def unknown_miss(watch: Watch, run: Run, due: datetime, at: datetime, link: Link) -> SlaMiss:
-    """Return the miss of a task or run of which Airflow did not tell how it stands: it is told rather than forgotten."""
+    """Return the miss of a task or run of which Airflow did not tell how it stands."""
     return replace(_told(watch, run, due, at, link, ()), standing="perhaps late")
 
 

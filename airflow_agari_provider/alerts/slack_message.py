@@ -39,7 +39,7 @@ def slack_message(
     elif miss.blocking and miss.event == "miss":
         blocks.append(section(_blocking(miss.blocking)))
     if in_doubt:
-        blocks.append(section("_Slack did not say whether it had taken this message, so it may be here twice._"))
+        blocks.append(section("_This message may come twice: it could not be found out whether it was sent before._"))
     return {"text": plain, "blocks": blocks}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_agari_provider.airflow_compat import BaseHook, mask_secret
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused
+from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused
 from airflow_agari_provider.alerts.victorops_payload import MONITORING_TOOL, checked_message_type
 from airflow_agari_provider.exceptions import retrying
 

@@ -11,10 +11,9 @@ from airflow_agari_provider.airflow_runs import (
     RunNotCreated,
     late_run,
     link,
-    moment,
     run_date,
     tasks_of_run,
-    told,
+    told_moment,
     told_run,
 )
 from airflow_agari_provider.alerts.miss import Event, Scope, SlaMiss, TaskInState, date_text
@@ -83,7 +82,6 @@ def _of_deadline(context: Mapping[str, Any], environment: str, scope: Scope) -> 
 def unknown_miss(context: Mapping[str, Any], environment: str, scope: Scope) -> SlaMiss:
     """Return the miss of a deadline of which no more is known than what its context tells."""
     dag_id, run_id = told_run(context)
-    passed = told(context.get("deadline"), "deadline_time")
     return SlaMiss(
         dag_id=dag_id or "unknown DAG",
         run_id=run_id or "unknown run",
@@ -91,7 +89,7 @@ def unknown_miss(context: Mapping[str, Any], environment: str, scope: Scope) -> 
         date=date_text(run_date(context.get("dag_run")) or datetime.now(UTC)),
         standing="perhaps late",
         environment=environment,
-        due=moment(passed) if passed else None,
+        due=told_moment(context.get("deadline"), "deadline_time"),
         at=datetime.now(UTC),
         run_url=link(dag_id, run_id) if run_id else "",
         scope=scope,

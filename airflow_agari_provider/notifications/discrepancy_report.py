@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import AirflowException
-from airflow_agari_provider.alerts.delivery import AlertNotSent
+from airflow_agari_provider.alerts.sender import AlertNotSent
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.notifications.victorops_incident import tell_victorops
 

@@ -17,8 +17,10 @@ from airflow_agari_provider.airflow_compat import (
     conf,
     in_thread,
 )
-from airflow_agari_provider.alerts.delivery import AlertRefused, Delivery
+from airflow_agari_provider.alerts.delivery import Delivery
 from airflow_agari_provider.alerts.miss import Scope, SlaMiss
+from airflow_agari_provider.alerts.sender import AlertRefused
+from airflow_agari_provider.alerts.threads import POOL
 from airflow_agari_provider.exceptions import cut, require_one_of, retrying
 from airflow_agari_provider.notifications.callback_context import misses_of, unknown_miss
 
@@ -37,7 +39,7 @@ class SlaMissNotifier(BaseNotifier):
     """
     Turns what Airflow tells a callback into misses, and sends each; a miss that cannot be sent is an error in the log.
 
-    Subclasses are the senders of :mod:`airflow_agari_provider.alerts.delivery`. Their ``needs`` are the modules that
+    Subclasses are the senders of :mod:`airflow_agari_provider.alerts.sender`. Their ``needs`` are the modules that
     they import when they send.
 
     :param text: template of the text; default: the published sentence. ``sla_miss`` is the
@@ -115,7 +117,7 @@ class SlaMissNotifier(BaseNotifier):
 
     async def async_notify(self, context: Context) -> None:
         """Like :meth:`notify`, in a thread."""
-        await in_thread(self.notify, context)
+        await in_thread(self.notify, context, pool=POOL)
 
     @staticmethod
     def _deliver(delivery: Delivery, miss: SlaMiss) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.error import URLError
 
 from airflow_agari_provider.airflow_compat import BaseHook
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook
+from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook
 from airflow_agari_provider.alerts.slack_message import slack_message
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_agari_provider.alerts.delivery import CannotLook
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import CannotLook
 from airflow_agari_provider.alerts.victorops_payload import checked_message_type, message_type_of, victorops_alert
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
 
@@ -53,7 +53,7 @@ class VictorOpsSlaMissNotifier(SlaMissNotifier):
         return f"VictorOps {self.victorops_conn_id} {self.routing_key or ''}"
 
     def send(self, miss: SlaMiss, key: str, in_doubt: bool) -> str:
-        """Make one request; see :class:`~airflow_agari_provider.alerts.delivery.AlertSender`."""
+        """Make one request; see :class:`~airflow_agari_provider.alerts.sender.AlertSender`."""
         from airflow_agari_provider.hooks.victorops import VictorOpsHook
 
         own: Any = self.rendered(miss)

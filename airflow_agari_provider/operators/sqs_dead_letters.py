@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import AirflowException, BaseHook, BaseOperator, Context
-from airflow_agari_provider.alerts.delivery import AlertNotSent
+from airflow_agari_provider.alerts.sender import AlertNotSent
 from airflow_agari_provider.notifications.slack_post import post_to_slack
 from airflow_agari_provider.notifications.victorops_incident import tell_victorops
 

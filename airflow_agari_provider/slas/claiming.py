@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseHook
 from airflow_agari_provider.airflow_runs import tasks_of_run
-from airflow_agari_provider.alerts.claims import About, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claim_rows import About
+from airflow_agari_provider.alerts.claims import ANSWERS_WITHIN, SILENT_FOR, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.alerts.miss import incident_id
 from airflow_agari_provider.alerts.sla import Run, Watch
 from airflow_agari_provider.alerts.task_states import is_late
+from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.slas.sla_alert import sender_of
 
+# So that a thread that nobody waits for any more ends, even if the server went away without a word. Seconds, and
+# milliseconds in the last two; libpq, "Parameter Key Words". A driver of MySQL has no such options that its hook takes.
+POSTGRES_LIMITS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "options": "-c statement_timeout=20000",
+}
 OPEN_FOR = 7 * 86400.0  # seconds for which a miss keeps a shared incident open: its run may be deleted
 
 logger = logging.getLogger(__name__)
@@ -26,12 +40,23 @@ def claims_of(claims: str) -> ClaimTable | None:
     conn_id = claims.partition(":")[2]
     hooks: list[Any] = []
 
-    def connect() -> Any:
-        if not hooks:
-            hooks.append(BaseHook.get_connection(conn_id).get_hook())
-        return hooks[0].get_conn()
+    def prepare() -> None:
+        """Make the hook: Airflow answers only some threads."""
+        if hooks:
+            return
+        connection = BaseHook.get_connection(conn_id)
+        if connection.conn_type == "postgres":
+            connection.extra = json.dumps(POSTGRES_LIMITS | connection.extra_dejson)
+        hook = connection.get_hook()
+        hook.get_connection = lambda *_: connection  # it would ask Airflow again
+        hooks.append(hook)
 
-    return ClaimTable(connect)
+    return ClaimTable(lambda: hooks[0].get_conn(), prepare=prepare, patience=_patience(conn_id))
+
+
+@cache
+def _patience(conn_id: str) -> Patience:
+    return Patience(ANSWERS_WITHIN, SILENT_FOR)
 
 
 def key_of(watch: Watch, run: Run, alert: dict[str, Any]) -> str:
@@ -89,7 +114,8 @@ def _is_open(watch: Watch, run: Run, name: str, task: str) -> bool:
     try:
         run_state, tasks = tasks_of_run(run.dag_id, run_id, watch.mapped, watch.lookalikes)
     except Exception as error:  # noqa: BLE001 - of a supervisor, an API server or a database; or there is no such run
-        logger.warning("It is unknown whether %s of %s is still late. %s: %s", task, run_id, type(error).__name__, error)
+        kind = type(error).__name__
+        logger.warning("It is unknown whether %s of %s is still late. %s: %s", task, run_id, kind, error)
         return True
     return is_late(tasks, run_state, task or None)
 

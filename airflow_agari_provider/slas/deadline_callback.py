@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import in_thread
-from airflow_agari_provider.airflow_runs import link, moment, run_date, told, told_run
+from airflow_agari_provider.airflow_runs import link, run_date, told, told_moment, told_run
 from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.sla import Run, Watch, unknown_miss
+from airflow_agari_provider.alerts.threads import POOL
 from airflow_agari_provider.slas.dispatch import (
     UNEXPECTED_PAUSE,
     dispatch_miss,
@@ -62,18 +63,20 @@ async def _alert(watch: Watch, context: Any) -> str:
         return json.dumps(f"not watched: {run.run_type}")
     dispatch = dispatch_miss(watch, run, due, time.time())
     # A triggerer's first question to Airflow takes 6 s, in another process; the imports end within that time
-    seen, _ = await asyncio.gather(_observed(watch, run, due, ASK_FOR), in_thread(make_ready, watch))
+    ready = asyncio.ensure_future(in_thread(make_ready, watch, pool=POOL))
+    seen = await _observed(watch, run, due, ASK_FOR)
     if seen is None:
         logger.error("Airflow did not tell how %s stands, so its SLA is taken for missed", run.run_id)
         seen = Observation(unknown_miss(watch, run, due, datetime.now(UTC), _known_link), came_in=False)
     if seen.miss is None:
         return json.dumps("in time" if seen.came_in else "nothing to tell")
-    while (pause := await in_thread(dispatch.attempt, seen.miss, time.time())) is not None:
+    await ready
+    while (pause := await in_thread(dispatch.attempt, seen.miss, time.time(), pool=POOL)) is not None:
         await asyncio.sleep(pause)
         seen = await _observed(watch, run, due, 0) or seen
     last = await _observed(watch, run, due, ASK_FOR)
     if last and last.came_in:  # while the alerts were sent
-        await in_thread(tell_recovery, watch, run, datetime.now(UTC), due)
+        await in_thread(tell_recovery, watch, run, datetime.now(UTC), due, pool=POOL)
     return json.dumps(dispatch.outcomes)
 
 
@@ -81,11 +84,11 @@ def _run_and_due(watch: Watch, context: Any) -> tuple[Run, datetime]:
     """Read a run, and when its SLA was over. What Airflow does not tell is filled with what is likely."""
     now = datetime.now(UTC)
     try:
-        facts, passed = told(context, "dag_run"), told(told(context, "deadline"), "deadline_time")
+        facts, passed = told(context, "dag_run"), told_moment(told(context, "deadline"), "deadline_time")
         dag_id, run_id = told_run(context, watch.dag_id)
         kind = told(facts, "run_type") or "scheduled"
         run = Run(dag_id, run_id, run_date(facts) or now, str(getattr(kind, "value", kind)))
-        due = (moment(passed) if passed else now) - timedelta(seconds=watch.steps[0])
+        due = (passed or now) - timedelta(seconds=watch.steps[0])
     except Exception:  # of a form that no Airflow had yet
         logger.exception("What Airflow told about an SLA of %s cannot be read", watch.dag_id)
         run, due = Run(watch.dag_id, "", now), now
@@ -109,8 +112,8 @@ async def _observed(watch: Watch, run: Run, due: datetime, seconds: float) -> Ob
     give_up = time.monotonic() + seconds
     while not run.run_id.startswith(UNKNOWN_RUN):
         try:
-            return await in_thread(observe, watch, run, due)
-        except Exception as error:  # any error of the supervisor or the API server
+            return await in_thread(observe, watch, run, due, pool=POOL)
+        except Exception as error:  # noqa: BLE001 - any error of the supervisor or the API server
             kind = type(error).__name__
             logger.warning("Airflow did not tell the tasks of %s. %s: %s", run.run_id, kind, error)
         if time.monotonic() + UNEXPECTED_PAUSE > give_up:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +14,10 @@ from typing import Any
 from airflow_agari_provider.airflow_compat import AirflowNotFoundException
 from airflow_agari_provider.airflow_runs import link
 from airflow_agari_provider.alerts.claims import Claim, ClaimTable
-from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, AlertSender, Delivery
+from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, Delivery
 from airflow_agari_provider.alerts.digest import DigestedDelivery, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import AlertSender
 from airflow_agari_provider.alerts.sla import Run, Watch, recovery_of
 from airflow_agari_provider.notifications.sla_miss_notifier import count_alert
 from airflow_agari_provider.slas.claiming import about, claims_of, key_of, mark_recovered, others_are_open
@@ -39,6 +40,13 @@ class _OnItsWay:
     give_up: float
     missing_since: float | None  # its connection; before the first try, since when it may have been missing
     next_at: float = 0
+    is_counted: bool = False
+
+    def count(self) -> None:
+        """Count it in the metrics once, when it is sent or given up."""
+        if not self.is_counted:
+            count_alert(self.delivery)
+        self.is_counted = True
 
 
 class Dispatch:
@@ -58,6 +66,12 @@ class Dispatch:
         """How each alert ended, by destination; empty while it is on its way."""
         return {one.delivery.sender.destination: one.delivery.outcome for one in self._all}
 
+    @property
+    def unrecorded(self) -> dict[str, str]:
+        """References to what was sent and is not in the claims yet, by key."""
+        deliveries = [one.delivery for one in self._all]
+        return {one.key: one.unrecorded for one in deliveries if one.unrecorded is not None}
+
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         """
         Take each alert that is due one step further; blocks for one request for each.
@@ -72,14 +86,17 @@ class Dispatch:
             if one.next_at > now:
                 continue
             pause = self._attempt(one, miss, now)
+            if one.delivery.outcome:  # it may still have to be recorded
+                one.count()
             if pause is not None and now + pause < one.give_up:
                 one.next_at = now + pause
                 continue
             self._open.remove(one)
-            count_alert(one.delivery)
-            if pause is not None:
+            one.count()
+            is_unsent = not one.delivery.outcome
+            if is_unsent:
                 logger.error("Alert %s could not be sent for an hour, and is given up", one.delivery.key)
-            if (pause is not None or one.delivery.refused) and one.fallback:
+            if (is_unsent or one.delivery.refused) and one.fallback:
                 delivery = one.delivery.instead(sender_of({"notifier": one.fallback}))
                 instead = _OnItsWay(delivery, None, now + GIVE_UP_AFTER, now)
                 self._all.append(instead)
@@ -138,15 +155,20 @@ def _make_ready(claims: str, notifiers: tuple[str, ...]) -> None:
         logger.debug("Not ready for alerts yet: %s: %s", type(error).__name__, error)
 
 
-def dispatch_miss(watch: Watch, run: Run, due: datetime, begun: float) -> Dispatch:
+def dispatch_miss(
+    watch: Watch, run: Run, due: datetime, begun: float, unrecorded: Mapping[str, str] | None = None
+) -> Dispatch:
     """
     Return the alerts of a step of an SLA that a run has missed.
 
     :param due: when the SLA was over.
     :param begun: as in :class:`Dispatch`.
+    :param unrecorded: what an earlier process sent without a claim: these alerts are only recorded.
     """
     claims = claims_of(watch.claims)
     deliveries = [(_delivery(watch, run, alert, claims, due, begun), alert["fallback"]) for alert in watch.alerts]
+    for delivery, _ in deliveries:
+        delivery.unrecorded = (unrecorded or {}).get(delivery.key)
     # Pages go first, so that they do not wait for a slow Slack
     return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), begun)
 

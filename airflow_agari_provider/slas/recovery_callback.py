@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_runs import moment, planned_start, run_date, tasks_of_run, told, told_run
+from airflow_agari_provider.airflow_runs import planned_start, run_date, tasks_of_run, told, told_moment, told_run
 from airflow_agari_provider.alerts.claims import ClaimsUnavailable
 from airflow_agari_provider.alerts.sla import Run, Watch, due_between
 from airflow_agari_provider.alerts.task_states import DONE
@@ -46,21 +46,21 @@ class OnSuccess:
             return
         at = datetime.now(UTC)
         planned, kind = planned_start(facts), told(facts, "run_type") or "scheduled"
-        logical_date, started = (moment(date) if date else None for date in (told(facts, "logical_date"), told(facts, "start_date")))
+        logical_date, started = told_moment(facts, "logical_date"), told_moment(facts, "start_date")
         run = Run(dag_id, run_id, run_date(facts) or planned or at, str(getattr(kind, "value", kind)))
         if run.run_type in self.watch.silent_for:
             return
         earliest, latest = due_between(self.watch, planned, logical_date, started)
         is_late = earliest is not None and earliest < at  # as far as can be known without claims
-        if not self.watch.claims and not is_late:
-            return
+        if not is_late and (earliest is not None or not self.watch.claims):
+            return  # certainly in time: then a claims database that hangs does not hold up the task
         seconds = RUN_RECOVERY_FOR if self.watch.task_id is None else RECOVERY_FOR
         try:
             tell_recovery(self.watch, run, at, latest, seconds)
         except ClaimsUnavailable as error:
             late = self.watch.task_id or "the run"
             if self.watch.incident != "task":
-                logger.error("Without claims, the incident that %s shares stays open. Close it by hand. %s", late, error)
+                logger.error("Without claims, the incident that %s shares stays open. Close it. %s", late, error)
                 return
             logger.error("Without claims, the recovery of %s only closes incidents. %s", late, error)
             if is_late:

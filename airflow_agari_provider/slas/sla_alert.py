@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertSender, CannotLook
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertSender, CannotLook
 from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
 

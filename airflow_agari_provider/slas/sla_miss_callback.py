@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
@@ -63,11 +64,25 @@ class OnSlaMiss:
             return True
         run = Run(dag.dag_id, facts["run_id"], facts["logical_date"], facts["run_type"])
         found_at = recorded.timestamp.timestamp()
-        told = [self._tell(watch, run, due_after(watch, facts["planned"]), found_at, now) for watch in watches]
+        # Airflow keeps this text with the miss, and does not use it: the next check is in another process
+        unrecorded: dict[str, str] = json.loads(recorded.description or "{}")
+        try:
+            told = [
+                self._tell(watch, run, due_after(watch, facts["planned"]), found_at, now, unrecorded)
+                for watch in watches
+            ]
+        finally:
+            recorded.description = json.dumps(unrecorded) if unrecorded else None
         return all(told)
 
-    def _tell(self, watch: Watch, run: Run, due: datetime, found_at: float, now: float) -> bool:
-        """Send the alerts of the steps that are due. Return whether there is nothing left to do."""
+    def _tell(
+        self, watch: Watch, run: Run, due: datetime, found_at: float, now: float, unrecorded: dict[str, str]
+    ) -> bool:
+        """
+        Send the alerts of the steps that are due. Return whether there is nothing left to do.
+
+        :param unrecorded: references to what was sent without a claim, by key; the next check sends none of it again.
+        """
         if run.run_type in watch.silent_for:
             return True
         seen = observe(watch, run, due)
@@ -80,12 +95,13 @@ class OnSlaMiss:
                 finished = seen.came_in and finished
                 break
             begun = max(step_due, found_at)
-            dispatch = dispatch_miss(watch.step(after), run, due, begun)
+            dispatch = dispatch_miss(watch.step(after), run, due, begun, unrecorded)
             if not watch.claims and seen.miss:
                 dispatch.run(seen.miss, RETRY_FOR)  # the next check would not know what this one has sent
-            elif (
-                dispatch.attempt(seen.miss, now) is not None and now < begun + 2 * GIVE_UP_AFTER
-            ):  # a fallback has as long again
+                continue
+            has_ended = dispatch.attempt(seen.miss, now) is None
+            unrecorded.update(dispatch.unrecorded)
+            if not has_ended and now < begun + 2 * GIVE_UP_AFTER:  # a fallback has as long again
                 finished = False
         lasts = now < due.timestamp() + OPEN_FOR
         if seen.came_in or observe(watch, run, due).came_in:

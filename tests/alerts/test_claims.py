@@ -17,7 +17,9 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_agari_provider.alerts.claims import About, Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claim_rows import UNKNOWN, About
+from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.threads import Patience
 from tests.alerts.sending_process import POINTS
 
 SCRIPT = Path(__file__).parent / "sending_process.py"
@@ -119,6 +121,31 @@ def test_an_incident_is_open_for_those_in_it_that_have_not_recovered(tables):
     assert table.open_misses("dag", since=1000.5) == {("2", "")}
     table.mark_recovered("2", "", 2000.0)
     assert table.open_misses("dag", since=1000.0) == {("1", "load")}
+
+
+def test_a_statement_that_waits_for_another_s_lock_is_given_up_and_claims_nothing_later(cleared_postgres_uri):
+    driver = pytest.importorskip("psycopg2")
+
+    def table(seconds):
+        return ClaimTable(lambda: driver.connect(cleared_postgres_uri), patience=Patience(seconds, 0))
+
+    hurried = table(0.3)
+    table(60).sent(KEY)  # makes the table
+    with closing(driver.connect(cleared_postgres_uri)) as other, other:
+        other.cursor().execute("LOCK TABLE agari_alert_claims IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(ClaimsUnavailable, match=r"TimeoutError: it did not answer within 0\.3 s"):
+            hurried.claim(KEY, 1000.0)
+    hurried._patience._abandoned[0].join(30)
+    assert table(60).claim(KEY, 1001.0) == Claim("mine", 1001.0)
+
+
+def test_what_was_sent_without_a_claim_is_recorded_and_known_to_all(tables):
+    first, second, other = tables("first"), tables("second"), tables("other")
+    first.record_sent("nobody claimed it", 1000.0, About("run", "load", "Slack"), "C1:17.5")
+    assert second.claim("nobody claimed it", 1001.0) == Claim("sent", 1000.0, "C1:17.5")
+    other.claim("another has claimed it", 1000.0)
+    first.record_sent("another has claimed it", 1002.0, UNKNOWN, "C1:17.6")
+    assert second.sent("another has claimed it") == Claim("sent", 1000.0, "C1:17.6")
 
 
 OLDER = """

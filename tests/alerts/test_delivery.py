@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook, Delivery
+from airflow_agari_provider.alerts.delivery import Delivery
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook
 
 MISS = SlaMiss("dag", "run", "task", "2016-02-26T18:00:00")
 POSTPONED = AlertPostponed("Service", "it answered 503")
@@ -162,18 +163,52 @@ def no_database():
     raise sqlite3.OperationalError("unable to open database file")
 
 
-def test_without_its_claims_an_alert_that_may_be_repeated_is_sent_after_three_minutes(caplog):
-    service = Service(safe_to_repeat=True)
+@pytest.mark.parametrize(("safe_to_repeat", "seconds"), [(True, 30), (False, 180)], ids=["page", "message"])
+def test_without_its_claims_an_alert_is_sent_after_a_while_and_says_that_it_may_come_twice(
+    safe_to_repeat, seconds, caplog
+):
+    service = Service(safe_to_repeat=safe_to_repeat)
     delivery = Delivery(service, "key", ClaimTable(no_database), since=1000.0)
     with pytest.raises(ClaimsUnavailable, match="OperationalError: unable to open database file"):
-        delivery.attempt(MISS, 1179.0)
-    assert delivery.attempt(MISS, 1180.0) is None
-    assert (delivery.outcome, service.taken) == ("sent", [("key", "miss")])
+        delivery.attempt(MISS, 999.0 + seconds)
+    assert delivery.attempt(MISS, 1000.0 + seconds) == 30  # then it is recorded
+    assert delivery.attempt(MISS, 1030.0 + seconds) == 30
+    assert (delivery.outcome, service.taken) == ("sent", [("key", "in doubt")])
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
 
 
-def test_without_its_claims_an_alert_that_may_not_be_repeated_waits():
-    delivery = Delivery(Service(), "key", ClaimTable(no_database), since=1000.0)
+def test_what_was_sent_without_its_claims_is_recorded_when_they_are_back(sqlite_path):
+    down, service = [True], Service()
+
+    def connect():
+        return no_database() if down else sqlite3.connect(sqlite_path)
+
+    delivery = Delivery(service, "key", ClaimTable(connect), since=1000.0)
+    assert delivery.attempt(MISS, 1180.0) == 30
+    down.clear()
+    assert delivery.attempt(None, 1210.0) is None
+    assert delivery.has_ended
+    assert service.taken == [("key", "in doubt")]
+    assert ClaimTable(connect).sent("key") == Claim("sent", 1210.0, "reference")
+
+
+def test_so_is_what_was_sent_while_they_went_away(sqlite_path):
+    claims, service = ClaimTable(lambda: sqlite3.connect(sqlite_path)), Service()
+    delivery, mark_sent = Delivery(service, "key", claims), claims.mark_sent
+
+    def go_away(key, reference):
+        raise ClaimsUnavailable("gone")
+
+    claims.mark_sent = go_away
+    assert delivery.attempt(MISS, 1000.0) == 30
+    claims.mark_sent = mark_sent
+    assert delivery.attempt(MISS, 1030.0) is None
+    assert service.taken == [("key", "miss")]
+    assert claims.sent("key").reference == "reference"
+
+
+def test_without_its_claims_an_alert_that_is_better_lost_than_doubled_waits():
+    delivery = Delivery(Service(repeats_when_in_doubt=False), "key", ClaimTable(no_database), since=1000.0)
     with pytest.raises(ClaimsUnavailable):
         delivery.attempt(MISS, 9999.0)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from airflow_agari_provider.alerts.claims import ClaimTable
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused
 from airflow_agari_provider.alerts.digest import DigestedDelivery, DigestWindow, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertPostponed, AlertRefused
 
 WINDOW = DigestWindow("digest|telemetry|1", 300)
 

@@ -77,7 +77,7 @@ def test_a_text_of_one_s_own_is_shown_as_it_is():
 
 
 def test_a_message_that_may_be_there_already_says_so():
-    assert "may be here twice" in texts(slack_message(MISS, in_doubt=True))[-1]
+    assert "may come twice" in texts(slack_message(MISS, in_doubt=True))[-1]
 
 
 def test_a_digest_says_how_many_there_are_and_names_some():

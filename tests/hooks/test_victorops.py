@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertPostponed, AlertRefused
+from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertPostponed, AlertRefused
 from airflow_agari_provider.hooks import victorops
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.provider_info import get_provider_info

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_agari_provider.alerts.delivery import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused, CannotLook
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused, CannotLook
 from airflow_agari_provider.notifications import slack_sla_miss
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from tests.fix_alerts import SECRETS

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_agari_provider.alerts.delivery import CannotLook
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import CannotLook
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from tests.notifications.callback_contexts import RUN_ID, context_of_task
 

@@ -55,4 +55,6 @@ def succeeded(watch, map_index=-1, start=DATE, task_id="load", **facts):
 def recorded(minutes_ago, task_id="load"):
     """A miss of an SLA of half an hour, found when that was over."""
     planned = datetime.now(UTC) - timedelta(minutes=minutes_ago)
-    return SimpleNamespace(task_id=task_id, execution_date=planned, timestamp=planned + timedelta(minutes=30))
+    return SimpleNamespace(
+        task_id=task_id, execution_date=planned, timestamp=planned + timedelta(minutes=30), description=None
+    )

@@ -49,6 +49,7 @@ def states(monkeypatch):
 def impatient(monkeypatch):
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(delivery, "BUSY_PAUSE", 0.05)
+    monkeypatch.setattr(delivery, "RECORD_PAUSE", 0.05)
     monkeypatch.setattr(dispatch, "UNEXPECTED_PAUSE", 0.05)
     monkeypatch.setattr(deadline_callback, "UNEXPECTED_PAUSE", 0.05)
     monkeypatch.setattr(deadline_callback, "_jobs", {})

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_agari_provider.slas import SlaAlert, deadline_callback
+from airflow_agari_provider.alerts import delivery
+from airflow_agari_provider.slas import SlaAlert, deadline_callback, dispatch
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from tests.slas.airflow_calls import (
     MISSED,
@@ -124,7 +125,8 @@ def test_a_failure_that_was_told_already_is_told_once(watch, states, alerts):
 
 @pytest.mark.parametrize("claims", ["sql:claims", "sql:nowhere", ""], ids=["claims", "no connection", "no claims"])
 def test_a_task_that_was_in_time_then_cleared_and_failed_hides_nothing(claims, watch, states, alerts, monkeypatch):
-    monkeypatch.setattr("airflow_agari_provider.alerts.delivery.UNCLAIMED_AFTER", 0)
+    monkeypatch.setattr(delivery, "REPEATABLE_UNCLAIMED_AFTER", 0)
+    monkeypatch.setattr(dispatch, "GIVE_UP_AFTER", 1)  # what cannot be recorded is tried for as long
     states[:] = [{"extract": "success", "load": None}]
     assert missed(watch(VICTOROPS, task_id="extract", claims=claims), deadline="1") == "in time"
     states[:] = [{"extract": "failed", "load": "upstream_failed"}]

@@ -6,10 +6,12 @@ import asyncio
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from uuid import uuid4
 
 import pytest
@@ -19,10 +21,11 @@ from airflow_agari_provider.alerts import delivery
 from airflow_agari_provider.alerts.claims import ClaimTable
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sla import Run
+from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.slas import SlaAlert, deadline_callback, dispatch
+from airflow_agari_provider.slas import SlaAlert, claiming, deadline_callback, dispatch
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from airflow_agari_provider.slas.dispatch import dispatch_miss
 from tests.slas.airflow_calls import (
@@ -178,13 +181,64 @@ def test_without_its_claims_a_page_goes_out_after_three_minutes_and_is_closed(
     sending = dispatch_miss(told, RUN, DATE, 1000.0)
     sending.attempt(MISS, 1000.0)
     assert alerts.received == []
-    assert sending.attempt(MISS, 1180.0) is not None
+    assert sending.attempt(MISS, 1030.0) is not None
     assert sending.outcomes == {"VictorOps victorops ": "sent", "Slack slack_api C012AB3CD": ""}
-    (error,) = [record.getMessage() for record in caplog.records if "without a claim" in record.getMessage()]
+    assert sending.attempt(MISS, 1180.0) is not None
+    assert sending.outcomes == {"VictorOps victorops ": "sent", "Slack slack_api C012AB3CD": "sent"}
+    assert "may come twice" in alerts.slack()[0]["blocks"][-1]["text"]["text"]
+    error, _ = [record.getMessage() for record in caplog.records if "without a claim" in record.getMessage()]
     assert {"down": "unable to open", "missing": "nowhere", "no right to create": "permission denied"}[trouble] in error
     succeeded(told)
     assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
-    assert alerts.slack() == []
+    assert len(alerts.slack()) == 1
+
+
+@pytest.fixture
+def silent_claims(monkeypatch):
+    """The claims' database accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        value = {"conn_type": "postgres", "host": "127.0.0.1", "port": server.getsockname()[1], "schema": "x"}
+        monkeypatch.setenv("AIRFLOW_CONN_SILENT", json.dumps(value))
+        monkeypatch.setattr(claiming, "_patience", cache(lambda conn_id: Patience(0.2, 600)))
+        yield
+
+
+def test_claims_that_never_answer_delay_an_alert_and_stop_nobody(silent_claims, watch, states, alerts, caplog):
+    told = watch(VICTOROPS, SLACK, claims="sql:silent")
+    sending = dispatch_miss(told, RUN, DATE, 1000.0)
+    sending.attempt(MISS, 1000.0)
+    sending.attempt(MISS, 1180.0)
+    assert list(sending.outcomes.values()) == ["sent", "sent"]
+    assert "it did not answer within 0.2 s" in caplog.text
+    succeeded(told)
+    assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
+
+
+def test_a_task_that_is_certainly_in_time_does_not_touch_the_claims(watch, states, alerts, monkeypatch):
+    def touched(claims):
+        raise AssertionError(f"{claims} was touched")
+
+    monkeypatch.setattr(dispatch, "claims_of", touched)
+    succeeded(watch(SLACK, VICTOROPS), start=datetime.now(UTC))
+    states[:] = [{"load": "success"}]
+    monkeypatch.setattr(deadline_callback, "make_ready", lambda watch: None)
+    monkeypatch.setattr(deadline_callback, "dispatch_miss", lambda *_: None)
+    assert missed(watch(SLACK, VICTOROPS)) == "in time"
+
+
+def test_2_sends_a_message_without_a_claim_once_and_records_it_later(watch, airflow_2, states, alerts, monkeypatch):
+    told, late = watch(SLACK), recorded(40)
+    where = os.environ["AIRFLOW_CONN_CLAIMS"]
+    monkeypatch.setenv("AIRFLOW_CONN_CLAIMS", json.dumps({"conn_type": "sqlite", "host": "/nowhere/claims.db"}))
+    for _ in range(3):
+        assert airflow_2(told, misses=[late]) == 0
+    assert texts(alerts) == [MISSED]
+    monkeypatch.setenv("AIRFLOW_CONN_CLAIMS", where)
+    assert airflow_2(told, misses=[late]) == 0
+    assert late.description is None
+    states[:] = [{"load": "success"}]
+    assert airflow_2(told, misses=[late]) == 1
+    assert texts(alerts) == [MISSED, RECOVERED]
 
 
 def test_a_task_in_time_sends_no_alert_while_the_claims_are_down(watch, states, alerts):
@@ -211,7 +265,9 @@ def test_2_calls_another_provider_s_failing_notifier_five_times(watch, airflow_2
 def test_who_is_told_after_a_service_that_took_its_time_has_a_lease_from_then_on(watch, states, alerts, monkeypatch):
     claimed = []
     claim = ClaimTable.claim
-    monkeypatch.setattr(ClaimTable, "claim", lambda table, key, now, about: claimed.append(now) or claim(table, key, now, about))
+    monkeypatch.setattr(
+        ClaimTable, "claim", lambda table, key, now, of: claimed.append(now) or claim(table, key, now, of)
+    )
     alerts.failures = ["silence"]
     monkeypatch.setattr("airflow_agari_provider.notifications.slack_sla_miss.TIMEOUT", 1)
     hooks = [SlackSlaMissNotifier(slack_conn_id="slack_hook", channel=name) for name in ("one", "two")]

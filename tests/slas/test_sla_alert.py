@@ -7,8 +7,8 @@ from importlib import import_module
 import pytest
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
-from airflow_agari_provider.alerts.delivery import AlertInDoubt
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.sender import AlertInDoubt
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.slas import SlaAlert
