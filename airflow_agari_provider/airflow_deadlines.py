@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,9 @@ from typing import Any, ClassVar
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
 from airflow_agari_provider.alerts.time_of_day import first_after
+from airflow_agari_provider.exceptions import cut
 
+NAME_CHARACTERS = 250  # column "name" of Airflow's table deadline_alert
 DAGS_HAVE_DEADLINES = AIRFLOW_3  # 2.11 has SLAs of tasks instead
 
 
@@ -41,12 +44,13 @@ class TimeOfDayDeadline:
         return first_after(planned, self.by)
 
 
-def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: dict[str, Any]) -> Any:
+def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: dict[str, Any], name: str = "") -> Any:
     """
     Return Airflow 3's deadline of a run; its callback runs in the triggerer.
 
     :param reference: ``queued_at``, ``logical_date`` or a time of day; the interval counts from there.
     :param callback: dotted path of a coroutine function in an installed package.
+    :param name: what Airflow's page of deadlines shows, from the version on that has names.
     """
     from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference  # since 3.1
 
@@ -57,4 +61,5 @@ def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: d
     if reference not in references and not hasattr(AirflowPlugin, "deadline_references"):
         raise ValueError(f"An SLA by a time of day ({reference}) needs Airflow 3.2, or 2.11. Give a timedelta.")
     begin = references.get(reference) or TimeOfDayDeadline(reference)
-    return DeadlineAlert(begin, interval, AsyncCallback(callback, kwargs=kwargs))
+    named = {"name": cut(name, NAME_CHARACTERS)} if "name" in inspect.signature(DeadlineAlert).parameters else {}
+    return DeadlineAlert(begin, interval, AsyncCallback(callback, kwargs=kwargs), **named)

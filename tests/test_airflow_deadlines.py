@@ -53,6 +53,10 @@ if AIRFLOW_3:  # 2.11 has no deadlines
         assert (alert.reference, alert.interval) == (expected[reference], timedelta(minutes=30))
         assert (alert.callback.path, alert.callback.kwargs) == (path, {"watch": "{}"})
 
+    def test_a_name_is_cut_to_what_airflow_keeps():
+        alert = deadline_alert("queued_at", timedelta(0), "module.function", {}, name="x" * 300)
+        assert len(getattr(alert, "name", "")) <= 250
+
     if not hasattr(AirflowPlugin, "deadline_references"):
 
         def test_a_time_of_day_is_refused_before_airflow_3_2():

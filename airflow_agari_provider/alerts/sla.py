@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from airflow_agari_provider.alerts.miss import Scope, SlaMiss, TaskInState, date_text
+from airflow_agari_provider.alerts.miss import Scope, SlaMiss, TaskInState, date_text, duration_text
 from airflow_agari_provider.alerts.task_states import DONE, blocking_tasks, is_late, is_reported_elsewhere, standing_of
 from airflow_agari_provider.alerts.time_of_day import first_after
 
@@ -87,6 +87,13 @@ class Watch:
     def text(self) -> str:
         """The SLA itself, as it tells this one from another SLA of the same task: seconds, or a time of day."""
         return self.by or f"{self.sla:g}"
+
+    @property
+    def name(self) -> str:
+        """For people, with the first step, such as ``load within 30 min``, or ``the run by 06:00:00 UTC, + 15 min``."""
+        within = f"by {self.by}" if self.by else f"within {duration_text(timedelta(seconds=self.sla))}"
+        after = f", + {duration_text(timedelta(seconds=self.steps[0]))}" if self.steps[0] else ""
+        return f"{self.task_id or 'the run'} {within}{after}"
 
     @property
     def steps(self) -> list[float]:

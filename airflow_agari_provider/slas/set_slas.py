@@ -222,6 +222,7 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
                 timedelta(seconds=watch.sla + after),
                 ON_DEADLINE,
                 {"watch": watch.step(after).to_json()},
+                watch.step(after).name,
             )
             for watch in watches
             for after in watch.steps

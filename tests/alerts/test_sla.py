@@ -75,6 +75,11 @@ def test_a_recovery_has_the_identity_of_the_miss():
     assert recovery.details == "Finished 2 min late, owner ada"
 
 
+def test_it_has_a_name_for_people():
+    assert [WATCH.name, WATCH.step(900).name] == ["load within 30 min", "load within 30 min, + 15 min"]
+    assert replace(WATCH, task_id=None, by="06:00:00 UTC").name == "the run by 06:00:00 UTC"
+
+
 def test_it_travels_as_json():
     assert Watch.from_json(WATCH.to_json()) == WATCH
 

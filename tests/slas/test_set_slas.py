@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from datetime import time, timedelta
@@ -125,6 +126,20 @@ if AIRFLOW_3:
             DeadlineReference.DAGRUN_QUEUED_AT,
         ]
         assert len({hash(deadline) for deadline in dag.deadline}) == 3  # Airflow hashes them
+
+    def test_airflow_s_page_of_deadlines_names_them(dag):
+        deadline = pytest.importorskip("airflow.sdk.definitions.deadline")
+        if "name" not in inspect.signature(deadline.DeadlineAlert).parameters:
+            pytest.skip("this Airflow's deadlines have no names")
+        from airflow.serialization.encoders import encode_deadline_alert
+
+        set_slas(dag, {"report": HALF_HOUR, DAG_RUN: HOUR}, alerts=ALERTS, claims="sql:claims")
+        assert [encode_deadline_alert(one)["name"] for one in dag.deadline] == [
+            "report within 30 min",
+            "report within 30 min, + 15 min",
+            "the run within 1 h 0 min",
+            "the run within 1 h 0 min, + 15 min",
+        ]
 
     if TAKES_REFERENCES:
 
