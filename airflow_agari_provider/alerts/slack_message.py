@@ -26,16 +26,16 @@ def slack_message(
     """
     plain = escaped(text if text is not None else miss.text, TEXT_CHARACTERS)
     if text is None:
-        plain_date, plain_task = (escaped(part, NAME_CHARACTERS) for part in (miss.date, miss.task_id or ""))
+        plain_date, plain_task = _name(miss.date), _name(miss.task_id or "")
         task, date = _link(miss.task_url, plain_task), _link(miss.run_url, plain_date)
-        safe = replace(miss, environment=escaped(miss.environment, NAME_CHARACTERS))
-        headline = safe.sentence(task, date, escaped(miss.dag_id, NAME_CHARACTERS))
+        safe = replace(miss, environment=_name(miss.environment))
+        headline = safe.sentence(task, date, _name(miss.dag_id))
     else:
         headline = plain
-    lines = [" ".join([*mentions, headline]), escaped(miss.details, SECTION_CHARACTERS // 4)]
+    lines = [" ".join([*mentions, headline]), escaped(miss.details, SECTION_CHARACTERS // 4, preformatted=True)]
     blocks = [section("\n".join(filter(None, lines)))]
     if miss.collected:
-        blocks.append(section(_listed("", [f"• {escaped(name, NAME_CHARACTERS)}" for name in miss.collected])))
+        blocks.append(section(_listed("", [f"• {_name(name)}" for name in miss.collected])))
     elif miss.blocking and miss.event == "miss":
         blocks.append(section(_blocking(miss.blocking)))
     if in_doubt:
@@ -43,8 +43,12 @@ def slack_message(
     return {"text": plain, "blocks": blocks}
 
 
+def _name(text: str) -> str:
+    return escaped(text, NAME_CHARACTERS, preformatted=True)
+
+
 def _blocking(tasks: Sequence[TaskInState]) -> str:
-    shown = [f"• {_link(task.url, escaped(task.name, NAME_CHARACTERS))} ({task.standing})" for task in tasks]
+    shown = [f"• {_link(task.url, _name(task.name))} ({task.standing})" for task in tasks]
     return _listed("Waiting for:", shown)
 
 

@@ -70,6 +70,27 @@ def test_data_makes_no_mention_and_no_link():
     )
 
 
+HOSTILE = {
+    "mention": "<!channel>",
+    "at": "@here",
+    "address": "https://evil.example",
+    "link": "<https://evil|click>",
+    "direction": "\u202egro.live",
+    "code": "```",
+}
+
+
+@pytest.mark.parametrize("field", ["environment", "dag_id", "task_id", "date", "owner", "blocking", "collected"])
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_no_field_is_read_as_markup(field, hostile):
+    value = {"blocking": (TaskInState(hostile, "running"),), "collected": (hostile,)}.get(field, hostile)
+    message = slack_message(replace(MISS, **{field: value}))
+    assert all(block["text"]["verbatim"] is True for block in message["blocks"])
+    told = "".join(texts(message))
+    assert not [markup for markup in ("<!", "<https://evil", "\u202e", "`") if markup in told]
+    assert not [markup for markup in ("<!", "<https://evil", "\u202e") if markup in message["text"]]
+
+
 def test_a_text_of_one_s_own_is_shown_as_it_is():
     message = slack_message(MISS, "5 < 6 & <!here>")
     assert message["text"] == "5 &lt; 6 &amp; &lt;!here&gt;"
