@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -110,7 +109,6 @@ def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | N
 
     :param wanted: the fields to load, or a mapping from field to column; None loads all fields under their own names.
     :raises MissingFields: ``wanted`` names fields that the schema does not have.
-    :raises ValueError: ``wanted`` names a column twice.
     :raises UnsupportedAvroType: the record has no fields.
     """
     definition = schema.resolved(schema.definition)
@@ -131,8 +129,6 @@ def _names(fields: Sequence[Any], wanted: Mapping[str, str] | Sequence[str] | No
     names = wanted if isinstance(wanted, Mapping) else {field: field for field in wanted}
     if missing := [field for field in names if field not in fields]:
         raise MissingFields(missing, fields)
-    if twice := [name for name, times in Counter(names.values()).items() if times > 1]:
-        raise ValueError(f"columns= gives more than one field to column {twice[0]!r}; give each field its own column")
     yield from names.items()
 
 

@@ -129,7 +129,8 @@ def read_as(writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Col
 def require_room(file: ContainerFile, block: Block, payload: bytes, writer: AvroSchema) -> None:
     """:raises BadAvro: the block cannot hold as many records as it says, or its records would fill the memory."""
     whole = writer.shape.whole
-    if block.records > (MAX_EMPTIES // whole.empties if whole.empty else len(payload)):
+    too_many = block.records > (MAX_EMPTIES // whole.empties if whole.empty else len(payload))
+    if too_many or (whole.empty and payload):  # fastavro would take such bytes for a number of further records
         problem = f"the block that begins here says it holds {block.records} records in {len(payload)} bytes"
         raise file.bad(block.offset, problem)
 

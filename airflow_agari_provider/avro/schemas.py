@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from airflow_agari_provider.avro.schema_shape import Shape
-from airflow_agari_provider.exceptions import BadAvro
+from airflow_agari_provider.avro.sound_schema import short, without_defaults
+from airflow_agari_provider.exceptions import BadAvro, cut
 
 MAX_DEPTH = 100  # types within types; each takes a few frames of the stack
 # Parts of one value that take no bytes, such as nulls: 30 records that name each other can make a billion of them.
 MAX_EMPTIES = 1000
+MAX_FIXED_BYTES = 2**31 - 1  # Java's limit
 PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
-PARSED_MARKS = ("__fastavro_parsed", "__named_schemas")  # fastavro would accept a schema with these unchecked
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
     Parse the schema that a file was written with.
 
     Its defaults are left out: reading does not need them, and some writers write defaults of a wrong type. A decimal
-    without a precision becomes its plain bytes. (Avro 1.12, "Logical Types": invalid ones are to be ignored.)
+    without a valid precision and scale becomes its plain bytes.
 
     :param source: name of the file for errors.
     :raises BadAvro: the schema is not valid, or a few bytes of such a file could fill the memory.
@@ -88,62 +89,17 @@ def parse_reader_schema(schema: Any) -> AvroSchema:
         raise ValueError(f"reader_schema is not a valid Avro schema: {error}") from error
 
 
-def without_defaults(schema: Any) -> Any:
-    """Return the schema without the defaults of its records' fields."""
-    if isinstance(schema, list):
-        return [without_defaults(branch) for branch in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {key: without_defaults(schema[key]) for key in ("type", "items", "values") if key in schema}
-    if isinstance(schema.get("fields"), list):
-        inner["fields"] = [_without_default(field) for field in schema["fields"]]
-    return schema | inner
-
-
-def _without_default(field: Any) -> Any:
-    if not isinstance(field, dict):
-        return field
-    return {
-        key: without_defaults(value) if key == "type" else value for key, value in field.items() if key != "default"
-    }
-
-
-def _short(schema: Any) -> Any:
-    """
-    Return the schema in a short form.
-
-    ``{"type": name}`` becomes the name: Avro's C library writes every type in braces, null in unions too. fastavro's
-    marks are left out. Decimals that do not say their precision lose their logical type.
-    """
-    if isinstance(schema, list):
-        return [_short(branch) for branch in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if set(schema) == {"type"}:
-        return _short(schema["type"])
-    inner = {key: _short(schema[key]) for key in ("type", "items", "values") if key in schema}
-    if isinstance(schema.get("fields"), list):
-        inner["fields"] = [_short_field(field) for field in schema["fields"]]
-    left_out = (*PARSED_MARKS, "logicalType") if _without_precision(schema) else PARSED_MARKS
-    return {key: value for key, value in schema.items() if key not in left_out} | inner
-
-
-def _without_precision(schema: Mapping[str, Any]) -> bool:
-    return schema.get("logicalType") == "decimal" and "precision" not in schema
-
-
-def _short_field(field: Any) -> Any:
-    return field | {"type": _short(field["type"])} if isinstance(field, dict) and "type" in field else field
-
-
 def _parsed(schema: Any) -> AvroSchema:
     import fastavro
 
-    schema = _short(schema)
+    schema = short(schema)
     named: dict[str, Any] = {}
     parsed = AvroSchema(schema, fastavro.parse_schema(schema, named), named)
     for name, definition in named.items():
         _require_names(name, definition)
+        size = definition.get("size", 0)
+        if type(size) is not int or not 0 <= size <= MAX_FIXED_BYTES:
+            raise ValueError(f"type {name!r} has the size {cut(repr(size), 40)}")
     return parsed
 
 

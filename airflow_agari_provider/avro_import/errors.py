@@ -67,6 +67,27 @@ class RowsLost(UnimportableObject):
         )
 
 
+class UnexpectedFailure(AgariError):
+    """
+    An object on which the import failed in a way that it does not know.
+
+    :param url: its S3 URL.
+    :param cause: class and text of the error.
+    :param trace: the end of the error's traceback.
+    """
+
+    def __init__(self, url: str, cause: str, trace: str) -> None:
+        super().__init__(url, cause, trace)
+        self.url, self.cause, self.trace = url, cause, trace
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url}: the import failed on this object in a way that it does not know: {self.cause}. Nothing of it "
+            "was loaded; other objects are not concerned. This may be a bug: please report it with the traceback, "
+            f"which is in the log and in table {FAILURES}."
+        )
+
+
 class ObjectBusy(AgariError):
     """
     An object that another importer is loading.

@@ -7,11 +7,17 @@ An import that is killed at any point leaves either nothing of the object or all
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from airflow_agari_provider.avro_import.errors import ObjectBusy, ObjectsFailed, ObjectsFailedForNow
+from airflow_agari_provider.avro_import.errors import (
+    ObjectBusy,
+    ObjectsFailed,
+    ObjectsFailedForNow,
+    UnexpectedFailure,
+)
 from airflow_agari_provider.avro_import.failures import record_failure
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import TableLedger
@@ -24,11 +30,13 @@ from airflow_agari_provider.avro_import.target_table import TargetTable
 from airflow_agari_provider.avro_import.transactions import ImportTransactions
 from airflow_agari_provider.databases.dialects import any_dialect_of
 from airflow_agari_provider.databases.statements import execute, quoted_table, reading
-from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject, cut, may_pass
 from airflow_agari_provider.s3.errors import ObjectOverwritten
 from airflow_agari_provider.s3.objects import FoundObject
 
 logger = logging.getLogger(__name__)
+
+TRACE_LENGTH = 3000  # characters of a traceback's end, where the error is
 
 
 class Importer:
@@ -83,6 +91,7 @@ class Importer:
         :param wait: wait for another importer that is loading the same object, because that importer may fail.
         :raises ObjectBusy: another importer is loading the object, and ``wait`` is not set.
         :raises UnimportableObject: nothing was loaded, and a retry would not help; the reason is recorded.
+        :raises UnexpectedFailure: nothing was loaded; the reason is recorded with its traceback.
         :raises MissingTable: the table does not exist, and ``create_table`` is not set.
         """
         with reading(self._connection):
@@ -116,8 +125,10 @@ class Importer:
                 imported.append(self.import_object(one.bucket, one.key, None, one.etag, one.size_bytes, wait))
             except ObjectBusy:
                 busy.append((one, True))
-            except (UnimportableObject, ObjectOverwritten) as error:
-                curable |= isinstance(error, ObjectOverwritten)
+            except Exception as error:
+                if self._concerns_all(one, error):
+                    raise
+                curable |= not isinstance(error, UnimportableObject)
                 reasons.append(reason(f"s3://{one.bucket}/{one.key}", error))
                 logger.error("Not imported: %s", reasons[-1])
             if not todo:  # now wait for the objects that other importers were loading
@@ -125,6 +136,21 @@ class Importer:
         if reasons:
             raise (ObjectsFailedForNow if curable else ObjectsFailed)(reasons, len(imported))
         return imported
+
+    def _concerns_all(self, one: FoundObject, error: Exception) -> bool:
+        """Whether an error of one object would meet the others too; if it would not, it is recorded."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if isinstance(error, BotoCoreError | ClientError):
+            if may_pass(error):
+                return True
+        elif isinstance(error, self.dialect.driver.Error):
+            if self.dialect.fault(error) != "conflict":
+                return True
+        else:  # import_object has recorded it
+            return not isinstance(error, UnimportableObject | ObjectOverwritten | UnexpectedFailure)
+        self.record_failure(one.bucket, one.key, error)
+        return False
 
     def replace_window(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
         """
@@ -156,12 +182,13 @@ class Importer:
                         self._transactions.refusals(opened.stored.url),
                     ):
                         imported.append(self._load.run(opened, self._table.change(opened)))
-        except UnimportableObject as error:
-            if careful or not self._transactions.quarantines(error):
-                bucket, key, *_ = found[min(len(imported), len(found) - 1)]
-                self.record_failure(bucket, key, error)
-                logger.error("Nothing imported, the table is unchanged: %s", reason(f"s3://{bucket}/{key}", error))
-            raise
+        except Exception as error:
+            if not careful and self._transactions.quarantines(error):
+                raise
+            bucket, key, *_ = found[min(len(imported), len(found) - 1)]
+            logger.error("Nothing imported, the table is unchanged: %s", reason(f"s3://{bucket}/{key}", error))
+            with self._failures_recorded(bucket, key):
+                raise
         return imported
 
     @contextmanager
@@ -185,12 +212,29 @@ class Importer:
 
     def record_failure(self, bucket: str, key: str, error: Exception) -> None:
         """Record why an object, or a message that names no object, could not be imported."""
-        record_failure(self.dialect, self._connection, bucket, key, str(error), self.job.run)
+        text = f"{error}\n{error.trace}" if isinstance(error, UnexpectedFailure) else str(error)
+        record_failure(self.dialect, self._connection, bucket, key, text, self.job.run)
 
     @contextmanager
     def _failures_recorded(self, bucket: str, key: str) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             yield
         except (UnimportableObject, ObjectOverwritten) as error:
             self.record_failure(bucket, key, error)
             raise
+        except (AgariError, BotoCoreError, ClientError, self.dialect.driver.Error):
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of a library in Rust
+                raise
+            failure = _unexpected(f"s3://{bucket}/{key}", error)
+            logger.exception("%s", failure)
+            self.record_failure(bucket, key, failure)
+            raise failure from error
+
+
+def _unexpected(url: str, error: BaseException) -> UnexpectedFailure:
+    cause = "".join(traceback.format_exception_only(error)).strip()
+    return UnexpectedFailure(url, cut(cause, 500), "".join(traceback.format_exception(error))[-TRACE_LENGTH:])

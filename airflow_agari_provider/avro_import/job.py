@@ -65,6 +65,7 @@ class ImportJob:
         require_one_of("decoder", self.decoder, get_args(Decoder))
         require_one_of("schema_change", self.schema_change, get_args(SchemaChange))
         require_quarantine(self.on_bad_block, self.quarantine_url)
+        require_different(self.columns)
 
 
 def require_matching(mode: str, replace_where: object, key_columns: object, on_changed_object: str) -> None:
@@ -91,6 +92,13 @@ def require_matching(mode: str, replace_where: object, key_columns: object, on_c
             'on_changed_object="replace" does not work with mode="append", because nothing tells which appended rows '
             'came from the old content. Use mode="upsert".'
         )
+
+
+def require_different(columns: Mapping[str, str] | Sequence[str] | None) -> None:
+    """:raises ValueError: two fields go to one column."""
+    names = list(columns.values()) if isinstance(columns, Mapping) else []
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"columns= gives more than one field to column {twice[0]!r}; give each field its own column")
 
 
 def require_quarantine(on_bad_block: str, quarantine_url: object) -> None:

@@ -40,13 +40,18 @@ def reason(url: str, error: Exception) -> str:
     return text if url in text else f"{url}: {text}"
 
 
-def summary(imported: Iterable[ImportedObject], failed_messages: int = 0) -> dict[str, Any]:
+def summary(
+    imported: Iterable[ImportedObject], failed_messages: int = 0, dead_letters: int | None = 0
+) -> dict[str, Any]:
     """
     Return the figures of an import, as JSON takes them.
 
     ``objects`` and all figures of rows, blocks and bytes are about what was loaded now. ``skipped_objects`` counts the
     objects that the table had already or that have changed since; ``changed_objects`` counts only those that have
-    changed. ``complete`` is false if anything was left out.
+    changed. ``complete`` is false if anything was left out, now or by an earlier import whose message is still a dead
+    letter.
+
+    :param dead_letters: messages in the queue's dead-letter queue; None if that is not known.
     """
     all_of_them = list(imported)
     loaded, counts = [one for one in all_of_them if not one.skipped], Counter[str]()
@@ -59,12 +64,13 @@ def summary(imported: Iterable[ImportedObject], failed_messages: int = 0) -> dic
         "skipped_objects": len(all_of_them) - len(loaded),
         "changed_objects": changed,
         "failed_messages": failed_messages,
+        "dead_letters": dead_letters,
         "rows": sum(one.rows for one in loaded),
         "quarantined_rows": sum(one.quarantined_rows for one in loaded),
         "quarantined_blocks": quarantined_blocks,
         "bytes": sum(one.size_bytes for one in loaded),
         "counts": dict(counts),
-        "complete": not (changed or failed_messages or quarantined_blocks),
+        "complete": not (changed or failed_messages or dead_letters or quarantined_blocks),
     }
 
 
@@ -74,12 +80,14 @@ def log_outcome(table: str, figures: Mapping[str, Any]) -> None:
         logger.info("Import into %s complete: %s", table, figures)
         return
     logger.warning(
-        "Import into %s INCOMPLETE: %s rows quarantined, in %s blocks; %s changed objects skipped; %s messages failed. "
-        "See the log above and the tables agari_import_ledger and agari_import_failures. All figures: %s",
+        "Import into %s INCOMPLETE: %s rows quarantined, in %s blocks; %s changed objects skipped; %s messages failed; "
+        "%s messages in the dead-letter queue. See the log above and the tables agari_import_ledger and "
+        "agari_import_failures. All figures: %s",
         table,
         figures["quarantined_rows"],
         figures["quarantined_blocks"],
         figures["changed_objects"],
         figures["failed_messages"],
+        figures["dead_letters"],
         figures,
     )

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_agari_provider.avro_import.errors import ObjectBusy
+from airflow_agari_provider.avro_import.errors import ObjectBusy, UnexpectedFailure
 from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.outcome import ImportedObject, reason
 from airflow_agari_provider.avro_import.quarantine import in_quarantine
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject, may_pass
-from airflow_agari_provider.queues.depth import DepthUnknown, read_depth
+from airflow_agari_provider.queues.dead_letters import source_settings
+from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, read_depth
 from airflow_agari_provider.queues.lease import Lease
 from airflow_agari_provider.s3.errors import ForbiddenObject, ObjectOverwritten
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 RECEIVE = 10  # messages; the most that SQS returns at once
 IDLE = 1.0  # seconds between receives that do not wait
+UNEXPECTED = 3  # messages in a row that failed unexpectedly; then the objects are not to blame
 EMPTY_POLLS = 2  # empty receives in a row while the counts are 0; one is not enough, because the counts lag
 
 
@@ -75,8 +77,11 @@ class QueueImport:
     imported: list[ImportedObject] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """Reason by message id, for messages that this importer could not import."""
+    dead_letters: int | None = 0
+    """After the run: how many messages are in the queue's dead-letter queue; None if that is not known."""
     _importer: Importer = field(init=False)
     _refused: set[str] = field(default_factory=set, init=False)
+    _unexpected: set[str] = field(default_factory=set, init=False)
 
     def run(self) -> None:
         """
@@ -85,13 +90,23 @@ class QueueImport:
         Wait for a message that another importer holds: it comes back if that importer dies.
 
         :raises MessageStuck: a message cannot be imported, and no dead-letter queue takes it.
+        :raises UnexpectedFailure: of several objects in a row, so that something else than the objects is to blame.
         """
         self._importer = self.connect()
         try:
             with Lease(self.sqs, self.queue_url, self.sleep) as lease:
                 self._work(lease)
+            self.dead_letters = self._count_dead_letters() if lease.has_dead_letter_queue else 0
         finally:
             self._importer.close()
+
+    def _count_dead_letters(self) -> int | None:
+        try:
+            url = source_settings(self.sqs, self.queue_url).dead_letter_url
+            return None if url is None else read_depth(self.sqs, url).total
+        except (DepthUnknown, QueueUnreadable) as error:
+            logger.warning("It is not known whether the dead-letter queue holds messages of this import: %s", error)
+            return None
 
     def _work(self, lease: Lease) -> None:
         began, taken, empty = self.clock(), 0, 0
@@ -100,7 +115,10 @@ class QueueImport:
             if left <= 0 or self._capped(began):
                 logger.warning("Stopped by max_messages, max_seconds or max_objects; the queue may hold more messages")
                 return
-            messages = lease.receive(left, self.wait_time_seconds)
+            # A receive counts, and too many make a message a dead letter. So take only one before anything has worked:
+            # if the table is wrong, say, then no other message pays for that.
+            alone = not self.imported
+            messages = lease.receive(1 if alone else left, self.wait_time_seconds)
             todo, busy = [(message, False) for message in messages], []
             while todo and not self._capped(began):  # at the end, the lease gives back the rest
                 (message, wait), *todo = todo
@@ -109,6 +127,8 @@ class QueueImport:
                     taken += 1
                 except ObjectBusy:  # another importer is loading it, from a copy of the message
                     busy.append((message, True))
+                    if alone and left > 1:  # this much works: look for others before waiting for it
+                        alone, todo = False, [(message, False) for message in lease.receive(left - 1, 0)]
                 if not todo:
                     todo, busy = busy, []
             empty = empty + 1 if not messages and self._drained() else 0
@@ -162,6 +182,12 @@ class QueueImport:
         except ObjectOverwritten as error:
             self._fail(message_id, reason(reference.url, error))
             return "passing"
+        except UnexpectedFailure as error:
+            self._fail(message_id, str(error))
+            self._unexpected.add(message_id)
+            if len(self._unexpected) >= UNEXPECTED:
+                raise
+            return "forbidden"  # until a person helps
         except (BotoCoreError, ClientError) as error:
             self._pass(message_id, reference, error)
             return "passing" if may_pass(error) else "forbidden"
@@ -173,6 +199,7 @@ class QueueImport:
             self._pass(message_id, reference, error)
             return "passing"
         self.imported.append(imported)
+        self._unexpected.clear()
         return "done"
 
     def _pass(self, message_id: str, reference: ObjectReference, error: Exception) -> None:

@@ -103,6 +103,6 @@ class ImportTransactions:
                 logger.warning("Trying again, to load what is sound and quarantine the rest: %s", error)
         return attempt(careful)
 
-    def quarantines(self, error: UnimportableObject) -> bool:
+    def quarantines(self, error: Exception) -> bool:
         """Whether a careful attempt would put what is bad into quarantine."""
         return self.job.on_bad_block == "quarantine" and isinstance(error, BadAvro | UnstorableValue | RowsRefused)

@@ -117,3 +117,6 @@ class Dialect(Protocol):
 
     def fault(self, error: Exception) -> Fault:
         """What caused an error of the driver."""
+
+    def refuses_columns(self, error: Exception) -> bool:
+        """Of an error while a table is created or changed: whether the names, types or number of columns caused it."""

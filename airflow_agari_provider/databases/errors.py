@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject, cut
 
 
 class MissingColumns(UnimportableObject):
@@ -48,6 +48,27 @@ class SameColumn(UnimportableObject):
         return (
             f"Fields go to {' and '.join(map(repr, self.names))}, which are one column to this database, because it "
             "does not tell upper from lower case. Nothing was loaded. Use columns= to give one of them another name."
+        )
+
+
+class ColumnsRefused(UnimportableObject):
+    """
+    Columns that the database does not allow in a table: a name that it uses itself, or too many of them.
+
+    :param table: the table.
+    :param names: the columns.
+    :param cause: error text of the database.
+    """
+
+    def __init__(self, table: str, names: Sequence[str], cause: str) -> None:
+        super().__init__(table, list(names), cause)
+        self.table, self.names, self.cause = table, list(names), cause
+
+    def __str__(self) -> str:
+        return (
+            f"The database does not make columns for the fields {cut(', '.join(map(repr, self.names)), 300)} in table "
+            f"{self.table}: {self.cause.strip()}. Nothing was loaded. Use columns= to leave fields out, or to give "
+            "their columns other names."
         )
 
 

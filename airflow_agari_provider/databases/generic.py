@@ -173,6 +173,9 @@ class GenericDialect:
             return "rows"
         return "passing" if isinstance(error, self.driver.OperationalError | self.driver.InterfaceError) else "target"
 
+    def refuses_columns(self, error: Exception) -> bool:
+        return False
+
 
 def generic_dialect(connection: Any, placeholder: str | None) -> GenericDialect | None:
     """Return the dialect of a connection whose driver is a DB-API module of a known parameter style; else None."""

@@ -51,6 +51,9 @@ _ROWS = frozenset(
 )
 _CONFLICTS = frozenset({1020, 1205, 1213})
 _PASSING = frozenset({1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1317, 2002, 2003, 2006, 2013, 2014, 2055})
+# Of CREATE and ALTER TABLE: names that are too long, twice there or wrong; too many columns, or too large ones; SQL
+# that does not parse; a key that is too long; digits beyond a decimal's limits.
+_COLUMNS = frozenset({1059, 1060, 1064, 1071, 1074, 1117, 1118, 1166, 1170, 1425, 1426, 1427, 4017})
 
 
 class MySqlDialect:
@@ -242,6 +245,9 @@ class MySqlDialect:
         if number in _CONFLICTS:
             return "conflict"
         return "passing" if number in _PASSING or isinstance(error, self.driver.InterfaceError) else "target"
+
+    def refuses_columns(self, error: Exception) -> bool:
+        return bool(error.args) and error.args[0] in _COLUMNS
 
 
 def _lock_name(name: str) -> str:

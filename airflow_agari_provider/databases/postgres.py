@@ -35,6 +35,8 @@ CREATE_LOCK = 0x4147415249  # for pg_advisory_xact_lock: "AGARI" in ASCII
 # broken constraints, a view's CHECK OPTION, and limits of the server, such as that of a value in an index.
 CONFLICTS = frozenset({"40001", "40P01"})
 ROWS = ("P0001", "22", "23", "44", "54")
+# Of CREATE and ALTER TABLE: the name of a system column, such as xmin; a wrong definition; too many columns.
+COLUMNS = ("42701", "42601", "42611", "42622", "54")
 STAGING = "pg_temp.agari_staging"
 SEND_BYTES = 1024 * 1024  # buffer of a Unix socket: the server works on it while other threads hold the GIL
 READY_CHUNKS = 1  # one batch each: the server works on one, the next waits, one more is being made
@@ -201,12 +203,19 @@ class PostgresDialect:
             return int(cursor.rowcount)
 
     def fault(self, error: Exception) -> Fault:
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+        state = _state(error)
         if state.startswith(ROWS) or isinstance(error, self.driver.IntegrityError | self.driver.DataError):
             return "rows"
         if state in CONFLICTS:
             return "conflict"
         return "passing" if isinstance(error, self.driver.OperationalError | self.driver.InterfaceError) else "target"
+
+    def refuses_columns(self, error: Exception) -> bool:
+        return _state(error).startswith(COLUMNS)
+
+
+def _state(error: Exception) -> str:
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
 
 
 def arrow_refusal(dialect: Dialect, connection: Any, target: Target) -> str | None:

@@ -133,6 +133,10 @@ class SqliteDialect:
         code = getattr(error, "sqlite_errorcode", 0)
         return "passing" if code & 0xFF in _PASSING else "target"  # the low byte is the primary code
 
+    def refuses_columns(self, error: Exception) -> bool:
+        """SQLite has one code for all errors of SQL, so its text has to tell."""
+        return str(error).startswith(("duplicate column", "too many columns")) or "syntax error" in str(error)
+
 
 def _numbers(column: Column, values: Sequence[Any]) -> Sequence[Any]:
     if not all(map(eq, values, values)):  # only NaN differs from itself; SQLite would store NULL

@@ -10,7 +10,7 @@ from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.json_text import json_texts
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Dialect, Target
-from airflow_agari_provider.databases.errors import SameColumn, UnstorableValue
+from airflow_agari_provider.databases.errors import ColumnsRefused, SameColumn, UnstorableValue
 from airflow_agari_provider.exceptions import cut
 
 
@@ -122,6 +122,7 @@ def create_table(dialect: Dialect, connection: Any, target: Target) -> None:
     Create the table if it does not exist, in a transaction of its own. Several importers may do so at the same time.
 
     :raises SameColumn: two columns are the same to the database.
+    :raises ColumnsRefused: the database does not allow a column.
     :raises UnsupportedAvroType: no type of the database holds every value of a column.
     """
     require_own_columns(dialect, target.columns)
@@ -132,16 +133,31 @@ def create_table(dialect: Dialect, connection: Any, target: Target) -> None:
     ]
     if target.key_columns:
         definitions.append(f"PRIMARY KEY ({quoted_list(dialect, target.key_columns)})")
-    with transaction(dialect, connection):
+    with _columns_allowed(dialect, target.table, target.columns), transaction(dialect, connection):
         dialect.lock_for_create(connection)
         table = quoted_table(dialect, target.table)
         execute(connection, f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(definitions)})")
 
 
 def add_column(dialect: Dialect, connection: Any, table: str, column: Column) -> None:
-    """Add a nullable column, unless it exists."""
+    """
+    Add a nullable column, unless it exists.
+
+    :raises ColumnsRefused: the database does not allow the column.
+    """
     definition = f"{quoted(dialect, column.name)} {dialect.column_type(column, False)}"
-    dialect.add_column(connection, quoted_table(dialect, table), definition)
+    with _columns_allowed(dialect, table, [column]):
+        dialect.add_column(connection, quoted_table(dialect, table), definition)
+
+
+@contextmanager
+def _columns_allowed(dialect: Dialect, table: str, columns: Iterable[Column]) -> Iterator[None]:
+    try:
+        yield
+    except dialect.driver.Error as error:
+        if dialect.refuses_columns(error):
+            raise ColumnsRefused(table, [column.name for column in columns], str(error)) from error
+        raise
 
 
 def insert_sql(dialect: Dialect, table: str, names: Sequence[str], verb: str = "INSERT") -> str:

@@ -57,9 +57,10 @@ class AvroS3ImportOperator(BaseOperator):
     redelivered message or a second importer neither repeats nor loses a row. Objects that cannot be loaded are recorded
     in ``agari_import_failures``.
 
-    Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "failed_messages", "rows",
-    "quarantined_rows", "quarantined_blocks", "bytes", "counts", "complete"}``. ``skipped_objects`` were in the table
-    before; ``changed_objects`` of them have other content now. ``complete`` is false if anything was left out.
+    Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "failed_messages", "dead_letters",
+    "rows", "quarantined_rows", "quarantined_blocks", "bytes", "counts", "complete"}``. ``skipped_objects`` were in the
+    table before; ``changed_objects`` of them have other content now. ``complete`` is false if anything was left out, or
+    if the queue's dead-letter queue holds messages.
 
     :param table: table to load into, as ``table`` or ``schema.table``, in upper and lower case as in the database.
     :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite; or to any other database whose hook is a
@@ -197,8 +198,9 @@ class AvroS3ImportOperator(BaseOperator):
         job = self._job(f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}")
         keys = (NoUniqueKey, OtherUniqueKey)
         with no_retry(UnimportableObject, MissingTable, *keys, UnknownDatabase, NoTransactions, ArrowUnusable):
-            imported, failed = self._import_queue(job) if self.queue_url is not None else (self._import_urls(job), 0)
-        self._figures = figures = summary(imported, failed)
+            of_urls = self.queue_url is None
+            imported, failed, dead = (self._import_urls(job), 0, 0) if of_urls else self._import_queue(job)
+        self._figures = figures = summary(imported, failed, dead)
         self._folders = folders_of(one.url for one in imported if not one.skipped)
         log_outcome(self.table, figures)
         return figures
@@ -242,7 +244,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.log.info("%s", progress.line())
         return imported
 
-    def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int]:
+    def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int, int | None]:
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
         s3, progress = self._s3(), ImportProgress()
@@ -257,7 +259,7 @@ class AvroS3ImportOperator(BaseOperator):
         )
         share.run()
         self.log.info("%s", progress.line())
-        return share.imported, len(share.failed)
+        return share.imported, len(share.failed), share.dead_letters
 
     def _s3(self) -> Any:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook

@@ -133,3 +133,9 @@ def test_garbage_is_collected_afterwards_as_before_also_after_an_error(enabled):
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if was else gc.disable)()
+
+
+def test_bytes_in_a_block_of_records_that_take_none_are_not_read_as_further_records():
+    """0xfe 0xff ... is a count of billions to a reader of arrays."""
+    with pytest.raises(BadAvro, match="says it holds 1 records in 6 bytes"):
+        batches(by_hand("null", (1, b"\xfe\xff\xff\xff\xff\x0f")))

@@ -28,6 +28,22 @@ def importers(connect: Callable[[], Any], s3: Any, **settled: Any) -> Iterator[C
 
 
 @contextmanager
+def failing_for(s3: Any, *keys: str) -> Iterator[None]:
+    """While inside, requests for these objects raise an error that no code expects."""
+
+    def fail(params: dict[str, Any], **kwargs: Any) -> None:
+        if params["Key"] in keys:
+            raise RuntimeError("no such thing")
+
+    event = "provide-client-params.s3.GetObject"
+    s3.meta.events.register(event, fail)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(event, fail)
+
+
+@contextmanager
 def at_work(connect: Callable[[], Any], url: str) -> Iterator[None]:
     """Another importer, which is loading an object into the table ``scored`` meanwhile."""
     with closing(connect()) as connection:

@@ -12,6 +12,7 @@ def test_a_summary_counts_what_was_loaded_now():
         "skipped_objects": 1,
         "changed_objects": 0,
         "failed_messages": 0,
+        "dead_letters": 0,
         "rows": 4,
         "quarantined_rows": 0,
         "quarantined_blocks": 0,

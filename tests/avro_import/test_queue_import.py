@@ -14,15 +14,17 @@ import botocore.exceptions
 import botocore.stub
 import pytest
 
+from airflow_agari_provider.avro_import.errors import UnexpectedFailure
 from airflow_agari_provider.avro_import.failures import failure_reason
 from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.outcome import summary
 from airflow_agari_provider.avro_import.queue_import import MessageStuck, QueueImport
+from airflow_agari_provider.databases.errors import MissingTable
 from airflow_agari_provider.databases.statements import query
 from airflow_agari_provider.queues.depth import read_depth
 from tests.avro.scored_messages import avro_file, messages
-from tests.avro_import.importers import at_work
+from tests.avro_import.importers import at_work, failing_for
 
 JOB = ImportJob(
     "scored", "run", mode="upsert", key_columns=("org_id", "message_id"), create_table=True, count_by="org_id"
@@ -79,7 +81,7 @@ def count(sqlite_path: Any) -> Callable[[], int]:
 
 def run(share: QueueImport) -> dict[str, Any]:
     share.run()
-    return summary(share.imported, len(share.failed))
+    return summary(share.imported, len(share.failed), share.dead_letters)
 
 
 def bodies(sqs: Any, url: str) -> list[str]:
@@ -232,7 +234,7 @@ def test_caps_end_the_import_early(share, notify, sqs, queue_url, count):
     assert run(share(max_messages=2))["objects"] == 2
     assert read_depth(sqs, queue_url).visible == 3
     ticks = iter(range(100))
-    assert run(share(max_seconds=4, clock=lambda: next(ticks)))["objects"] == 2
+    assert run(share(max_seconds=5, clock=lambda: next(ticks)))["objects"] == 2
     assert read_depth(sqs, queue_url).visible == 1, "what was received and not begun is given back"
     assert run(share(max_objects=1))["objects"] == 1
     assert run(share())["objects"] == 0
@@ -341,6 +343,7 @@ def test_a_broken_connection_to_the_database_is_made_anew(
         "skipped_objects": 0,
         "changed_objects": 0,
         "failed_messages": 0,
+        "dead_letters": 0,
         "rows": 10,
         "quarantined_rows": 0,
         "quarantined_blocks": 0,
@@ -364,3 +367,48 @@ def test_an_answer_of_s3_that_stays_the_same_ends_the_task_if_no_dead_letter_que
     s3.meta.events.register("before-call.s3.GetObject", refuse)
     with pytest.raises(MessageStuck, match="InvalidArgument"):
         share().run()
+
+
+def test_an_unexpected_failure_is_that_of_its_message(share, notify, sqs, s3, queue_url, dead_letter_url, count):
+    for number in range(6):
+        notify(**{f"part-{number}": messages(1, first=number)})
+    with failing_for(s3, "part-0.avro"):
+        figures = run(share())
+    assert (figures["objects"], figures["failed_messages"], figures["complete"], count()) == (5, 1, False, 5)
+    (body,) = bodies(sqs, dead_letter_url)
+    assert "part-0.avro" in body
+
+
+def test_unexpected_failures_in_a_row_end_the_run(share, notify, sqs, s3, queue_url, dead_letter_url):
+    for number in range(6):
+        notify(**{f"part-{number}": messages(1, first=number)})
+    with (
+        failing_for(s3, *(f"part-{number}.avro" for number in range(6))),
+        pytest.raises(UnexpectedFailure, match="no such thing"),
+    ):
+        share().run()
+    assert read_depth(sqs, dead_letter_url).total == 0
+    assert read_depth(sqs, queue_url).total == 6
+
+
+def test_if_the_table_is_wrong_only_one_message_pays(share, notify, sqs, queue_url, dead_letter_url):
+    for number in range(5):
+        notify(**{f"part-{number}": messages(1, first=number)})
+    with pytest.raises(MissingTable):
+        share(ImportJob("scored", "run")).run()
+    time.sleep(1.1)  # the visibility timeout
+    received = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    assert sorted(int(one["Attributes"]["ApproximateReceiveCount"]) for one in received) == [1, 1, 1, 1, 2]
+
+
+def test_an_import_is_not_complete_while_there_are_dead_letters(share, notify, sqs, queue_url, dead_letter_url):
+    sqs.send_message(QueueUrl=dead_letter_url, MessageBody="left by an earlier import")
+    notify(a=messages(1))
+    figures = run(share())
+    assert (figures["objects"], figures["dead_letters"], figures["complete"]) == (1, 1, False)
+
+
+def test_dead_letters_that_cannot_be_counted_are_not_zero(share, notify, sqs, queue_url, dead_letter_url):
+    sqs.delete_queue(QueueUrl=dead_letter_url)
+    notify(a=messages(1))
+    assert run(share())["dead_letters"] is None
