@@ -72,7 +72,7 @@ def _bounded(
     """Give a method of a claim table its rows, and a limited time."""
 
     @wraps(method)
-    def run(self: ClaimTable, *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+    def run(self: ClaimTable, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
         return self._run(lambda table: method(self, table, *arguments, **named))
 
     return run
