@@ -5,22 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.queues.batches import give_back, numbered, receive
 from airflow_agari_provider.queues.patience import patiently, request_errors
 from airflow_agari_provider.s3.urls import split_url
 
-logger = logging.getLogger(__name__)
-
-BATCH = 10  # messages; the most that SQS delivers or deletes in one request
 HIDDEN = 120  # seconds a batch stays hidden: storing and deleting it takes less than one, but a request may be retried
+WAIT = 2  # seconds
 
 
 class DeadLettersNotDeleted(AgariError):
@@ -47,70 +45,59 @@ class DeadLettersNotDeleted(AgariError):
         )
 
 
-@dataclass(frozen=True)
-class Purged:
+@dataclass
+class Archive:
     """
-    The messages that were moved out of a queue.
+    Moves messages of one queue to S3, batch by batch.
 
-    :param count: number of messages archived and deleted.
-    :param archive_urls: URLs of the archive, one object of JSON lines for each batch.
-    """
-
-    count: int
-    archive_urls: tuple[str, ...]
-
-
-def archive_and_delete(
-    sqs: Any,
-    s3: Any,
-    queue_url: str,
-    archive_url: str,
-    at_most: int,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Purged:
-    """
-    Move messages of a queue to S3, ten at a time: receive, store, delete.
-
-    If the process dies in between, the messages are still in the queue, and at worst S3 has a copy of them too. Stops
-    when ``at_most`` messages are moved, or when the queue delivers no more.
+    If the process dies in between, the messages are still in the queue, and at worst S3 has a copy of them too.
 
     :param sqs: boto3 client of SQS.
     :param s3: boto3 client of S3.
     :param archive_url: ``s3://bucket/prefix``. An object's name is made from its message ids, so when the same batch
         is read again, its new copy replaces the first.
-    :param at_most: number of messages.
     :param sleep: takes seconds; called between two tries of a request that AWS could not answer.
-    :raises ValueError: ``archive_url`` is not such a URL; nothing was received.
-    :raises DeadLettersNotDeleted: SQS did not delete some of the messages.
+    :raises ValueError: ``archive_url`` is not such a URL.
     """
-    try:
-        split_url(archive_url)
-    except ValueError as error:
-        raise ValueError(f"archive_url must be s3://bucket/prefix, not {archive_url!r}") from error
-    count = 0
-    archive_urls: list[str] = []
-    while count < at_most and (
-        batch := patiently(partial(_receive, sqs, queue_url, min(BATCH, at_most - count)), sleep)
-    ):
-        with _given_back_on_errors(sqs, queue_url, batch):
-            archive_urls.append(patiently(partial(_store, s3, queue_url, archive_url, batch), sleep))
-            failed = patiently(partial(_delete, sqs, queue_url, batch), sleep)
+
+    sqs: Any
+    s3: Any
+    queue_url: str
+    archive_url: str
+    sleep: Callable[[float], None] = time.sleep
+    count: int = field(default=0, init=False)
+    archive_urls: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            split_url(self.archive_url)
+        except ValueError as error:
+            raise ValueError(f"archive_url must be s3://bucket/prefix, not {self.archive_url!r}") from error
+
+    def take(self, batch: list[dict[str, Any]]) -> None:
+        """
+        Store up to ten received messages, then delete them.
+
+        :raises DeadLettersNotDeleted: SQS did not delete some of them.
+        """
+        with _given_back_on_errors(self.sqs, self.queue_url, batch):
+            stored = patiently(partial(_store, self.s3, self.queue_url, self.archive_url, batch), self.sleep)
+            self.archive_urls.append(stored)
+            failed = patiently(partial(_delete, self.sqs, self.queue_url, batch), self.sleep)
         if failed:
-            raise DeadLettersNotDeleted(queue_url, failed, tuple(archive_urls))
-        count += len(batch)
-    return Purged(count, tuple(archive_urls))
+            raise DeadLettersNotDeleted(self.queue_url, failed, tuple(self.archive_urls))
+        self.count += len(batch)
 
+    def take_up_to(self, at_most: int) -> None:
+        """
+        Receive and take messages, until ``at_most`` are taken or the queue delivers no more.
 
-def _receive(sqs: Any, queue_url: str, at_most: int) -> list[dict[str, Any]]:
-    answer = sqs.receive_message(
-        QueueUrl=queue_url,
-        MaxNumberOfMessages=at_most,
-        VisibilityTimeout=HIDDEN,
-        WaitTimeSeconds=2,  # a long poll asks all servers, so an empty answer means that no message is visible
-        MessageSystemAttributeNames=["All"],
-        MessageAttributeNames=["All"],
-    )
-    return list(answer.get("Messages", []))
+        :raises DeadLettersNotDeleted: SQS did not delete some of them.
+        """
+        while (left := at_most - self.count) > 0 and (
+            batch := patiently(partial(receive, self.sqs, self.queue_url, left, HIDDEN, WAIT), self.sleep)
+        ):
+            self.take(batch)
 
 
 def _store(s3: Any, queue_url: str, archive_url: str, batch: list[dict[str, Any]]) -> str:
@@ -140,10 +127,9 @@ def _json_lines(queue_url: str, batch: list[dict[str, Any]]) -> bytes:
 
 def _delete(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> dict[str, str]:
     """Delete the batch. Return the ids of the messages that SQS did not delete, each with its reason."""
-    answer = sqs.delete_message_batch(QueueUrl=queue_url, Entries=_entries(batch))
+    answer = sqs.delete_message_batch(QueueUrl=queue_url, Entries=numbered(_receipts(batch)))
     failed = {int(entry["Id"]): f"{entry['Code']} {entry.get('Message', '')}" for entry in answer.get("Failed", [])}
-    if failed:
-        _give_back(sqs, queue_url, [batch[number] for number in failed])
+    give_back(sqs, queue_url, _receipts([batch[number] for number in failed]))
     return {batch[number]["MessageId"]: cause for number, cause in failed.items()}
 
 
@@ -152,18 +138,9 @@ def _given_back_on_errors(sqs: Any, queue_url: str, batch: list[dict[str, Any]])
     try:
         yield
     except request_errors():
-        _give_back(sqs, queue_url, batch)
+        give_back(sqs, queue_url, _receipts(batch))
         raise
 
 
-def _give_back(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> None:
-    """Make messages visible again now, so that a retry finds them before their visibility timeout ends."""
-    entries = [entry | {"VisibilityTimeout": 0} for entry in _entries(batch)]
-    try:
-        sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
-    except request_errors() as error:  # the error that led here matters more
-        logger.warning("Messages of %s stay hidden for up to %s s: %s", queue_url, HIDDEN, error)
-
-
-def _entries(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(batch)]
+def _receipts(batch: list[dict[str, Any]]) -> list[str]:
+    return [message["ReceiptHandle"] for message in batch]

@@ -85,6 +85,12 @@ class DeadLetter:
         return self.attributes.get("DeadLetterQueueSourceArn")
 
     @property
+    def sent_at(self) -> float | None:
+        """When the message was first sent, in seconds since 1970; SQS keeps this time when it moves a message."""
+        milliseconds = self.attributes.get("SentTimestamp")
+        return int(milliseconds) / 1000 if milliseconds else None
+
+    @property
     def objects(self) -> list[ObjectReference]:
         """S3 objects that the message names; empty if it is not a notification from S3."""
         try:
@@ -162,7 +168,14 @@ def peek(sqs: Any, queue_url: str) -> DeadLetter | None:
     except (AgariError, BotoCoreError, ClientError) as error:
         logger.warning("No sample message from %s: %s", queue_url, error)
         return None
-    return next(map(_dead_letter, answer.get("Messages", [])), None)
+    return next(map(dead_letter, answer.get("Messages", [])), None)
+
+
+def dead_letter(message: dict[str, Any]) -> DeadLetter:
+    """Return a message as boto3 gives it, received with all attributes, as a dead letter."""
+    return DeadLetter(
+        message["MessageId"], message["Body"], message.get("Attributes", {}), message.get("MessageAttributes", {})
+    )
 
 
 def _url_of(sqs: Any, queue_url: str, arn: str) -> str | None:
@@ -176,9 +189,3 @@ def _url_of(sqs: Any, queue_url: str, arn: str) -> str | None:
             raise DepthUnknown(queue_url, f"its dead-letter queue could not be looked up: {error}") from error
         logger.warning("The dead-letter queue %s of queue %s cannot be looked up: %s", arn, queue_url, error)
         return None
-
-
-def _dead_letter(message: dict[str, Any]) -> DeadLetter:
-    return DeadLetter(
-        message["MessageId"], message["Body"], message.get("Attributes", {}), message.get("MessageAttributes", {})
-    )

@@ -16,6 +16,19 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
+def is_below(url: str, bucket: str, key: str) -> bool:
+    """
+    Whether an object is the one at an S3 URL, or is below it as a folder.
+
+    ``s3://b/hour=1`` is not above ``s3://b/hour=10/part-0``.
+
+    :raises ValueError: the text is not an S3 URL.
+    """
+    its_bucket, its_key = split_url(url)
+    folder = its_key.rstrip("/") + "/" if its_key else ""
+    return bucket == its_bucket and (key == its_key or key.startswith(folder))
+
+
 def hidden(path: str) -> bool:
     """
     Whether Hadoop and Spark skip a path: the marker object of a folder, or a name that begins with ``_`` or ``.``.

@@ -10,22 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from airflow_agari_provider.airflow_compat import DAG
+from airflow_agari_provider.airflow_compat import DAG, AirflowFailException
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
 from airflow_agari_provider.queues.dead_letters import NoDeadLetterQueue
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
+from tests.queues.letters import notification, redrive
 
 HOST = "etl-00.ep-old.prod.agari.com"
-NOTIFICATION = json.dumps(
-    {
-        "Records": [
-            {
-                "eventName": "ObjectCreated:Put",
-                "s3": {"bucket": {"name": "agari"}, "object": {"key": "scored/hour%3D05/part-0.avro"}},
-            }
-        ]
-    }
-)
+NOTIFICATION = notification("scored/hour=05/part-0.avro")
+OTHER = notification("scored/hour=06/part-0.avro")
+OURS = {"objects_below": "s3://agari/scored/hour=05/"}
 
 
 @pytest.fixture
@@ -63,12 +57,6 @@ def report(queue_url, **arguments):
 def send(sqs, queue_url, body, **message_attributes):
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message_attributes.items()}
     return sqs.send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)["MessageId"]
-
-
-def redrive(sqs, source, dead, maximum=1):
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": maximum})
-    sqs.set_queue_attributes(QueueUrl=source, Attributes={"RedrivePolicy": policy})
 
 
 def test_slack_is_told_in_the_published_words(sqs, queue_url, context, alerts):
@@ -254,3 +242,90 @@ def test_a_purged_run_has_no_dead_letters_to_report(sqs, queue_url, bucket, cont
     purge(queue_url).execute(context)
     assert report(queue_url, slack_conn_id="slack_hook").execute(context)["count"] == 0
     assert alerts.slack() == []
+
+
+def test_a_run_that_shares_the_queue_reports_its_own_letters_only(sqs, queue_url, context, alerts, ledger):
+    ledger("agari", "scored/hour=05/part-0.avro", "block 3 is truncated", "run-1")
+    for body in (OTHER, OTHER, NOTIFICATION):
+        send(sqs, queue_url, body)
+    result = report(queue_url, slack_conn_id="slack_hook", sql_conn_id="scoring", **OURS).execute(context)
+    assert result == {
+        "queue_url": queue_url,
+        "count": 1,
+        "sample": NOTIFICATION,
+        "exception": "block 3 is truncated",
+        "source": None,
+        "objects": ["s3://agari/scored/hour=05/part-0.avro"],
+        "other_runs": 2,
+        "unclaimed": 0,
+        "unseen": 0,
+    }
+    (post,) = alerts.slack()
+    assert post["text"].endswith(" completed 2016-02-26 03:00:00 with 1 DLQs : Sample Exception")
+    assert read_depth(sqs, queue_url) == QueueDepth(3, 0, 0)
+
+
+def test_letters_of_other_runs_alone_alert_nobody(sqs, queue_url, context, alerts):
+    send(sqs, queue_url, OTHER)
+    conns = {"slack_conn_id": "slack_hook", "victorops_conn_id": "victorops"}
+    result = report(queue_url, **conns, **OURS).execute(context)
+    assert (result["count"], result["other_runs"], result["sample"], alerts.received) == (0, 1, None, [])
+
+
+def test_an_unclaimed_letter_is_told_by_every_run_and_opens_one_incident(sqs, queue_url, context, alerts):
+    send(sqs, queue_url, "hello", ErrorMessage="no notification of S3")
+    conns = {"slack_conn_id": "slack_hook", "victorops_conn_id": "victorops"}
+    for hour in ("05", "06"):
+        operator = report(queue_url, objects_below=f"s3://agari/scored/hour={hour}/", **conns)
+        operator.completed = f"2016-02-26 {hour}:00:00"
+        assert operator.execute(context)["unclaimed"] == 1
+    first, second = alerts.slack()
+    assert first["text"].endswith(" completed 2016-02-26 05:00:00 with 0 DLQs and 1 unclaimed : Sample Exception")
+    assert second["text"].endswith(" completed 2016-02-26 06:00:00 with 0 DLQs and 1 unclaimed : Sample Exception")
+    _, note, exception, sample = (block["text"]["text"] for block in first["blocks"])
+    assert note == (
+        "1 unclaimed dead letter(s): they name no object, or nobody has removed them for a day. Every run reports "
+        "them, and no purge with objects_below removes them."
+    )
+    assert (exception, sample) == ("```no notification of S3```", "```hello```")
+    incident = "airflow/default/ep_telemetry_v2/unclaimed/report"
+    assert [(page["entity_id"], page["message_type"]) for page in alerts.victorops()] == [(incident, "CRITICAL")] * 2
+
+
+def test_an_incident_stays_open_while_letters_are_unseen(sqs, queue_url, context, alerts):
+    send(sqs, queue_url, NOTIFICATION)
+    sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=600)
+    context["ti"].try_number = 2
+    conns = {"slack_conn_id": "slack_hook", "victorops_conn_id": "victorops"}
+    result = report(queue_url, max_seconds=0.1, **conns, **OURS).execute(context)
+    assert (result["count"], result["unseen"]) == (0, 1)
+    assert alerts.slack()[0]["text"].endswith(" with at least 0 DLQs")
+    assert alerts.victorops() == []
+
+
+def test_a_purge_of_one_run_leaves_the_letters_of_the_others(sqs, s3, queue_url, bucket, context):
+    for body in (OTHER, NOTIFICATION, "hello", OTHER):
+        send(sqs, queue_url, body)
+    result = purge(queue_url, **OURS).execute(context)
+    (archived,) = result.pop("archive_urls")
+    assert result == {"queue_url": queue_url, "count": 1, "remaining": 3, "unclaimed": 1, "unseen": 0}
+    key = archived.removeprefix("s3://agari/")
+    assert json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["body"] == NOTIFICATION
+    assert read_depth(sqs, queue_url) == QueueDepth(3, 0, 0)
+
+
+@pytest.mark.parametrize("build", [report, purge])
+def test_a_queue_that_moves_its_letters_on_fails_without_a_retry(sqs, queue_url, bucket, context, build):
+    redrive(sqs, queue_url, sqs.create_queue(QueueName="very-dead")["QueueUrl"])
+    with pytest.raises(AirflowFailException, match="has a redrive policy of its own"):
+        build(queue_url, **OURS).execute(context)
+
+
+@pytest.mark.parametrize("build", [report, purge])
+def test_the_folder_of_the_run_is_templated(build):
+    with DAG("ep_telemetry_v2", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC)):
+        operator = build("https://sqs/dead", objects_below=["s3://agari/scored/{{ window }}/"])
+    operator.render_template_fields(
+        {"dag_run": SimpleNamespace(data_interval_start=datetime(2016, 2, 26, 3, tzinfo=UTC)), "window": "hour=05"}
+    )
+    assert operator.objects_below == ["s3://agari/scored/hour=05/"]

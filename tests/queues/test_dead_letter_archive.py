@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from airflow_agari_provider.queues.dead_letter_archive import DeadLettersNotDeleted, Purged, archive_and_delete
+from airflow_agari_provider.queues.dead_letter_archive import Archive, DeadLettersNotDeleted
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
+
+
+def archive_and_delete(sqs, s3, queue_url, archive_url, at_most, sleep=time.sleep):
+    archive = Archive(sqs, s3, queue_url, archive_url, sleep)
+    archive.take_up_to(at_most)
+    return archive
 
 
 def bodies(s3, urls):
@@ -67,7 +74,7 @@ def test_letters_are_stored_below_the_whole_prefix_whatever_it_is_called(sqs, s3
     purged = archive_and_delete(sqs, s3, queue_url, f"s3://agari/{prefix}", at_most=1)
     (stored,) = [item["Key"] for item in s3.list_objects_v2(Bucket="agari")["Contents"]]
     assert stored.startswith(f"{prefix.rstrip('/')}/importer-")
-    assert purged.archive_urls == (f"s3://agari/{stored}",)
+    assert purged.archive_urls == [f"s3://agari/{stored}"]
 
 
 def test_no_more_than_the_limit_is_taken(sqs, s3, queue_url, bucket):
@@ -78,14 +85,15 @@ def test_no_more_than_the_limit_is_taken(sqs, s3, queue_url, bucket):
 
 
 def test_an_empty_queue_writes_no_object(sqs, s3, queue_url, bucket):
-    assert archive_and_delete(sqs, s3, queue_url, "s3://agari/dead", at_most=0) == Purged(0, ())
+    assert archive_and_delete(sqs, s3, queue_url, "s3://agari/dead", at_most=0).archive_urls == []
     assert keys(s3) == []
 
 
 def test_it_ends_when_somebody_else_holds_the_messages(sqs, s3, queue_url, bucket):
     sqs.send_message(QueueUrl=queue_url, MessageBody="dead")
     sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=60)
-    assert archive_and_delete(sqs, s3, queue_url, "s3://agari/dead", at_most=1) == Purged(0, ())
+    assert archive_and_delete(sqs, s3, queue_url, "s3://agari/dead", at_most=1).count == 0
+    assert keys(s3) == []
 
 
 def test_without_an_archive_nothing_is_deleted_and_a_retry_finds_it_at_once(sqs, s3, queue_url):

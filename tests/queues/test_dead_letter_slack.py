@@ -16,3 +16,8 @@ def test_slack_gets_no_markup_out_of_a_message():
 
 def test_slack_is_told_when_no_exception_is_known():
     assert slack_report("title", None, "body")[1][1]["text"]["text"] == "```No exception text is known.```"
+
+
+def test_a_note_stands_below_the_title():
+    shown = [block["text"]["text"] for block in slack_report("title", "boom", None, "2 unclaimed, <!here>")[1]]
+    assert shown == ["title", "2 unclaimed, &lt;!here&gt;", "```boom```"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.s3.urls import hidden, split_url, uncommitted
+from airflow_agari_provider.s3.urls import hidden, is_below, split_url, uncommitted
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,20 @@ def test_names_that_hadoop_hides_hide_all_below_them(path, expected):
 )
 def test_output_that_is_not_committed_is_known_by_its_folders(key, expected):
     assert uncommitted(key) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s3://b/hour=1/", True),
+        ("s3://b/hour=1", True),
+        ("s3a://b/hour=1/part-0", True),
+        ("s3://b", True),
+        ("s3://b/", True),
+        ("s3://b/hour", False),
+        ("s3://b/hour=10/", False),
+        ("s3://other/hour=1/", False),
+    ],
+)
+def test_an_object_is_below_its_folders_and_not_below_names_that_begin_alike(url, expected):
+    assert is_below(url, "b", "hour=1/part-0") is expected
