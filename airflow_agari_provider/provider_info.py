@@ -78,7 +78,13 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
         "sensors": [
-            {"integration-name": "Agari", "python-modules": ["airflow_agari_provider.sensors.sqs_drain"]},
+            {
+                "integration-name": "Agari",
+                "python-modules": [
+                    "airflow_agari_provider.sensors.avro_s3_loaded",
+                    "airflow_agari_provider.sensors.sqs_drain",
+                ],
+            },
         ],
         "triggers": [
             {

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from airflow_agari_provider.avro_import.ledger_tables import FAILURES
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject
 
 SHOWN_FAILURES = 10  # in the text of an error
+IfNoObjects = Literal["fail", "skip", "ok"]  # what to do if there is no object
+
+
+class NoObjects(AgariError):
+    """
+    There is no object to import.
+
+    :param s3_url: where the task looked.
+    """
+
+    def __init__(self, s3_url: str) -> None:
+        super().__init__(s3_url)
+        self.s3_url = s3_url
+
+    def __str__(self) -> str:
+        return (
+            f"There is no object at {self.s3_url}, so nothing was imported. If this place may be empty, pass "
+            "if_no_objects='ok' or 'skip'. Otherwise check whether the job that writes the objects is late."
+        )
 
 
 class UnusableName(UnimportableObject):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_agari_provider.avro_import.ledger_tables import FAILURES, FAILURES_TABLE, now
 from airflow_agari_provider.databases.base import Dialect
 from airflow_agari_provider.databases.dialects import any_dialect_of
 from airflow_agari_provider.databases.statements import (
+    VALUES_IN_A_QUERY,
     execute,
     insert_sql,
     query,
@@ -35,15 +37,35 @@ def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, rea
         execute(connection, insert_sql(dialect, FAILURES, names), values)
 
 
-def failure_reason(connection: Any, bucket: str, key: str) -> str | None:
+def failed_objects(dialect: Dialect, connection: Any, objects: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """
+    Return those of the objects that an import has ever failed on.
+
+    :param objects: their buckets and keys; any number, because one query asks for hundreds of them.
+    """
+    if not objects or not dialect.table_exists(connection, FAILURES):
+        return set()
+    failed: set[tuple[str, str]] = set()
+    keys = list(dict.fromkeys(key for _, key in objects))
+    for start in range(0, len(keys), VALUES_IN_A_QUERY):
+        part = keys[start : start + VALUES_IN_A_QUERY]
+        table, places = quoted_table(dialect, FAILURES), ", ".join("?" * len(part))
+        sql = f"SELECT bucket, object_key FROM {table} WHERE object_key IN ({places})"  # noqa: S608 - quoted
+        rows = query(connection, with_placeholders(sql, dialect.placeholder), part)
+        failed |= {(str(bucket), str(key)) for bucket, key in rows}
+    return failed & set(objects)  # to some databases "a" and "A" are the same text
+
+
+def failure_reason(connection: Any, bucket: str, key: str, dialect: Dialect | None = None) -> str | None:
     """
     Return why an object could not be loaded the last time; None if no import has recorded a failure of it.
 
     :param connection: DB-API connection to the database that the import loads into.
     :param bucket: empty for a message that names no object.
     :param key: of the object, or the id of such a message.
+    :param dialect: of the connection; None: it is found out.
     """
-    dialect = any_dialect_of(connection)
+    dialect = dialect or any_dialect_of(connection)
     if not dialect.table_exists(connection, FAILURES):
         return None
     # Names are compared again below, because to some databases "a" and "A" are the same text.

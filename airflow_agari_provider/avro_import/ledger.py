@@ -19,6 +19,7 @@ from airflow_agari_provider.avro_import.ledger_tables import LEDGER, now
 from airflow_agari_provider.databases.base import PLAIN_INSERT, Dialect
 from airflow_agari_provider.databases.generic import GenericDialect
 from airflow_agari_provider.databases.statements import (
+    VALUES_IN_A_QUERY,
     execute,
     insert_sql,
     query,
@@ -76,6 +77,20 @@ class TableLedger:
         there = "table_names" in vars(self) or self.dialect.table_exists(self.connection, self.table)
         names = self.table_names if there else self.dialect.table_names(self.connection, self.table, LEDGER)
         return (etag,) in self._rows(_ids(names, bucket, key), "etag")
+
+    def etags(self, objects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
+        """
+        Return the ETags with which objects are in the table, without those objects that are not.
+
+        :param objects: their buckets and keys; any number, because one query asks for hundreds of them.
+        """
+        found: dict[tuple[str, str], set[str]] = {}
+        step = VALUES_IN_A_QUERY // len(self.table_names)
+        for start in range(0, len(objects), step):
+            by_id = {one_id: one for one in objects[start : start + step] for one_id in _ids(self.table_names, *one)}
+            for row_id, etag in self._rows(list(by_id), "id", "etag"):
+                found.setdefault(by_id[str(row_id)], set()).add(str(etag))
+        return found
 
     def claim(
         self,

@@ -13,6 +13,8 @@ from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import ColumnsRefused, SameColumn, UnstorableValue
 from airflow_agari_provider.exceptions import cut
 
+VALUES_IN_A_QUERY = 900  # Oracle takes 1,000 in a list, SQLite before 3.32 takes 999 in a statement
+
 
 @contextmanager
 def transaction(dialect: Dialect, connection: Any) -> Iterator[None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
+from airflow_agari_provider.avro_import.errors import IfNoObjects, NoObjects
 from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.job import ImportJob, Mode, OnBadBlock, require_matching, require_quarantine
 from airflow_agari_provider.avro_import.outcome import ImportedObject, log_outcome, summary
@@ -19,7 +20,7 @@ from airflow_agari_provider.avro_import.schema_change import SchemaChange
 from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.databases.generic import NoTransactions
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject, require_one_of
+from airflow_agari_provider.exceptions import UnimportableObject, require_one_of
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 from airflow_agari_provider.s3.objects import objects_at
 
@@ -27,26 +28,6 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_agari_provider.airflow_compat import Context
-
-IfNoObjects = Literal["fail", "skip", "ok"]
-
-
-class NoObjects(AgariError):
-    """
-    There is no object to import.
-
-    :param s3_url: where the operator looked.
-    """
-
-    def __init__(self, s3_url: str) -> None:
-        super().__init__(s3_url)
-        self.s3_url = s3_url
-
-    def __str__(self) -> str:
-        return (
-            f"There is no object at {self.s3_url}, so nothing was imported. If this place may be empty, pass "
-            "if_no_objects='ok' or 'skip'. Otherwise check whether the job that writes the objects is late."
-        )
 
 
 class AvroS3ImportOperator(BaseOperator):

@@ -18,15 +18,12 @@ from airflow_agari_provider.airflow_compat import (
 )
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.exceptions import require_one_of
+from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough, seconds
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 
 if TYPE_CHECKING:
     from airflow_agari_provider.queues.drain_watch import DrainWatch
-
-# Seconds. With less, Airflow queues a poke before the worker of the last one has ended, and fails the task:
-# "Executor reported that the task instance finished with state success, but its state attribute is running".
-SHORTEST_RESCHEDULE = 60
 
 
 class SqsDrainSensor(BaseSensorOperator):
@@ -103,12 +100,7 @@ class SqsDrainSensor(BaseSensorOperator):
             poke_interval = SHORTEST_RESCHEDULE if mode == "reschedule" else 30
         super().__init__(poke_interval=poke_interval, mode=mode, **kwargs)
         require_one_of("on_dead_letters", on_dead_letters, ("fail", "warn", "ignore"))
-        if self.reschedule and not deferrable and self.poke_interval < SHORTEST_RESCHEDULE:
-            raise ValueError(
-                f"poke_interval={self.poke_interval:.0f} is too short for mode='reschedule': Airflow may start a poke "
-                "before the worker of the last one has ended, and then fails the task. "
-                f"Give {SHORTEST_RESCHEDULE} s or more, or deferrable=True."
-            )
+        require_long_enough(self.poke_interval, mode, deferrable)
         self.queue_url = queue_url
         self.quiet_period = quiet_period
         self.expected_messages = expected_messages
@@ -183,11 +175,11 @@ class SqsDrainSensor(BaseSensorOperator):
         queue_urls = [self.queue_url] if isinstance(self.queue_url, str) else list(self.queue_url)
         settings: dict[str, Any] = {
             "poll_interval": self.poke_interval,
-            "quiet_period": _seconds(self.quiet_period),
+            "quiet_period": seconds(self.quiet_period),
             "expected_messages": int(self.expected_messages or 0),
             "not_before": _seconds_since_1970(self.not_before),
             "on_dead_letters": self.on_dead_letters,
-            "stall_timeout": None if self.stall_timeout is None else _seconds(self.stall_timeout),
+            "stall_timeout": None if self.stall_timeout is None else seconds(self.stall_timeout),
             "max_unknown": self.max_unknown,
         }
         if kept is None or kept["watch"]["queue_urls"] != queue_urls:
@@ -209,10 +201,6 @@ class SqsDrainSensor(BaseSensorOperator):
     @property
     def _aws(self) -> dict[str, Any]:
         return {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
-
-
-def _seconds(duration: float | timedelta | str) -> float:
-    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
 
 
 def _seconds_since_1970(point: datetime | str | float | None) -> float | None:

@@ -31,6 +31,7 @@ WRITTEN_BY_USERS = [
     "operators.emr_spark_scoring.EmrSparkScoringOperator",
     "operators.sqs_dead_letters.SqsDeadLetterPurgeOperator",
     "operators.sqs_dead_letters.SqsDeadLetterReportOperator",
+    "sensors.avro_s3_loaded.AvroS3LoadedSensor",
     "sensors.sqs_drain.SqsDrainSensor",
     "hooks.victorops.VictorOpsHook",
     "notifications.slack_sla_miss.SlackSlaMissNotifier",
@@ -58,6 +59,7 @@ STORED_BY_AIRFLOW = [
 STORED_METHODS = [
     ("operators.discrepancy_check.DiscrepancyCheckOperator", "execute_recheck"),
     ("operators.emr_spark_scoring.EmrSparkScoringOperator", "resume"),
+    ("sensors.avro_s3_loaded.AvroS3LoadedSensor", "look_again"),
     ("sensors.sqs_drain.SqsDrainSensor", "execute_complete"),
 ]
 

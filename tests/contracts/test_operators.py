@@ -39,6 +39,7 @@ def arguments(cls) -> list[str]:
 def test_every_public_operator_is_there():
     assert {cls.__name__ for cls in OPERATORS} == {
         "AvroS3ImportOperator",
+        "AvroS3LoadedSensor",
         "DiscrepancyCheckOperator",
         "EmrSparkScoringOperator",
         "SqsDeadLetterPurgeOperator",

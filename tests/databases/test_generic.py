@@ -22,6 +22,7 @@ from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import ClaimedMeanwhile, TableLedger
 from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
+from airflow_agari_provider.avro_import.load_state import load_state
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.generic import GenericDialect, NoTransactions, NoUpsert
@@ -63,6 +64,17 @@ def test_a_damaged_object_leaves_nothing_and_its_reason(importer, s3, rows, sqli
     assert rows("SELECT COUNT(*) FROM scored") == [(0,)]
     with closing(other_driver.connect(sqlite_path)) as connection:
         assert "truncated" in str(failure_reason(connection, "agari", "a.avro"))
+
+
+def test_the_objects_that_are_not_loaded_are_known(importer, s3, sqlite_path):
+    s3.put_object(Bucket="agari", Key="a.avro", Body=messages(10))
+    s3.put_object(Bucket="agari", Key="b.avro", Body=messages(1000)[:-1])
+    importer().import_object("agari", "a.avro")
+    with pytest.raises(BadAvro):
+        importer().import_object("agari", "b.avro")
+    with closing(other_driver.connect(sqlite_path)) as connection:
+        state = load_state(connection, "scored", objects_at(s3, "s3://agari/"))
+    assert (state.loaded, state.failed, state.missing) == (1, ["s3://agari/b.avro"], [])
 
 
 def test_importers_at_once_load_every_object_once(importer, s3, rows):

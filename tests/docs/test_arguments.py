@@ -14,6 +14,7 @@ from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import Comparison, DiscrepancyCheckOperator, Stage, Tolerance
 from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
+from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.slas import SlaAlert, set_slas
 from tests.docs.blocks import ROOT
@@ -21,6 +22,7 @@ from tests.docs.blocks import ROOT
 PAGES = {
     "alerting": (SlaAlert, SlackSlaMissNotifier, VictorOpsHook, VictorOpsSlaMissNotifier, set_slas),
     "avro_s3_import": (AvroS3ImportOperator,),
+    "avro_s3_loaded": (AvroS3LoadedSensor,),
     "discrepancy_check": (Comparison, DiscrepancyCheckOperator, Stage, Tolerance),
     "emr_spark_scoring": (EmrCluster, EmrSparkScoringOperator),
     "sqs_dead_letters": (SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator),

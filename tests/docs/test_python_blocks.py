@@ -17,6 +17,7 @@ from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG
 from tests.avro.scored_messages import messages
 from tests.docs.blocks import PAGES, ROOT, blocks, blocks_of
 from tests.docs.python_blocks import dag_file, run
+from tests.queues.letters import notification
 
 WITH_PYTHON = [page for page in PAGES if list(blocks_of(page, "python"))]
 ACCOUNT = "123456789012"  # of the queues in the examples, and of the embedded AWS
@@ -142,6 +143,16 @@ def test_the_import_loads_the_queue_and_the_hour(run_page, s3, sqs, importer_que
         loaded = dict(database.execute("SELECT hour, count(*) FROM scored_messages GROUP BY hour"))
     assert set(loaded.values()) == {3}
     assert len(loaded) == 2  # the hour in the queue, and the run's own
+
+
+def test_the_files_of_the_run_s_hour_are_waited_for(run_page, s3, sqs, importer_queue, tmp_path):
+    s3.create_bucket(Bucket="scored")
+    for number, hour in enumerate(hours()):
+        key = f"hour={hour}/part-0.avro"
+        s3.put_object(Bucket="scored", Key=key, Body=messages(3, first=3 * number, hour=hour))
+        sqs.send_message(QueueUrl=importer_queue[0], MessageBody=notification(key, bucket="scored"))
+    quick = ("create_table=True,", "create_table=True, wait_time_seconds=1,")
+    assert set(run_page("avro_s3_loaded.md", quick=quick)) == {"import_scored_messages", "wait_for_own_files"}
 
 
 def test_dead_letters_are_archived_below_the_day_of_the_run(run_page, s3, sqs, importer_queue):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
+
+from tests.queues.letters import redrive
+from tests.sensors.in_airflow import run_dag
 
 DAG_FILE = """
 import os
@@ -54,53 +52,13 @@ with DAG("drain", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
     poke >> defer >> reschedule >> poison >> retry
 """
 
-RUN = """
-import json, runpy, sys
-
-from airflow.utils.db import initdb
-
-initdb()
-run = runpy.run_path(sys.argv[1])["dag"].test()
-
-from airflow.models import Variable
-from airflow.utils.session import create_session
-
-with create_session() as session:
-    left = [variable.key for variable in session.query(Variable)]
-states = {ti.task_id: [str(ti.state), ti.try_number] for ti in run.get_task_instances()}
-print("RESULT", json.dumps({"states": states, "variables": left}))
-"""
-
-
-@pytest.fixture
-def airflow(aws, tmp_path):
-    """Environment of an Airflow of this test's own."""
-    (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "drain.py").write_text(DAG_FILE)
-    return os.environ | {
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
-    }
-
 
 @pytest.mark.end_to_end
-def test_a_wait_remembers_over_reschedules_and_tries_and_cleans_up(sqs, queue_url, airflow, tmp_path):
+def test_a_wait_remembers_over_reschedules_and_tries_and_cleans_up(sqs, queue_url, tmp_path):
     dead = sqs.create_queue(QueueName="importer-dead")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
-    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": policy})
-
-    run = subprocess.run(
-        [sys.executable, "-c", RUN, str(tmp_path / "dags" / "drain.py")],
-        env=airflow | {"QUEUE": queue_url, "DEAD": dead},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    results = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
-    assert results, run.stdout[-3000:] + run.stderr[-3000:]
-    assert json.loads(results[0].removeprefix("RESULT ")) == {
+    redrive(sqs, queue_url, dead, maximum=3)
+    left, printed = run_dag(DAG_FILE, tmp_path, QUEUE=queue_url, DEAD=dead)
+    assert left == {
         "states": {
             "poke": ["success", 1],
             "defer": ["success", 1],
@@ -110,4 +68,4 @@ def test_a_wait_remembers_over_reschedules_and_tries_and_cleans_up(sqs, queue_ur
         },
         "variables": [],
     }
-    assert run.stdout.count("grew from 0 to") + run.stderr.count("grew from 0 to")
+    assert printed.count("grew from 0 to")
