@@ -145,6 +145,15 @@ def archive_urls(window: Window, bucket: str, days_before: int = 0) -> str:
     return ",".join(f"s3://{bucket}/archive/{folder}" for folder in window.folders(days_before))
 
 
+def skips_of(counts: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """Return the scoring job's counts of skipped messages, as reason -> organisation -> messages."""
+    return {
+        stage.removeprefix("skipped: "): by_organisation
+        for stage, by_organisation in counts.items()
+        if stage.startswith("skipped: ")
+    }
+
+
 def s3_client() -> Any:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
@@ -270,7 +279,7 @@ with DAG(
     max_active_runs=1,
     # The deployment sets how long a retry waits: [core] default_task_retry_delay
     default_args={"owner": "data-platform", "retries": 2, "priority_weight": 10},
-    user_defined_macros={"window_of": window_of, "archive_urls": archive_urls},
+    user_defined_macros={"window_of": window_of, "archive_urls": archive_urls, "skips_of": skips_of},
     tags=["agari", "example"],
     params={
         "window_start": Param(
@@ -303,7 +312,8 @@ with DAG(
 ) as dag:
     WINDOW = "window_of(dag_run, params)"
     BUCKET = "s3://{{ params.messages_bucket }}"
-    SCORED = "ti.xcom_pull(task_ids='score.score_messages')['counts'].get('scored', {})"
+    COUNTS = "ti.xcom_pull(task_ids='score.score_messages')['counts']"
+    SCORED = f"{COUNTS}.get('scored', {{}})"
     AT_LEAST_ONE = f"{{{{ [1, {SCORED}.values() | sum] | min }}}}"  # 1 row; 0 if nothing was scored
     COMPLETED = f"{{{{ {WINDOW}.start.strftime('%Y-%m-%d %H:%M:%S') }}}}"
     # One folder for each run and generation (a clear starts a new one): so no importer is told to read a file that a
@@ -428,6 +438,7 @@ with DAG(
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             stages=[
                 Stage("Collector", counts="{{ ti.xcom_pull(task_ids='prepare.wait_for_collectors') | tojson }}"),
+                Stage("Read", counts=f"{{{{ {COUNTS}.get('read', {{}}) | tojson }}}}", shown=False),
                 Stage("Agg", counts=f"{{{{ {SCORED} | tojson }}}}"),
                 Stage(
                     "DB",
@@ -440,6 +451,7 @@ with DAG(
                     conn_id=DATABASE,
                 ),
             ],
+            skips=f"{{{{ skips_of({COUNTS}) | tojson }}}}",
             environment="{{ params.environment }}",
             window=COMPLETED,
             on_discrepancy="alert",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -54,7 +54,8 @@ class Comparison:
     :param percent_name: heading of the percentage; by default ``name`` followed by `` %``.
     :param judge: ``"difference"``: any difference beyond the tolerance is a discrepancy. ``"gain"``: fewer messages are
         expected (some are skipped on purpose), so a discrepancy is only a key with more messages than in ``base``, or
-        with none. ``"nothing"``: the difference is only shown.
+        with none; if the check has counted skips, any difference that they do not account for. ``"nothing"``: the
+        difference is only shown.
     :param tolerance: this comparison's own; ``None``: the check's.
     """
 
@@ -87,15 +88,32 @@ PUBLISHED = (
 PUBLISHED_STAGES = {"Collector", "Agg", "DB"}
 
 
-def check_names(stages: Sequence[str], comparisons: Sequence[Comparison]) -> None:
+def check_skips(comparisons: Sequence[Comparison]) -> None:
+    """
+    Check that it is clear between which stages messages are skipped.
+
+    :raises ValueError: not exactly one comparison is judged by its gains.
+    """
+    skipping = [comparison.name for comparison in comparisons if comparison.judge == "gain"]
+    if len(skipping) != 1:
+        raise ValueError(
+            f'skips needs exactly one comparison with judge="gain", between whose stages messages are skipped, not '
+            f"{skipping}. Give comparisons with one, or leave skips out."
+        )
+
+
+def check_names(stages: Sequence[str], comparisons: Sequence[Comparison], hidden: Collection[str] = ()) -> None:
     """
     Check that the stages can be compared.
 
-    :raises ValueError: there are fewer than two stages, two have the same name, or a comparison names a stage that does
-        not exist.
+    :param hidden: names of the stages that the report does not show.
+    :raises ValueError: there are fewer than two stages, two have the same name, the first one is hidden, or a
+        comparison names a stage that does not exist.
     """
     if len(set(stages)) != len(stages) or len(stages) < 2:
         raise ValueError(f"A discrepancy check needs two or more stages with different names, not {list(stages)}.")
+    if stages[0] in hidden:
+        raise ValueError(f"The first stage, {stages[0]!r}, is what the others are compared with: it must be shown.")
     for comparison in comparisons:
         if unknown := comparison.stages - set(stages):
             raise ValueError(
@@ -104,14 +122,18 @@ def check_names(stages: Sequence[str], comparisons: Sequence[Comparison]) -> Non
             )
 
 
-def default_comparisons(stages: Sequence[str]) -> tuple[Comparison, ...]:
+def default_comparisons(stages: Sequence[str], hidden: Collection[str] = ()) -> tuple[Comparison, ...]:
     """
     Return the published comparisons for the published stages (``NRT DB`` is optional).
 
-    For other stages, compare each stage with the next.
+    For other stages, compare each stage with the next. In both cases, compare each hidden stage with the one before.
 
     :param stages: names in the order of the pipeline.
+    :param hidden: names of the stages that the report does not show.
     """
-    if PUBLISHED_STAGES <= set(stages) <= PUBLISHED_STAGES | {"NRT DB"}:
-        return tuple(comparison for comparison in PUBLISHED if comparison.stages <= set(stages))
-    return tuple(Comparison(f"{base} - {other}", base, other, percent_of=stages[0]) for base, other in pairwise(stages))
+    checks = [Comparison(f"{base} - {other}", base, other) for base, other in pairwise(stages) if other in hidden]
+    shown = [stage for stage in stages if stage not in hidden]
+    if PUBLISHED_STAGES <= set(shown) <= PUBLISHED_STAGES | {"NRT DB"}:
+        return (*(comparison for comparison in PUBLISHED if comparison.stages <= set(shown)), *checks)
+    steps = [Comparison(f"{base} - {other}", base, other, percent_of=shown[0]) for base, other in pairwise(shown)]
+    return (*steps, *checks)

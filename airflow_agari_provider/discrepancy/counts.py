@@ -34,6 +34,18 @@ class UnusableCounts(AgariError):
         )
 
 
+class UnusableSkips(UnusableCounts):
+    """The counted skips are not ``{reason: {key: count}}``; ``stage`` is the reason, or empty if there are none."""
+
+    def __str__(self) -> str:
+        of = f" of the reason {self.stage!r}" if self.stage else ""
+        return (
+            f"The counted skips{of} are not usable: {self.problem}. So it is not known how many messages were rightly"
+            " skipped, which does not mean none. Give {reason: {key: count}}, as the job that skips them counts them;"
+            " or leave skips out, and any number of messages may be skipped."
+        )
+
+
 def key_text(key: object) -> str:
     """
     Return a key as text. Two keys match if their texts are equal.
@@ -83,6 +95,22 @@ def counts_from_value(stage: str, value: object) -> dict[str, int]:
         if all(isinstance(part, Mapping) for part in parts):
             return counts_from_rows(stage, (item for part in parts for item in part.items()))
     raise UnusableCounts(stage, f"expected a mapping, got {_shortened(parsed)}")
+
+
+def skips_from_value(value: object) -> dict[str, dict[str, int]]:
+    """
+    Return the counted skips ``{reason: {key: count}}`` that another task returned; text is parsed as for a stage.
+
+    :raises UnusableSkips: the value is anything else. That includes a missing XCom (``None``): it is not known how many
+        messages were skipped.
+    """
+    try:
+        parsed = _parse("", value) if isinstance(value, str) else value
+        if not isinstance(parsed, Mapping):
+            raise UnusableCounts("", f"expected {{reason: {{key: count}}}}, got {_shortened(parsed)}")
+        return {str(reason): counts_from_value(str(reason), counts) for reason, counts in parsed.items()}
+    except UnusableCounts as error:
+        raise UnusableSkips(error.stage, error.problem) from error
 
 
 def in_key_order(keys: Iterable[str]) -> list[str]:

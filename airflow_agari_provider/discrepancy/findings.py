@@ -8,6 +8,9 @@ from itertools import pairwise
 
 from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable, cell_text, percentage
+from airflow_agari_provider.exceptions import cut
+
+SHOWN_REASONS = 10  # of the reasons to skip messages; the result has all
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,12 @@ class Finding:
     """
     One key whose difference in one comparison is beyond the tolerance.
 
-    :param difference: number of messages; positive: lost, negative: duplicated.
+    :param difference: number of messages, without the counted skips; positive: lost, negative: duplicated.
     :param percent: the difference in percent of the comparison's base, as the table shows it.
     :param first_step: the first two neighbouring stages between which the count changed in that direction.
     :param first_difference: difference between those two stages, in messages.
     :param missing_in: stages that have no messages of the key.
+    :param skipped: reason -> how many of the key's messages were rightly skipped; ``None``: not counted.
     """
 
     key: str
@@ -32,9 +36,12 @@ class Finding:
     first_difference: int
     missing_in: tuple[str, ...]
     tolerance: Tolerance
+    skipped: Mapping[str, int] | None = None
 
     def __str__(self) -> str:
         text = f"{self.key}: {_moved(self.difference)} between {self.base} and {self.other} ({self._percent_text})"
+        if self.skipped is not None:
+            text += f", besides {skip_text(self.skipped)}"
         if self.first_step != (self.base, self.other):
             text += f", first {abs(self.first_difference):,} between {self.first_step[0]} and {self.first_step[1]}"
         if self.missing_in:
@@ -67,15 +74,17 @@ def _of_key(
     table: DiscrepancyTable, key: str, counts: Mapping[str, int], own: Tolerance | None, general: Tolerance
 ) -> Iterator[Finding]:
     for comparison in table.comparisons:
-        difference = counts[comparison.base] - counts[comparison.other]
+        difference = table.difference(key, comparison)
         if difference == 0:
             continue
         limit = own or comparison.tolerance or general
         whole = counts[comparison.percent_of or comparison.base]
         volume = max(counts[stage] for stage in comparison.stages)
-        if not _is_judged(comparison, counts) or limit.allows(difference, whole, volume):
+        if not _is_judged(table, comparison, counts) or limit.allows(difference, whole, volume):
             continue
-        step = _first_step(table, comparison, counts)
+        skipped = table.skipped(key) if table.balances(comparison) else None
+        left = {**counts, comparison.other: counts[comparison.base] - difference}
+        step = _first_step(table, comparison, left)
         yield Finding(
             key=key,
             comparison=comparison.name,
@@ -84,16 +93,17 @@ def _of_key(
             difference=difference,
             percent=percentage(difference, whole),
             first_step=step,
-            first_difference=counts[step[0]] - counts[step[1]],
+            first_difference=left[step[0]] - left[step[1]],
             missing_in=tuple(table.missing_in(key)),
             tolerance=limit,
+            skipped=skipped,
         )
 
 
-def _is_judged(comparison: Comparison, counts: Mapping[str, int]) -> bool:
-    if comparison.judge == "gain":
+def _is_judged(table: DiscrepancyTable, comparison: Comparison, counts: Mapping[str, int]) -> bool:
+    if comparison.judge == "gain" and not table.balances(comparison):
         return counts[comparison.other] > counts[comparison.base] or counts[comparison.other] == 0
-    return comparison.judge == "difference"
+    return comparison.judge != "nothing"
 
 
 def _first_step(table: DiscrepancyTable, comparison: Comparison, counts: Mapping[str, int]) -> tuple[str, str]:
@@ -104,6 +114,14 @@ def _first_step(table: DiscrepancyTable, comparison: Comparison, counts: Mapping
         if counts[earlier] != counts[later] and (counts[earlier] > counts[later]) == lost:
             return earlier, later
     return comparison.base, comparison.other
+
+
+def skip_text(skipped: Mapping[str, int]) -> str:
+    """Return the number of skipped messages, and how many were skipped for each of the most frequent reasons."""
+    text = f"{sum(skipped.values()):,} skipped"
+    reasons = [f"{cut(reason, 60, '...')} {count:,}" for reason, count in list(skipped.items())[:SHOWN_REASONS]]
+    reasons += ["..."] if len(skipped) > SHOWN_REASONS else []
+    return f"{text} ({', '.join(reasons)})" if reasons else text
 
 
 def _moved(difference: int) -> str:

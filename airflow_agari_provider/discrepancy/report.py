@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from airflow_agari_provider.discrepancy.findings import Finding
+from airflow_agari_provider.discrepancy.findings import Finding, skip_text
 from airflow_agari_provider.discrepancy.history import EarlierRun
 from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable
 
@@ -114,6 +114,13 @@ class DiscrepancyReport:
             return ""
         return f"The {SHOWN_ROWS} rows with the largest loss of {len(self.table.keys):,}; the totals are of all."
 
+    @property
+    def skipped(self) -> str:
+        """A sentence with the total of each reason to skip messages; empty if skips are not counted."""
+        if self.table.skips is None:
+            return ""
+        return f"Accounted for: {skip_text(self.table.skip_totals)}."
+
     def result(self, text: str) -> dict[str, Any]:
         """
         Return what the task returns. It is small, and every XCom backend can store its types.
@@ -130,6 +137,7 @@ class DiscrepancyReport:
             "rows": rows,
             "totals": table.totals,
             "findings": self.finding_lines,
+            "skipped": self.table.skip_totals,
             "text": text,
         }
 
@@ -140,6 +148,5 @@ class DiscrepancyReport:
         return f"{len(keys):,} recovered: {names}." if keys else ""
 
     def _largest_difference(self, key: str) -> int:
-        counts = self.table.counts_of(key)
         judged = [each for each in self.table.comparisons if each.judge != "nothing"] or self.table.comparisons
-        return max((abs(counts[each.base] - counts[each.other]) for each in judged), default=0)
+        return max((abs(self.table.difference(key, each)) for each in judged), default=0)

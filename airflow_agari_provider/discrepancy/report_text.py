@@ -17,7 +17,7 @@ def text_report(report: DiscrepancyReport) -> str:
         *(f"- {one_line(line)}" for line in report.finding_lines),
         "",
         text_table(report.table.columns, [*shown, report.table.totals]),
-        report.left_out,
+        *filter(None, (one_line(report.skipped), report.left_out)),
     ]
     return "\n".join(parts).rstrip() + "\n"
 

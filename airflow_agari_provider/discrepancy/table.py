@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -24,6 +24,9 @@ class DiscrepancyTable:
 
     :param counts: stage name -> key -> count, in the order of the pipeline.
     :param comparisons: differences to show.
+    :param skips: reason -> key -> how many messages were skipped for it, in the comparison that is judged by its
+        gains; ``None``: not counted.
+    :param hidden: stages without a column. The comparisons that read them have none either; they are only judged.
     :param notes: key -> text of the last column.
     :param key_name: heading of the first column.
     :param unit: what is counted; it follows the stage's name in the headings.
@@ -31,14 +34,16 @@ class DiscrepancyTable:
 
     counts: Mapping[str, Mapping[str, int]]
     comparisons: Sequence[Comparison]
+    skips: Mapping[str, Mapping[str, int]] | None = None
+    hidden: Collection[str] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     key_name: str = "Org_ID"
     unit: str = "Msgs"
 
     @cached_property
     def keys(self) -> list[str]:
-        """Every key of every stage, in order."""
-        return in_key_order({key for counts in self.counts.values() for key in counts})
+        """Every key of every stage and of every counted skip, in order."""
+        return in_key_order({key for counts in (*self.counts.values(), *(self.skips or {}).values()) for key in counts})
 
     @cached_property
     def columns(self) -> list[str]:
@@ -48,7 +53,7 @@ class DiscrepancyTable:
         A comparison with a percentage comes after its later stage; one without comes before the notes.
         """
         headings = [self.key_name]
-        for stage in self.counts:
+        for stage in self._shown:
             headings.append(f"{stage} {self.unit}")
             for comparison in self._after(stage):
                 headings += [comparison.name, comparison.percent_heading]
@@ -72,14 +77,44 @@ class DiscrepancyTable:
         """Return the count of one key in each stage."""
         return {stage: counts.get(key, 0) for stage, counts in self.counts.items()}
 
+    def skipped(self, key: str) -> dict[str, int]:
+        """Return how many messages of a key were skipped for each reason, the most frequent first, without zeros."""
+        counts = {reason: counts.get(key, 0) for reason, counts in (self.skips or {}).items()}
+        return {reason: count for reason, count in _largest_first(counts) if count}
+
+    @cached_property
+    def skip_totals(self) -> dict[str, int]:
+        """How many messages of all keys were skipped for each reason, the most frequent first."""
+        return dict(_largest_first({reason: sum(counts.values()) for reason, counts in (self.skips or {}).items()}))
+
+    def difference(self, key: str, comparison: Comparison) -> int:
+        """Return ``base - other`` of a key, without the counted skips, which account for a part of it."""
+        counts = self.counts_of(key)
+        skipped = sum(self.skipped(key).values()) if self.balances(comparison) else 0
+        return counts[comparison.base] - counts[comparison.other] - skipped
+
+    def balances(self, comparison: Comparison) -> bool:
+        """Whether this is the comparison that the counted skips must account for exactly."""
+        return self.skips is not None and comparison.judge == "gain"
+
     def missing_in(self, key: str) -> list[str]:
         """
-        Return the judged stages without this key, provided that another judged stage has it.
+        Return the judged stages without this key, provided that another judged stage has it, or messages were skipped.
 
-        A stage that is only shown does not count: it may lack any key.
+        A stage that is only shown does not count: it may lack any key. Neither do the stages after the skipping if all
+        messages of the key were skipped.
         """
         counts = {stage: count for stage, count in self.counts_of(key).items() if stage in self._judged_stages}
-        return [stage for stage, count in counts.items() if count == 0] if any(counts.values()) else []
+        skipped = sum(self.skipped(key).values())
+        if not any(counts.values()) and not skipped:
+            return []
+        emptied = {
+            stage
+            for comparison in self.comparisons
+            if self.balances(comparison) and skipped and counts[comparison.base] <= skipped
+            for stage in self._from(comparison.other)
+        }
+        return [stage for stage, count in counts.items() if count == 0 and stage not in emptied]
 
     def as_csv(self) -> str:
         """Return all keys as CSV, without totals. An apostrophe keeps a spreadsheet from running text as a formula."""
@@ -95,17 +130,29 @@ class DiscrepancyTable:
             stage for comparison in self.comparisons if comparison.judge != "nothing" for stage in comparison.stages
         }
 
+    def _from(self, stage: str) -> list[str]:
+        stages = list(self.counts)
+        return stages[stages.index(stage) :]
+
+    @cached_property
+    def _shown(self) -> list[str]:
+        return [stage for stage in self.counts if stage not in self.hidden]
+
+    @cached_property
+    def _shown_comparisons(self) -> list[Comparison]:
+        return [comparison for comparison in self.comparisons if comparison.stages <= set(self._shown)]
+
     def _after(self, stage: str) -> list[Comparison]:
-        return [comparison for comparison in self.comparisons if comparison.percent_of and comparison.other == stage]
+        return [each for each in self._shown_comparisons if each.percent_of and each.other == stage]
 
     @property
     def _at_the_end(self) -> list[Comparison]:
-        return [comparison for comparison in self.comparisons if not comparison.percent_of]
+        return [each for each in self._shown_comparisons if not each.percent_of]
 
     def _cells(self, key: str, counts: Mapping[str, int], notes: str) -> list[Cell]:
         cells: list[Cell] = [key]
-        for stage, count in counts.items():
-            cells.append(count)
+        for stage in self._shown:
+            cells.append(counts[stage])
             for comparison in self._after(stage):
                 difference = counts[comparison.base] - counts[comparison.other]
                 cells += [difference, percentage(difference, counts[comparison.percent_of or comparison.base])]
@@ -134,6 +181,10 @@ def cell_text(cell: Cell) -> str:
     """Return a cell as the report prints it; a small percentage never uses the notation 4e-05."""
     text = str(cell)
     return format(Decimal(text), "f") if isinstance(cell, float) and "e" in text else text
+
+
+def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: -item[1])
 
 
 def _missing_text(stages: Sequence[str]) -> str:

@@ -14,13 +14,26 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_agari_provider.airflow_compat import BaseHook, BaseOperator, default_deferrable
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.airflow_runs import run_date, task_name
-from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, check_names, default_comparisons
-from airflow_agari_provider.discrepancy.counts import UnusableCounts, counts_from_rows, counts_from_value, key_text
+from airflow_agari_provider.discrepancy.comparisons import (
+    Comparison,
+    Tolerance,
+    check_names,
+    check_skips,
+    default_comparisons,
+)
+from airflow_agari_provider.discrepancy.counts import (
+    UnusableCounts,
+    counts_from_rows,
+    counts_from_value,
+    key_text,
+    skips_from_value,
+)
 from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
 from airflow_agari_provider.discrepancy.findings import find_discrepancies
 from airflow_agari_provider.discrepancy.history import EarlierRun, exchange_findings
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
 from airflow_agari_provider.discrepancy.report_text import text_report
+from airflow_agari_provider.discrepancy.stage import Stage
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
@@ -29,27 +42,6 @@ if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
 
 __all__ = ["Comparison", "DiscrepancyCheckOperator", "Stage", "Tolerance"]
-
-
-class Stage(dict[str, Any]):
-    """
-    Where the counts of one stage come from: a query, or another task.
-
-    It is a dict so that Airflow renders its templates, and finds the tasks whose output it uses.
-
-    :param name: heading in the report, such as ``DB``.
-    :param sql: query that returns (key, count) rows, or a ``.sql`` file that holds the query; needs ``conn_id``.
-    :param conn_id: connection of any database whose hook is a ``DbApiHook``.
-    :param counts: ``{key: count}``, a list of such dicts to add up, a task's output, or a template that renders to one
-        of these.
-    """
-
-    def __init__(
-        self, name: str, *, sql: str | None = None, conn_id: str | None = None, counts: Any | None = None
-    ) -> None:
-        if (sql is None) == (counts is None) or (sql is None) != (conn_id is None):
-            raise ValueError(f"Stage {name!r} needs either sql and conn_id, or counts.")
-        super().__init__(name=name, sql=sql, conn_id=conn_id, counts=counts)
 
 
 class DiscrepancyCheckOperator(BaseOperator):
@@ -61,6 +53,9 @@ class DiscrepancyCheckOperator(BaseOperator):
 
     :param stages: two or more, in the order of the pipeline.
     :param comparisons: differences to show and to judge.
+    :param skips: ``{reason: {key: count}}``, a task's output, or a template that renders to one: how many messages were
+        rightly skipped in the comparison that is judged by its gains (by default: between ``Collector`` and ``Agg``).
+        What they do not account for exactly is then a discrepancy. ``None``: they are not counted.
     :param tolerance: how much may differ without being a discrepancy.
     :param tolerances: key -> tolerance of that key alone, which replaces every other tolerance.
     :param notes: key -> text for the last column.
@@ -89,7 +84,8 @@ class DiscrepancyCheckOperator(BaseOperator):
     :param deferrable: wait for the recheck in the triggerer rather than in a worker's slot.
 
     Returns ``{"verdict": "ok" | "high discrepancies", "keys", "discrepant", "columns", "rows", "totals", "findings",
-    "text"}``; with more than 1,000 keys ``rows`` holds the 50 worst. It is pushed to XCom even if the task fails.
+    "skipped", "text"}``; with more than 1,000 keys ``rows`` holds the 50 worst. It is pushed to XCom even if the task
+    fails.
 
     A service that is down never hides the verdict. If there is no discrepancy, the task then succeeds, with an error in
     its log. If there is one, a message that could not be sent fails the task; with ``on_discrepancy="alert"`` Airflow
@@ -98,6 +94,7 @@ class DiscrepancyCheckOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         "stages",
+        "skips",
         "notes",
         "title",
         "environment",
@@ -119,6 +116,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         *,
         stages: Sequence[Stage],
         comparisons: Sequence[Comparison] | None = None,
+        skips: Any | None = None,
         tolerance: Tolerance = Tolerance(),  # noqa: B008 (immutable)
         tolerances: Mapping[Any, Tolerance] | None = None,
         notes: Mapping[Any, str] | None = None,
@@ -144,6 +142,8 @@ class DiscrepancyCheckOperator(BaseOperator):
         require_one_of("on_discrepancy", on_discrepancy, ("fail", "alert"))
         self.stages = stages
         self.comparisons = comparisons
+        self.skips = skips
+        self._counts_skips = skips is not None  # a template may render to None: then the skips are unknown, not 0
         self.tolerance = tolerance
         self.tolerances = tolerances
         self.notes = notes
@@ -163,7 +163,10 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.slack_channel = slack_channel
         self.victorops_conn_id = victorops_conn_id
         self.deferrable = deferrable
-        check_names([stage["name"] for stage in stages], comparisons or ())
+        names = [stage["name"] for stage in stages]
+        check_names(names, comparisons or (), self._hidden)
+        if self._counts_skips:
+            check_skips(comparisons or default_comparisons(names, self._hidden))
 
     def execute(self, context: Context) -> dict[str, Any]:
         report = self._count(context)
@@ -196,9 +199,12 @@ class DiscrepancyCheckOperator(BaseOperator):
     def _count(self, context: Context, recheck: Recheck | None = None) -> DiscrepancyReport:
         with no_retry(UnusableCounts):
             counts = {stage["name"]: self._counts_of(stage) for stage in self.stages}
+            skips = skips_from_value(self.skips) if self._counts_skips else None
         table = DiscrepancyTable(
             counts=counts,
-            comparisons=self.comparisons or default_comparisons(list(counts)),
+            comparisons=self.comparisons or default_comparisons(list(counts), self._hidden),
+            skips=skips,
+            hidden=self._hidden,
             notes={key_text(key): str(note) for key, note in (self.notes or {}).items()},
             key_name=self.key_name,
             unit=self.unit,
@@ -238,6 +244,10 @@ class DiscrepancyCheckOperator(BaseOperator):
             with no_retry(HighDiscrepancies):
                 raise HighDiscrepancies(report.run, len(report.findings), str(report.findings[0]), undelivered)
         return result
+
+    @property
+    def _hidden(self) -> set[str]:
+        return {stage["name"] for stage in self.stages if not stage["shown"]}
 
     @property
     def _delivery(self) -> ReportDelivery:

@@ -12,8 +12,8 @@ RUN = "ep_telemetry_v2 on etl-00.ep-old.prod.agari.com completed 2016-02-03 00:0
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "=cmd()", "a&b", "<!channel>", "`x`", "x\ny"]
 
 
-def report_of(collector, agg, db, **more):
-    table = table_of(collector, agg, db)
+def report_of(collector, agg, db, skips=None, **more):
+    table = table_of(collector, agg, db, skips)
     return DiscrepancyReport(
         table=table,
         findings=find_discrepancies(table, Tolerance(), {}),
@@ -24,7 +24,7 @@ def report_of(collector, agg, db, **more):
     )
 
 
-def table_of(collector, agg, db):
+def table_of(collector, agg, db, skips=None):
     return DiscrepancyTable(
-        {"Collector": collector, "Agg": agg, "DB": db}, default_comparisons(["Collector", "Agg", "DB"])
+        {"Collector": collector, "Agg": agg, "DB": db}, default_comparisons(["Collector", "Agg", "DB"]), skips=skips
     )

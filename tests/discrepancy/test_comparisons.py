@@ -7,6 +7,7 @@ from airflow_agari_provider.discrepancy.comparisons import (
     Comparison,
     Tolerance,
     check_names,
+    check_skips,
     default_comparisons,
 )
 
@@ -54,3 +55,31 @@ def test_stages_have_the_published_comparisons_or_each_with_the_next(stages, nam
 def test_what_cannot_be_compared_is_refused(stages, comparisons, says):
     with pytest.raises(ValueError, match=says):
         check_names(stages, comparisons)
+
+
+def test_a_hidden_stage_is_compared_with_the_one_before():
+    stages = ["Collector", "Read", "Agg", "DB"]
+    comparisons = default_comparisons(stages, {"Read"})
+    assert [(each.name, each.base, each.other) for each in comparisons] == [
+        ("Discrepancy", "Agg", "DB"),
+        ("Skipped", "Collector", "Agg"),
+        ("Collector - Read", "Collector", "Read"),
+    ]
+
+
+def test_the_first_stage_cannot_be_hidden():
+    with pytest.raises(ValueError, match="The first stage, 'Read', is what the others are compared with"):
+        check_names(["Read", "Agg"], (), {"Read"})
+
+
+@pytest.mark.parametrize(
+    "comparisons",
+    [
+        [Comparison("Loss", "Agg", "DB")],
+        [Comparison("A", "Agg", "DB", judge="gain"), Comparison("B", "DB", "NRT", judge="gain")],
+    ],
+    ids=["none", "two"],
+)
+def test_skips_belong_to_exactly_one_comparison(comparisons):
+    with pytest.raises(ValueError, match='skips needs exactly one comparison with judge="gain"'):
+        check_skips(comparisons)

@@ -6,10 +6,12 @@ import pytest
 
 from airflow_agari_provider.discrepancy.counts import (
     UnusableCounts,
+    UnusableSkips,
     counts_from_rows,
     counts_from_value,
     in_key_order,
     key_text,
+    skips_from_value,
 )
 
 
@@ -78,6 +80,42 @@ def test_a_value_that_is_not_a_count_is_an_error_and_never_zero(value, says):
         counts_from_value("Agg", value)
     assert says in str(error.value)
     assert "Stage 'Agg' gave no usable counts" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"duplicate": {12: 3}, "no sender": {}},
+        '{"duplicate": {"12": 3}, "no sender": {}}',
+        "{'duplicate': {12: 3}, 'no sender': {}}",
+    ],
+    ids=["dict", "JSON", "Python"],
+)
+def test_counted_skips_survive_any_rendering(value):
+    assert skips_from_value(value) == {"duplicate": {"12": 3}, "no sender": {}}
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (None, "The counted skips are not usable: expected {reason: {key: count}}, got None"),
+        ("None", "got None"),
+        ("", "the text ''"),
+        ([], "got []"),
+        (
+            {"duplicate": None},
+            "The counted skips of the reason 'duplicate' are not usable: expected a mapping, got None",
+        ),
+        ({"duplicate": 3}, "got 3"),
+        ({"duplicate": {"12": None}}, "the count of key '12' is None"),
+    ],
+    ids=str,
+)
+def test_unknown_skips_are_an_error_and_never_zero(value, says):
+    with pytest.raises(UnusableSkips) as error:
+        skips_from_value(value)
+    assert says in str(error.value)
+    assert "which does not mean none" in str(error.value)
 
 
 def test_rows_of_a_query_with_one_key_add_up():

@@ -137,3 +137,118 @@ def test_any_groups_that_any_stages_lack_are_found_and_nothing_else_is(counts, d
     lacking = {key: {name for name in names if key in removed[name]} for key in counts}
     expected = {key: lacks for key, lacks in lacking.items() if lacks and lacks != set(names)}
     assert {finding.key: set(finding.missing_in) for finding in findings(stages)} == expected
+
+
+def skipping(collector, agg, db, skips, **more):
+    counts = {"Collector": collector, "Agg": agg, "DB": db}
+    table = DiscrepancyTable(counts, default_comparisons(list(counts)), skips=skips, **more)
+    return [str(finding).partition("; ")[0] for finding in find_discrepancies(table, Tolerance(), {})], table
+
+
+@pytest.mark.parametrize(
+    ("collector", "agg", "skips", "found"),
+    [
+        (315, 111, {"duplicate": 144, "no sender": 60}, []),
+        (3, 0, {"duplicate": 1, "no sender": 2}, []),
+        (3, 3, {}, []),
+        (
+            318,
+            111,
+            {"no sender": 60, "outside": 0, "duplicate": 144},
+            ["12: lost 3 between Collector and Agg (0.9 %), besides 204 skipped (duplicate 144, no sender 60)"],
+        ),
+        (
+            315,
+            114,
+            {"duplicate": 204},
+            ["12: gained 3 between Collector and Agg (1.0 %), besides 204 skipped (duplicate 204)"],
+        ),
+        (340, 266, {}, ["12: lost 74 between Collector and Agg (21.8 %), besides 0 skipped"]),
+        (
+            3,
+            0,
+            {"duplicate": 2},
+            [
+                "12: lost 1 between Collector and Agg (33.3 %), besides 2 skipped (duplicate 2), missing in Agg, DB",
+            ],
+        ),
+        (
+            0,
+            0,
+            {"duplicate": 3},
+            ["12: gained 3 between Collector and Agg (new), besides 3 skipped (duplicate 3), missing in Collector"],
+        ),
+    ],
+    ids=[
+        "all accounted for",
+        "all rightly skipped",
+        "none skipped",
+        "lost",
+        "gained",
+        "not counted as skipped",
+        "the rest lost",
+        "skipped, but never collected",
+    ],
+)
+def test_counted_skips_must_account_for_every_message(collector, agg, skips, found):
+    by_reason = {reason: {"12": count} for reason, count in skips.items()}
+    assert skipping({"12": collector}, {"12": agg}, {"12": agg}, by_reason)[0] == found
+
+
+def test_a_key_whose_messages_are_all_rightly_skipped_has_an_empty_note():
+    _, table = skipping({"12": 3, "5": 7}, {"5": 7}, {"5": 7}, {"duplicate": {"12": 3}})
+    assert table.row("12") == ["12", 3, 0, 0, 0, 0.0, 3, ""]
+
+
+def test_a_later_stage_s_messages_that_nobody_scored_are_found_although_all_were_skipped():
+    found, _ = skipping({"12": 3}, {}, {"12": 5}, {"duplicate": {"12": 3}})
+    assert found == ["12: gained 5 between Agg and DB (166.7 %)"]
+
+
+def test_a_key_that_only_the_skips_have_has_a_row():
+    _, table = skipping({"5": 1}, {"5": 1}, {"5": 1}, {"duplicate": {"7": 2}})
+    assert table.keys == ["5", "7"]
+
+
+def test_the_tolerance_is_of_what_the_skips_do_not_account_for():
+    counts = {"Collector": {"5": 100}, "Agg": {"5": 40}, "DB": {"5": 40}}
+    table = DiscrepancyTable(counts, default_comparisons(list(counts)), skips={"duplicate": {"5": 55}})
+    assert [finding.difference for finding in find_discrepancies(table, Tolerance(count=4), {})] == [5]
+    assert find_discrepancies(table, Tolerance(count=5), {}) == []
+
+
+def test_of_very_many_reasons_the_most_frequent_are_named():
+    found, _ = skipping({"5": 100}, {}, {}, {f"reason {number}": {"5": number} for number in range(1, 13)})
+    assert "besides 78 skipped (reason 12 12, reason 11 11," in found[0]
+    assert "reason 3 3, ...)" in found[0]
+
+
+COLUMNS = ["Org_ID", "Collector Msgs", "Agg Msgs", "DB Msgs", "Discrepancy", "Discr %", "Skipped", "Notes"]
+
+
+def hidden(collector, read, agg, skips):
+    counts = {"Collector": {"5": collector}, "Read": {"5": read}, "Agg": {"5": agg}, "DB": {"5": agg}}
+    comparisons = default_comparisons(list(counts), {"Read"})
+    table = DiscrepancyTable(counts, comparisons, skips={"duplicate": {"5": skips}}, hidden={"Read"})
+    return [str(finding).partition("; ")[0] for finding in find_discrepancies(table, Tolerance(), {})], table
+
+
+def test_a_hidden_stage_is_judged_and_named_but_has_no_column():
+    found, table = hidden(315, 312, 110, 202)
+    assert [finding.partition(", ")[0] for finding in found] == [
+        "5: lost 3 between Collector and Agg (1.0 %)",
+        "5: lost 3 between Collector and Read (1.0 %)",
+    ]
+    assert found[0].endswith("besides 202 skipped (duplicate 202), first 3 between Collector and Read")
+    assert table.columns == COLUMNS
+    assert table.row("5") == ["5", 315, 110, 110, 0, 0.0, 205, ""]
+
+
+def test_a_loss_after_the_hidden_stage_is_named_there():
+    assert hidden(315, 315, 110, 202)[0] == [
+        "5: lost 3 between Collector and Agg (1.0 %), besides 202 skipped (duplicate 202), first 3 between Read and Agg"
+    ]
+
+
+def test_a_job_that_contradicts_itself_is_found():
+    assert hidden(10, 9, 8, 2)[0] == ["5: lost 1 between Collector and Read (10.0 %)"]

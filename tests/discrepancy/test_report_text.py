@@ -33,3 +33,19 @@ Org_ID  Collector Msgs  Agg Msgs  DB Msgs  Discrepancy  Discr %  Skipped  Notes
 Total              340       266      266            0      0.0       74
 """
     )
+
+
+def test_the_reasons_of_the_skips_stand_below_the_table():
+    skips = {"no sender": {"1": 30}, "outside the window": {}, "dupli\ncate": {"1": 44}}
+    assert (
+        text_report(report_of({"1": 340}, {"1": 266}, {"1": 266}, skips))
+        == """\
+EP_STAGE Message counts 2016-04-28: Messages 266
+0 of 1 keys differ by more than allowed.
+
+Org_ID  Collector Msgs  Agg Msgs  DB Msgs  Discrepancy  Discr %  Skipped  Notes
+1                  340       266      266            0      0.0       74
+Total              340       266      266            0      0.0       74
+Accounted for: 74 skipped (dupli\\ncate 44, no sender 30, outside the window 0).
+"""
+    )

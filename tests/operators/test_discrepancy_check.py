@@ -224,9 +224,10 @@ def test_a_task_whose_output_a_stage_takes_runs_before():
     [
         ({"stages": [Stage("Agg", counts={})]}, "two or more stages"),
         ({"comparisons": [Comparison("Loss", "Agg", "Db")]}, r"names the stage\(s\) \['Db'\]"),
+        ({"skips": {}}, 'skips needs exactly one comparison with judge="gain"'),
         ({"on_discrepancy": "warn"}, "on_discrepancy is one of fail, alert, not 'warn'"),
     ],
-    ids=["one stage", "unknown stage", "unknown reaction"],
+    ids=["one stage", "unknown stage", "skips of no comparison", "unknown reaction"],
 )
 def test_what_cannot_work_is_refused_when_the_dag_is_parsed(arguments, says):
     with pytest.raises(ValueError, match=says):
@@ -244,6 +245,50 @@ def test_a_stage_is_a_query_or_counts(arguments):
 def test_unusable_counts_end_the_task_without_retry(context):
     with pytest.raises(AirflowFailException, match="Stage 'DB' gave no usable counts"):
         check(stages=[Stage("Agg", counts={}), Stage("DB", counts="None")]).execute(context)
+
+
+def skipping(skips, agg=111, **arguments):
+    return check(
+        stages=[
+            Stage("Collector", counts={"12": 315}),
+            Stage("Read", counts={"12": 315}, shown=False),
+            Stage("Agg", counts={"12": agg}),
+            Stage("DB", counts={"12": agg}),
+        ],
+        skips=skips,
+        on_discrepancy="alert",
+        **arguments,
+    )
+
+
+def test_counted_skips_are_a_template_and_account_for_what_is_missing(context):
+    context["ti"].outputs["score"] = {"duplicate": {"12": 144}, "no sender": {"12": 60}}
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC)):
+        operator = skipping("{{ ti.xcom_pull(task_ids='score') | tojson }}")
+    operator.render_template_fields(context)
+    result = operator.execute(context)
+    assert result["verdict"] == "ok"
+    assert result["rows"] == [["12", 315, 111, 111, 0, 0.0, 204, ""]]
+    assert result["skipped"] == {"duplicate": 144, "no sender": 60}
+    assert "Accounted for: 204 skipped (duplicate 144, no sender 60)." in result["text"]
+
+
+def test_what_the_counted_skips_do_not_account_for_is_told_with_the_reasons(context, alerts):
+    said = "12: lost 3 between Collector and Agg (1.0 %), besides 204 skipped (duplicate 144, no sender 60)"
+    operator = skipping({"duplicate": {12: 144}, "no sender": {12: 60}}, agg=108, slack_conn_id="slack_hook")
+    assert operator.execute(context)["findings"] == [f"{said}, first 3 between Read and Agg; allowed 0 and 0.0 %"]
+    (body,) = alerts.slack()
+    assert said in body["text"]
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+def test_skips_that_are_not_known_end_the_task_without_retry(context, native):
+    context["ti"].outputs["score"] = None
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), render_template_as_native_obj=native):
+        operator = skipping("{{ ti.xcom_pull(task_ids='score') }}")
+    operator.render_template_fields(context)
+    with pytest.raises(AirflowFailException, match="The counted skips are not usable"):
+        operator.execute(context)
 
 
 def test_a_run_without_a_logical_date_is_named_by_when_it_ran(context):
