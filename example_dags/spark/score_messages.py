@@ -1,5 +1,6 @@
 """
 Score the messages of a window by their own proofs and the trust model; count scored and skipped ones by organisation.
+With --summaries, also sum up the scored ones by organisation, hour and sending domain.
 
 The job reads and writes Avro with Spark's own data source and uses only Spark SQL expressions. The same file runs on
 Spark 3.3 to 4 and on EMR 6 with its Python 3.7; a cluster needs spark-avro.
@@ -50,10 +51,13 @@ def main():
     messages = read_avro(spark, listed(arguments.input), MESSAGE_SCHEMA)
     if arguments.organisations:
         messages = messages.where(F.col("org_id").isin(arguments.organisations))
-    judged = with_reason(messages, arguments.window_start, arguments.window_end, arguments.files).persist()
+    judged = with_reason(messages, arguments.window_start, arguments.window_end, arguments.files)
     model = spark.read.format("avro").schema(MODEL_SCHEMA).load(arguments.model)
-    scored = with_score(judged.where("reason IS NULL"), model)
-    scored.write.mode("overwrite").format("avro").option("compression", "deflate").save(arguments.output)
+    judged = with_score(judged, model).persist()  # once: the output, the summaries and the counts are all read from it
+    scored = judged.where("reason IS NULL")
+    write_avro(scored.drop("reason", "domain"), arguments.output)
+    if arguments.summaries:
+        write_avro(summaries(scored), arguments.summaries)
     counts(spark, judged, arguments.organisations).write.mode("overwrite").json(arguments.counts)
     spark.stop()
 
@@ -70,6 +74,9 @@ def parse_arguments():
     )
     parser.add_argument(
         "--counts", required=True, metavar="PREFIX", help="where to write the counts; replaces what is there"
+    )
+    parser.add_argument(
+        "--summaries", metavar="PREFIX", help="where to write the summaries; replaces what is there; default: nowhere"
     )
     parser.add_argument(
         "--window-start", required=True, type=instant, metavar="ISO", help="first instant of the window"
@@ -128,7 +135,11 @@ def required(name):
 
 
 def with_score(messages, model):
-    """Return the messages as the importers load them, with a score from 0 to 100 and a verdict."""
+    """
+    Return the messages as the importers load them, with a score from 0 to 100 and a verdict; and domain and reason.
+
+    Skipped messages have a score too, which means nothing.
+    """
     messages = messages.withColumn("domain", organisational("from_domain"))
     subjects = {
         "domain": F.col("domain"),
@@ -145,7 +156,8 @@ def with_score(messages, model):
     verdict = F.when(score >= TRUSTED, "trusted").when(score >= SUSPICIOUS, "suspicious").otherwise("untrusted")
     hour = F.date_format("received_at", "yyyy-MM-dd'T'HH").alias("hour")
     facts = ["received_at", "from_domain", "sending_ip", "spf_result", "dkim_result", "dmarc_result"]
-    return messages.select("message_id", "org_id", hour, *facts, score.alias("trust_score"), verdict.alias("verdict"))
+    scores = [score.alias("trust_score"), verdict.alias("verdict")]
+    return messages.select("message_id", "org_id", hour, *facts, *scores, "domain", "reason")
 
 
 def log_odds():
@@ -162,6 +174,27 @@ def log_odds_of(kind):
     reputation = F.coalesce(f"{kind}_reputation", F.lit(UNKNOWN))
     reputation = F.least(F.greatest(reputation, F.lit(0.01)), F.lit(0.99))
     return F.log(reputation / (1 - reputation))
+
+
+def summaries(scored):
+    """
+    Return one row for each organisation, hour and sending domain that has scored messages.
+
+    messages       how many messages the domain sent; the subdomains of a registered domain count as that domain
+    mean_trust     mean of their trust scores
+    spoofed_share  share of them whose verdict is untrusted, from 0 to 1
+    """
+    spoofed = (F.col("verdict") == "untrusted").cast("int")
+    rows = scored.groupBy("org_id", "hour", "domain").agg(
+        F.count("*").alias("messages"),
+        F.round(F.avg("trust_score"), 2).alias("mean_trust"),
+        F.round(F.avg(spoofed), 4).alias("spoofed_share"),
+    )
+    return rows.coalesce(1)
+
+
+def write_avro(rows, prefix):
+    rows.write.mode("overwrite").format("avro").option("compression", "deflate").save(prefix)
 
 
 def counts(spark, judged, organisations):

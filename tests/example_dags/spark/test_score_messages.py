@@ -131,6 +131,63 @@ def test_the_output_has_the_types_and_the_codec_that_importers_rely_on(score, tm
     }
 
 
+def test_summaries_are_of_each_organisation_hour_and_registered_domain(score, tmp_path):
+    forged = {"spf_result": "fail", "dkim_result": "none", "dkim_domain": None, "dmarc_result": "fail"}
+    messages = [
+        message("1"),
+        message("2", header_from="x@news.acme.example", received_at="2016-04-28T05:59:59"),
+        message("3", sending_ip="203.0.113.9", **forged),
+        message("3", sending_ip="203.0.113.9", **forged),
+        message("4", received_at="2016-04-28T06:00:00"),
+        message("5", header_from=None),
+        message("6", org_id=7, header_from="a@b.co.uk", envelope_from="a@b.co.uk", dkim_domain="b.co.uk"),
+    ]
+    window = ("--window-start", "2016-04-28T05:00:00Z", "--window-end", "2016-04-28T07:00:00Z")
+    score("--input", write(tmp_path / "in.avro", messages), "--summaries", tmp_path / "summaries", *window)
+    scores = {record["message_id"]: record["trust_score"] for record in records(tmp_path / "scored")}
+    acme = round((scores["1"] + scores["2"] + scores["3"]) / 3, 2)
+    assert sorted(records(tmp_path / "summaries"), key=str) == [
+        summary(1, "2016-04-28T05", "acme.example", 3, acme, 0.3333),
+        summary(1, "2016-04-28T06", "acme.example", 1, 99.95, 0.0),
+        summary(7, "2016-04-28T05", "b.co.uk", 1, scores["6"], 0.0),
+    ]
+    assert (tmp_path / "summaries/_SUCCESS").exists()
+
+
+def summary(org_id, hour, domain, messages, mean_trust, spoofed_share):
+    return {
+        "org_id": org_id,
+        "hour": hour,
+        "domain": domain,
+        "messages": messages,
+        "mean_trust": mean_trust,
+        "spoofed_share": spoofed_share,
+    }
+
+
+def test_the_summaries_have_the_types_and_the_codec_that_importers_rely_on(score, tmp_path):
+    score("--input", write(tmp_path / "in.avro", [message("1")]), "--summaries", tmp_path / "summaries")
+    [path] = (tmp_path / "summaries").glob("*.avro")
+    with path.open("rb") as file:
+        reader = fastavro.reader(file)
+        assert reader.metadata["avro.codec"] == "deflate"
+        types = {field["name"]: field["type"] for field in reader.writer_schema["fields"]}
+    assert types == {
+        "org_id": ["int", "null"],
+        "hour": ["string", "null"],
+        "domain": ["string", "null"],
+        "messages": "long",
+        "mean_trust": ["double", "null"],
+        "spoofed_share": ["double", "null"],
+    }
+
+
+def test_an_hour_without_messages_has_no_summaries(score, tmp_path):
+    score("--input", tmp_path / "hour=03", "--summaries", tmp_path / "summaries")
+    assert records(tmp_path / "summaries") == []
+    assert (tmp_path / "summaries/_SUCCESS").exists()
+
+
 NOTHING = {"spf_result": "none", "dkim_result": "none", "dkim_domain": None, "dmarc_result": "none"}
 VERDICTS = {
     "as always": ({}, "trusted"),
