@@ -34,6 +34,16 @@ class UnusableCounts(AgariError):
         )
 
 
+class UnusableKeys(UnusableCounts):
+    """The expected keys are not a list; ``stage`` is empty."""
+
+    def __str__(self) -> str:
+        return (
+            f"The expected keys are not usable: {self.problem}. So it is not known which keys the report must have."
+            " Give a list of keys, as a task or a query returns them; or leave expected_keys out."
+        )
+
+
 class UnusableSkips(UnusableCounts):
     """The counted skips are not ``{reason: {key: count}}``; ``stage`` is the reason, or empty if there are none."""
 
@@ -111,6 +121,21 @@ def skips_from_value(value: object) -> dict[str, dict[str, int]]:
         return {str(reason): counts_from_value(str(reason), counts) for reason, counts in parsed.items()}
     except UnusableCounts as error:
         raise UnusableSkips(error.stage, error.problem) from error
+
+
+def keys_from_value(value: object) -> list[str]:
+    """
+    Return the keys in the list that another task returned; text is parsed as for a stage.
+
+    :raises UnusableKeys: the value is anything else, such as a missing XCom (``None``).
+    """
+    try:
+        parsed = _parse("", value) if isinstance(value, str) else value
+    except UnusableCounts as error:
+        raise UnusableKeys("", error.problem.replace("a mapping", "a list")) from error
+    if isinstance(parsed, (str, bytes, Mapping)) or not isinstance(parsed, Iterable):
+        raise UnusableKeys("", f"expected a list, got {_shortened(parsed)}")
+    return [key_text(key) for key in parsed]
 
 
 def in_key_order(keys: Iterable[str]) -> list[str]:

@@ -43,6 +43,7 @@ class DiscrepancyReport:
     :param title: title of the report, with its environment.
     :param window: the period that was counted, usually a day or an hour.
     :param facts: further figures for the header, name -> value.
+    :param greeting: first words of the mail; ``None``: it begins with the header.
     :param recheck: the first reading, if the counts were read twice.
     :param earlier: findings of the run before, if they are stored.
     :param log_url: URL of the task's log.
@@ -54,6 +55,7 @@ class DiscrepancyReport:
     title: str
     window: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    greeting: str | None = None
     recheck: Recheck | None = None
     earlier: EarlierRun | None = None
     log_url: str | None = None
@@ -65,11 +67,20 @@ class DiscrepancyReport:
 
     @property
     def header(self) -> str:
-        """Title, window and figures of the run's size; messages are those of ``Agg``, otherwise of the first stage."""
+        """Title, window and figures of the run's size."""
+        return f"{self.title} {self.window}: " + ", ".join(f"{name} {figure}" for name, figure in self.figures.items())
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """The facts and the number of messages: those of ``Agg``, otherwise of the first stage."""
         stage = "Agg" if "Agg" in self.table.counts else next(iter(self.table.counts))
         name = {"Msgs": "Messages"}.get(self.table.unit, self.table.unit)
-        figures = {**self.facts, name: str(sum(self.table.counts[stage].values()))}
-        return f"{self.title} {self.window}: " + ", ".join(f"{name} {figure}" for name, figure in figures.items())
+        return {**self.facts, name: str(sum(self.table.counts[stage].values()))}
+
+    @property
+    def head(self) -> list[str]:
+        """What follows a mail's greeting, line by line: how the run ended, and its figures."""
+        return [f"{self.subject}.", *(f"{name}: {figure}" for name, figure in self.figures.items())]
 
     @property
     def summary(self) -> str:

@@ -28,6 +28,8 @@ def mail_report(report: DiscrepancyReport, text: str, sender: str, recipients: S
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
     mail["Date"] = formatdate(localtime=True)
+    if report.greeting is not None:
+        text = "\n".join([report.greeting, "", *map(one_line, report.head), "", text])
     mail.set_content(text)
     mail.add_alternative(html_report(report), subtype="html")
     content = report.table.as_csv().encode()

@@ -27,6 +27,7 @@ class DiscrepancyTable:
     :param skips: reason -> key -> how many messages were skipped for it, in the comparison that is judged by its
         gains; ``None``: not counted.
     :param hidden: stages without a column. The comparisons that read them have none either; they are only judged.
+    :param expected_keys: keys that have a row even if no stage has them.
     :param notes: key -> text of the last column.
     :param key_name: heading of the first column.
     :param unit: what is counted; it follows the stage's name in the headings.
@@ -36,14 +37,16 @@ class DiscrepancyTable:
     comparisons: Sequence[Comparison]
     skips: Mapping[str, Mapping[str, int]] | None = None
     hidden: Collection[str] = ()
+    expected_keys: Collection[str] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     key_name: str = "Org_ID"
     unit: str = "Msgs"
 
     @cached_property
     def keys(self) -> list[str]:
-        """Every key of every stage and of every counted skip, in order."""
-        return in_key_order({key for counts in (*self.counts.values(), *(self.skips or {}).values()) for key in counts})
+        """Every key of every stage and of every counted skip, and the expected ones, in order."""
+        sources = (self.expected_keys, *self.counts.values(), *(self.skips or {}).values())
+        return in_key_order({key for source in sources for key in source})
 
     @cached_property
     def columns(self) -> list[str]:

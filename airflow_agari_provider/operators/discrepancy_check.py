@@ -26,6 +26,7 @@ from airflow_agari_provider.discrepancy.counts import (
     counts_from_rows,
     counts_from_value,
     key_text,
+    keys_from_value,
     skips_from_value,
 )
 from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
@@ -37,6 +38,7 @@ from airflow_agari_provider.discrepancy.stage import Stage
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
+from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
@@ -58,11 +60,15 @@ class DiscrepancyCheckOperator(BaseOperator):
         What they do not account for exactly is then a discrepancy. ``None``: they are not counted.
     :param tolerance: how much may differ without being a discrepancy.
     :param tolerances: key -> tolerance of that key alone, which replaces every other tolerance.
+    :param expected_keys: keys that have a row even if every stage is silent about them: a list, a task's output, or a
+        template that renders to one.
     :param notes: key -> text for the last column.
     :param title: what the report is about.
-    :param environment: such as ``EP_STAGE``; stands before the title.
+    :param environment: such as ``EP_STAGE``; stands before the title. Default: ``[agari] environment``.
     :param window: the time that was counted, for the report's header and the alert; default: the run's logical date.
     :param facts: further figures for the report's header, name -> value.
+    :param greeting: first words of the mail, before its head: one line for each of the ``facts``, and the messages.
+        ``None``: the mail has no head.
     :param key_name: heading of the first column.
     :param unit: what is counted; follows the stages' names in the headings.
     :param on_discrepancy: ``"fail"`` sends the report and the alerts, and then fails the task without retry;
@@ -95,11 +101,13 @@ class DiscrepancyCheckOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "stages",
         "skips",
+        "expected_keys",
         "notes",
         "title",
         "environment",
         "window",
         "facts",
+        "greeting",
         "history_conn_id",
         "email_to",
         "email_from",
@@ -119,11 +127,13 @@ class DiscrepancyCheckOperator(BaseOperator):
         skips: Any | None = None,
         tolerance: Tolerance = Tolerance(),  # noqa: B008 (immutable)
         tolerances: Mapping[Any, Tolerance] | None = None,
+        expected_keys: Any | None = None,
         notes: Mapping[Any, str] | None = None,
         title: str = "Message counts",
         environment: str | None = None,
         window: str | None = None,
         facts: Mapping[str, Any] | None = None,
+        greeting: str | None = None,
         key_name: str = "Org_ID",
         unit: str = "Msgs",
         on_discrepancy: Literal["fail", "alert"] = "fail",
@@ -143,14 +153,18 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.stages = stages
         self.comparisons = comparisons
         self.skips = skips
-        self._counts_skips = skips is not None  # a template may render to None: then the skips are unknown, not 0
+        # a template may render to None: then it is not known what was skipped or expected, which does not mean nothing
+        self._counts_skips = skips is not None
         self.tolerance = tolerance
         self.tolerances = tolerances
+        self.expected_keys = expected_keys
+        self._expects_keys = expected_keys is not None
         self.notes = notes
         self.title = title
         self.environment = environment
         self.window = window
         self.facts = facts
+        self.greeting = greeting
         self.key_name = key_name
         self.unit = unit
         self.on_discrepancy = on_discrepancy
@@ -200,11 +214,13 @@ class DiscrepancyCheckOperator(BaseOperator):
         with no_retry(UnusableCounts):
             counts = {stage["name"]: self._counts_of(stage) for stage in self.stages}
             skips = skips_from_value(self.skips) if self._counts_skips else None
+            expected = keys_from_value(self.expected_keys) if self._expects_keys else ()
         table = DiscrepancyTable(
             counts=counts,
             comparisons=self.comparisons or default_comparisons(list(counts), self._hidden),
             skips=skips,
             hidden=self._hidden,
+            expected_keys=expected,
             notes={key_text(key): str(note) for key, note in (self.notes or {}).items()},
             key_name=self.key_name,
             unit=self.unit,
@@ -216,9 +232,10 @@ class DiscrepancyCheckOperator(BaseOperator):
             table=table,
             findings=find_discrepancies(table, self.tolerance, tolerances),
             run=f"{ti.dag_id} on {getattr(ti, 'hostname', None) or socket.getfqdn()} completed {window}",
-            title=f"{self.environment} {self.title}" if self.environment else self.title,
+            title=" ".join(filter(None, (environment_or_default(self.environment), self.title))),
             window=window,
             facts={name: str(value) for name, value in (self.facts or {}).items()},
+            greeting=self.greeting,
             recheck=recheck,
             log_url=getattr(ti, "log_url", None),
         )

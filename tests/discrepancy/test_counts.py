@@ -6,11 +6,13 @@ import pytest
 
 from airflow_agari_provider.discrepancy.counts import (
     UnusableCounts,
+    UnusableKeys,
     UnusableSkips,
     counts_from_rows,
     counts_from_value,
     in_key_order,
     key_text,
+    keys_from_value,
     skips_from_value,
 )
 
@@ -116,6 +118,21 @@ def test_unknown_skips_are_an_error_and_never_zero(value, says):
         skips_from_value(value)
     assert says in str(error.value)
     assert "which does not mean none" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[5, "7"], "[5, 7]", '["5", "7"]', "['5', '7']", (key for key in (5, 7))],
+    ids=["list", "JSON", "JSON of texts", "Python", "lazy sequence"],
+)
+def test_expected_keys_survive_any_rendering(value):
+    assert keys_from_value(value) == ["5", "7"]
+
+
+@pytest.mark.parametrize("value", [None, "None", "null", "", "5, x", "5", {"5": 1}, 5], ids=repr)
+def test_unknown_keys_are_an_error_and_never_none(value):
+    with pytest.raises(UnusableKeys, match="The expected keys are not usable: expected a list, got"):
+        keys_from_value(value)
 
 
 def test_rows_of_a_query_with_one_key_add_up():

@@ -28,6 +28,24 @@ def test_the_mail_has_text_html_and_all_keys_as_csv(lossy):
     assert attachment.get_content().splitlines()[2] == "5,9000,9000,7796,1204,13.4,0,"
 
 
+def test_a_mail_with_a_greeting_has_the_published_head():
+    facts = {"Day": "2016-04-28", "RDAs": "22058"}
+    report = report_of({"1": 340}, {"1": 266}, {"1": 266}, facts=facts, greeting="Hello,")
+    mail = parsed(report)
+    assert mail.get_body(("plain",)).get_content() == (
+        "Hello,\n\n"
+        "ep_telemetry_v2 on etl-00.ep-old.prod.agari.com completed 2016-02-03 00:00:00 successfully.\n"
+        "Day: 2016-04-28\nRDAs: 22058\nMessages: 266\n\n"
+    ) + text_report(report)
+    html = mail.get_body(("html",)).get_content()
+    assert html.index("<p>Hello,</p>") < html.index("RDAs: 22058<br>") < html.index("<h2>EP_STAGE Message counts")
+
+
+def test_a_fact_cannot_forge_a_line_of_the_head():
+    mail = parsed(report_of({}, {}, {}, facts={"Day": "1\nRDAs: 0"}, greeting="Hello,"))
+    assert "Day: 1\\nRDAs: 0" in mail.get_body(("plain",)).get_content()
+
+
 def test_the_mail_of_a_run_without_a_difference_says_successfully():
     assert parsed(report_of({"1": 1}, {"1": 1}, {"1": 1}))["Subject"] == RUN + " successfully"
 

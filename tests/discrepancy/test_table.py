@@ -128,3 +128,12 @@ def test_two_empty_stages_are_a_table_without_rows():
 def test_no_key_becomes_a_formula_in_a_spreadsheet(key, field):
     table = DiscrepancyTable({"Agg": {key: 1}, "DB": {key: 1}}, default_comparisons(["Agg", "DB"]))
     assert table.as_csv().split("\n")[1] == f"{field},1,1,0,0.0,"
+
+
+def test_an_expected_key_has_a_row_although_every_stage_is_silent():
+    table = DiscrepancyTable(
+        {"Collector": {"5": 1}, "Agg": {"5": 1}, "DB": {"5": 1}},
+        default_comparisons(["Collector", "Agg", "DB"]),
+        expected_keys=["7", "5"],
+    )
+    assert table.rows(table.keys) == [["5", 1, 1, 1, 0, 0.0, 0, ""], ["7", 0, 0, 0, 0, 0.0, 0, ""]]

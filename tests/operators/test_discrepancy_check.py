@@ -247,6 +247,40 @@ def test_unusable_counts_end_the_task_without_retry(context):
         check(stages=[Stage("Agg", counts={}), Stage("DB", counts="None")]).execute(context)
 
 
+@pytest.mark.parametrize("given", [None, "EP_PROD"], ids=["by default", "given"])
+def test_the_environment_is_the_deployment_s_unless_it_is_given(context, monkeypatch, given):
+    monkeypatch.setenv("AIRFLOW__AGARI__ENVIRONMENT", "EP_STAGE")
+    text = check(environment=given).execute(context)["text"]
+    assert text.startswith(f"{given or 'EP_STAGE'} Message counts 2016-02-03 00:00:00")
+
+
+def test_expected_keys_and_the_greeting_are_templates(context, mails):
+    context["ti"].outputs["organisations"] = ["5", "7"]
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC)):
+        operator = check(
+            stages=[Stage("Agg", counts={"5": 1}), Stage("DB", counts={"5": 1})],
+            expected_keys="{{ ti.xcom_pull(task_ids='organisations') | tojson }}",
+            greeting="Hello, it is {{ ds }},",
+            email_to="ops@example.com",
+        )
+    operator.render_template_fields(context)
+    result = operator.execute(context)
+    assert (result["verdict"], result["rows"][1]) == ("ok", ["7", 0, 0, 0, 0.0, ""])
+    ((_, mail),) = mails
+    lines = mail.get_body(("plain",)).get_content().splitlines()
+    assert lines[:4] == ["Hello, it is 2016-02-03,", "", f"{RUN} successfully.", "Messages: 1"]
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+def test_expected_keys_that_are_not_known_end_the_task_without_retry(context, native):
+    context["ti"].outputs["organisations"] = None
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), render_template_as_native_obj=native):
+        operator = check(expected_keys="{{ ti.xcom_pull(task_ids='organisations') }}")
+    operator.render_template_fields(context)
+    with pytest.raises(AirflowFailException, match="The expected keys are not usable"):
+        operator.execute(context)
+
+
 def skipping(skips, agg=111, **arguments):
     return check(
         stages=[
