@@ -3,7 +3,8 @@ Makes days of e-mail metadata (no bodies) as collectors send it. The same seed g
 
 A day has exactly the published number of messages for each organisation. Among them is exactly the published number
 that scoring has to skip, each for one reason: sent twice, no sender, an address that cannot be read, or received on
-another day. Three in a hundred are spoofed. Their ids are listed separately; the messages themselves do not tell.
+another day. The others come from exactly the published number of domains. Three in a hundred are spoofed. Their
+ids are listed separately; the messages themselves do not tell.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from operator import attrgetter
 from typing import Any
 
 from airflow_agari_provider.local.demo.published_day import PUBLISHED_DAY, Organisation, scaled, shared_out
-from airflow_agari_provider.local.demo.senders import SENDERS, SPOOFED_SHARE, Chance, Message, World, chance_of, one_of
+from airflow_agari_provider.local.demo.senders import (
+    SENDERS,
+    SMALL_SENDERS,
+    SPOOFED_SHARE,
+    Chance,
+    Message,
+    World,
+    chance_of,
+    one_of,
+)
 
 SEED = 2016
 HISTORY_DAYS = 5
@@ -88,13 +98,14 @@ def day_of_messages(
     day: date, organisations: Sequence[Organisation] = PUBLISHED_DAY, seed: int = SEED
 ) -> Iterator[Upload]:
     """Return the uploads of a day, ordered by hour and then by organisation, including uploads without messages."""
-    world = World(seed, day)
+    world, scored = World(seed, day), 0
     counts = {each.org_id: _hourly_counts(each, chance_of(seed, day, each.org_id)) for each in organisations}
     for number in range(24):
         hour = datetime.combine(day, time(number), UTC)
         for organisation in organisations:
             count, skipped = counts[organisation.org_id][number]
-            yield _upload(world, hour, organisation.org_id, count, skipped, seed)
+            yield _upload(world, hour, organisation.org_id, count, skipped, seed, scored)
+            scored += count - skipped
 
 
 def write_day(
@@ -191,7 +202,12 @@ def _hourly_counts(organisation: Organisation, chance: Chance) -> list[tuple[int
     return hours
 
 
-def _upload(world: World, hour: datetime, org_id: int, count: int, to_skip: int, seed: int) -> Upload:
+def small_senders(messages: int) -> int:
+    """Return how many small senders have written when a day had so many messages that are not to be skipped."""
+    return SMALL_SENDERS * messages // sum(organisation.scored for organisation in PUBLISHED_DAY)
+
+
+def _upload(world: World, hour: datetime, org_id: int, count: int, to_skip: int, seed: int, scored: int) -> Upload:
     chance = chance_of(seed, hour.isoformat(), org_id)
     favourite = int(chance_of(seed, org_id)() * SENDERS)
     begin, place = int(hour.timestamp()) * 1000, f"{org_id}-{hour:%Y%m%d%H}"
@@ -205,8 +221,13 @@ def _upload(world: World, hour: datetime, org_id: int, count: int, to_skip: int,
         if skip and usable and chance() < 0.4:  # the collector sends it again
             messages.append({**one_of(usable, chance), "received_at": received_at})
             continue
-        forged = chance() < SPOOFED_SHARE
-        message = world.spoofed(chance) if forged else world.authentic(favourite, chance)
+        small = small_senders(scored + len(usable))
+        of_small = not skip and small_senders(scored + len(usable) + 1) > small
+        forged = chance() < SPOOFED_SHARE and not of_small
+        if of_small:
+            message = world.small(small, chance)
+        else:
+            message = world.spoofed(chance) if forged else world.authentic(favourite, chance)
         message["message_id"] = message_id = f"{int(chance() * 2**32):08x}.{number:x}.{place}"
         message["org_id"] = org_id
         message["collector"] = f"gateway-{org_id}-{number % 2 + 1}"

@@ -1,5 +1,5 @@
 """
-Who writes to the organisations of the made-up day: known senders, strangers, and forgers of senders.
+Who writes to the organisations of the made-up day: known senders, small ones, strangers, and forgers of senders.
 
 No single field tells them apart. Forwarding breaks the checks of honest mail, and some honest domains publish no
 records to check. Look-alike domains and hijacked accounts pass every check. All names end in .example, .test or
@@ -21,7 +21,8 @@ Message = dict[str, Any]
 Thing = TypeVar("Thing")
 
 SENDERS = 400  # few enough that even a small history contains nearly all of them
-SPOOFED_SHARE = 0.03
+SPOOFED_SHARE = 0.0327  # of the messages that are not of small senders, so 0.03 of all
+SMALL_SENDERS = 21_519  # each writes once on the published day; with the others, that makes its 22,058 domains
 # fmt: off
 FIRST = (
     "amber", "birch", "cedar", "delta", "ember", "fern", "granite", "harbor", "iris", "juniper",
@@ -36,6 +37,8 @@ AFFIXES = ("secure", "login", "billing", "support", "verify", "service", "paymen
 # fmt: on
 # The result of the SPF check for a server that does not belong to the domain.
 SPF_ELSEWHERE = ("fail",) * 15 + ("softfail",) * 10 + ("neutral",) * 4 + ("temperror",)
+# Names of small senders: four of these syllables look like no other name.
+SYLLABLES = tuple(consonant + vowel for consonant in "bdfgkpt" for vowel in "aou")
 HOMOGLYPHS = (("o", "0"), ("l", "1"), ("i", "l"), ("e", "3"), ("m", "rn"), ("s", "5"), ("a", "4"))
 
 
@@ -85,6 +88,7 @@ class World:
     """All senders of a day. Days with the same seed differ only in their strangers, look-alikes and new networks."""
 
     def __init__(self, seed: int, day: date) -> None:
+        self.seed = seed
         chance = chance_of(seed, "world")
         self.services = [(f"mailer{number}.example", _networks(chance, 3, region=1)) for number in range(12)]
         self.forwarders = [(f"alumni{number}.example", _networks(chance, 1, region=2)) for number in range(15)]
@@ -123,6 +127,16 @@ class World:
         if unusual < 0.992:  # a gateway on the way changed the body
             return _message(sender, network, chance, dkim="fail")
         return _message(sender, network, chance, spf="none", envelope=None)  # a bounce has no return address
+
+    def small(self, number: int, chance: Chance) -> Message:
+        """
+        Return the metadata of the message of a small sender, who rents the servers of a mailing service.
+
+        :param number: which one; the same on every day.
+        """
+        name = "".join(SYLLABLES[number // len(SYLLABLES) ** place % len(SYLLABLES)] for place in range(4))
+        sender = self._sender(f"{name}.example", chance_of(self.seed, "small", number), rents=1)
+        return _message(sender, one_of(sender.networks, chance), chance)
 
     def spoofed(self, chance: Chance) -> Message:
         """Return the metadata of a message with a forged sender."""

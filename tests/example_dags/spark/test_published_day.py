@@ -38,6 +38,7 @@ def score_day(run_job, tmp_path):
             "score_messages.py",
             *("--input", tmp_path / "today", "--model", tmp_path / "model"),
             *("--output", tmp_path / "scored", "--counts", tmp_path / "counts"),
+            *("--summaries", tmp_path / "summaries"),
             *("--window-start", day, "--window-end", day + timedelta(days=1)),
         )
         return tmp_path
@@ -73,6 +74,9 @@ def test_the_published_day_comes_out_with_the_published_counts(score_day):
     assert Counter(record["org_id"] for record in scored) == by_stage["scored"]
     assert len({(record["org_id"], record["message_id"]) for record in scored}) == 261_254
     assert {record["hour"] for record in scored} == {f"2016-04-28T{hour:02d}" for hour in range(24)}
+    summaries = records(folder / "summaries")
+    assert sum(record["messages"] for record in summaries) == 261_254
+    assert len({record["domain"] for record in summaries}) == 22_058
     of_spoofed, of_authentic = shares_not_trusted(scored, spoofed_ids(PUBLISHED_DAY, seed=2016))
     assert of_spoofed > 0.965
     assert of_authentic < 0.008
