@@ -44,8 +44,8 @@ class EmrSparkScoringOperator(BaseOperator):
     failed submits a new one. So does a task that a person cleared, once its earlier job has ended. The job is cancelled
     if the task is killed, or the job is late.
 
-    Returns ``{"job_id", "cluster_id", "run_token", "state", "seconds", "rejoined", "counts", "usage"}``; ``counts`` as
-    ``{"<stage>": {"<key>": count}}``, ``seconds`` from submission to the end.
+    Returns ``{"job_id", "cluster_id", "run_token", "state", "seconds", "rejoined", "counts", "counts_url", "usage"}``;
+    ``counts`` as ``{"<stage>": {"<key>": count}}``, ``seconds`` from submission to the end.
 
     :param script: Python script: a path on the worker, which is uploaded, or an ``s3://`` URL.
     :param target: cluster on which the script runs.
@@ -227,6 +227,7 @@ class EmrSparkScoringOperator(BaseOperator):
             "seconds": job.seconds,
             "rejoined": rejoined,
             "counts": counts,
+            "counts_url": self.counts_url,
             "usage": usage_of(self._backend, job),
         }
         self.log.info("%s succeeded after %s s; usage %s", job, job.seconds, result["usage"])

@@ -1,58 +1,20 @@
-"""The example DAG: light to parse, quiet, and with the documented steps."""
+"""The hourly example DAG: its documented steps, the day's model, the SLAs."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
-HEAVY = ("boto3", "botocore", "datafusion", "fastavro", "pgpq", "psycopg", "psycopg2", "pyspark", "slack_sdk")
 
-
-@pytest.fixture(scope="module")
-def path(request):
-    return request.config.rootpath / "example_dags" / "message_scoring.py"
-
-
-def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=os.environ, check=False)
-
-
-def test_parsing_imports_no_heavy_library(path):
-    done = python("-X", "importtime", str(path))
-    assert done.returncode == 0, done.stderr[-2000:]
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
-    assert "airflow_agari_provider.operators.avro_s3_import" in imported
-    assert not {name for name in imported if name.split(".")[0] in HEAVY}
-
-
-def test_importing_shows_no_warning_of_its_own(path):
-    done = python("-W", "default", str(path))
-    assert done.returncode == 0, done.stderr[-2000:]
-    ours = [line for line in done.stderr.splitlines() if "message_scoring" in line or "airflow_agari_provider" in line]
-    assert not [line for line in ours if "Warning" in line]
-
-
-def loaded(path):
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("message_scoring", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def module(path):
-    return loaded(path)
+@pytest.fixture
+def module(load_dag):
+    return load_dag("message_scoring")
 
 
 def test_every_step_has_its_number_in_its_doc(module):
     docs = " ".join(task.doc_md or task.python_callable.__doc__ for task in module.dag.tasks)
-    for step in ("0", "1a", "1b", "2", "2a", "3", "4", "5", "6", "7", "8"):
+    for step in ("0", "1", "1a", "1b", "2", "2a", "3", "4", "5", "6", "7", "8"):
         assert f"**{step}.**" in docs, step
 
 
@@ -61,33 +23,9 @@ def test_nothing_is_scored_before_it_is_archived_and_modelled(module):
     assert {"prepare.archive_uploads", "score.build_trust_model", "prepare.delete_window"} <= upstream
 
 
-@pytest.mark.parametrize(
-    ("named", "hours", "folders"),
-    [
-        ("2016-04-28T05:00:00+00:00", 1, ["dt=2016-04-28/hour=05/"]),
-        ("2016-04-28T23:30:00", 2, ["dt=2016-04-28/hour=23/", "dt=2016-04-29/hour=00/"]),
-        ("2016-04-28T00:00:00+02:00", 1, ["dt=2016-04-27/hour=22/"]),
-        ("2016-04-28T00:00:00Z", 24, ["dt=2016-04-28/"]),
-        ("2016-04-28T00:00:00Z", 48, ["dt=2016-04-28/", "dt=2016-04-29/"]),
-    ],
-    ids=["an hour", "over midnight", "another zone", "a day", "two days"],
-)
-def test_the_window_names_its_folders(module, named, hours, folders):
-    window = module.window_of(None, {"window_start": named, "window_hours": hours})
-    assert window.folders() == folders
-
-
-def test_without_parameters_the_window_is_the_run_s_own_hour(module):
-    class Run:
-        data_interval_start = datetime(2026, 11, 21, 9, tzinfo=UTC)
-
-    window = module.window_of(Run, {"window_start": None, "window_hours": 1})
-    assert window.sql == "hour >= '2026-11-21T09' AND hour < '2026-11-21T10'"
-
-
-def test_history_is_the_days_before_the_window(module):
-    window = module.window_of(None, {"window_start": "2016-04-28T05:00:00Z", "window_hours": 1})
-    assert module.archive_urls(window, "b", 2) == "s3://b/archive/dt=2016-04-26/,s3://b/archive/dt=2016-04-27/"
+def test_the_report_waits_for_all_that_it_takes(module):
+    upstream = module.dag.get_task("report.send_report").get_flat_relative_ids(upstream=True)
+    assert {"prepare.get_active_org_ids", "load.count_sending_domains", "load.wait_for_queue_to_drain"} <= upstream
 
 
 def told(dag):
@@ -109,11 +47,103 @@ def test_a_deployment_without_victorops_has_slas_that_tell_slack(module):
     } == {None}
 
 
-def test_the_environment_names_the_connection_of_victorops_and_the_time_for_the_scoring(path, monkeypatch):
+def test_the_environment_names_the_connection_of_victorops_and_the_time_for_the_scoring(load_dag, monkeypatch):
     monkeypatch.setenv("MESSAGE_SCORING_VICTOROPS", "on_call")
     monkeypatch.setenv("MESSAGE_SCORING_SCORED_WITHIN", "30")
-    dag = loaded(path).dag
+    dag = load_dag("message_scoring").dag
     both = ["SlackSlaMissNotifier", "VictorOpsSlaMissNotifier"]
     assert told(dag) == {"score.score_messages": (30, both), "report.send_report": (4500, both)}
     assert dag.get_task("report.send_report").victorops_conn_id == "on_call"
     assert dag.get_task("report.report_dead_letters").victorops_conn_id == "on_call"
+
+
+@pytest.mark.parametrize(("name", "pool"), [(None, "default_pool"), ("scoring", "scoring")], ids=["unset", "set"])
+def test_the_environment_names_the_pool_of_every_task(load_dag, monkeypatch, name, pool):
+    if name:
+        monkeypatch.setenv("MESSAGE_SCORING_POOL", name)
+    assert {task.pool for task in load_dag("message_scoring").dag.tasks} == {pool}
+
+
+class TaskInstance(SimpleNamespace):
+    run_id, max_tries = "scheduled__2016-04-28T06:00:00+00:00", 2
+
+    def xcom_push(self, key, value):
+        self.pushed = {key: value}
+
+
+PARAMS = {
+    "window_start": "2016-04-28T05:00:00Z",
+    "window_hours": 1,
+    "organisations": [],
+    "messages_bucket": "agari",
+    "row_check_hours": None,
+}
+
+
+def chosen_model(module):
+    ti = TaskInstance()
+    return module.choose_model.function(params=PARAMS, dag_run=None, ti=ti), ti.pushed["model"]
+
+
+def test_a_day_without_a_model_has_one_built_in_a_folder_of_the_run(module, s3, bucket, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
+    s3.put_object(Bucket=bucket, Key="models/dt=2016-04-28/another/0/part-0.avro", Body=b"not complete yet")
+    s3.put_object(Bucket=bucket, Key="models/dt=2016-04-27/run/0/_SUCCESS", Body=b"")
+    assert chosen_model(module) == (
+        "score.build_trust_model",
+        "s3://agari/models/runs/2016-04-28T05_1h/scheduled__2016-04-28T060000_0000/2/",
+    )
+
+
+def test_the_day_s_newest_complete_model_is_used_without_a_spark_job(module, s3, bucket, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
+    for folder in ("b/0", "a/1"):
+        s3.put_object(Bucket=bucket, Key=f"models/dt=2016-04-28/{folder}/part-0.avro", Body=b"a model")
+    s3.put_object(Bucket=bucket, Key="models/dt=2016-04-28/b/0/_SUCCESS", Body=b"")
+    assert chosen_model(module) == ("score.score_messages", "s3://agari/models/dt=2016-04-28/b/0/")
+
+
+def rendered(module, task_id, params, counts_url=None):
+    """Fields of a task, rendered in a run whose scoring is done."""
+    task = module.dag.get_task(task_id)
+    xcoms = {
+        ("score.choose_model", "model"): "s3://agari/models/dt=2016-04-28/b/0/",
+        ("score.score_messages", "return_value"): {"counts": {"scored": {"5": 2}}, "counts_url": counts_url},
+    }
+    ti = SimpleNamespace(
+        run_id=TaskInstance.run_id,
+        max_tries=2,
+        xcom_pull=lambda task_ids, key="return_value": xcoms[task_ids, key],
+    )
+    task.render_template_fields({"ti": ti, "params": {**PARAMS, **params}, "dag_run": None, "run_id": ti.run_id})
+    return task
+
+
+def test_the_files_of_a_window_lie_below_one_prefix_by_run_and_generation(module):
+    task = rendered(module, "score.score_messages", {"history_days": 5, "cluster_name": "c"})
+    options = dict(zip(task.arguments[::2], task.arguments[1::2], strict=True))
+    place = "2016-04-28T05_1h/scheduled__2016-04-28T060000_0000/2/"
+    assert options == {
+        "--input": "s3://agari/archive/dt=2016-04-28/hour=05/",
+        "--model": "s3://agari/models/dt=2016-04-28/b/0/",
+        "--output": f"s3://agari/scored/{place}",
+        "--summaries": f"s3://agari/summaries/{place}",
+        "--counts": f"s3://agari/counts/{place}",
+        "--window-start": "2016-04-28T05:00:00+00:00",
+        "--window-end": "2016-04-28T06:00:00+00:00",
+        "--organisations": "",
+    }
+    assert task.counts_url == f"s3://agari/counts/{place}"
+
+
+def test_the_summaries_of_the_same_scoring_replace_the_window_s(module):
+    counts_url = "s3://agari/counts/2016-04-28T05_1h/run/2/"
+    task = rendered(module, "load.import_summaries", {"organisations": [7, 5, 7]}, counts_url)
+    assert task.s3_url == "s3://agari/summaries/2016-04-28T05_1h/run/2/"
+    assert task.replace_where == "hour >= '2016-04-28T05' AND hour < '2016-04-28T06' AND org_id IN (5, 7)"
+
+
+@pytest.mark.parametrize(("hours", "first"), [(None, "2016-04-28T05"), (3, "2016-04-28T03")], ids=["window", "option"])
+def test_the_check_for_new_rows_looks_at_the_window_or_at_the_hours_of_the_option(module, hours, first):
+    task = rendered(module, "load.check_new_rows", {"row_check_hours": hours})
+    assert task.sql == (f"SELECT COUNT(*) >= 1 FROM scored_messages WHERE hour >= '{first}' AND hour < '2016-04-28T06'")

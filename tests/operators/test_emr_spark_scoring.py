@@ -250,6 +250,7 @@ def test_a_run_returns_what_was_done(task):
         "state": "SUCCEEDED",
         "rejoined": False,
         "counts": {},
+        "counts_url": None,
     }
     json.dumps(result)
 
@@ -299,7 +300,8 @@ def test_counts_of_the_job_are_returned(sync_task, bucket):
         Bucket="agari", Key="counts/part-0", Body=b'{"stage": "read", "key": "1", "count": 14}'
     )
     sync_task.world.work()
-    assert sync_task.attempt(counts_url="s3://agari/counts/")["counts"] == {"read": {"1": 14}}
+    result = sync_task.attempt(counts_url="s3://agari/counts/")
+    assert (result["counts"], result["counts_url"]) == ({"read": {"1": 14}}, "s3://agari/counts/")
 
 
 def test_counts_that_are_missing_fail_the_task_and_a_retry_does_not_repeat_the_job(task, bucket):

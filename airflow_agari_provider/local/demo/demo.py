@@ -38,6 +38,7 @@ from airflow_agari_provider.local.demo.setup import (
     own_folder,
     parse,
     write_near_real_time,
+    write_organisations,
 )
 from airflow_agari_provider.local.demo.target_database import open_target_database
 from airflow_agari_provider.local.emr.java import find_java
@@ -168,6 +169,7 @@ class Demo:
         write_history(s3, pipeline.bucket, DAY, HISTORY_DAYS, organisations)
         write_day(s3, pipeline.bucket, DAY, organisations)
         write_near_real_time(self.database, organisations)
+        write_organisations(self.database, organisations)
         total = sum(organisation.collector for organisation in organisations)
         self.progress.line(f"messages {total:,} of {DAY} are on S3 as Avro, and {HISTORY_DAYS} days before it")
         return pipeline

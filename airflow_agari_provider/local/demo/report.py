@@ -15,6 +15,7 @@ from airflow_agari_provider.local.demo.published_day import Organisation
 from airflow_agari_provider.local.demo.setup import Options
 
 PUBLISHED = Path(__file__).parent / "discrepancy_2016-04-28.csv"
+HEAD = "RDAs 22058, Messages 261254"  # as published
 LINE_LENGTH = 160  # characters to print of an alert's line; the whole alert is in the run's folder
 
 
@@ -79,6 +80,7 @@ def checks(options: Options, outcome: Outcome) -> dict[str, bool]:
         return {
             **found,
             "the report equals the expected table in every cell": table_as_expected,
+            **_published_head(options, outcome),
             "the queues are empty": outcome.queued == outcome.dead_letters == 0,
             "nobody was alerted": not any(map(disturbs, outcome.received)),
         }
@@ -103,6 +105,12 @@ def _checks_of_hours(options: Options, outcome: Outcome) -> dict[str, bool]:
         f"each of the 24 hours mailed its report ({mails} mails)": mails == len(outcome.verdicts) == 24,
         f"the hours that alarm are: {', '.join(wrong) or 'none'}": len(wrong) == (options.breakage is not None),
     }
+
+
+def _published_head(options: Options, outcome: Outcome) -> dict[str, bool]:
+    if options.messages is not None or options.hourly:  # an hour's head has the domains of that hour
+        return {}
+    return {f"the report's head has {HEAD}": HEAD in outcome.report.get("text", "").split("\n")[0]}
 
 
 def _first_lines(message: Received) -> list[str]:

@@ -85,7 +85,8 @@ def airflow_settings() -> dict[str, str]:
     """
     Return the settings of Airflow that differ between the demo and a deployment.
 
-    Retries are quick, alerts page people, and there are no scheduled runs in addition to the demo's own run.
+    Retries are quick, alerts page people, and there are no scheduled runs in addition to the demo's own run. The
+    environment is the published one.
     """
     return {
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
@@ -94,7 +95,9 @@ def airflow_settings() -> dict[str, str]:
         # The DAG's file does not change, and each time that it is read takes seconds of a processor
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "600",  # its name on 2.11
+        "AIRFLOW__AGARI__ENVIRONMENT": "EP_STAGE",
         "MESSAGE_SCORING_VICTOROPS": VICTOROPS,
+        "MESSAGE_SCORING_ORGANISATIONS_SQL": "SELECT org_id FROM organisations WHERE active = 1",
         # Because the run is of 2016, Airflow 2.11 would report missed SLAs for every hour since then
         **({} if WATCHES_MANUAL_RUNS else {"AIRFLOW__CORE__CHECK_SLAS": "False"}),
     }
@@ -118,6 +121,16 @@ def write_near_real_time(database: TargetDatabase, organisations: Sequence[Organ
         "CREATE TABLE IF NOT EXISTS nrt_messages (org_id INTEGER, hour VARCHAR(13), messages INTEGER)",
         f"DELETE FROM nrt_messages WHERE hour LIKE '{DAY}T%'",  # noqa: S608  (a constant)
         f"INSERT INTO nrt_messages VALUES {', '.join(values)}",  # noqa: S608  (numbers and hours made here)
+    )
+
+
+def write_organisations(database: TargetDatabase, organisations: Sequence[Organisation]) -> None:
+    """Write the table of the customers, all of them active."""
+    values = ", ".join(f"({organisation.org_id}, 1)" for organisation in organisations)
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS organisations (org_id INTEGER, active INTEGER)",
+        "DELETE FROM organisations",
+        f"INSERT INTO organisations VALUES {values}",  # noqa: S608  (numbers made here)
     )
 
 

@@ -9,9 +9,10 @@ from airflow_agari_provider.local.demo.report import Outcome, checks, expected_t
 from airflow_agari_provider.local.demo.setup import Options
 
 TABLE = expected_table(Options())
+TEXT = "EP_STAGE Message counts 2016-04-28: RDAs 22058, Messages 261254"
 GOOD = Outcome(
     state="success",
-    report={"columns": TABLE[0], "rows": TABLE[1:], "text": "the report", "verdict": "ok"},
+    report={"columns": TABLE[0], "rows": TABLE[1:], "text": TEXT, "verdict": "ok"},
     tasks=[{"task_id": "score.score_messages", "try_number": 2, "start_date": "2016-04-28", "duration": 7.0}],
     queued=0,
     dead_letters=0,
@@ -34,7 +35,14 @@ def test_the_published_day_has_the_published_table_and_a_scaled_one_its_own_numb
         pytest.param({}, [], id="good"),
         pytest.param({"state": "failed"}, ["the run ended in state failed"], id="a failed run"),
         pytest.param({"received": []}, ["the report was mailed"], id="no mail"),
-        pytest.param({"report": {}}, ["the report equals the expected table in every cell"], id="no report"),
+        pytest.param(
+            {"report": {}},
+            [
+                "the report equals the expected table in every cell",
+                "the report's head has RDAs 22058, Messages 261254",
+            ],
+            id="no report",
+        ),
         pytest.param({"dead_letters": 1}, ["the queues are empty"], id="a dead letter"),
     ],
 )
@@ -73,7 +81,7 @@ def test_a_day_of_hours_must_pass_every_check(changed, failed):
 def test_the_outcome_is_printed_with_its_alerts_and_retries():
     said = []
     assert print_outcome(Options(), GOOD, said.append)
-    assert "\nthe report" in said
+    assert f"\n{TEXT}" in said
     assert "  mail       completed successfully" in said
     assert f"  {'score.score_messages':<34}    7.0  (try 2)" in said
     assert "  ok     the queues are empty" in said
