@@ -10,7 +10,7 @@ stage, for each organisation.
 
 | step | task | |
 |---|---|---|
-| 0 | `purge_dead_letters` | archive and empty the dead-letter queue: later dead letters belong to this run |
+| 0 | `purge_dead_letters` | archive and remove the window's dead letters: later ones belong to this run |
 | 1 | `get_active_org_ids` | the organisations that the report must have a row for |
 | | `wait_for_collectors` | wait for all files of the collectors; return the counts that they announced |
 | | `delete_window` | delete the rows of this window, so that a re-run is idempotent |
@@ -21,12 +21,14 @@ stage, for each organisation.
 | 5 | `check_for_messages` | go straight to the report if SQS has no new messages |
 | | `import_scored_messages_1`, `_2` | importers that share the queue |
 | | `import_summaries` | load the summaries for the web application |
-| 6 | `check_new_rows` | check that the database has rows of the window |
+| 6 | `wait_for_own_files` | wait until this run's files are loaded, whichever run's importer loads them |
+| | `check_new_rows` | check that the database has rows of the window |
 | | `count_sending_domains` | check that the summaries are whole; count their sending domains (RDAs) for the report |
 | 7 | `wait_for_queue_to_drain` | wait until no message is visible, in flight or delayed |
 | 8 | `report_dead_letters`, `send_report` | send the correctness report by e-mail and alerts to Slack |
 
-Any task may fail, be killed or be cleared with its downstream tasks: the table's contents in the end are the same. The
+Any task may fail, be killed or be cleared with its downstream tasks: the table's contents in the end are the same.
+Several hours may run at once, and share the queues: each has its own files, dead letters and rows. The
 window is the run's own hour, unless the parameters `window_start` and `window_hours` name another one.
 
 Slack gets an alert if the messages are not scored within 45 minutes, or if the report is not sent within 75 minutes,
@@ -97,6 +99,7 @@ from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSla
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
+from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.slas import set_slas
 
@@ -214,7 +217,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
     start_date=datetime(2016, 4, 28, tzinfo=UTC),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=4,  # late hours run beside each other
     default_args=DEFAULT_ARGS,
     user_defined_macros=MACROS,
     tags=["agari", "example"],
@@ -253,13 +256,15 @@ with DAG(
     # <window>/<run>/<generation>/ of the scoring, whose generation another task does not know
     SCORED_AT = "{{ ti.xcom_pull(task_ids='score.score_messages')['counts_url'].split('/')[-4:] | join('/') }}"
     OUTPUT = f"{{{{ {WINDOW}.name }}}}/{{{{ run_folder(ti) }}}}/"
+    OF_WINDOW = f"{BUCKET}/scored/{{{{ {WINDOW}.name }}}}/"  # whoever shares the queues, these files are this window's
     cluster = EmrCluster(name="{{ params.cluster_name }}", create=CLUSTER, idle_timeout=timedelta(minutes=30))
 
     with TaskGroup("prepare", tooltip="0 to 2: remove what an earlier run left, and collect what was sent"):
         purge_dead_letters = SqsDeadLetterPurgeOperator(
             task_id="purge_dead_letters",
-            doc_md="**0.** Archive, then delete every dead letter: the ones found at the end belong to this run.",
+            doc_md="**0.** Archive, then delete the window's dead letters: the ones found at the end are of this run.",
             queue_url="{{ params.dead_letter_queue_url }}",
+            objects_below=OF_WINDOW,
             archive_url=f"{BUCKET}/dead-letters/",
             aws_conn_id=AWS,
         )
@@ -344,6 +349,20 @@ with DAG(
         summaries = summaries_import(f"{BUCKET}/summaries/{SCORED_AT}")
         sending_domains = count_sending_domains(f"{{{{ {scored_total(COUNTS)} }}}}")
         summaries >> sending_domains
+        wait_for_own_files = AvroS3LoadedSensor(
+            task_id="wait_for_own_files",
+            doc_md="**6.** Wait until this run's files are in the table, whichever run's importer loads them.",
+            s3_url=f"{BUCKET}/scored/{SCORED_AT}",
+            table=TABLE,
+            sql_conn_id=DATABASE,
+            queue_url="{{ params.queue_url }}",
+            quiet_period="{{ params.quiet_period }}",
+            poke_interval=10,
+            timeout=1800,
+            on_missing="warn",  # the report tells what is lost
+            if_no_objects="ok",
+            aws_conn_id=AWS,
+        )
         check_new_rows = SQLCheckOperator(
             task_id="check_new_rows",
             doc_md="**6.** Check that the database has rows of the window, if any were scored.",
@@ -361,13 +380,14 @@ with DAG(
             on_dead_letters="warn",  # a later task reports them
             aws_conn_id=AWS,
         )
-        importers >> check_new_rows >> wait_for_queue_to_drain
+        importers >> wait_for_own_files >> check_new_rows >> wait_for_queue_to_drain
 
     with TaskGroup("report", tooltip="8: how many messages arrived, and at which stage messages were lost"):
         report_dead_letters = SqsDeadLetterReportOperator(
             task_id="report_dead_letters",
             doc_md="**8.** Tell Slack how many messages the importers failed on, with one example and its exception.",
             queue_url="{{ params.dead_letter_queue_url }}",
+            objects_below=OF_WINDOW,
             sql_conn_id=DATABASE,  # its ledger has the exceptions of the importers
             slack_conn_id=SLACK,
             victorops_conn_id=VICTOROPS,

@@ -147,3 +147,15 @@ def test_the_summaries_of_the_same_scoring_replace_the_window_s(module):
 def test_the_check_for_new_rows_looks_at_the_window_or_at_the_hours_of_the_option(module, hours, first):
     task = rendered(module, "load.check_new_rows", {"row_check_hours": hours})
     assert task.sql == (f"SELECT COUNT(*) >= 1 FROM scored_messages WHERE hour >= '{first}' AND hour < '2016-04-28T06'")
+
+
+def test_runs_that_share_the_queues_have_their_own_files_and_dead_letters(module):
+    counts_url = "s3://agari/counts/2016-04-28T05_1h/run/2/"
+    own = "s3://agari/scored/2016-04-28T05_1h/"
+    queues = {"queue_url": "q", "dead_letter_queue_url": "d", "quiet_period": 3}
+    for task_id in ("prepare.purge_dead_letters", "report.report_dead_letters"):
+        assert rendered(module, task_id, queues).objects_below == own
+    waiting = rendered(module, "load.wait_for_own_files", queues, counts_url)
+    assert waiting.s3_url == f"{own}run/2/"
+    downstream = waiting.get_flat_relative_ids(upstream=False)
+    assert {"load.check_new_rows", "load.wait_for_queue_to_drain", "report.send_report"} <= downstream

@@ -11,6 +11,7 @@ import base64
 import json
 import secrets
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -30,8 +31,9 @@ AIRFLOW = (sys.executable, "-m", "airflow")
 USER = "admin"
 WRITE_WAIT = 20  # seconds that a process waits to write to SQLite; 5 are too few on a busy machine
 TIMEOUT = 120  # seconds for one request
-TRIES = 5  # for a request that fails with a database error
-DATABASE_ERROR = '"Database error"'  # text in such an answer of Airflow 3
+TRIES = 10  # for a request that fails with a database error
+PAUSE = 1.0  # seconds between them
+DATABASE_ERRORS = ('"Database error"', '"Database is locked')  # texts in such answers of Airflow 3
 SERVICES = (
     ("api-server", "scheduler", "dag-processor", "triggerer") if AIRFLOW_3 else ("webserver", "scheduler", "triggerer")
 )
@@ -222,7 +224,8 @@ class AirflowApi:
 
         Airflow 3 writes its audit log in the thread that serves all requests. On SQLite, this write may wait for a
         task's request that holds the lock, but cannot end because the thread waits. After ``WRITE_WAIT`` seconds the
-        write fails, and the request has had no effect.
+        write fails, and the request has had no effect. To create a backfill, Airflow reads before it writes; SQLite
+        refuses that if anything was written in between, and Airflow removes what it has created.
         """
         if not self._authorization:
             self._authorization = self._log_in()
@@ -230,8 +233,10 @@ class AirflowApi:
             try:
                 return _request(method, f"{self._base}/{path}", body, self._authorization)
             except AirflowApiError as error:
-                if not left or error.status != HTTPStatus.INTERNAL_SERVER_ERROR or DATABASE_ERROR not in error.answer:
+                refused = error.status in (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
+                if not left or not refused or not any(text in error.answer for text in DATABASE_ERRORS):
                     raise
+                time.sleep(PAUSE)
         raise AssertionError("the last try returns or raises")
 
     def _log_in(self) -> str:

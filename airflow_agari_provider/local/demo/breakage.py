@@ -14,6 +14,7 @@ import psutil
 
 from airflow_agari_provider.local.demo.alert_endpoints import Received
 from airflow_agari_provider.local.demo.pipeline import Pipeline, client
+from airflow_agari_provider.local.demo.published_day import DAY
 from airflow_agari_provider.local.processes import Processes
 
 SCORED_WITHIN = 30  # seconds from the beginning of the run; a scoring that is slowed down takes much longer
@@ -82,8 +83,8 @@ def lose_rows(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop:
 
 
 def poison_queue(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
-    """Write a file to S3 that is named .avro but ends in the middle of its header."""
-    key = "scored/broken-uploader/part-0.avro"
+    """Write a file of the day to S3 that is named .avro but ends in the middle of its header."""
+    key = f"scored/{DAY}T00_24h/broken-uploader/part-0.avro"
     client("s3", endpoint_url).put_object(Bucket=pipeline.bucket, Key=key, Body=b"Obj\x01\x04\x14avro.codec")
     return f"uploaded s3://{pipeline.bucket}/{key}, which is cut off in its header"
 

@@ -16,6 +16,7 @@ from airflow_agari_provider.local.demo.progress import TerminalProgress
 from airflow_agari_provider.local.demo.published_day import DAY
 
 DAG_ID = "message_scoring"
+MODEL_DAG_ID = "model_building"
 REPORT = "report.send_report"
 ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 AT_ONCE = 4  # hourly runs at the same time; each has up to three processes of Airflow at work
@@ -89,7 +90,9 @@ class WholeDay:
 @dataclass
 class Hourly:
     """
-    A run for each hour of the day, several at once, as a backfill makes them; used as :class:`WholeDay` is.
+    The model of the day, then a run for each hour, several at once, as a backfill makes them.
+
+    It is used as :class:`WholeDay` is.
 
     :ivar verdicts: hour -> verdict of its report; ``none`` if the run has none.
     """
@@ -99,14 +102,28 @@ class Hourly:
     busy: str = ""
     state: str = ""
     verdicts: dict[str, str] = field(default_factory=dict)
+    _conf: Mapping[str, Any] = field(default_factory=dict)
+    _model_run: str = ""  # while the day's model is being built
     _ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     _reports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def start(self, conf: Mapping[str, Any]) -> None:
-        self.api.run_hourly(DAG_ID, HOURS, conf, AT_ONCE)
-        self.progress.line(f"runs     {DAG_ID}: {len(HOURS)} hours of {DAY}, at most {AT_ONCE} at once")
+        """Start the building of the day's model; the hours follow."""
+        self._conf = conf
+        self.api.unpause(MODEL_DAG_ID)
+        model = {key: conf[key] for key in ("history_days", "messages_bucket")}
+        self._model_run = self.api.trigger(MODEL_DAG_ID, FIRST_HOUR.isoformat(), {**model, "model_day": str(DAY)})
+        self.progress.line(f"run      {MODEL_DAG_ID} {self._model_run}")
 
     def look(self) -> bool:
+        if self._model_run:
+            self.busy = "building the day's model"
+            if (state := self.api.run_state(MODEL_DAG_ID, self._model_run)) in ENDED:
+                self.progress.line(f"model    {state}")
+                self._model_run = ""
+                self.api.run_hourly(DAG_ID, HOURS, self._conf, AT_ONCE)
+                self.progress.line(f"runs     {DAG_ID}: {len(HOURS)} hours of {DAY}, at most {AT_ONCE} at once")
+            return False
         runs = self.api.runs(DAG_ID)
         for run in runs:
             hour = _hour(run)

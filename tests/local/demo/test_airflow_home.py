@@ -21,6 +21,7 @@ def test_no_password_looks_like_an_option_of_the_command_line_it_is_given_on():
     [
         pytest.param(TRIES - 1, 500, "Database error", TRIES, id="the database gives way at last"),
         pytest.param(TRIES, 500, "Database error", TRIES, id="the database stays locked"),
+        pytest.param(1, 503, "Database is locked. Backfill creation", 2, id="a backfill"),
         pytest.param(1, 500, "Unique constraint violation", 1, id="another error"),
         pytest.param(1, 409, "Database error", 1, id="another status"),
     ],
@@ -35,6 +36,7 @@ def test_a_request_is_made_again_where_the_database_refused_it(monkeypatch, refu
         return {"dag_run_id": "r"}
 
     monkeypatch.setattr(airflow_home, "_request", request)
+    monkeypatch.setattr(airflow_home, "PAUSE", 0)
     monkeypatch.setattr(AirflowApi, "_log_in", lambda self: "Bearer x")
     api = AirflowApi(AirflowHome(Path("home"), (1, 2, 3), Path("dags"), {}))
     if refusals < calls:

@@ -45,6 +45,20 @@ class Api:
 
     def __init__(self, *looks: list[dict[str, Any]]) -> None:
         self.looks = list(looks)
+        self.asked: list[Any] = []
+
+    def unpause(self, dag_id: str) -> None:
+        self.asked.append(("unpause", dag_id))
+
+    def trigger(self, dag_id: str, logical_date: str, conf: dict[str, Any]) -> str:
+        self.asked.append((dag_id, conf))
+        return "model"
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        return "running" if self.asked[-1][0] == "model_building" and not self.looks.pop(0) else "failed"
+
+    def run_hourly(self, dag_id: str, hours: list[Any], conf: dict[str, Any], at_once: int) -> None:
+        self.asked.append((dag_id, conf))
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         return self.looks.pop(0)
@@ -94,3 +108,18 @@ def test_the_day_fails_with_any_hour(state):
     )  # type: ignore[arg-type]
     assert hours.look()
     assert hours.state == ("success" if state == "success" else "failed (1 of 24)")
+
+
+def test_the_hours_start_once_the_building_of_the_day_s_model_has_ended_even_if_it_failed():
+    api = Api([], ["ended"], [run_of(0, "running")])
+    hours = Hourly(api, TerminalProgress(io.StringIO()))  # type: ignore[arg-type]
+    conf = {"history_days": 5, "messages_bucket": "b", "queue_url": "q"}
+    hours.start(conf)
+    model = ("model_building", {"history_days": 5, "messages_bucket": "b", "model_day": "2016-04-28"})
+    assert api.asked == [("unpause", "model_building"), model]
+    assert not hours.look()
+    assert api.asked[-1] == model
+    assert not hours.look()
+    assert api.asked[-1] == ("message_scoring", conf)
+    assert not hours.look()
+    assert hours.busy == "0 of 24 hours done, 1 at work"
