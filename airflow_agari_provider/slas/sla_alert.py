@@ -15,12 +15,10 @@ from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseNotifier
 from airflow_agari_provider.alerts.miss import SlaMiss
+from airflow_agari_provider.alerts.secrets import secrets_in
 from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertSender, CannotLook
 from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.notifications.sla_miss_notifier import SlaMissNotifier
-
-# Arguments that hold a secret themselves, instead of a connection id: integration_key, api_token, password...
-_SECRET = re.compile(r"password|secret|token|(api|integration|private|access)_?key")
 
 # An error may quote only scheme and host of an address: the path or query may be a webhook's secret
 _ADDRESS = re.compile(r"(\w+://)(?:[^\s/@]*@)?([^\s/?#]*)\S*")
@@ -143,10 +141,10 @@ def _specification(notifier: BaseNotifier) -> dict[str, Any]:
         value = getattr(notifier, parameter.name)
         if value is None or value == parameter.default:
             continue
-        if _SECRET.search(parameter.name):
+        if place := next(secrets_in(parameter.name, value), None):
             raise ValueError(
-                f"{cls.__name__}({parameter.name}=...) may be a secret, and would be stored in Airflow's database. "
-                "Use a connection instead."
+                f"{cls.__name__}({place}=...) may be a secret, and would be stored in Airflow's database. "
+                "Put it into a connection, and give the notifier the connection's id."
             )
         arguments[parameter.name] = value
     try:

@@ -26,6 +26,15 @@ class ForgetfulNotifier(BaseNotifier):
         raise NotImplementedError
 
 
+class HttpLikeNotifier(BaseNotifier):
+    def __init__(self, http_conn_id="http_default", endpoint=None, headers=None, webhook_url=None):
+        super().__init__()
+        self.http_conn_id, self.endpoint, self.headers, self.webhook_url = http_conn_id, endpoint, headers, webhook_url
+
+    def notify(self, context):
+        raise NotImplementedError
+
+
 class FailingNotifier(BaseNotifier):
     template_fields = ("text",)
 
@@ -69,8 +78,23 @@ def test_an_alert_comes_back_from_json():
 def test_a_secret_does_not_travel():
     pagerduty = pytest.importorskip("airflow.providers.pagerduty.notifications.pagerduty")
     notifier = pagerduty.PagerdutyNotifier(summary="x", severity="critical", integration_key="hush")
-    with pytest.raises(ValueError, match=r"PagerdutyNotifier\(integration_key=\.\.\.\).*Use a connection") as raised:
+    with pytest.raises(ValueError, match=r"PagerdutyNotifier\(integration_key=\.\.\.\).*into a connection") as raised:
         SlaAlert(notifier).specification()
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        ({"headers": {"Authorization": "Bearer hush"}}, r"headers\['Authorization'\]"),
+        ({"endpoint": "services/T012AB3CD/B012AB3CD/hushHUSHhush0123456789ab"}, "endpoint"),
+        ({"webhook_url": "https://example.com/hush"}, "webhook_url"),
+    ],
+)
+def test_nor_does_one_in_a_header_or_an_address(arguments, place):
+    """Arguments as the HTTP provider's notifier has them, and a notifier of Discord's kind."""
+    with pytest.raises(ValueError, match=rf"HttpLikeNotifier\({place}=\.\.\.\).*into a connection") as raised:
+        SlaAlert(HttpLikeNotifier(**arguments)).specification()
     assert "hush" not in str(raised.value)
 
 
