@@ -32,6 +32,7 @@ class AlertServices:
     :param gate: what happens to a request, given its path, its body and the port it comes from, where that is not
         decided by order.
     :param moments: when what was received arrived.
+    :param headers: of every request.
     """
 
     url: str
@@ -39,6 +40,7 @@ class AlertServices:
     failures: list[Any] = field(default_factory=list)
     gate: Callable[[str, dict[str, Any], int], Any] | None = None
     moments: list[float] = field(default_factory=list)
+    headers: list[Any] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def connections(self) -> dict[str, str]:
@@ -144,6 +146,7 @@ def _handler(services: AlertServices) -> type[BaseHTTPRequestHandler]:
                 body = json.loads(raw)
             else:
                 body = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
+            services.headers.append(self.headers)
             answered = services.answer(self.path, body, self.client_address[1])
             if answered is None:
                 return

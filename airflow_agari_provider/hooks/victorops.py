@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow_agari_provider.airflow_compat import BaseHook, mask_secret
 from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertNotSent, AlertPostponed, AlertRefused
@@ -13,6 +13,8 @@ from airflow_agari_provider.exceptions import retrying
 
 HOST = "https://alert.victorops.com"
 PATH = "integrations/generic/20131114/alert"  # REST endpoint integration; help.splunk.com, "REST Endpoint"
+PASSING = frozenset({408, 425, 429})  # Request Timeout, Too Early, Too Many Requests: not taken, and may be repeated
+_remarked: set[str] = set()  # connections of whose plain http a warning told
 FIRST_PAUSE = 1.0  # seconds before the second try; each further pause is twice the one before
 
 
@@ -27,7 +29,7 @@ class VictorOpsHook(BaseHook):
     :param victorops_conn_id: Airflow connection.
     :param routing_key: replaces the connection's.
     :param timeout: seconds for one request.
-    :param retry_for: total seconds to retry on 429, on 5xx, and while the network is down; 0: no retry.
+    :param retry_for: total seconds to retry on 408, 425 and 429, on 5xx, and while the network is down; 0: no retry.
     """
 
     conn_name_attr = "victorops_conn_id"
@@ -108,7 +110,21 @@ class VictorOpsHook(BaseHook):
         if "://" not in host:
             port = f":{connection.port}" if connection.port else ""
             host = f"{connection.schema or 'https'}://{host}{port}"
+        # VictorOps shows the whole URL, with key and routing key at its end, and people paste it
+        host, _, pasted = host.partition("/integrations/")
+        for part in pasted.split("/")[3:4]:
+            mask_secret(part)
+        if self._is_plain(host) and self.victorops_conn_id not in _remarked:
+            _remarked.add(self.victorops_conn_id)
+            self.log.warning(
+                "Connection %s sends the API key unencrypted, by plain http. Use https.", self.victorops_conn_id
+            )
         return f"{host.rstrip('/')}/{PATH}/{quote(key, safe='')}/{quote(str(routing_key), safe='')}"
+
+    @staticmethod
+    def _is_plain(host: str) -> bool:
+        address = urlsplit(host)
+        return address.scheme == "http" and address.hostname not in ("localhost", "127.0.0.1", "::1")
 
     def _request(self, url: str, body: dict[str, Any]) -> None:
         """Make one request. Errors name the connection, and have no cause: it would show the URL with the API key."""
@@ -117,8 +133,9 @@ class VictorOpsHook(BaseHook):
         logging.getLogger("urllib3.connectionpool").addFilter(_names_no_key)
         where = f"connection {self.victorops_conn_id}"
         try:
-            # A redirect would send the API key to another server
-            answer = requests.post(url, json=body, timeout=self.timeout, allow_redirects=False)
+            # A redirect would send the API key to another server. An auth of our own keeps requests from adding the
+            # credentials that .netrc has for the host; without trust_env it would ignore proxies too.
+            answer = requests.post(url, json=body, timeout=self.timeout, allow_redirects=False, auth=_unchanged)
         except (ValueError, requests.exceptions.InvalidJSONError) as error:  # requests' InvalidURL, InvalidSchema...
             problem = f"the request cannot be made ({type(error).__name__}, {where})"
             raise AlertRefused("VictorOps", f"{problem}. Check the connection's endpoint, and the fields.") from None
@@ -129,7 +146,7 @@ class VictorOpsHook(BaseHook):
             problem = "no answer in time" if isinstance(error, requests.Timeout) else "no answer"
             raise AlertInDoubt("VictorOps", f"{problem} ({said})") from None
         status, retry_after = answer.status_code, _seconds(answer.headers.get("Retry-After"))
-        if status == 429:
+        if status in PASSING:
             raise AlertPostponed("VictorOps", f"it answered {status} ({where})", retry_after)
         if status >= 500:
             raise AlertInDoubt("VictorOps", f"it answered {status} ({where})", retry_after)
@@ -157,6 +174,10 @@ class VictorOpsHook(BaseHook):
             "relabeling": {"password": "API key", "host": "Endpoint"},
             "placeholders": {"host": HOST, "routing_key": "data-team"},
         }
+
+
+def _unchanged(request: Any) -> Any:
+    return request
 
 
 def _seconds(retry_after: str | None) -> float:

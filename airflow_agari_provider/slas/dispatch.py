@@ -66,11 +66,12 @@ class Dispatch:
         """How each alert ended, by destination; empty while it is on its way."""
         return {one.delivery.sender.destination: one.delivery.outcome for one in self._all}
 
-    @property
-    def unrecorded(self) -> dict[str, str]:
-        """References to what was sent and is not in the claims yet, by key."""
-        deliveries = [one.delivery for one in self._all]
-        return {one.key: one.unrecorded for one in deliveries if one.unrecorded is not None}
+    def remember(self, unrecorded: dict[str, str]) -> None:
+        """Keep references to what was sent and is not in the claims yet, by key; forget those that are."""
+        for delivery in (one.delivery for one in self._all):
+            unrecorded.pop(delivery.key, None)
+            if delivery.unrecorded is not None:
+                unrecorded[delivery.key] = delivery.unrecorded
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
         """

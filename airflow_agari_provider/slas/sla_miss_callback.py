@@ -100,7 +100,7 @@ class OnSlaMiss:
                 dispatch.run(seen.miss, RETRY_FOR)  # the next check would not know what this one has sent
                 continue
             has_ended = dispatch.attempt(seen.miss, now) is None
-            unrecorded.update(dispatch.unrecorded)
+            dispatch.remember(unrecorded)
             if not has_ended and now < begun + 2 * GIVE_UP_AFTER:  # a fallback has as long again
                 finished = False
         lasts = now < due.timestamp() + OPEN_FOR

@@ -52,11 +52,49 @@ def test_keys_are_quoted(alerts, monkeypatch):
     assert [path.partition("/alert/")[2] for path, _ in alerts.received] == ["a%2Fb/data%20team", "a%2Fb/..%2Fother"]
 
 
-@pytest.mark.parametrize("failures", [[503, 500, None], [(429, {"Retry-After": "0"}), None]], ids=["5xx", "429"])
+@pytest.mark.parametrize(
+    "failures",
+    [[503, 500, None], [(429, {"Retry-After": "0"}), None], [408, 425, None]],
+    ids=["5xx", "429", "408 and 425"],
+)
 def test_what_passes_is_tried_again(failures, alerts, impatient):
     alerts.failures = failures
     VictorOpsHook("victorops").send("CRITICAL", "x")
     assert len(alerts.victorops()) == 1
+
+
+def connection(monkeypatch, host, **changes):
+    value = {"conn_type": "victorops", "host": host, "password": API_KEY, "extra": {"routing_key": "data-team"}}
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(value | changes))
+    return VictorOpsHook("other", retry_for=0, timeout=0.5)
+
+
+@pytest.mark.parametrize(
+    "end", ["", "/", f"{PATH}", f"{PATH}/", "/integrations/generic/20131114/alert/$key/$routing_key"]
+)
+def test_the_whole_url_that_victorops_shows_may_be_the_endpoint(end, alerts, monkeypatch):
+    connection(monkeypatch, alerts.url + end).send("INFO", "x")
+    assert [path for path, _ in alerts.received] == [PATH]
+
+
+@pytest.mark.parametrize(
+    ("host", "warnings"),
+    [("http://victorops.invalid", 1), ("http://127.0.0.1:1", 0), ("https://victorops.invalid", 0)],
+)
+def test_plain_http_is_remarked_once(host, warnings, monkeypatch, caplog):
+    monkeypatch.setattr(victorops, "_remarked", set())
+    for _ in range(2):
+        with pytest.raises(AlertPostponed):
+            connection(monkeypatch, host).send("INFO", "x")
+    told = [record.getMessage() for record in caplog.records if "plain http" in record.getMessage()]
+    assert told == ["Connection other sends the API key unencrypted, by plain http. Use https."] * warnings
+
+
+def test_credentials_of_netrc_are_not_sent(alerts, monkeypatch, tmp_path):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ada password hush-netrc")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    VictorOpsHook("victorops").send("INFO", "x")
+    assert [headers.get("Authorization") for headers in alerts.headers] == [None]
 
 
 def test_it_gives_up_when_its_time_is_over(alerts, impatient):
