@@ -44,6 +44,14 @@ class TimeOfDayDeadline:
         return first_after(planned, self.by)
 
 
+def makes_runs_without_a_date(timetable: Any) -> bool:
+    """Whether a DAG's timetable makes runs without a logical date, as Airflow 3 does for assets and for partitions."""
+    if not AIRFLOW_3:
+        return False
+    by_partition = getattr(timetable, "partitioned_at_runtime", False) or "Partition" in type(timetable).__name__
+    return bool(getattr(timetable, "asset_condition", None)) or by_partition
+
+
 def deadline_alert(reference: str, interval: timedelta, callback: str, kwargs: dict[str, Any], name: str = "") -> Any:
     """
     Return Airflow 3's deadline of a run; its callback runs in the triggerer.

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from airflow_agari_provider.airflow_compat import BaseNotifier, CronDataIntervalTimetable
-from airflow_agari_provider.airflow_deadlines import DAGS_HAVE_DEADLINES, deadline_alert
+from airflow_agari_provider.airflow_deadlines import DAGS_HAVE_DEADLINES, deadline_alert, makes_runs_without_a_date
 from airflow_agari_provider.alerts.miss import Scope
 from airflow_agari_provider.alerts.sla import Watch, WhenFailed, due_after
 from airflow_agari_provider.alerts.time_of_day import time_of_day_text
@@ -213,6 +213,12 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
         # It has no scheduler, and fails for every DAG with a deadline: apache/airflow#73428
         logger.warning("%s: `airflow dags test` watches no SLAs", dag.dag_id)
         return
+    if reference == "logical_date" and makes_runs_without_a_date(dag.timetable) and not all(one.by for one in watches):
+        logger.warning(
+            "%s: runs that its schedule makes for assets or partitions have no logical date, so with "
+            "reference='logical_date' their SLAs are not watched. Give reference='queued_at'.",
+            dag.dag_id,
+        )
     present = dag.deadline or []
     dag.deadline = [
         *(present if isinstance(present, list | tuple) else [present]),

@@ -21,6 +21,7 @@ ALERTS = [
 ]
 TAKES_REFERENCES = hasattr(AirflowPlugin, "deadline_references")  # 3.2
 TAKES_TIMES = TAKES_REFERENCES or not AIRFLOW_3
+START = timezone.datetime(2016, 2, 1)
 HALF_HOUR, HOUR = timedelta(minutes=30), timedelta(hours=1)
 
 
@@ -231,6 +232,30 @@ else:
 def test_a_mistake_is_an_import_error(slas, changes, problem, dag):
     with pytest.raises((ValueError, TypeError), match=problem):
         set_slas(dag, slas, **{"alerts": ALERTS, "claims": "sql:claims", **changes})
+
+
+@pytest.mark.parametrize(
+    ("asset", "slas", "reference", "warnings"),
+    [
+        (True, {"load": HOUR}, "logical_date", 1 if AIRFLOW_3 else 0),
+        (True, {"load": HOUR}, "queued_at", 0),
+        (False, {"load": HOUR}, "logical_date", 0),
+        *([(True, {"load": time(6)}, "logical_date", 0)] if TAKES_TIMES else []),
+    ],
+    ids=["no date", "when it was queued", "every hour", *(["by a time of day"] if TAKES_TIMES else [])],
+)
+def test_a_schedule_whose_runs_have_no_date_to_count_from_is_a_warning(asset, slas, reference, warnings, caplog):
+    with DAG("assets", schedule=schedule_by_asset() if asset else "@hourly", start_date=START) as dag:
+        BaseOperator(task_id="load")
+    set_slas(dag, slas, alerts=ALERTS[:1], reference=reference)
+    told = [record.getMessage() for record in caplog.records if "have no logical date" in record.getMessage()]
+    assert len(told) == warnings
+
+
+def schedule_by_asset():
+    from airflow.providers.common.compat.sdk import Asset
+
+    return [Asset("s3://bucket/scores")]
 
 
 def test_what_is_told_of_can_be_skipped(dag):
