@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from airflow_agari_provider.alerts.miss import Scope, SlaMiss, TaskInState, date_text, duration_text
+from airflow_agari_provider.alerts.payload_text import whole_text
 from airflow_agari_provider.alerts.task_states import DONE, blocking_tasks, is_late, is_reported_elsewhere, standing_of
 from airflow_agari_provider.alerts.time_of_day import first_after
 
+PACKAGE = __name__.partition(".")[0]
 WhenFailed = Literal["page", "downgrade", "skip"]
 Link = Callable[[str, str, TaskInState | None], str]  # dag id, run id, task instance
 
@@ -52,6 +54,8 @@ class Watch:
         ``None`` stands for the run.
     :param reported_earlier: those with an SLA that is over before.
     :param carriers: on Airflow 2.11: the tasks through whose SLA Airflow checks this one.
+    :param packed: the three sets before, as :mod:`~airflow_agari_provider.alerts.sla_payload` writes them.
+    :param families: beginnings of names that look like those of mapped tasks' indexes, and are not.
     """
 
     task_id: str | None
@@ -73,15 +77,22 @@ class Watch:
     reported_later: Sequence[str | None] = field(default_factory=list)
     reported_earlier: Sequence[str | None] = field(default_factory=list)
     carriers: Sequence[str] = field(default_factory=list)
+    packed: dict[str, str] = field(default_factory=dict)
+    families: Sequence[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Watch:
-        """Read an SLA. Fields of a newer version are left out, in a process that is not updated yet."""
+        """
+        Read an SLA, also one that is written short.
+
+        Fields of a newer version are left out, in a process that is not updated yet.
+        """
         known = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+        told = {name: value for name, value in json.loads(whole_text(text)).items() if name in known}
+        return cls(**told | {"alerts": [_whole(alert) for alert in told.get("alerts", ())]})
 
     @property
     def text(self) -> str:
@@ -103,6 +114,15 @@ class Watch:
     def step(self, after: float) -> Watch:
         """This SLA with the alerts of one step only."""
         return replace(self, alerts=[alert for alert in self.alerts if alert["after"] == after])
+
+
+def _whole(alert: dict[str, Any]) -> dict[str, Any]:
+    """Add what a short alert leaves out: what it has not, and the name of this package."""
+    whole: dict[str, Any] = {"after": 0.0, "recovery": None, "fallback": None, **alert}
+    for name in ("notifier", "recovery", "fallback"):
+        if isinstance(whole[name], dict) and whole[name]["path"].startswith("."):
+            whole[name] = {**whole[name], "path": PACKAGE + whole[name]["path"]}
+    return whole
 
 
 def miss_of(

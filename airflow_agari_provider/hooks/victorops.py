@@ -11,6 +11,8 @@ from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertNotSent, Ale
 from airflow_agari_provider.alerts.victorops_payload import MONITORING_TOOL, checked_message_type
 from airflow_agari_provider.exceptions import retrying
 
+logger = logging.getLogger(__name__)
+
 HOST = "https://alert.victorops.com"
 PATH = "integrations/generic/20131114/alert"  # REST endpoint integration; help.splunk.com, "REST Endpoint"
 PASSING = frozenset({408, 425, 429})  # Request Timeout, Too Early, Too Many Requests: not taken, and may be repeated
@@ -116,7 +118,7 @@ class VictorOpsHook(BaseHook):
             mask_secret(part)
         if self._is_plain(host) and self.victorops_conn_id not in _remarked:
             _remarked.add(self.victorops_conn_id)
-            self.log.warning(
+            logger.warning(
                 "Connection %s sends the API key unencrypted, by plain http. Use https.", self.victorops_conn_id
             )
         return f"{host.rstrip('/')}/{PATH}/{quote(key, safe='')}/{quote(str(routing_key), safe='')}"

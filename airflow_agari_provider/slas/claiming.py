@@ -14,6 +14,7 @@ from airflow_agari_provider.alerts.claim_rows import About
 from airflow_agari_provider.alerts.claims import ANSWERS_WITHIN, SILENT_FOR, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.alerts.miss import incident_id
 from airflow_agari_provider.alerts.sla import Run, Watch
+from airflow_agari_provider.alerts.sla_payload import unpacked
 from airflow_agari_provider.alerts.task_states import is_late
 from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.slas.sla_alert import sender_of
@@ -112,11 +113,12 @@ def others_are_open(claims: ClaimTable, watch: Watch, run: Run, now: float) -> b
 def _is_open(watch: Watch, run: Run, name: str, task: str) -> bool:
     run_id = name.removeprefix(_run_name(watch, replace(run, run_id="")))
     try:
-        run_state, tasks = tasks_of_run(run.dag_id, run_id, watch.mapped, watch.lookalikes)
+        run_state, found = tasks_of_run(run.dag_id, run_id, watch.mapped, watch.lookalikes)
     except Exception as error:  # noqa: BLE001 - of a supervisor, an API server or a database; or there is no such run
         kind = type(error).__name__
         logger.warning("It is unknown whether %s of %s is still late. %s: %s", task, run_id, kind, error)
         return True
+    _, tasks = unpacked(watch, found)
     return is_late(tasks, run_state, task or None)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from airflow_agari_provider.airflow_runs import link, tasks_of_run
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sla import Run, Watch, miss_of
+from airflow_agari_provider.alerts.sla_payload import unpacked
 from airflow_agari_provider.alerts.task_states import is_late
 from airflow_agari_provider.slas.claiming import reported_tasks
 
@@ -28,6 +29,7 @@ class Observation:
 
 def observe(watch: Watch, run: Run, due: datetime) -> Observation:
     """Ask Airflow how the SLA of a run stands; blocks. :param due: when the SLA was over."""
-    run_state, tasks = tasks_of_run(run.dag_id, run.run_id, watch.mapped, watch.lookalikes)
+    run_state, told = tasks_of_run(run.dag_id, run.run_id, watch.mapped, watch.lookalikes)
+    watch, tasks = unpacked(watch, told)
     miss = miss_of(watch, run, run_state, tasks, due, datetime.now(UTC), link, lambda: reported_tasks(watch, run))
     return Observation(miss, came_in=not is_late(tasks, run_state, watch.task_id))

@@ -15,6 +15,7 @@ from airflow_agari_provider.airflow_compat import BaseNotifier, CronDataInterval
 from airflow_agari_provider.airflow_deadlines import DAGS_HAVE_DEADLINES, deadline_alert, makes_runs_without_a_date
 from airflow_agari_provider.alerts.miss import Scope
 from airflow_agari_provider.alerts.sla import Watch, WhenFailed, due_after
+from airflow_agari_provider.alerts.sla_payload import payload
 from airflow_agari_provider.alerts.time_of_day import time_of_day_text
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES, environment_or_default
@@ -227,7 +228,7 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
                 watch.by or reference,
                 timedelta(seconds=watch.sla + after),
                 ON_DEADLINE,
-                {"watch": watch.step(after).to_json()},
+                {"watch": payload(watch.step(after), dag.task_ids)},
                 watch.step(after).name,
             )
             for watch in watches

@@ -14,7 +14,10 @@ RUN = Run("telemetry", "run", datetime(2016, 2, 26, 18, tzinfo=UTC))
 WATCH = Watch(
     task_id="load",
     sla=1800,
-    alerts=[{"after": 0, "notifier": "x"}, {"after": 900, "notifier": "y"}],
+    alerts=[
+        {"after": 0, "notifier": "x", "recovery": None, "fallback": None},
+        {"after": 900, "notifier": "y", "recovery": None, "fallback": None},
+    ],
     claims="sql:claims",
     environment="EP_STAGE",
     owner="ada",
@@ -90,4 +93,4 @@ def test_what_a_newer_version_has_added_is_left_out():
 
 def test_each_step_has_its_alerts():
     assert WATCH.steps == [0, 900]
-    assert WATCH.step(900).alerts == [{"after": 900, "notifier": "y"}]
+    assert [alert["notifier"] for alert in WATCH.step(900).alerts] == ["y"]

@@ -20,13 +20,13 @@ def test_nothing_is_cut_inside_an_escape(limit, expected):
     ],
     ids=["a mention and a link", "backticks", "backticks between backticks", "marks of direction"],
 )
+def test_escaped_text_holds_no_mention_and_ends_no_block(text, preformatted, expected):
+    assert escaped(text, preformatted=preformatted) == expected
+
+
 def test_a_section_is_taken_as_it_is():
     assert section("@here https://evil #general")["text"] == {
         "type": "mrkdwn",
         "text": "@here https://evil #general",
         "verbatim": True,
     }
-
-
-def test_escaped_text_holds_no_mention_and_ends_no_block(text, preformatted, expected):
-    assert escaped(text, preformatted=preformatted) == expected

@@ -207,6 +207,8 @@ STORED_SLA = {
     "reported_later": [None],
     "reported_earlier": ["extract"],
     "carriers": ["load"],
+    "packed": {},
+    "families": [],
 }
 
 

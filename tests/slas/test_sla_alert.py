@@ -177,8 +177,9 @@ def test_what_another_notifier_raises_leaves_its_alert_in_doubt():
     ids=["address", "path", "query"],
 )
 def test_what_another_notifier_raises_is_shown_without_the_secret_parts_of_addresses(raised, shown):
+    failing = {"path": f"{FailingNotifier.__module__}:FailingNotifier", "arguments": {"text": raised}}
     with pytest.raises(AlertInDoubt) as error:
-        sender_of(SlaAlert(FailingNotifier(raised)).specification()).send(MISS, "key", False)
+        sender_of({"notifier": failing}).send(MISS, "key", False)
     assert str(error.value) == f"FailingNotifier: RuntimeError: {shown}"
 
 

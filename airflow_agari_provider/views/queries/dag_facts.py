@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.alerts.sla import Watch
 from airflow_agari_provider.charts.rows import RunRow, TaskFacts
 from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
 from airflow_agari_provider.views.queries.tables import (
@@ -92,8 +93,8 @@ def _slas_of_deadlines(alerts: Iterable[tuple[Any, Any]]) -> dict[str | None, fl
     for reference, callback in alerts:
         called = callback.get("__data__", {})
         if called.get("path") == ON_DEADLINE and reference.get("reference_type") == QUEUED:
-            watch = json.loads(called["kwargs"]["watch"])
-            slas[watch["task_id"]] = watch["sla"]
+            watch = Watch.from_json(called["kwargs"]["watch"])
+            slas[watch.task_id] = watch.sla
     return slas
 
 
