@@ -24,6 +24,8 @@ _KINDS: Mapping[str, str] = {
     "task": "text",
     "destination": "text",
     "incident": "text",
+    "due_at": "double",
+    "payload": "text",
     "recovered_at": "double",
 }
 COLUMNS = tuple(_KINDS)
@@ -38,12 +40,17 @@ class About:
     :param task: task id; empty for the run itself.
     :param destination: where the alert goes.
     :param incident: identity of the incident that it opens, which misses may share.
+    :param due_at: when the SLA was over; seconds since the epoch.
+    :param payload: the SLA and the run, as :func:`~airflow_agari_provider.alerts.sla_payload.row_payload` writes them:
+        with them a later process can send what follows, such as a recovery.
     """
 
     run: str = ""
     task: str = ""
     destination: str = ""
     incident: str = ""
+    due_at: float | None = None
+    payload: str = ""
 
 
 UNKNOWN = About()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from airflow_agari_provider.alerts.claim_rows import About
 from airflow_agari_provider.alerts.claims import ANSWERS_WITHIN, SILENT_FOR, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.alerts.miss import incident_id
 from airflow_agari_provider.alerts.sla import Run, Watch
-from airflow_agari_provider.alerts.sla_payload import unpacked
+from airflow_agari_provider.alerts.sla_payload import row_payload, unpacked
 from airflow_agari_provider.alerts.task_states import is_late
 from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.slas.sla_alert import sender_of
@@ -67,14 +68,16 @@ def key_of(watch: Watch, run: Run, alert: dict[str, Any]) -> str:
     return "|".join(parts)
 
 
-def about(watch: Watch, run: Run, alert: dict[str, Any]) -> About:
-    """Return what the row of an alert tells about it."""
+def about(watch: Watch, run: Run, alert: dict[str, Any], due: datetime) -> About:
+    """Return what the row of an alert tells about it. :param due: when the SLA was over."""
     sender: Any = sender_of(alert)
     return About(
         run=_run_name(watch, run),
         task=watch.task_id or "",
         destination=sender.destination,
         incident=incident_id(watch.environment, run.dag_id, run.run_id, watch.task_id, watch.incident),
+        due_at=due.timestamp(),
+        payload=row_payload(watch, run, alert),
     )
 
 
@@ -92,7 +95,7 @@ def reported_tasks(watch: Watch, run: Run) -> set[str | None]:
     except ClaimsUnavailable as error:
         logger.warning("It is unknown what was reported of %s, so one failure may be told twice. %s", run.run_id, error)
         return set()
-    places = {about(watch, run, alert).destination for alert in watch.alerts}
+    places = {sender_of(alert).destination for alert in watch.alerts}
     return {task or None for task, _ in found if all((task, place) in found for place in places)}
 
 

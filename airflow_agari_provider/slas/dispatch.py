@@ -179,10 +179,10 @@ def _delivery(
 ) -> Delivery:
     sender, key = sender_of(alert), key_of(watch, run, alert)
     if claims is None or not watch.digest or _opens_incident(alert):  # and each incident has to be closed
-        return Delivery(sender, key, claims, since=begun, about=about(watch, run, alert))
+        return Delivery(sender, key, claims, since=begun, about=about(watch, run, alert, due))
     together = f"digest|{watch.environment}|{run.dag_id}|{alert['after']:g}|{sender.destination}"
     window = window_of(together, due.timestamp() + alert["after"], watch.digest)
-    return DigestedDelivery(sender, key, claims, window, since=begun, about=about(watch, run, alert))
+    return DigestedDelivery(sender, key, claims, window, since=begun, about=about(watch, run, alert, due))
 
 
 def _opens_incident(alert: dict[str, Any]) -> bool:

@@ -7,8 +7,10 @@ import json
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +23,7 @@ from airflow_agari_provider.alerts import delivery
 from airflow_agari_provider.alerts.claims import ClaimTable
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sla import Run
+from airflow_agari_provider.alerts.sla_payload import from_row
 from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
@@ -28,6 +31,8 @@ from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSla
 from airflow_agari_provider.slas import SlaAlert, claiming, deadline_callback, dispatch
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from airflow_agari_provider.slas.dispatch import dispatch_miss
+from airflow_agari_provider.slas.sla_alert import sender_of
+from tests.fix_alerts import SECRETS
 from tests.slas.airflow_calls import (
     DATE,
     MISSED,
@@ -284,6 +289,22 @@ def test_two_slas_of_one_task_are_two_misses(watch, states, alerts):
         succeeded(one)
     assert texts(alerts) == [MISSED] * 3 + [RECOVERED] * 3
     assert [message.get("thread_ts") for message in alerts.slack()][3:] == [f"17.{n:06}" for n in (1, 2, 3)]
+
+
+def test_the_row_of_an_alert_tells_a_later_process_what_it_was_about(watch, states, alerts, sqlite_path):
+    missed(watch(SLACK, SlaAlert(VICTOROPS, fallback=WEBHOOK)))
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        columns = "state, run, task, destination, incident, due_at, recovered_at, payload"
+        rows = connection.execute(f"SELECT {columns} FROM agari_alert_claims ORDER BY destination").fetchall()
+    (slack, victorops) = rows
+    name = f"EP_STAGE|telemetry|{RUN_ID}"
+    assert slack[:5] == ("sent", name, "load", "Slack slack_api C012AB3CD", f"airflow/EP_STAGE/telemetry/{RUN_ID}/load")
+    assert (victorops[3], victorops[6]) == ("VictorOps victorops ", None)
+    assert abs(slack[5] - time.time()) < 60
+    sla, run = from_row(victorops[7])
+    assert (run, sla.task_id, sla.claims, sla.text) == (RUN, "load", "sql:claims", "1800")
+    assert [sender_of(alert).name for alert in sla.alerts] == ["VictorOps"]
+    assert not [secret for secret in SECRETS if secret in slack[7] + victorops[7]]
 
 
 def test_no_log_shows_what_a_webhook_answers(watch, states, alerts, caplog):
