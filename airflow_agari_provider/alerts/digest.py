@@ -82,6 +82,8 @@ class DigestedDelivery(Delivery):
         self._collected_until = 0.0
 
     def attempt(self, miss: SlaMiss | None, now: float) -> float | None:
+        if self.unrecorded is not None:
+            return super().attempt(miss, now)
         try:
             return self._attempt(miss, now)
         except ClaimsUnavailable:

@@ -16,10 +16,11 @@ from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.sla import Run, Watch, unknown_miss
 from airflow_agari_provider.alerts.threads import POOL
 from airflow_agari_provider.slas.dispatch import (
+    RECOVERY_FOR,
     UNEXPECTED_PAUSE,
     dispatch_miss,
     make_ready,
-    tell_recovery,
+    tell_recovery_or_close,
 )
 from airflow_agari_provider.slas.observation import Observation, observe
 
@@ -76,7 +77,7 @@ async def _alert(watch: Watch, context: Any) -> str:
         seen = await _observed(watch, run, due, 0) or seen
     last = await _observed(watch, run, due, ASK_FOR)
     if last and last.came_in:  # while the alerts were sent
-        await in_thread(tell_recovery, watch, run, datetime.now(UTC), due, pool=POOL)
+        await in_thread(tell_recovery_or_close, watch, run, datetime.now(UTC), due, RECOVERY_FOR, pool=POOL)
     return json.dumps(dispatch.outcomes)
 
 

@@ -6,14 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import AirflowNotFoundException
 from airflow_agari_provider.airflow_runs import link
-from airflow_agari_provider.alerts.claims import Claim, ClaimTable
+from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
 from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, Delivery
 from airflow_agari_provider.alerts.digest import DigestedDelivery, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
@@ -228,6 +228,19 @@ def tell_recovery(
             told = {place: delivery for place, delivery in told.items() if place not in closing}
     dispatch = Dispatch([(delivery, None) for delivery in told.values()], at.timestamp())
     return dispatch.run(recovery_of(watch, run, due if due and due < at else None, at, link), seconds)
+
+
+def tell_recovery_or_close(watch: Watch, run: Run, at: datetime, due: datetime | None, seconds: float) -> None:
+    """Like :func:`tell_recovery`; if the claims cannot be read now, only close the incident, unless others share it."""
+    try:
+        tell_recovery(watch, run, at, due, seconds)
+    except ClaimsUnavailable as error:
+        late = watch.task_id or "the run"
+        if watch.incident != "task":
+            logger.error("Without claims, the incident that %s shares stays open. Close it. %s", late, error)
+            return
+        logger.error("Without claims, the recovery of %s only closes incidents. %s", late, error)
+        tell_recovery(replace(watch, claims=""), run, at, due, seconds)
 
 
 def _alerts_and_fallbacks(watch: Watch, run: Run) -> Iterator[tuple[dict[str, Any], str]]:

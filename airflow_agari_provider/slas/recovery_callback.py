@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow_agari_provider.airflow_runs import planned_start, run_date, tasks_of_run, told, told_moment, told_run
-from airflow_agari_provider.alerts.claims import ClaimsUnavailable
 from airflow_agari_provider.alerts.sla import Run, Watch, due_between
 from airflow_agari_provider.alerts.task_states import DONE
-from airflow_agari_provider.slas.dispatch import RECOVERY_FOR, tell_recovery
+from airflow_agari_provider.slas.dispatch import RECOVERY_FOR, tell_recovery_or_close
 
 logger = logging.getLogger(__name__)
 
@@ -55,20 +53,11 @@ class OnSuccess:
         if not is_late and (earliest is not None or not self.watch.claims):
             return  # certainly in time: then a claims database that hangs does not hold up the task
         seconds = RUN_RECOVERY_FOR if self.watch.task_id is None else RECOVERY_FOR
-        try:
-            tell_recovery(self.watch, run, at, latest, seconds)
-        except ClaimsUnavailable as error:
-            late = self.watch.task_id or "the run"
-            if self.watch.incident != "task":
-                logger.error("Without claims, the incident that %s shares stays open. Close it. %s", late, error)
-                return
-            logger.error("Without claims, the recovery of %s only closes incidents. %s", late, error)
-            if is_late:
-                tell_recovery(replace(self.watch, claims=""), run, at, latest, seconds)
+        tell_recovery_or_close(self.watch, run, at, latest, seconds)
 
     def _others_are_open(self, ti: Any, dag_id: str, run_id: str) -> bool:
         """Whether other indexes of a mapped task are not done yet."""
-        if ti.map_index is None or ti.map_index < 0:
+        if getattr(ti, "map_index", None) is None or ti.map_index < 0:
             return False
         _, tasks = tasks_of_run(dag_id, run_id, self.watch.mapped, self.watch.lookalikes)
         others = (task for task in tasks if task.task_id == ti.task_id and task.map_index not in (ti.map_index, -1))

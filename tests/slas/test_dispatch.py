@@ -219,6 +219,14 @@ def test_claims_that_never_answer_delay_an_alert_and_stop_nobody(silent_claims, 
     assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
 
 
+def test_what_came_in_while_its_page_was_sent_without_a_claim_is_closed(watch, states, alerts, monkeypatch):
+    monkeypatch.setattr(delivery, "REPEATABLE_UNCLAIMED_AFTER", 0)
+    monkeypatch.setattr(dispatch, "GIVE_UP_AFTER", 0.5)  # what cannot be recorded is tried for as long
+    states[:] = [{"load": "running"}, {"load": "success"}]
+    missed(watch(VICTOROPS, claims="sql:nowhere"))
+    assert message_types(alerts) == ["CRITICAL", "RECOVERY"]
+
+
 def test_a_task_that_is_certainly_in_time_does_not_touch_the_claims(watch, states, alerts, monkeypatch):
     def touched(claims):
         raise AssertionError(f"{claims} was touched")

@@ -108,6 +108,16 @@ def test_airflow_is_asked_about_the_others_in_an_incident(told, recoveries, watc
     assert [kind for kind, _ in incident(alerts)].count("RECOVERY") == recoveries
 
 
+def test_a_run_closes_the_incident_of_its_tasks_and_asks_airflow_nothing(watch, states, alerts):
+    """Airflow calls back for a run where it does not answer questions about runs."""
+    task, run = watch(VICTOROPS, incident="run"), watch(VICTOROPS, task_id=None, incident="run", dag_id="telemetry")
+    missed(task, deadline="1")
+    missed(run, deadline="2")
+    states[:] = [AssertionError("Airflow was asked")]
+    OnSuccess(run)({"dag_run": SimpleNamespace(dag_id="telemetry", run_id=RUN_ID, run_after=DATE)})
+    assert [kind for kind, _ in incident(alerts)] == ["CRITICAL", "CRITICAL", "RECOVERY"]
+
+
 def test_without_its_claims_a_shared_incident_stays_open(watch, states, alerts, caplog):
     succeeded(watch(VICTOROPS, incident="run", claims="sql:there_is_no_such_connection"))
     assert alerts.received == []
