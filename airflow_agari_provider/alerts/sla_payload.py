@@ -23,7 +23,7 @@ from airflow_agari_provider.alerts.sla import PACKAGE, Run, Watch
 
 SETS = ("upstream", "reported_later", "reported_earlier")
 # Characters for each set, and for names. What is longer is left out: then all tasks of the run may be named as the ones
-# that the late task waits for, and one failure may be reported twice. A thousand tasks in any order still fit.
+# that the late task waits for, and one failure may be reported twice. Nine hundred tasks in any order still fit.
 LONGEST = 160
 
 
@@ -41,7 +41,7 @@ def payload(watch: Watch, task_ids: Collection[str]) -> str:
         watch,
         alerts=[_short(alert) for alert in watch.alerts],
         mapped=[name for name in watch.mapped if name == watch.task_id],
-        lookalikes=_if_short(watch.lookalikes),
+        lookalikes=_if_short(watch.lookalikes) or _of(watch.task_id, watch.lookalikes),
         families=_if_short(_families(ids, watch.mapped)),
         upstream=None,
         reported_later=[],
@@ -113,6 +113,11 @@ def _short(alert: dict[str, Any]) -> dict[str, Any]:
 
 def _if_short(names: Sequence[str]) -> Sequence[str]:
     return names if len(json.dumps(names)) <= LONGEST else []
+
+
+def _of(task_id: str | None, names: Sequence[str]) -> list[str]:
+    """Return the names that look like an index of a task."""
+    return [name for name in names if name.rpartition("_")[0] == task_id]
 
 
 def _families(ids: Sequence[str], mapped: Collection[str]) -> list[str]:

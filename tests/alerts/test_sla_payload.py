@@ -102,6 +102,12 @@ def test_the_row_of_a_claim_has_all_that_a_later_process_needs():
     assert sla == replace(watch, mapped=["load"], alerts=[ALERT], upstream=None, reported_later=[], reported_earlier=[])
 
 
+def test_what_looks_like_an_index_of_the_late_task_is_known_in_any_case():
+    others = [f"other_{number:03}" for number in range(100)]
+    watch = replace(WATCH, mapped=["load", "other"], lookalikes=["load_3", *others])
+    assert Watch.from_json(payload(watch, [*IDS, *watch.lookalikes])).lookalikes == ["load_3"]
+
+
 def test_sets_that_cannot_be_written_short_are_left_out():
     ids = [f"task_{number:04}" for number in range(3000)]
     upstream = random.Random(1).sample(ids, 1500)

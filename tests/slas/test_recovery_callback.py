@@ -115,7 +115,7 @@ def test_a_run_closes_the_incident_of_its_tasks_and_asks_airflow_nothing(watch, 
     missed(run, deadline="2")
     states[:] = [AssertionError("Airflow was asked")]
     OnSuccess(run)({"dag_run": SimpleNamespace(dag_id="telemetry", run_id=RUN_ID, run_after=DATE)})
-    assert [kind for kind, _ in incident(alerts)] == ["CRITICAL", "CRITICAL", "RECOVERY"]
+    assert [alert["message_type"] for alert in alerts.victorops()] == ["CRITICAL", "CRITICAL", "RECOVERY"]
 
 
 def test_without_its_claims_a_shared_incident_stays_open(watch, states, alerts, caplog):

@@ -77,7 +77,7 @@ def test_every_step_of_every_sla_is_watched(dag):
 def test_only_what_a_task_waits_for_may_tell_its_failure(slas, later, earlier, dag):
     with dag:
         BaseOperator(task_id="aside")
-    set_slas(dag, slas, alerts=ALERTS[:1])
+    set_slas(dag, slas, alerts=ALERTS[:1], claims="sql:claims")
     first = watches(dag)[0]
     assert (first.reported_later, first.reported_earlier) == (later, earlier)
 
