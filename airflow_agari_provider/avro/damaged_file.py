@@ -13,8 +13,8 @@ from typing import cast
 
 from airflow_agari_provider.avro.blocks import SYNC_BYTES, Block, ContainerFile, Stream
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, unconverted
-from airflow_agari_provider.avro.records import Batch, decode, read_as, require_room
+from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, schemas_of, unconverted
+from airflow_agari_provider.avro.records import Batch, decode, require_room
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import BadAvro
 
@@ -239,7 +239,7 @@ def _one_by_one(
     from fastavro.read import SchemaResolutionError
 
     read = reader_of(writer)
-    schema, wanted = (kind and in_record("row", kind) for kind in read_as(writer, reader, columns))
+    schema, wanted = schemas_of("row", writer, reader, [column.field for column in columns])
     rows, positions, bad = [], [], []
     for position, datum in enumerate(data):
         try:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from decimal import Context, Decimal, InvalidOperation, Overflow, Rounded
-from functools import cache
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from airflow_agari_provider.avro.columns import UUID_BYTES
+from airflow_agari_provider.avro.reader_defaults import set_defaults
+from airflow_agari_provider.avro.reader_types import Convert, conversion, exact_decimal
+from airflow_agari_provider.avro.schema_shape import parts
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 # What fastavro raises for bytes that do not fit the schema. (ValueError covers invalid UTF-8, ArithmeticError covers
 # dates after the year 9999.)
 MISFITS = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
 # Our own logical types: fastavro rounds decimals that have more digits than they declare, and has no UUID of 16 bytes.
-EXACT_DECIMAL, BINARY_UUID = "agari-exact-decimal", "agari-binary-uuid"
-MAX_SHOWN_BYTES = 40  # of a decimal; that is about 96 digits
+# With a reader's schema it would convert by the file's type.
+EXACT_DECIMAL, BINARY_UUID, RESOLVED = "agari-exact-decimal", "agari-binary-uuid", "agari-resolved"
 
 
 def reader_of(schema: AvroSchema) -> Callable[..., Any]:
@@ -46,8 +47,13 @@ def in_record(field: str, kind: Any) -> Any:
 
     LOGICAL_READERS[f"bytes-{EXACT_DECIMAL}"] = LOGICAL_READERS[f"fixed-{EXACT_DECIMAL}"] = _exact_decimal
     LOGICAL_READERS[f"fixed-{BINARY_UUID}"] = _uuid
-    fields = [{"name": field, "type": _with_our_types(kind)}]
-    return fastavro.parse_schema({"type": "record", "name": "AgariBlock", "fields": fields})
+    for name in _READ_AS:
+        LOGICAL_READERS[f"{name}-{RESOLVED}"] = _resolved
+    return fastavro.parse_schema(_record(field, _with_our_types(kind)))
+
+
+def _record(field: str, kind: Any) -> Any:
+    return {"type": "record", "name": "AgariBlock", "fields": [{"name": field, "type": kind}]}
 
 
 def unconverted(schema: Any) -> Any:
@@ -104,23 +110,95 @@ def _with_our_types(kind: Any) -> Any:
     return kind | inner
 
 
-@cache
-def _digits(precision: int) -> Context:
-    return Context(prec=precision, traps=[Rounded, InvalidOperation, Overflow])
-
-
 def _exact_decimal(data: bytes, writer_schema: Any = None, reader_schema: Any = None) -> Any:
-    """:raises ValueError: the decimal has more digits than the schema declares."""
-    precision, scale = writer_schema["precision"], writer_schema.get("scale", 0)
-    digits, number = _digits(precision), int.from_bytes(data, "big", signed=True)
-    if number.bit_length() <= 4 * precision:  # a longer one has too many digits: do not even convert it
-        try:
-            return digits.create_decimal(number).scaleb(-scale, digits)
-        except Rounded:
-            pass
-    value = f"of {len(data)} bytes" if len(data) > MAX_SHOWN_BYTES else Decimal(number).scaleb(-scale, _digits(100))
-    raise ValueError(f"the decimal {value} has more than the {precision} digits that the schema declares")
+    return exact_decimal(writer_schema, data)
 
 
 def _uuid(data: bytes, writer_schema: Any = None, reader_schema: Any = None) -> UUID:
     return UUID(bytes=data)
+
+
+def _resolved(data: Any, writer_schema: Any = None, reader_schema: Any = None) -> Any:
+    return writer_schema["resolver"].conversion(writer_schema, reader_schema)(data)
+
+
+class _Resolver:
+    """
+    Converts the plain values of a file to values of the reader's types.
+
+    :param reader: the reader's schema.
+    """
+
+    def __init__(self, reader: AvroSchema) -> None:
+        self._reader = reader
+        self._known: dict[tuple[int, Any], Convert] = {}
+
+    def conversion(self, written: Any, wanted: Any) -> Convert:
+        """Both types are parts of parsed schemas, which live as long as this object; so their ids tell them apart."""
+        key = id(written), wanted if isinstance(wanted, str) else id(wanted)
+        if key not in self._known:
+            self._known[key] = conversion(written["written"], self._reader.resolved(wanted))
+        return self._known[key]
+
+
+def schemas_of(
+    field: str,
+    writer: AvroSchema,
+    reader: AvroSchema | None,
+    fields: Sequence[str | None],
+    each: Callable[[Any], Any] = lambda kind: kind,
+) -> tuple[Any, Any]:
+    """
+    Return the schemas by which fastavro reads the records as the only field of a record: the file's, and the one to
+    resolve them to or None.
+
+    With two schemas it reads plain values, and converts them by the reader's types.
+
+    :param fields: whose values are wanted.
+    :param each: makes the type to read from the type of the records.
+    """
+    import fastavro
+
+    if reader is None:
+        return in_record(field, each(wanted_only(writer.raw, fields))), None
+    wanted = wanted_only(reader.raw, fields)
+    converted = {name for name, kinds in _READ_AS.items() if kinds & _logical_bases(wanted)}
+    parsed = fastavro.parse_schema(_record(field, each(wanted)))
+    set_defaults(reader, parsed)
+    return in_record(field, each(_marked(writer.raw, converted, _Resolver(reader)))), parsed
+
+
+# Plain types of a file, and those of the reader that they may be read as and that have logical types.
+_READ_AS = {
+    "int": {"int", "long"},
+    "long": {"long"},
+    "string": {"string", "bytes"},
+    "bytes": {"bytes", "string"},
+    "fixed": {"fixed"},
+}
+
+
+def _logical_bases(kind: Any) -> set[str]:
+    """Return the plain types of all logical types in a schema."""
+    own = {kind["type"]} if isinstance(kind, dict) and "logicalType" in kind else set()
+    return own.union(*map(_logical_bases, parts(kind)))
+
+
+def _marked(kind: Any, converted: Collection[str], resolver: _Resolver) -> Any:
+    """
+    Return the schema with a logical type of ours, for values to convert, in place of the logical types that it has.
+
+    :param converted: plain types whose values are converted.
+    """
+    if isinstance(kind, list):
+        return [_marked(branch, converted, resolver) for branch in kind]
+    name = kind["type"] if isinstance(kind, dict) else kind
+    if name in converted:
+        plain = kind if isinstance(kind, dict) else {"type": kind}
+        return plain | {"logicalType": RESOLVED, "written": kind, "resolver": resolver}
+    if not isinstance(kind, dict):
+        return kind
+    inner = {key: _marked(kind[key], converted, resolver) for key in ("items", "values") if key in kind}
+    if "fields" in kind:
+        inner["fields"] = [field | {"type": _marked(field["type"], converted, resolver)} for field in kind["fields"]]
+    return {key: value for key, value in kind.items() if key != "logicalType"} | inner

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_agari_provider.avro.blocks import Block, ContainerFile, zigzag
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, wanted_only
+from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, schemas_of, wanted_only
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 # A block of records that take no bytes could claim any number of them. This is the most parts without bytes, such as
@@ -58,9 +58,9 @@ class BlockDecoder:
     def __init__(self, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> None:
         self.writer = writer
         self._fields = [column.field for column in columns]
-        self._kinds = read_as(writer, reader, columns)
+        self._reader = reader
         # A block is read as an array: a count, the items, and the end mark 0. _records adds the count and the mark.
-        self._schemas = tuple(kind and in_record("items", {"type": "array", "items": kind}) for kind in self._kinds)
+        self._schemas = schemas_of("items", writer, reader, self._fields, lambda kind: {"type": "array", "items": kind})
         self._read = reader_of(writer)
 
     def batch(self, file: ContainerFile, blocks: Iterable[tuple[Block, bytes]]) -> Batch:
@@ -97,19 +97,19 @@ class BlockDecoder:
         """Return which record does not decode and, if it can be determined, which of its fields."""
         from fastavro.read import SchemaResolutionError
 
-        schemas = tuple(kind and in_record("row", kind) for kind in self._kinds)
+        schemas = schemas_of("row", self.writer, self._reader, self._fields)
         stream, start = BytesIO(payload), 0
         for number in range(records):
             start = stream.tell()
             try:
                 self._read(stream, *schemas)
             except (*MISFITS, SchemaResolutionError):
-                field = None if self._kinds[1] else self._misfit_field(payload, start)
+                field = None if self._reader else self._misfit_field(payload, start)
                 return f"record {number}" if field is None else f"field {field!r} of record {number}"
         return "the end"
 
     def _misfit_field(self, payload: bytes, start: int) -> str | None:
-        kind = self._kinds[0]
+        kind = wanted_only(self.writer.raw, self._fields)
         fields = kind.get("fields", []) if isinstance(kind, dict) else []
         for number, field in enumerate(fields, 1):
             stream = BytesIO(payload)
@@ -119,11 +119,6 @@ class BlockDecoder:
             except MISFITS:
                 return str(field["name"])
         return None
-
-
-def read_as(writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> tuple[Any, Any]:
-    """Return the schemas by which fastavro reads records: the file's, and the one to resolve them to or None."""
-    return (writer.raw, reader.raw) if reader else (wanted_only(writer.raw, [column.field for column in columns]), None)
 
 
 def require_room(file: ContainerFile, block: Block, payload: bytes, writer: AvroSchema) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_agari_provider.avro.columns import logical_kind
+from airflow_agari_provider.avro.reader_types import mismatch
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import UnimportableObject
 
@@ -107,18 +107,8 @@ def _name(kind: Any) -> str:
 
 
 def _of_values(written: Any, wanted: Any, where: str) -> str | None:
-    """Compare sizes and decimals. Everything else about logical types fastavro takes from the file alone."""
+    """Compare sizes and what the logical types mean."""
     if _name(written) == "fixed" and written["size"] != wanted["size"]:
         return f"{where} has {written['size']} bytes in the file and {wanted['size']} in reader_schema"
-    decimals = [kind for kind in (written, wanted) if logical_kind(kind) == "decimal"]
-    if not decimals:
-        return None
-    if len(decimals) == 1:
-        return f"{where} is a decimal in only one of the two: the file and reader_schema"
-    (digits, scale), (wanted_digits, wanted_scale) = ((one["precision"], one.get("scale", 0)) for one in decimals)
-    if scale > wanted_scale or digits - scale > wanted_digits - wanted_scale:
-        return (
-            f"{where} is a decimal({digits}, {scale}) in the file, which does not fit into decimal({wanted_digits}, "
-            f"{wanted_scale}) in reader_schema"
-        )
-    return None
+    problem = mismatch(written, wanted)
+    return problem and f"{where} is {problem}"

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.decoders import DecoderChoice
+from airflow_agari_provider.avro.reader_defaults import parsed_reader
 from airflow_agari_provider.avro.records import Batch, heap_out_of_sight
-from airflow_agari_provider.avro.schemas import parse_reader_schema
 from airflow_agari_provider.avro_import.careful_load import SoundRowsLoad
 from airflow_agari_provider.avro_import.errors import RowsLost, UnusableName
 from airflow_agari_provider.avro_import.job import ImportJob
@@ -90,7 +90,7 @@ class ObjectLoad:
         self._ledger = ledger
         self._progress = progress
         self._decoder = DecoderChoice(job.decoder)
-        self._reader = parse_reader_schema(job.reader_schema) if job.reader_schema else None
+        self._reader = parsed_reader(job.reader_schema) if job.reader_schema else None
 
     @contextmanager
     def opened(

@@ -51,6 +51,7 @@ NODE = record(field("int"), field(["null", "node"], "next"), name="node")
         pytest.param(array("int"), array("long"), id="items"),
         pytest.param(fixed(4), fixed(4), id="fixed of the same size"),
         pytest.param(decimal(6, 2), decimal(8, 4), id="decimal with more digits"),
+        pytest.param("bytes", decimal(6, 2), id="bytes to decimal"),
         pytest.param(record(field("int")), record(), id="a field that is not wanted"),
         pytest.param(record(), record(field("int", default=0)), id="default"),
         pytest.param(record(field("int", "old")), record(field("int", aliases=["old"])), id="alias of a field"),
@@ -98,10 +99,13 @@ def test_a_schema_that_avro_resolves_is_accepted(written, wanted):
             id="fewer digits before the point",
         ),
         pytest.param(
-            "bytes",
-            decimal(6, 2),
-            "the record is a decimal in only one of the two: the file and reader_schema",
-            id="bytes to decimal",
+            {"type": "int", "logicalType": "date"},
+            {"type": "long", "logicalType": "timestamp-millis"},
+            "the record is date in the file and timestamp-millis in reader_schema",
+            id="date to timestamp",
+        ),
+        pytest.param(
+            decimal(6, 2), "string", "the record is a decimal in the file and a string in reader_schema", id="to text"
         ),
     ],
 )
