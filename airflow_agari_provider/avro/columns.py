@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from airflow_agari_provider.avro.schemas import AvroSchema
@@ -13,6 +13,8 @@ Kind = Literal[
     "null", "boolean", "integer", "long", "float", "double", "bytes", "text", "decimal", "uuid",
     "date", "time", "instant", "local_time", "json",
 ]  # fmt: skip
+
+BytesInJson = Literal["base64", "hex"]
 
 _PRIMITIVES: dict[str, Kind] = {
     "null": "null", "boolean": "boolean", "int": "integer", "long": "long", "float": "float", "double": "double",
@@ -89,6 +91,7 @@ class Column:
     :param length: bytes of a fixed, characters of the longest symbol of an enum; None: no limit.
     :param precision: of a decimal, its digits, of which ``scale`` are after the point; of a time, the digits after the
         point of the seconds, where 0 means unknown.
+    :param bytes_in_json: how bytes inside of a JSON column are written.
     """
 
     name: str
@@ -98,9 +101,14 @@ class Column:
     length: int | None = None
     precision: int = 0
     scale: int = 0
+    bytes_in_json: BytesInJson = "base64"
 
 
-def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | None = None) -> tuple[Column, ...]:
+def columns_of(
+    schema: AvroSchema,
+    wanted: Mapping[str, str] | Sequence[str] | None = None,
+    bytes_in_json: BytesInJson = "base64",
+) -> tuple[Column, ...]:
     """
     Return the columns for the records of a schema. A schema that is not a record gives one column, of the field
     ``value``.
@@ -120,7 +128,10 @@ def columns_of(schema: AvroSchema, wanted: Mapping[str, str] | Sequence[str] | N
         names = dict(_names(list(fields), wanted))
     if not names:
         raise UnsupportedAvroType("", "the record has no fields, so there is nothing to put into a table")
-    return tuple(_column(name, field, schema, fields[field]) for field, name in names.items())
+    columns = (_column(name, field, schema, fields[field]) for field, name in names.items())
+    return tuple(
+        replace(column, bytes_in_json=bytes_in_json) if column.kind == "json" else column for column in columns
+    )
 
 
 def _names(fields: Sequence[Any], wanted: Mapping[str, str] | Sequence[str] | None) -> Iterator[tuple[str, str]]:

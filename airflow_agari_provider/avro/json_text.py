@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 from uuid import UUID
 
-from airflow_agari_provider.avro.columns import kind_of
+from airflow_agari_provider.avro.columns import BytesInJson, kind_of
 from airflow_agari_provider.avro.schema_shape import parts
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 
-def json_texts(values: Sequence[Any], plain: bool = False) -> list[str | None]:
+def json_texts(values: Sequence[Any], plain: bool = False, bytes_form: BytesInJson = "base64") -> list[str | None]:
     """
-    Return the JSON text of each value, and None for None: bytes as in Avro's JSON encoding (a character for each byte),
-    times in ISO 8601, decimals and UUIDs as text.
+    Return the JSON text of each value, and None for None: times in ISO 8601, decimals and UUIDs as text.
 
+    :param bytes_form: how bytes are written. (Not as in Avro's JSON encoding, a character for each byte: PostgreSQL
+        has no text with a zero byte.)
     :param plain: whether :func:`plain_in_json` is true for the type of the values; encoding is then five times as fast.
     :raises ValueError: a number is NaN or infinite.
     :raises RecursionError: a value is nested too deep.
     """
     there = [value for value in values if value is not None]
-    texts = iter(_plain_texts(there) if plain else _texts(_JSON.encode, there))
+    texts = iter(_plain_texts(there) if plain else _texts(_ENCODERS[bytes_form].encode, there))
     return [None if value is None else next(texts) for value in values]
 
 
@@ -60,7 +63,9 @@ def _plain_texts(values: Sequence[Any]) -> list[str]:
     import msgspec
 
     texts = _texts(lambda value: msgspec.json.encode(value).decode(), values)
-    return [_JSON.encode(value) if "null" in text else text for value, text in zip(values, texts, strict=True)]
+    return [
+        _ENCODERS["base64"].encode(value) if "null" in text else text for value, text in zip(values, texts, strict=True)
+    ]
 
 
 def _texts(encode: Callable[[Any], str], values: Sequence[Any]) -> list[str]:
@@ -72,9 +77,9 @@ def _texts(encode: Callable[[Any], str], values: Sequence[Any]) -> list[str]:
     return texts if len(texts) == len(values) else [encode(value) for value in values]
 
 
-def _converted(value: Any) -> str:
+def _converted(bytes_form: BytesInJson, value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode("latin-1")
+        return value.hex() if bytes_form == "hex" else b64encode(value).decode()
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal | UUID):
@@ -82,7 +87,14 @@ def _converted(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_JSON = json.JSONEncoder(
-    default=_converted, allow_nan=False, ensure_ascii=False, separators=(",", ":"), check_circular=False
-)
+_ENCODERS: Mapping[BytesInJson, json.JSONEncoder] = {
+    form: json.JSONEncoder(
+        default=partial(_converted, form),
+        allow_nan=False,
+        ensure_ascii=False,
+        separators=(",", ":"),
+        check_circular=False,
+    )
+    for form in get_args(BytesInJson)
+}
 _MARK = "agari-2016-04-28-next-value"

@@ -47,7 +47,7 @@ def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None,
     writer = parse_writer_schema(file.schema, file.source)
     if reader:
         require_resolvable(writer, reader, file.source)
-    columns = columns_of(reader or writer, job.columns)
+    columns = columns_of(reader or writer, job.columns, job.bytes_in_json)
     names = [column.name for column in columns]
     needed = {*job.key_columns, job.count_by} - {None}
     if missing := sorted(str(name) for name in needed if name not in names):

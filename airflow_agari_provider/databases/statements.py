@@ -201,7 +201,7 @@ def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
     :raises UnstorableValue: a value has no JSON form.
     """
     try:
-        return json_texts(values)
+        return json_texts(values, bytes_form=column.bytes_in_json)
     except (ValueError, RecursionError) as error:  # NaN or infinity, or nested too deeply
         row = next(number for number, value in enumerate(values) if not _has_json(value))
         value = "a value" if isinstance(error, RecursionError) else cut(repr(values[row]), 100)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.avro.columns import BytesInJson
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
 from airflow_agari_provider.avro_import.errors import IfNoObjects, NoObjects
@@ -73,6 +74,7 @@ class AvroS3ImportOperator(BaseOperator):
         no limit.
     :param if_no_objects: what to do if there is no object at ``s3_url``.
     :param reader_schema: Avro schema to resolve the records to, as a dict.
+    :param bytes_in_json: how bytes inside of records, arrays and maps are written: ``base64`` or ``hex``.
     :param decoder: ``arrow`` needs the extra ``[arrow]`` and PostgreSQL, and is several times as fast as ``fastavro``;
         ``auto`` uses it where it can, and logs the reason where it cannot. Both load the same rows.
     :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
@@ -127,6 +129,7 @@ class AvroS3ImportOperator(BaseOperator):
         max_bad_blocks: int | str | None = 100,
         if_no_objects: IfNoObjects = "fail",
         reader_schema: Mapping[str, Any] | None = None,
+        bytes_in_json: BytesInJson = "base64",
         decoder: Decoder = "auto",
         wait_time_seconds: int | str = 20,
         max_messages: int | str | None = None,
@@ -155,6 +158,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.max_bad_blocks = max_bad_blocks
         self.if_no_objects = if_no_objects
         self.reader_schema = reader_schema
+        self.bytes_in_json = bytes_in_json
         self.decoder = decoder
         self.wait_time_seconds = wait_time_seconds
         self.max_messages = max_messages
@@ -169,6 +173,7 @@ class AvroS3ImportOperator(BaseOperator):
         if queue_url is not None and mode == "replace":
             raise ValueError('mode="replace" needs s3_url: a queue does not tell when a window is complete.')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
+        require_one_of("bytes_in_json", bytes_in_json, get_args(BytesInJson))
         require_one_of("decoder", decoder, get_args(Decoder))
         require_one_of("schema_change", schema_change, get_args(SchemaChange))
         require_matching(mode, replace_where, key_columns, on_changed_object)
@@ -200,6 +205,7 @@ class AvroS3ImportOperator(BaseOperator):
             count_by=self.count_by,
             on_changed_object=self.on_changed_object,
             reader_schema=self.reader_schema,
+            bytes_in_json=self.bytes_in_json,
             decoder=self.decoder,
             on_bad_block=self.on_bad_block,
             quarantine_url=self.quarantine_url,

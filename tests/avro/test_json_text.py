@@ -17,7 +17,7 @@ both_encoders = pytest.mark.parametrize("plain", [False, True], ids=["Python", "
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        pytest.param(b"a\xff", '"aÿ"', id="bytes"),
+        pytest.param(b"a\xff\0", '"Yf8A"', id="bytes"),
         pytest.param(date(2016, 4, 28), '"2016-04-28"', id="date"),
         pytest.param(time(5, 1, 2, 3000), '"05:01:02.003000"', id="time"),
         pytest.param(datetime(2016, 4, 28, 5, tzinfo=UTC), '"2016-04-28T05:00:00+00:00"', id="instant"),
@@ -29,6 +29,10 @@ both_encoders = pytest.mark.parametrize("plain", [False, True], ids=["Python", "
 )
 def test_each_type_has_its_form_in_json(value, text):
     assert json_texts([[value]]) == [f"[{text}]"]
+
+
+def test_bytes_may_be_in_hex():
+    assert json_texts([[b"a\xff\0"]], bytes_form="hex") == ['["61ff00"]']
 
 
 @both_encoders

@@ -23,7 +23,7 @@ from airflow_agari_provider.avro_import.errors import ObjectsFailed, ObjectsFail
 from airflow_agari_provider.avro_import.failures import failure_reason
 from airflow_agari_provider.exceptions import UnimportableObject
 from airflow_agari_provider.s3.objects import objects_at
-from tests.avro.container_files import by_hand
+from tests.avro.container_files import by_hand, written
 from tests.avro.sample_schemas import record_of
 from tests.avro.scored_messages import messages
 from tests.avro_import.importers import failing_for
@@ -51,6 +51,16 @@ def test_what_does_not_belong_to_a_type_is_ignored(kind, payload, value, importe
     importer().import_object("agari", "a.avro")
     (found,) = rows("SELECT v FROM scored")
     assert (bytes(found) if isinstance(value, bytes) else found) == value
+
+
+@pytest.mark.parametrize("decoder", ["auto", "fastavro"])
+@pytest.mark.parametrize(("form", "text"), [("base64", "AP8="), ("hex", "00ff")])
+def test_bytes_inside_of_other_values_may_have_zero_bytes(form, text, decoder, importer, put, rows):
+    inner = {"type": "record", "name": "i", "fields": [{"name": "b", "type": "bytes"}]}
+    put("a.avro", written(record_of({"type": "array", "items": inner}), [{"v": [{"b": b"\0\xff"}]}]))
+    importer(bytes_in_json=form, decoder=decoder).import_object("agari", "a.avro")
+    (found,) = rows("SELECT v FROM scored")
+    assert (json.loads(found) if isinstance(found, str) else found) == [{"b": text}]
 
 
 @pytest.mark.parametrize("connect", ["psycopg"], indirect=True)

@@ -210,7 +210,7 @@ def test_defaults_are_values_of_their_types(importer, put, rows):
     ],
 )
 def test_a_default_that_is_not_of_its_type_is_told_before_anything_is_read(kind, default, importer):
-    with pytest.raises(ValueError, match="default .* of field 'v' is not a value of its type"):
+    with pytest.raises(ValueError, match=r"default .* of field 'v' is not a value of its type"):
         importer(reader_schema=record(("v", kind), default=default))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Generator, Sequence
+from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,7 +77,9 @@ class ArrowDecoder:
             path.unlink()
         records = self._records(batch, [block.records for block, _ in group])
         values = [records.field(position) for position in self._positions] if self._positions else [records]
-        made = (json_text if column.kind == "json" else typed for column in self._columns)
+        made = (
+            partial(json_text, column.bytes_in_json) if column.kind == "json" else typed for column in self._columns
+        )
         arrays = tuple(make(self._writer, *pair) for make, *pair in zip(made, self._kinds, values, strict=True))
         return arrow_batch(len(records), self._columns, arrays)
 

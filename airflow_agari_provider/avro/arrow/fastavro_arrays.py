@@ -67,7 +67,7 @@ def _fit(column: Column, to_array: ToArray, values: Sequence[Any]) -> Any:
 def _to_array(column: Column, plain: bool = False) -> ToArray:
     """:param plain: as in :func:`json_texts`."""
     if column.kind == "json":
-        return lambda values: array_of(column, json_texts(values, plain))
+        return lambda values: array_of(column, json_texts(values, plain, column.bytes_in_json))
     return partial(array_of, column)
 
 

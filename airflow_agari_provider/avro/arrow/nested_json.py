@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from airflow_agari_provider.avro.arrow.values import Unfit, content, only_branch, python_values, typed
-from airflow_agari_provider.avro.columns import Kind, kind_of
+from airflow_agari_provider.avro.columns import BytesInJson, Kind, kind_of
 from airflow_agari_provider.avro.json_text import json_texts
 from airflow_agari_provider.avro.schemas import AvroSchema
 
@@ -22,30 +22,31 @@ Pieces = list[Any]
 ESCAPED = b'"\\' + bytes(range(0x20))  # bytes that JSON writes with a backslash
 
 
-def json_text(schema: AvroSchema, kind: Any, array: Any) -> Any:
+def json_text(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> Any:
     """
     Return the JSON text of each value, and null for each null.
 
     PostgreSQL's jsonb makes the same of it as of the text of :func:`json_texts`.
 
+    :param form: how bytes are written.
     :param kind: type of the values, as the schema has it.
     :param array: the values as Arrow decodes them by the type's :func:`plain_schema`.
     :raises Unfit: a value is beyond what its type may hold.
     """
-    return _text(_pieces(schema, kind, array))
+    return _text(_pieces(form, schema, kind, array))
 
 
-def _pieces(schema: AvroSchema, kind: Any, array: Any) -> Pieces:
+def _pieces(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> Pieces:
     import pyarrow.compute as pc
 
     kind = only_branch(schema, kind)
     name = kind if isinstance(kind, str) else kind["type"]
     if name in ("record", "error"):
-        return _record_pieces(schema, kind, array)
+        return _record_pieces(form, schema, kind, array)
     if name == "array":
-        return _list_pieces("[", array, _member_pieces(schema, kind["items"], array.values), "]")
+        return _list_pieces("[", array, _member_pieces(form, schema, kind["items"], array.values), "]")
     if name == "map":
-        members = ['"', _escaped(array.keys), '":', *_member_pieces(schema, kind["values"], array.items)]
+        members = ['"', _escaped(array.keys), '":', *_member_pieces(form, schema, kind["values"], array.items)]
         return _list_pieces("{", array, _literals_joined(members), "}")
     values = typed(schema, kind, array)
     meant = kind_of(kind)
@@ -57,28 +58,28 @@ def _pieces(schema: AvroSchema, kind: Any, array: Any) -> Pieces:
         return ['"', _escaped(values), '"']
     if meant == "decimal":
         return ['"', pc.cast(values, "string"), '"']
-    return [_python_text(values, meant)]
+    return [_python_text(form, values, meant)]
 
 
-def _record_pieces(schema: AvroSchema, kind: Any, array: Any) -> Pieces:
+def _record_pieces(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> Pieces:
     import pyarrow.compute as pc
 
     pieces: Pieces = []
     for position, field in enumerate(kind["fields"]):
         key = ("," if position else "{") + json.dumps(field["name"], ensure_ascii=False) + ":"
-        pieces += [key, *_member_pieces(schema, field["type"], array.field(position))]
+        pieces += [key, *_member_pieces(form, schema, field["type"], array.field(position))]
     pieces = _literals_joined([*pieces, "}"])
     return [pc.if_else(pc.is_valid(array), _text(pieces), None)] if array.null_count else pieces
 
 
-def _member_pieces(schema: AvroSchema, kind: Any, array: Any) -> Pieces:
+def _member_pieces(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> Pieces:
     """Return the pieces of members; a null member has the text ``null``."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if schema.resolved(kind) == "null":
         return [pa.repeat("null", len(array))]
-    pieces = _pieces(schema, kind, array)
+    pieces = _pieces(form, schema, kind, array)
     if any(piece.null_count for piece in pieces if not isinstance(piece, str)):
         return [pc.fill_null(_text(pieces), "null")]
     return pieces
@@ -157,8 +158,8 @@ def _number_text(array: Any) -> Any:
     return pc.split_pattern(pa.array([written], "string"), ",").values
 
 
-def _python_text(array: Any, meant: Kind) -> Any:
+def _python_text(form: BytesInJson, array: Any, meant: Kind) -> Any:
     """Convert by way of Python objects, for kinds that are rare inside of other values."""
     import pyarrow as pa
 
-    return pa.array(json_texts(python_values(array, meant)), "string")
+    return pa.array(json_texts(python_values(array, meant), bytes_form=form), "string")
