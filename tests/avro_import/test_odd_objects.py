@@ -43,6 +43,10 @@ DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2
         pytest.param(DECIMAL | {"scale": None}, b"\x02a", b"a", id="no scale"),
         pytest.param(DECIMAL | {"scale": True}, b"\x02a", b"a", id="a scale that is true"),
         pytest.param(DECIMAL | {"precision": 4.0}, b"\x02a", b"a", id="a broken precision"),
+        pytest.param(DECIMAL | {"precision": 64, "scale": 127}, b"\x02a", b"a", id="a number of Oracle"),
+        pytest.param(
+            DECIMAL | {"type": "fixed", "name": "f", "size": 1, "precision": 3}, b"a", b"a", id="more digits than bytes"
+        ),
         pytest.param({"type": ["null", "int"], "doc": "x"}, b"\x02\x0a", 5, id="a union in braces"),
     ],
 )
@@ -51,6 +55,14 @@ def test_what_does_not_belong_to_a_type_is_ignored(kind, payload, value, importe
     importer().import_object("agari", "a.avro")
     (found,) = rows("SELECT v FROM scored")
     assert (bytes(found) if isinstance(value, bytes) else found) == value
+
+
+def test_an_invalid_decimal_that_is_not_wanted_does_no_harm(importer, put, rows):
+    invalid = DECIMAL | {"precision": 64, "scale": 127}
+    schema = {"type": "record", "name": "r", "fields": [{"name": "a", "type": "int"}, {"name": "v", "type": invalid}]}
+    put("a.avro", by_hand(schema, (1, b"\x0a\x02a")))
+    importer(columns=["a"]).import_object("agari", "a.avro")
+    assert rows("SELECT a FROM scored") == [5]
 
 
 @pytest.mark.parametrize("decoder", ["auto", "fastavro"])
