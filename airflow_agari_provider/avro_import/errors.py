@@ -17,15 +17,18 @@ class NoObjects(AgariError):
     There is no object to import.
 
     :param s3_url: where the task looked.
+    :param pattern: of the names it looked for.
+    :param others: how many objects with other names are there.
     """
 
-    def __init__(self, s3_url: str) -> None:
-        super().__init__(s3_url)
-        self.s3_url = s3_url
+    def __init__(self, s3_url: str, pattern: str = "None", others: int = 0) -> None:
+        super().__init__(s3_url, pattern, others)
+        self.s3_url, self.pattern, self.others = s3_url, pattern, others
 
     def __str__(self) -> str:
+        others = f" ({self.others} others are hidden or do not match pattern={self.pattern!r})" if self.others else ""
         return (
-            f"There is no object at {self.s3_url}, so nothing was imported. If this place may be empty, pass "
+            f"There is no object at {self.s3_url}{others}, so nothing was imported. If this place may be empty, pass "
             "if_no_objects='ok' or 'skip'. Otherwise check whether the job that writes the objects is late."
         )
 

@@ -41,7 +41,10 @@ def reason(url: str, error: Exception) -> str:
 
 
 def summary(
-    imported: Iterable[ImportedObject], failed_messages: int = 0, dead_letters: int | None = 0
+    imported: Iterable[ImportedObject],
+    failed_messages: int = 0,
+    dead_letters: int | None = 0,
+    not_matching_objects: int = 0,
 ) -> dict[str, Any]:
     """
     Return the figures of an import, as JSON takes them.
@@ -52,6 +55,7 @@ def summary(
     letter.
 
     :param dead_letters: messages in the queue's dead-letter queue; None if that is not known.
+    :param not_matching_objects: objects that were passed over by their names.
     """
     all_of_them = list(imported)
     loaded, counts = [one for one in all_of_them if not one.skipped], Counter[str]()
@@ -63,6 +67,7 @@ def summary(
         "objects": len(loaded),
         "skipped_objects": len(all_of_them) - len(loaded),
         "changed_objects": changed,
+        "not_matching_objects": not_matching_objects,
         "failed_messages": failed_messages,
         "dead_letters": dead_letters,
         "rows": sum(one.rows for one in loaded),

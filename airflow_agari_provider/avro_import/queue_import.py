@@ -22,7 +22,7 @@ from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, r
 from airflow_agari_provider.queues.lease import Lease
 from airflow_agari_provider.s3.errors import ForbiddenObject, ObjectOverwritten
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
-from airflow_agari_provider.s3.urls import hidden, uncommitted
+from airflow_agari_provider.s3.urls import is_data
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class QueueImport:
     :param max_messages: stop after this many messages; None: no limit.
     :param max_seconds: start no new message after this many seconds; None: no limit.
     :param max_objects: start no new message once this many objects are loaded; None: no limit.
+    :param pattern: of the names of the objects; see :func:`airflow_agari_provider.s3.urls.is_data`.
     """
 
     sqs: Any
@@ -72,11 +73,14 @@ class QueueImport:
     max_messages: int | None = None
     max_seconds: float | None = None
     max_objects: int | None = None
+    pattern: str | None = None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     imported: list[ImportedObject] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """Reason by message id, for messages that this importer could not import."""
+    not_matching: set[str] = field(default_factory=set)
+    """URLs of the objects that were skipped by their names."""
     dead_letters: int | None = 0
     """After the run: how many messages are in the queue's dead-letter queue; None if that is not known."""
     _importer: Importer = field(init=False)
@@ -225,13 +229,12 @@ class QueueImport:
         self._refused.add(message_id)
 
     def _passed_over(self, reference: ObjectReference) -> bool:
-        """Whether to skip an object: Hadoop writes it next to its output, as ``_SUCCESS``, or it is in quarantine."""
-        name = reference.key.rpartition("/")[2]
-        passed_over = (
-            uncommitted(reference.key)
-            or (hidden(name) and not name.endswith(".avro"))
-            or in_quarantine(self._importer.job.quarantine_url, reference.bucket, reference.key)
-        )
-        if passed_over:
-            logger.info("%s skipped: it is not data to import, but hidden by Hadoop or in quarantine", reference.url)
-        return passed_over
+        """Whether to skip an object: it is in quarantine, or its name says that it is not data."""
+        if in_quarantine(self._importer.job.quarantine_url, reference.bucket, reference.key):
+            logger.info("%s skipped: it is in quarantine", reference.url)
+            return True
+        if is_data(reference.key, self.pattern):
+            return False
+        logger.info("%s skipped: it is hidden, or does not match pattern=%r", reference.url, self.pattern)
+        self.not_matching.add(reference.url)
+        return True

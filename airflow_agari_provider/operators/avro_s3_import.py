@@ -39,8 +39,9 @@ class AvroS3ImportOperator(BaseOperator):
     redelivered message or a second importer neither repeats nor loses a row. Objects that cannot be loaded are recorded
     in ``agari_import_failures``.
 
-    Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "failed_messages", "dead_letters",
-    "rows", "quarantined_rows", "quarantined_blocks", "bytes", "counts", "complete"}``. ``skipped_objects`` were in the
+    Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "not_matching_objects",
+    "failed_messages", "dead_letters", "rows", "quarantined_rows", "quarantined_blocks", "bytes", "counts",
+    "complete"}``. ``skipped_objects`` were in the
     table before; ``changed_objects`` of them have other content now. ``complete`` is false if anything was left out, or
     if the queue's dead-letter queue holds messages.
 
@@ -49,6 +50,8 @@ class AvroS3ImportOperator(BaseOperator):
         ``DbApiHook``, with the limits in the documentation.
     :param s3_url: URL of an object or a folder (everything below it), or a list of URLs. Give either this or
         ``queue_url``.
+    :param pattern: the names of the objects to load, with ``*``, ``?`` and ``[...]``: in a folder, and of a queue's
+        messages. Others are counted as ``not_matching_objects``. None loads every name that is not hidden.
     :param queue_url: SQS queue that gets S3's notifications; any number of other importers may share it. A message is
         deleted after all its objects are committed; one that cannot be imported goes to the queue's dead-letter queue.
         The task ends when no message is visible or in flight.
@@ -89,6 +92,7 @@ class AvroS3ImportOperator(BaseOperator):
         "table",
         "sql_conn_id",
         "s3_url",
+        "pattern",
         "queue_url",
         "replace_where",
         "key_columns",
@@ -114,6 +118,7 @@ class AvroS3ImportOperator(BaseOperator):
         table: str,
         sql_conn_id: str,
         s3_url: str | Sequence[str] | None = None,
+        pattern: str | None = "*.avro",
         queue_url: str | None = None,
         mode: Mode = "append",
         replace_where: str | None = None,
@@ -143,6 +148,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.table = table
         self.sql_conn_id = sql_conn_id
         self.s3_url = s3_url
+        self.pattern = pattern
         self.queue_url = queue_url
         self.mode = mode
         self.replace_where = replace_where
@@ -185,8 +191,8 @@ class AvroS3ImportOperator(BaseOperator):
         keys = (NoUniqueKey, OtherUniqueKey)
         with no_retry(UnimportableObject, MissingTable, *keys, UnknownDatabase, NoTransactions, ArrowUnusable):
             of_urls = self.queue_url is None
-            imported, failed, dead = (self._import_urls(job), 0, 0) if of_urls else self._import_queue(job)
-        self._figures = figures = summary(imported, failed, dead)
+            imported, failed, dead, others = self._import_urls(job) if of_urls else self._import_queue(job)
+        self._figures = figures = summary(imported, failed, dead, others)
         self._folders = folders_of(one.url for one in imported if not one.skipped)
         log_outcome(self.table, figures)
         return figures
@@ -218,20 +224,28 @@ class AvroS3ImportOperator(BaseOperator):
             return None
         return import_lineage(self._folders, self.table, self.sql_conn_id, self._figures)
 
-    def _import_urls(self, job: ImportJob) -> list[ImportedObject]:
+    def _import_urls(self, job: ImportJob) -> tuple[list[ImportedObject], int, int, int]:
         s3 = self._s3()
-        found = objects_at(s3, self.s3_url or ())
+        skipped: list[str] = []
+        found = objects_at(s3, self.s3_url or (), self.pattern, skipped.append)
+        if skipped:
+            self.log.info(
+                "%s objects skipped, which are hidden or do not match pattern=%r; the first: %s",
+                len(skipped),
+                self.pattern,
+                skipped[0],
+            )
         if not found and self.if_no_objects == "fail":
-            raise NoObjects(str(self.s3_url))
+            raise NoObjects(str(self.s3_url), str(self.pattern), len(skipped))
         if not found and self.if_no_objects == "skip":
             raise AirflowSkipException(f"There is no object at {self.s3_url}; skipped, as if_no_objects='skip' asks.")
         progress = ImportProgress()
         with closing(self._importer(s3, job, progress)) as importer:
             imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)
         self.log.info("%s", progress.line())
-        return imported
+        return imported, 0, 0, len(skipped)
 
-    def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int, int | None]:
+    def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int, int | None, int]:
         from airflow.providers.amazon.aws.hooks.sqs import SqsHook
 
         s3, progress = self._s3(), ImportProgress()
@@ -243,10 +257,11 @@ class AvroS3ImportOperator(BaseOperator):
             int(self.max_messages) if self.max_messages else None,
             float(self.max_seconds) if self.max_seconds else None,
             int(self.max_objects) if self.max_objects else None,
+            self.pattern,
         )
         share.run()
         self.log.info("%s", progress.line())
-        return share.imported, len(share.failed), share.dead_letters
+        return share.imported, len(share.failed), share.dead_letters, len(share.not_matching)
 
     def _s3(self) -> Any:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from airflow_agari_provider.exceptions import may_pass, retrying
 from airflow_agari_provider.s3.errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
 from airflow_agari_provider.s3.read_ahead import ReadAhead
-from airflow_agari_provider.s3.urls import hidden, split_url
+from airflow_agari_provider.s3.urls import is_data, split_url
 
 logger = logging.getLogger(__name__)
 
@@ -207,27 +207,31 @@ class FoundObject(NamedTuple):
     size_bytes: int = 0
 
 
-def objects_at(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
+def objects_at(
+    s3: Any, urls: str | Iterable[str], pattern: str | None = None, skip: Callable[[str], None] = logger.debug
+) -> list[FoundObject]:
     """
     Return the objects that the URLs name, each once, in the order of the URLs and then of the keys.
 
     A URL names one object, or a folder: everything below it. ``s3://b/hour=1`` does not include
     ``s3://b/hour=10/...``.
-    Names below a folder that begin with ``_`` or ``.`` are left out: Hadoop hides them (``_SUCCESS``, ``_temporary/``).
+    Below a folder, names that are not data are skipped; see :func:`is_data`.
 
     :param s3: boto3 client of S3.
+    :param pattern: of the names that are taken below a folder; None takes all data.
+    :param skip: called with the URL of each object that is skipped.
     :raises MissingBucket: the bucket of a URL does not exist.
     :raises ForbiddenObject: the bucket may not be listed.
     """
-    found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _listed(s3, url)]
+    found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _listed(s3, url, pattern, skip)]
     return list(dict.fromkeys(found))
 
 
-def _listed(s3: Any, url: str) -> list[FoundObject]:
+def _listed(s3: Any, url: str, pattern: str | None, skip: Callable[[str], None]) -> list[FoundObject]:
     from botocore.exceptions import ClientError
 
     try:
-        return list(_at(s3, url))
+        return list(_at(s3, url, pattern, skip))
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             raise MissingBucket(url) from error
@@ -236,7 +240,7 @@ def _listed(s3: Any, url: str) -> list[FoundObject]:
         raise
 
 
-def _at(s3: Any, url: str) -> Iterator[FoundObject]:
+def _at(s3: Any, url: str, pattern: str | None, skip: Callable[[str], None]) -> Iterator[FoundObject]:
     bucket, key = split_url(url)
     if key and not key.endswith("/"):
         first = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
@@ -246,8 +250,10 @@ def _at(s3: Any, url: str) -> Iterator[FoundObject]:
         key += "/"
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
         for entry in page.get("Contents", []):
-            if not hidden(entry["Key"][len(key) :]):
+            if is_data(entry["Key"][len(key) :], pattern):
                 yield _found(bucket, entry)
+            else:
+                skip(f"s3://{bucket}/{entry['Key']}")
 
 
 def _found(bucket: str, entry: dict[str, Any]) -> FoundObject:

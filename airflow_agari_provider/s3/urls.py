@@ -1,6 +1,8 @@
-"""S3 URLs, and the names that Hadoop and Spark hide."""
+"""S3 URLs, and which names are data: not those that Hadoop and Spark hide."""
 
 from __future__ import annotations
+
+from fnmatch import fnmatchcase
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -48,3 +50,16 @@ def uncommitted(key: str) -> bool:
     """
     *folders, _ = key.split("/")
     return any(folder in ("_temporary", "__magic") or folder.startswith(".") for folder in folders)
+
+
+def is_data(path: str, pattern: str | None) -> bool:
+    """
+    Whether an object is data, by its name: not hidden, not the marker of a folder, not below uncommitted output.
+
+    :param path: the key, or its part below a folder.
+    :param pattern: for the last part of the name, with ``*``, ``?`` and ``[...]``; None takes every name.
+    """
+    name = path.rpartition("/")[2]
+    if uncommitted(path) or hidden(name) or name.endswith("_$folder$"):  # the marker that EMR's file system writes
+        return False
+    return pattern is None or fnmatchcase(name, pattern)

@@ -11,6 +11,7 @@ def test_a_summary_counts_what_was_loaded_now():
         "objects": 2,
         "skipped_objects": 1,
         "changed_objects": 0,
+        "not_matching_objects": 0,
         "failed_messages": 0,
         "dead_letters": 0,
         "rows": 4,

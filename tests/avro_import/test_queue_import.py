@@ -81,7 +81,7 @@ def count(sqlite_path: Any) -> Callable[[], int]:
 
 def run(share: QueueImport) -> dict[str, Any]:
     share.run()
-    return summary(share.imported, len(share.failed), share.dead_letters)
+    return summary(share.imported, len(share.failed), share.dead_letters, len(share.not_matching))
 
 
 def bodies(sqs: Any, url: str) -> list[str]:
@@ -131,15 +131,19 @@ def test_the_same_message_twice_loads_its_object_once(share, notify, sqs, queue_
         ("scored/__magic/job-1/part-0.avro", 0),
         ("scored/.hive-staging_1/part-0.avro", 0),
         ("_landing/part-0.avro", 5),
-        ("scored/_part-0.avro", 5),
+        ("scored/_part-0.avro", 0),
+        ("scored/day_$folder$", 0),
+        ("scored/part-0.json", 0),
+        ("scored/part-0", 0),
     ],
 )
 def test_what_spark_writes_next_to_its_data_is_skipped(share, s3, sqs, bucket, queue_url, key, loaded):
     s3.put_object(Bucket=bucket, Key=key, Body=messages(5))
     record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "agari"}, "object": {"key": key}}}
     sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps({"Records": [record]}))
-    figures = run(share())
+    figures = run(share(pattern="*.avro"))
     assert (figures["rows"], figures["failed_messages"]) == (loaded, 0)
+    assert figures["not_matching_objects"] == (0 if loaded else 1)
     assert read_depth(sqs, queue_url).total == 0
 
 
@@ -342,6 +346,7 @@ def test_a_broken_connection_to_the_database_is_made_anew(
         "objects": 2,
         "skipped_objects": 0,
         "changed_objects": 0,
+        "not_matching_objects": 0,
         "failed_messages": 0,
         "dead_letters": 0,
         "rows": 10,

@@ -222,3 +222,15 @@ def test_throttling_while_a_connection_is_opened_again_costs_one_try(store):
 )
 def test_forbidden_is_what_waiting_does_not_change(code, status, expected):
     assert forbidden(client_error(code, status)) is expected
+
+
+def test_below_a_folder_only_data_of_the_pattern_is_taken_and_the_rest_is_told(s3, bucket):
+    names = ("a.avro", "_b.avro", "c.json", "d.csv", "e_$folder$", "_SUCCESS", "000000_0", "_temporary/0/f.avro")
+    for name in names:
+        s3.put_object(Bucket=bucket, Key=f"day/{name}", Body=b"")
+    skipped: list[str] = []
+    assert [one.key for one in objects_at(s3, "s3://agari/day", "*.avro", skipped.append)] == ["day/a.avro"]
+    assert len(skipped) == 7
+    assert [one.key for one in objects_at(s3, "s3://agari/day")] == [
+        "day/000000_0", "day/a.avro", "day/c.json", "day/d.csv",
+    ]  # fmt: skip
