@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from airflow_agari_provider.avro import legacy_calendar
 from airflow_agari_provider.avro.codecs import CODECS, DamagedPayload, decompressor_of
 from airflow_agari_provider.exceptions import BadAvro, one_of_text
 
@@ -71,6 +72,7 @@ class ContainerFile:
             raise self.bad(self.position, "the file ends inside its header") from None
         try:
             self.schema: Any = json.loads(metadata["avro.schema"])
+            self.legacy_calendar = legacy_calendar.HEADER_KEY in metadata
             self.codec = metadata.get("avro.codec", b"null").decode()
         except (KeyError, ValueError, RecursionError) as error:
             raise self.bad(0, f"its header has no readable schema ({error!r})") from error

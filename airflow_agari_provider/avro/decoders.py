@@ -89,6 +89,8 @@ def _arrow_decoder(
 ) -> ArrowDecoder:
     if refusal:
         raise NotForArrow(refusal)
+    if writer.legacy_calendar:
+        raise NotForArrow("Spark wrote the file by its legacy calendar")
     if reader:
         raise NotForArrow("reader_schema is given, and only fastavro resolves records to it")
     return ArrowDecoder(writer, columns)

@@ -127,17 +127,19 @@ class _Resolver:
     Converts the plain values of a file to values of the reader's types.
 
     :param reader: the reader's schema.
+    :param legacy_calendar: whether Spark wrote the file by its legacy calendar.
     """
 
-    def __init__(self, reader: AvroSchema) -> None:
+    def __init__(self, reader: AvroSchema, legacy_calendar: bool) -> None:
         self._reader = reader
+        self._legacy_calendar = legacy_calendar
         self._known: dict[tuple[int, Any], Convert] = {}
 
     def conversion(self, written: Any, wanted: Any) -> Convert:
         """Both types are parts of parsed schemas, which live as long as this object; so their ids tell them apart."""
         key = id(written), wanted if isinstance(wanted, str) else id(wanted)
         if key not in self._known:
-            self._known[key] = conversion(written["written"], self._reader.resolved(wanted))
+            self._known[key] = conversion(written["written"], self._reader.resolved(wanted), self._legacy_calendar)
         return self._known[key]
 
 
@@ -159,13 +161,15 @@ def schemas_of(
     """
     import fastavro
 
+    if reader is None and writer.legacy_calendar:
+        reader = writer
     if reader is None:
         return in_record(field, each(wanted_only(writer.raw, fields))), None
     wanted = wanted_only(reader.raw, fields)
     converted = {name for name, kinds in _READ_AS.items() if kinds & _logical_bases(wanted)}
     parsed = fastavro.parse_schema(_record(field, each(wanted)))
     set_defaults(reader, parsed)
-    return in_record(field, each(_marked(writer.raw, converted, _Resolver(reader)))), parsed
+    return in_record(field, each(_marked(writer.raw, converted, _Resolver(reader, writer.legacy_calendar)))), parsed
 
 
 # Plain types of a file, and those of the reader that they may be read as and that have logical types.

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from airflow_agari_provider.avro.columns import Kind, logical_kind
+from airflow_agari_provider.avro.legacy_calendar import rebased_day, sure_moment
 
 Convert = Callable[[Any], Any]
 MAX_SHOWN_BYTES = 40  # of a decimal; that is about 96 digits
@@ -65,17 +66,23 @@ def mismatch(written: Any, wanted: Any) -> str | None:
     return None
 
 
-def conversion(written: Any, wanted: Any) -> Convert:
+def conversion(written: Any, wanted: Any, legacy_calendar: bool = False) -> Convert:
     """
     Return the function from a plain value of the file to a value of the reader's type.
 
     It raises a ValueError for a value that the reader's type cannot hold.
 
     :param written: type in the file, which can be resolved to ``wanted``.
+    :param legacy_calendar: whether Spark wrote the value by its legacy calendar.
     """
     if problem := mismatch(written, wanted):
         raise ValueError(f"it is {problem}")
-    steps = [step for step in (_promotion(written, wanted), _in_units_of(written, wanted), value_of(wanted)) if step]
+    corrected = _corrected(written) if legacy_calendar else None
+    steps = [
+        step
+        for step in (corrected, _promotion(written, wanted), _in_units_of(written, wanted), value_of(wanted))
+        if step
+    ]
     if len(steps) < 2:
         return steps[0] if steps else lambda plain: plain
 
@@ -85,6 +92,12 @@ def conversion(written: Any, wanted: Any) -> Convert:
         return plain
 
     return convert
+
+
+def _corrected(written: Any) -> Convert | None:
+    if meaning(written) == "date":
+        return rebased_day
+    return partial(sure_moment, _per_second(written["logicalType"])) if meaning(written) == "timestamp" else None
 
 
 def _promotion(written: Any, wanted: Any) -> Convert | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,11 +27,13 @@ class AvroSchema:
     :param raw: the schema as it is in JSON.
     :param definition: the same schema, with references to named types by full name.
     :param named: definition of each named type.
+    :param legacy_calendar: whether Spark wrote the records by its legacy calendar.
     """
 
     raw: Any
     definition: Any
     named: Mapping[str, Any]
+    legacy_calendar: bool = False
 
     @cached_property
     def shape(self) -> Shape:
@@ -47,7 +49,7 @@ class AvroSchema:
         return self.named.get(kind, kind) if isinstance(kind, str) else kind
 
 
-def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
+def parse_writer_schema(schema: Any, source: str, legacy_calendar: bool = False) -> AvroSchema:
     """
     Parse the schema that a file was written with.
 
@@ -55,6 +57,7 @@ def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
     without a valid precision and scale becomes its plain bytes.
 
     :param source: name of the file for errors.
+    :param legacy_calendar: whether Spark wrote the file by its legacy calendar.
     :raises BadAvro: the schema is not valid, or a few bytes of such a file could fill the memory.
     """
     try:
@@ -63,7 +66,7 @@ def parse_writer_schema(schema: Any, source: str) -> AvroSchema:
             raise BadAvro(source, 0, problem)
     except _invalid() as error:
         raise BadAvro(source, 0, f"the schema in its header is not valid ({error})") from error
-    return parsed
+    return replace(parsed, legacy_calendar=legacy_calendar)
 
 
 def _boundless(shape: Shape) -> str | None:

@@ -174,6 +174,8 @@ class ObjectLoad:
         job, stored = self._job, opened.stored
         if job.count_by or self._reader:
             raise NotByCopy("count_by and reader_schema cannot be used")
+        if opened.writer.legacy_calendar:
+            raise NotByCopy("dates of Spark's legacy calendar would be some days off")
         read = sum(block.records for block in opened.file.blocks())
         loaded = dialect.copy(self._connection, target, stored, job.copy_access or "")
         require_unchanged(self._s3, stored)

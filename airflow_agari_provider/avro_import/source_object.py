@@ -44,7 +44,7 @@ def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None,
     """
     salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
     file = salvaged.file if salvaged else ContainerFile(stream, stream.stored.url)
-    writer = parse_writer_schema(file.schema, file.source)
+    writer = parse_writer_schema(file.schema, file.source, file.legacy_calendar)
     if reader:
         require_resolvable(writer, reader, file.source)
     columns = columns_of(reader or writer, job.columns, job.bytes_in_json)

@@ -35,7 +35,7 @@ class FastavroArrays:
     def __init__(self, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._fallback = BlockDecoder(writer, reader, columns)
-        if reader:  # only fastavro knows what two schemas together make of a value
+        if reader or writer.legacy_calendar:  # then a value is not only its number
             self._decoder = self._fallback
             self._to_arrays = [_to_array(column) for column in columns]
         else:
