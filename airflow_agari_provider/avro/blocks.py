@@ -150,7 +150,8 @@ class ContainerFile:
         if not 0 <= size <= limit:
             raise self.bad(
                 self.position,
-                f"the file says a length of {size} bytes here, which must be from 0 to {limit}: it is damaged",
+                f"the file says a length of {size} bytes here, and the limit is {limit}: it is damaged, or its blocks "
+                "are larger than this package reads",
             )
         return size
 

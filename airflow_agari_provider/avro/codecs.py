@@ -68,11 +68,11 @@ def _deflate(payload: bytes) -> bytes:
 
 
 def _bzip2(payload: bytes) -> bytes:
-    return _streamed(bz2.BZ2Decompressor(), payload, OSError, EOFError)
+    return _frames(bz2.BZ2Decompressor, payload, OSError, EOFError)
 
 
 def _xz(payload: bytes) -> bytes:
-    return _streamed(lzma.LZMADecompressor(), payload, lzma.LZMAError, EOFError)
+    return _frames(lzma.LZMADecompressor, payload, lzma.LZMAError, EOFError)
 
 
 def _zstandard(payload: bytes) -> bytes:
@@ -81,7 +81,19 @@ def _zstandard(payload: bytes) -> bytes:
     else:
         from backports import zstd
 
-    return _streamed(zstd.ZstdDecompressor(), payload, zstd.ZstdError, EOFError)
+    return _frames(zstd.ZstdDecompressor, payload, zstd.ZstdError, EOFError)
+
+
+def _frames(new: Callable[[], Any], payload: bytes, *damage: type[Exception]) -> bytes:
+    """Decompress all frames of a payload: some writers flush within a block, and so write more than one."""
+    frames: list[bytes] = []
+    while payload or not frames:
+        decompressor = new()
+        frames.append(_streamed(decompressor, payload, *damage, tail_bytes=len(payload)))
+        if sum(map(len, frames)) > MAX_PAYLOAD_BYTES:
+            raise DamagedPayload(f"its payload decompresses to more than {MAX_PAYLOAD_BYTES} bytes")
+        payload = decompressor.unused_data
+    return frames[0] if len(frames) == 1 else b"".join(frames)
 
 
 def _streamed(decompressor: Any, payload: bytes, *damage: type[Exception], tail_bytes: int = 0) -> bytes:

@@ -13,7 +13,14 @@ from typing import cast
 
 from airflow_agari_provider.avro.blocks import SYNC_BYTES, Block, ContainerFile, Stream
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, schemas_of, unconverted
+from airflow_agari_provider.avro.fastavro_reading import (
+    MISFITS,
+    in_record,
+    reader_of,
+    schemas_of,
+    unconverted,
+    why_not_decoded,
+)
 from airflow_agari_provider.avro.records import Batch, decode, require_room
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import BadAvro
@@ -239,7 +246,9 @@ def _one_by_one(
     from fastavro.read import SchemaResolutionError
 
     read = reader_of(writer)
-    schema, wanted = schemas_of("row", writer, reader, [column.field for column in columns])
+    fields = [column.field for column in columns]
+    schema, wanted = schemas_of("row", writer, reader, fields)
+    told = schemas_of("row", writer, reader or writer, fields)
     rows, positions, bad = [], [], []
     for position, datum in enumerate(data):
         try:
@@ -247,7 +256,7 @@ def _one_by_one(
             rows.append([record if column.field is None else record[column.field] for column in columns])
             positions.append(position)
         except (*MISFITS, SchemaResolutionError) as error:
-            bad.append(BadRow(position, datum, f"does not decode ({error!r})"))
+            bad.append(BadRow(position, datum, f"does not decode ({why_not_decoded(read, datum, told, error)})"))
     values = tuple(zip(*rows, strict=True)) or ((),) * len(columns)
     return SoundRows(Batch(len(rows), values), positions, bad)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -170,6 +171,25 @@ def schemas_of(
     parsed = fastavro.parse_schema(_record(field, each(wanted)))
     set_defaults(reader, parsed)
     return in_record(field, each(_marked(writer.raw, converted, _Resolver(reader, writer.legacy_calendar)))), parsed
+
+
+def why_not_decoded(read: Callable[..., Any], datum: bytes, schemas: tuple[Any, Any], error: Exception) -> str:
+    """
+    Return why a record does not decode: if a plain value is beyond its logical type, in our words and not in Python's.
+
+    :param read: fastavro's reader.
+    :param datum: the record, and what follows it.
+    :param schemas: two schemas, by which plain values are converted; see :func:`schemas_of`.
+    :param error: what fastavro raised.
+    """
+    from fastavro.read import SchemaResolutionError
+
+    try:
+        read(BytesIO(datum), *schemas)
+    except (*MISFITS, SchemaResolutionError) as clear:
+        if type(clear) is ValueError:  # fastavro raises subclasses
+            return str(clear)
+    return repr(error)
 
 
 # Plain types of a file, and those of the reader that they may be read as and that have logical types.

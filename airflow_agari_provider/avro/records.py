@@ -12,7 +12,14 @@ from typing import Any
 
 from airflow_agari_provider.avro.blocks import Block, ContainerFile, zigzag
 from airflow_agari_provider.avro.columns import Column
-from airflow_agari_provider.avro.fastavro_reading import MISFITS, in_record, reader_of, schemas_of, wanted_only
+from airflow_agari_provider.avro.fastavro_reading import (
+    MISFITS,
+    in_record,
+    reader_of,
+    schemas_of,
+    wanted_only,
+    why_not_decoded,
+)
 from airflow_agari_provider.avro.schemas import AvroSchema
 
 # A block of records that take no bytes could claim any number of them. This is the most parts without bytes, such as
@@ -85,16 +92,16 @@ class BlockDecoder:
         try:
             records: list[Any] = self._read(stream, *self._schemas)["items"]
         except (*MISFITS, SchemaResolutionError) as error:
-            where = self._misfit(payload, block.records)
-            problem = f"{where} of the block that begins here does not decode ({error!r})"
+            where, cause = self._misfit(payload, block.records)
+            problem = f"{where} of the block that begins here does not decode ({cause or repr(error)})"
             raise file.bad(block.offset, problem) from error
         if len(records) != block.records or stream.tell() != len(data):
             problem = f"the block that begins here says it holds {block.records} records, but its bytes do not match"
             raise file.bad(block.offset, problem)
         return records
 
-    def _misfit(self, payload: bytes, records: int) -> str:
-        """Return which record does not decode and, if it can be determined, which of its fields."""
+    def _misfit(self, payload: bytes, records: int) -> tuple[str, str | None]:
+        """Return which record does not decode and, if it can be determined, which of its fields; and why."""
         from fastavro.read import SchemaResolutionError
 
         schemas = schemas_of("row", self.writer, self._reader, self._fields)
@@ -103,10 +110,12 @@ class BlockDecoder:
             start = stream.tell()
             try:
                 self._read(stream, *schemas)
-            except (*MISFITS, SchemaResolutionError):
+            except (*MISFITS, SchemaResolutionError) as error:
                 field = None if self._reader else self._misfit_field(payload, start)
-                return f"record {number}" if field is None else f"field {field!r} of record {number}"
-        return "the end"
+                told = schemas_of("row", self.writer, self._reader or self.writer, self._fields)
+                cause = why_not_decoded(self._read, payload[start:], told, error)
+                return f"record {number}" if field is None else f"field {field!r} of record {number}", cause
+        return "the end", None
 
     def _misfit_field(self, payload: bytes, start: int) -> str | None:
         kind = wanted_only(self.writer.raw, self._fields)

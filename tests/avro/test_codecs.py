@@ -147,3 +147,18 @@ def test_so_is_one_that_is_hardly_smaller_than_what_it_may_grow_to(inflater, cod
 def test_damage_keeps_its_problem_on_the_way_between_processes():
     error = pickle.loads(pickle.dumps(codecs.DamagedPayload("its payload does not match its checksum")))
     assert (error.problem, str(error)) == ("its payload does not match its checksum",) * 2
+
+
+@pytest.mark.parametrize("codec", ["zstandard", "bzip2", "xz"])
+def test_a_payload_of_two_frames_is_whole(codec):
+    """A writer that flushes within a block writes two."""
+    first, second = (stored_payload(codec, text) for text in ("a", "bb"))
+    assert blocks_of(with_payload(codec, first + second)) == [(1, b"\x02a\x04bb")]
+
+
+@pytest.mark.parametrize("codec", ["zstandard", "bzip2", "xz"])
+def test_frames_have_one_limit_together(codec, monkeypatch):
+    monkeypatch.setattr(codecs, "MAX_PAYLOAD_BYTES", 150)
+    frame = stored_payload(codec, "a" * 100)
+    with pytest.raises(BadAvro, match="more than 150 bytes"):
+        blocks_of(with_payload(codec, frame + frame))

@@ -216,7 +216,7 @@ def test_rows_that_do_not_decode_are_told_from_their_neighbours():
     assert rows.batch.columns[0] == (1, 4)
     assert list(rows.positions) == [0, 3]
     assert [(bad.position, bad.datum[0], bad.reason[:24]) for bad in rows.bad] == [
-        (1, 4, "does not decode (Overflo"),
+        (1, 4, "does not decode (3000000"),
         (2, 6, "does not decode (Unicode"),
     ]
     assert file.data(block, writer)[1] == rows.bad[0].datum

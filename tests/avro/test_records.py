@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import io
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -8,10 +9,11 @@ from uuid import UUID
 
 import pytest
 
+from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.exceptions import BadAvro
 from tests.avro.container_files import SYNC, batches, by_hand, written
-from tests.avro.sample_schemas import SCHEMA
+from tests.avro.sample_schemas import SCHEMA, record_of
 
 
 def test_each_block_is_a_batch_of_columns():
@@ -139,3 +141,17 @@ def test_bytes_in_a_block_of_records_that_take_none_are_not_read_as_further_reco
     """0xfe 0xff ... is a count of billions to a reader of arrays."""
     with pytest.raises(BadAvro, match="says it holds 1 records in 6 bytes"):
         batches(by_hand("null", (1, b"\xfe\xff\xff\xff\xff\x0f")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "problem"),
+    [
+        pytest.param("date", -800_000, "day -800000 from 1970 is not in the years 1 to 9999", id="date"),
+        pytest.param("time-millis", 86_400_000, "86400000 is not a time-millis", id="t"),
+    ],
+)
+def test_a_number_beyond_its_logical_type_is_told_in_plain_words(kind, number, problem):
+    data = written(record_of("int"), [{"v": 0}, {"v": number}])
+    payload = next(ContainerFile(io.BytesIO(data)).blocks()).payload
+    with pytest.raises(BadAvro, match=f"field 'v' of record 1 .* does not decode \\({problem}"):
+        batches(by_hand(record_of({"type": "int", "logicalType": kind}), (2, payload)))
