@@ -20,7 +20,7 @@ from airflow_agari_provider.exceptions import AgariError, UnimportableObject, ma
 from airflow_agari_provider.queues.dead_letters import source_settings
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, read_depth
 from airflow_agari_provider.queues.lease import Lease
-from airflow_agari_provider.s3.errors import ForbiddenObject, ObjectOverwritten
+from airflow_agari_provider.s3.errors import ArchivedObject, ForbiddenObject, ObjectOverwritten
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 from airflow_agari_provider.s3.urls import is_data
 
@@ -182,7 +182,7 @@ class QueueImport:
             )
         except UnimportableObject as error:
             self._fail(message_id, reason(reference.url, error))
-            return "forbidden" if isinstance(error, ForbiddenObject) else "refused"
+            return "forbidden" if isinstance(error, ForbiddenObject | ArchivedObject) else "refused"
         except ObjectOverwritten as error:
             self._fail(message_id, reason(reference.url, error))
             return "passing"

@@ -57,6 +57,44 @@ class ForbiddenObject(UnimportableObject):
         )
 
 
+class ArchivedObject(UnimportableObject):
+    """
+    An object in an archive, such as Glacier, that has to be restored before it can be read.
+
+    :param url: its S3 URL.
+    :param cause: error text of S3.
+    """
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(url, cause)
+        self.url, self.cause = url, cause
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} is in an archive (Glacier or Deep Archive), where S3 does not read it: {self.cause}. Restore "
+            "it (aws s3api restore-object), then import it again."
+        )
+
+
+class EncodedObject(UnimportableObject):
+    """
+    An object that was compressed as a whole, around the Avro file.
+
+    :param url: its S3 URL.
+    :param encoding: its Content-Encoding.
+    """
+
+    def __init__(self, url: str, encoding: str) -> None:
+        super().__init__(url, encoding)
+        self.url, self.encoding = url, encoding
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} has Content-Encoding {self.encoding}: it was compressed as a whole, so that no block can be "
+            "checked. Nothing of it was loaded. Let its producer use Avro's own compression (avro.codec) instead."
+        )
+
+
 class ObjectOverwritten(AgariError):
     """
     An object that was overwritten while it was read; a retry reads the new content.

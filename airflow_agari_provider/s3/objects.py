@@ -12,7 +12,14 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from airflow_agari_provider.exceptions import may_pass, retrying
-from airflow_agari_provider.s3.errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
+from airflow_agari_provider.s3.errors import (
+    ArchivedObject,
+    EncodedObject,
+    ForbiddenObject,
+    MissingBucket,
+    MissingObject,
+    ObjectOverwritten,
+)
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 from airflow_agari_provider.s3.urls import is_data, split_url
 
@@ -56,6 +63,8 @@ class ObjectStream:
     :param sleep: waits for a number of seconds.
     :raises MissingObject: the object does not exist.
     :raises ForbiddenObject: the object may not be read.
+    :raises ArchivedObject: the object has to be restored first.
+    :raises EncodedObject: the object was compressed as a whole.
     """
 
     def __init__(
@@ -66,6 +75,9 @@ class ObjectStream:
         self._asked = {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
         answer = self._get()
         self._body = answer["Body"]
+        if (encoding := answer.get("ContentEncoding", "")) in ("gzip", "deflate", "br", "zstd"):
+            self._body.close()
+            raise EncodedObject(f"s3://{bucket}/{key}", encoding)
         self._buffer = bytearray()
         self._received = self._taken = 0
         self._closed = self._broken = False
@@ -155,6 +167,8 @@ class ObjectStream:
             url = f"s3://{self._asked['Bucket']}/{self._asked['Key']}"
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 raise MissingObject(url) from error
+            if error.response.get("Error", {}).get("Code") == "InvalidObjectState":  # with status 403
+                raise ArchivedObject(url, str(error)) from error
             if forbidden(error):
                 raise ForbiddenObject(url, str(error)) from error
             raise

@@ -9,10 +9,15 @@ def split_url(url: str) -> tuple[str, str]:
     """
     Return (bucket, key) of an S3 URL; the key of a whole bucket is empty.
 
+    The bucket may be the ARN of an access point, as boto3 takes it.
+
     :raises ValueError: the text is not an S3 URL.
     """
     scheme, _, path = url.partition("://")
     bucket, _, key = path.partition("/")
+    if bucket.startswith("arn:") and bucket.endswith(":accesspoint"):  # the name of an access point follows the slash
+        name, _, key = key.partition("/")
+        bucket = f"{bucket}/{name}"
     if scheme not in ("s3", "s3a", "s3n") or not bucket:
         raise ValueError(f"{url!r} is not an S3 URL; expected s3://bucket/key")
     return bucket, key

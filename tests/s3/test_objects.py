@@ -12,7 +12,14 @@ import botocore.exceptions
 import botocore.stub
 import pytest
 
-from airflow_agari_provider.s3.errors import ForbiddenObject, MissingBucket, MissingObject, ObjectOverwritten
+from airflow_agari_provider.s3.errors import (
+    ArchivedObject,
+    EncodedObject,
+    ForbiddenObject,
+    MissingBucket,
+    MissingObject,
+    ObjectOverwritten,
+)
 from airflow_agari_provider.s3.objects import ObjectStream, forbidden, is_current, objects_at
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB: several chunks
@@ -234,3 +241,15 @@ def test_below_a_folder_only_data_of_the_pattern_is_taken_and_the_rest_is_told(s
     assert [one.key for one in objects_at(s3, "s3://agari/day")] == [
         "day/000000_0", "day/a.avro", "day/c.json", "day/d.csv",
     ]  # fmt: skip
+
+
+def test_an_object_in_an_archive_is_told_with_what_to_do(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a.avro", Body=b"x", StorageClass="GLACIER")
+    with pytest.raises(ArchivedObject, match=r"s3://agari/a\.avro is in an archive .*restore-object"):
+        ObjectStream(s3, bucket, "a.avro")
+
+
+def test_an_object_that_is_compressed_as_a_whole_is_told_with_what_to_do(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a.avro", Body=b"x", ContentEncoding="gzip")
+    with pytest.raises(EncodedObject, match=r"s3://agari/a\.avro has Content-Encoding gzip.*avro\.codec"):
+        ObjectStream(s3, bucket, "a.avro")

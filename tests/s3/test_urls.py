@@ -11,6 +11,10 @@ from airflow_agari_provider.s3.urls import hidden, is_below, split_url, uncommit
         ("s3://agari/logs/a.gz", ("agari", "logs/a.gz")),
         ("s3a://agari/logs/", ("agari", "logs/")),
         ("s3n://agari", ("agari", "")),
+        (
+            "s3://arn:aws:s3:us-east-1:123456789012:accesspoint/scored/h=1/a.avro",
+            ("arn:aws:s3:us-east-1:123456789012:accesspoint/scored", "h=1/a.avro"),
+        ),
         ("s3://agari/dead#1/a?b", ("agari", "dead#1/a?b")),
     ],
 )
