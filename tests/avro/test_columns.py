@@ -106,11 +106,6 @@ def test_a_field_that_is_not_there_is_told_with_those_that_are():
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_two_fields_for_one_column_are_refused():
-    with pytest.raises(ValueError, match="column 'x'"):
-        columns_of(SCHEMA, {"a": "x", "b": "x"})
-
-
 def test_a_record_without_fields_is_refused():
     with pytest.raises(UnsupportedAvroType, match="no fields"):
         columns_of(parse_writer_schema(record(), ""))

@@ -25,3 +25,8 @@ from airflow_agari_provider.avro_import.job import ImportJob
 def test_arguments_that_do_not_go_together_are_refused(job):
     with pytest.raises(ValueError, match=r"go together|is one of|Use mode|folder"):
         ImportJob("t", "run", **job)
+
+
+def test_two_fields_for_one_column_are_refused():
+    with pytest.raises(ValueError, match="column 'x'"):
+        ImportJob("t", "run", columns={"a": "x", "b": "x"})
