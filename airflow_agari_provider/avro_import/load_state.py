@@ -109,13 +109,13 @@ class LedgerUnknown(AgariError):
         return f"it is not known which objects are loaded, because the database did not answer: {self.cause.strip()}"
 
 
-def objects_to_load(s3: Any, urls: str | Iterable[str]) -> list[FoundObject]:
+def objects_to_load(s3: Any, urls: str | Iterable[str], pattern: str | None = None) -> list[FoundObject]:
     """
     Return the objects that an import of these URLs loads: without those that Hadoop hides or has not committed.
 
     Parameters and errors are those of :func:`airflow_agari_provider.s3.objects.objects_at`.
     """
-    return [one for one in objects_at(s3, urls) if not uncommitted(one.key)]
+    return [one for one in objects_at(s3, urls, pattern) if not uncommitted(one.key)]
 
 
 def load_state(connection: Any, table: str, found: Iterable[FoundObject], placeholder: str | None = None) -> LoadState:

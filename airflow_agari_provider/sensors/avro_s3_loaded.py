@@ -51,6 +51,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
 
     :param s3_url: URL of an object or a folder (everything below it), or a list of URLs. Files that Hadoop and Spark
         hide or have not committed do not count.
+    :param pattern: the names of the objects, as for the importers; None waits for all that is not hidden.
     :param table: table to load into, as the importers call it.
     :param sql_conn_id: connection to its database, as for the importers.
     :param queue_url: URL of the importers' queue, or a list of URLs.
@@ -71,6 +72,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = (
         "s3_url",
+        "pattern",
         "table",
         "sql_conn_id",
         "queue_url",
@@ -88,6 +90,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         sql_conn_id: str,
         queue_url: str | list[str] | None = None,
         quiet_period: float | timedelta | str = 120,
+        pattern: str | None = "*.avro",
         on_missing: str = "fail",
         if_no_objects: IfNoObjects = "fail",
         max_unknown: int = 10,
@@ -105,6 +108,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
         require_long_enough(self.poke_interval, mode, deferrable)
         self.s3_url = s3_url
+        self.pattern = pattern
         self.table = table
         self.sql_conn_id = sql_conn_id
         self.queue_url = queue_url
@@ -209,7 +213,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         self._s3 = self._s3 or S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
-        found = objects_to_load(self._s3, self.s3_url)
+        found = objects_to_load(self._s3, self.s3_url, self.pattern)
         if not found and self.if_no_objects == "fail":
             raise NoObjects(str(self.s3_url))
         if not found and self.if_no_objects == "skip":

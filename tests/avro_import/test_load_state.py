@@ -153,6 +153,13 @@ def test_files_that_hadoop_hides_or_has_not_committed_are_not_waited_for(s3, buc
     assert objects_to_load(s3, ["s3://agari/_temporary/5/"]) == []
 
 
+def test_only_objects_of_the_pattern_are_waited_for(s3, bucket):
+    for key in ("5/a.avro", "5/manifest.json"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    assert [one.key for one in objects_to_load(s3, "s3://agari/5/", "*.avro")] == ["5/a.avro"]
+    assert len(objects_to_load(s3, "s3://agari/5/")) == 2
+
+
 def test_the_error_names_objects_queue_and_what_to_do():
     state = LoadState("scored", 3, ["s3://agari/5/a"], ["s3://agari/5/b"], 0, {"s3://agari/5/a": "truncated"})
     error = ObjectsNotLoaded(state, ["https://sqs/importer"], 120)
