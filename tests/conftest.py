@@ -30,6 +30,7 @@ NEED_AIRFLOW = (
     "example_dags",
     "local/demo/test_airflow_home.py",  # drives an installed Airflow
     "local/demo/test_report.py",
+    "local/demo/test_runs.py",
     "local/demo/test_setup.py",
     "local/emr/test_local_spark.py",  # needs Spark, which is installed beside Airflow only
     "test_airflow_deadlines.py",

@@ -94,11 +94,13 @@ class Hourly:
 
     It is used as :class:`WholeDay` is.
 
+    :param hours: by default all of the day.
     :ivar verdicts: hour -> verdict of its report; ``none`` if the run has none.
     """
 
     api: AirflowApi
     progress: TerminalProgress
+    hours: Sequence[datetime] = tuple(HOURS)
     busy: str = ""
     state: str = ""
     verdicts: dict[str, str] = field(default_factory=dict)
@@ -121,8 +123,8 @@ class Hourly:
             if (state := self.api.run_state(MODEL_DAG_ID, self._model_run)) in ENDED:
                 self.progress.line(f"model    {state}")
                 self._model_run = ""
-                self.api.run_hourly(DAG_ID, HOURS, self._conf, AT_ONCE)
-                self.progress.line(f"runs     {DAG_ID}: {len(HOURS)} hours of {DAY}, at most {AT_ONCE} at once")
+                self.api.run_hourly(DAG_ID, self.hours, self._conf, AT_ONCE)
+                self.progress.line(f"runs     {DAG_ID}: {len(self.hours)} hours of {DAY}, at most {AT_ONCE} at once")
             return False
         runs = self.api.runs(DAG_ID)
         for run in runs:
@@ -133,11 +135,11 @@ class Hourly:
                 self.verdicts[hour] = verdict = report.get("verdict", "none")
                 self.progress.line(f"hour     {hour}  {run['state']} in {_seconds(run):.0f} s, report: {verdict}")
         at_work = sum(run["state"] == "running" for run in runs)
-        self.busy = f"{len(self._ended)} of {len(HOURS)} hours done, {at_work} at work"
-        if len(self._ended) < len(HOURS):
+        self.busy = f"{len(self._ended)} of {len(self.hours)} hours done, {at_work} at work"
+        if len(self._ended) < len(self.hours):
             return False
         failed = sum(run["state"] != "success" for run in self._ended.values())
-        self.state = f"failed ({failed} of {len(HOURS)})" if failed else "success"
+        self.state = f"failed ({failed} of {len(self.hours)})" if failed else "success"
         return True
 
     def report(self) -> dict[str, Any]:
