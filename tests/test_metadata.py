@@ -59,11 +59,3 @@ def test_provider_info_names_only_integrations_and_versions_that_there_are():
         assert {one["integration-name"] for one in info[kind]} <= known
     options = [option for section in info["config"].values() for option in section["options"].values()]
     assert {option["version_added"] for option in options} == {__version__}
-
-
-def test_the_airflows_that_were_tried_are_those_with_constraints_and_the_newest_warns_above():
-    from airflow_agari_provider.airflow_compat import NEWEST_TRIED
-
-    tried = PROJECT["tool"]["airflow-agari-provider"]["tried-airflows"]
-    assert tried == sorted(path.stem.removeprefix("airflow-") for path in (ROOT / "constraints").glob("*.txt"))
-    assert tried[-1] == NEWEST_TRIED

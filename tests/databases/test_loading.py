@@ -28,7 +28,9 @@ DECIMAL = Decimal("-12345678.9012")
 
 MIDNIGHT = datetime(2016, 4, 28, tzinfo=UTC)
 NESTED = {"a": [1, None, "x\n\\ü"], "b": b"\xff", "c": INSTANT, "d": DECIMAL, "e": True}
-NESTED_TEXT = '{"a":[1,null,"x\\n\\\\ü"],"b":"ÿ","c":"2016-04-28T05:00:00.123456+00:00","d":"-12345678.9012","e":true}'
+NESTED_TEXT = (
+    '{"a":[1,null,"x\\n\\\\ü"],"b":"/w==","c":"2016-04-28T05:00:00.123456+00:00","d":"-12345678.9012","e":true}'
+)
 BYTES = b"\0\xff\\'\n"
 # What goes in, and what PostgreSQL, MySQL and SQLite give back; once where all give back what went in.
 VALUES: list[tuple[Column, Any, tuple[Any, ...]]] = [
@@ -55,7 +57,11 @@ VALUES: list[tuple[Column, Any, tuple[Any, ...]]] = [
     (
         Column("some_json", None, "json"),
         NESTED,
-        (NESTED | {"b": "ÿ", "c": "2016-04-28T05:00:00.123456+00:00", "d": "-12345678.9012"}, NESTED_TEXT, NESTED_TEXT),
+        (
+            NESTED | {"b": "/w==", "c": "2016-04-28T05:00:00.123456+00:00", "d": "-12345678.9012"},
+            NESTED_TEXT,
+            NESTED_TEXT,
+        ),
     ),
     (Column("a_null", None, "null"), None, ()),
 ]
