@@ -79,6 +79,7 @@ from scoring_pipeline import (
     s3_client,
     scored_total,
     summaries_import,
+    trust_model,
     window_of,
 )
 
@@ -97,7 +98,7 @@ from airflow_agari_provider.airflow_compat import (
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
+from airflow_agari_provider.operators.emr_spark_scoring import EmrSparkScoringOperator
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
 from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
@@ -257,7 +258,6 @@ with DAG(
     SCORED_AT = "{{ ti.xcom_pull(task_ids='score.score_messages')['counts_url'].split('/')[-4:] | join('/') }}"
     OUTPUT = f"{{{{ {WINDOW}.name }}}}/{{{{ run_folder(ti) }}}}/"
     OF_WINDOW = f"{BUCKET}/scored/{{{{ {WINDOW}.name }}}}/"  # whoever shares the queues, these files are this window's
-    cluster = EmrCluster(name="{{ params.cluster_name }}", create=CLUSTER, idle_timeout=timedelta(minutes=30))
 
     with TaskGroup("prepare", tooltip="0 to 2: remove what an earlier run left, and collect what was sent"):
         purge_dead_letters = SqsDeadLetterPurgeOperator(
@@ -280,20 +280,10 @@ with DAG(
         [organisations, purge_dead_letters, collectors, deleted] >> archived
 
     with TaskGroup("score", tooltip="3 and 4: Spark on EMR"):
-        build_trust_model = EmrSparkScoringOperator(
-            task_id="build_trust_model",
-            doc_md="**3.** If the day has no model: learn from the days before which domains and networks to trust.",
-            script=str(SPARK / "build_trust_model.py"),
-            script_prefix=f"{BUCKET}/scripts/",
-            arguments=[
-                "--input",
-                f"{{{{ archive_urls({WINDOW}, params.messages_bucket, params.history_days) }}}}",
-                "--output",
-                MODEL,
-            ],
-            target=cluster,
-            poll_interval=5,
-            aws_conn_id=AWS,
+        build_trust_model = trust_model(
+            WINDOW,
+            MODEL,
+            "**3.** If the day has no model: learn from the days before which domains and networks to trust.",
         )
         score_messages = EmrSparkScoringOperator(
             task_id="score_messages",
@@ -320,7 +310,7 @@ with DAG(
                 "{{ params.organisations | join(',') }}",
             ],
             counts_url=f"{BUCKET}/counts/{OUTPUT}",
-            target=cluster,
+            target=CLUSTER,
             poll_interval=5,
             aws_conn_id=AWS,
         )

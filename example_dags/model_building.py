@@ -23,21 +23,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scoring_pipeline import (
-    AWS,
     BUCKET,
     BUCKET_PARAMS,
-    CLUSTER,
     DEFAULT_ARGS,
     MODEL_PARAMS,
-    SPARK,
     Window,
     archive_urls,
     in_utc,
     run_folder,
+    trust_model,
 )
 
 from airflow_agari_provider.airflow_compat import DAG, CronDataIntervalTimetable, Param
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
 
 
 def day_of(dag_run: Any, params: Any) -> Window:
@@ -68,18 +65,8 @@ with DAG(
     },
 ) as dag:
     DAY = "day_of(dag_run, params)"
-    EmrSparkScoringOperator(
-        task_id="build_trust_model",
-        doc_md="**3.** Learn from the days before which domains and networks to trust.",
-        script=str(SPARK / "build_trust_model.py"),
-        script_prefix=f"{BUCKET}/scripts/",
-        arguments=[
-            "--input",
-            f"{{{{ archive_urls({DAY}, params.messages_bucket, params.history_days) }}}}",
-            "--output",
-            f"{BUCKET}/models/{{{{ {DAY}.folders()[0] }}}}{{{{ run_folder(ti) }}}}/",
-        ],
-        target=EmrCluster(name="{{ params.cluster_name }}", create=CLUSTER, idle_timeout=timedelta(minutes=30)),
-        poll_interval=5,
-        aws_conn_id=AWS,
+    trust_model(
+        DAY,
+        f"{BUCKET}/models/{{{{ {DAY}.folders()[0] }}}}{{{{ run_folder(ti) }}}}/",
+        "**3.** Learn from the days before which domains and networks to trust.",
     )

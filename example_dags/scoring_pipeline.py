@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from airflow_agari_provider.airflow_compat import AirflowFailException, BaseHook, Param, TriggerRule, task
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import DiscrepancyCheckOperator, Stage
+from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
 
 AWS, DATABASE, SLACK = "aws_default", "scoring_db", "slack_default"
 TABLE, SUMMARIES = "scored_messages", "message_summaries"
@@ -33,21 +34,25 @@ ACTIVE_ORGANISATIONS = os.environ.get("MESSAGE_SCORING_ORGANISATIONS_SQL")  # qu
 # The deployment sets how long a retry waits: [core] default_task_retry_delay
 DEFAULT_ARGS = {"owner": "data-platform", "retries": 2, "priority_weight": 10, "pool": POOL}
 
-CLUSTER = {  # for a new cluster, if no live one has the name; see run_job_flow in the EMR API reference
-    "ReleaseLabel": "emr-7.9.0",
-    "Applications": [{"Name": "Spark"}],
-    "LogUri": "s3://{{ params.messages_bucket }}/emr-logs/",
-    "Instances": {
-        "InstanceGroups": [
-            {"Name": "Primary", "InstanceRole": "MASTER", "InstanceType": "m6g.xlarge", "InstanceCount": 1},
-            {"Name": "Core", "InstanceRole": "CORE", "InstanceType": "m6g.2xlarge", "InstanceCount": 2},
-        ],
-        "KeepJobFlowAliveWhenNoSteps": True,
+CLUSTER = EmrCluster(
+    name="{{ params.cluster_name }}",
+    create={  # if no live one has the name; see run_job_flow in the EMR API reference
+        "ReleaseLabel": "emr-7.9.0",
+        "Applications": [{"Name": "Spark"}],
+        "LogUri": "s3://{{ params.messages_bucket }}/emr-logs/",
+        "Instances": {
+            "InstanceGroups": [
+                {"Name": "Primary", "InstanceRole": "MASTER", "InstanceType": "m6g.xlarge", "InstanceCount": 1},
+                {"Name": "Core", "InstanceRole": "CORE", "InstanceType": "m6g.2xlarge", "InstanceCount": 2},
+            ],
+            "KeepJobFlowAliveWhenNoSteps": True,
+        },
+        "JobFlowRole": "EMR_EC2_DefaultRole",
+        "ServiceRole": "EMR_DefaultRole",
+        "VisibleToAllUsers": True,
     },
-    "JobFlowRole": "EMR_EC2_DefaultRole",
-    "ServiceRole": "EMR_DefaultRole",
-    "VisibleToAllUsers": True,
-}
+    idle_timeout=timedelta(minutes=30),
+)
 
 WINDOW_PARAMS = {
     "window_hours": Param(1, type="integer", minimum=1, maximum=96, description="Length of the window in hours"),
@@ -238,6 +243,26 @@ def count_sending_domains(scored: str, params: Any = None, dag_run: Any = None) 
             "import_summaries; if that does not help, clear the scoring, which writes the summaries again."
         )
     return int(domains)
+
+
+def trust_model(window: str, output: str, doc_md: str) -> EmrSparkScoringOperator:
+    """
+    Return the task that learns from the days before a window.
+
+    :param window: Jinja expression of the window.
+    :param output: S3 URL of the model.
+    """
+    history = f"{{{{ archive_urls({window}, params.messages_bucket, params.history_days) }}}}"
+    return EmrSparkScoringOperator(
+        task_id="build_trust_model",
+        doc_md=doc_md,
+        script=str(SPARK / "build_trust_model.py"),
+        script_prefix=f"{BUCKET}/scripts/",
+        arguments=["--input", history, "--output", output],
+        target=CLUSTER,
+        poll_interval=5,
+        aws_conn_id=AWS,
+    )
 
 
 def summaries_import(s3_url: str) -> AvroS3ImportOperator:

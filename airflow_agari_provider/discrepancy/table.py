@@ -93,7 +93,7 @@ class DiscrepancyTable:
     def difference(self, key: str, comparison: Comparison) -> int:
         """Return ``base - other`` of a key, without the counted skips, which account for a part of it."""
         counts = self.counts_of(key)
-        skipped = sum(self.skipped(key).values()) if self.balances(comparison) else 0
+        skipped = self._skipped_total(key) if self.balances(comparison) else 0
         return counts[comparison.base] - counts[comparison.other] - skipped
 
     def balances(self, comparison: Comparison) -> bool:
@@ -108,7 +108,7 @@ class DiscrepancyTable:
         messages of the key were skipped.
         """
         counts = {stage: count for stage, count in self.counts_of(key).items() if stage in self._judged_stages}
-        skipped = sum(self.skipped(key).values())
+        skipped = self._skipped_total(key)
         if not any(counts.values()) and not skipped:
             return []
         emptied = {
@@ -132,6 +132,9 @@ class DiscrepancyTable:
         return {
             stage for comparison in self.comparisons if comparison.judge != "nothing" for stage in comparison.stages
         }
+
+    def _skipped_total(self, key: str) -> int:
+        return sum(counts.get(key, 0) for counts in (self.skips or {}).values())
 
     def _from(self, stage: str) -> list[str]:
         stages = list(self.counts)

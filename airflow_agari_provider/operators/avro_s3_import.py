@@ -41,9 +41,8 @@ class AvroS3ImportOperator(BaseOperator):
 
     Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "not_matching_objects",
     "failed_messages", "dead_letters", "rows", "quarantined_rows", "quarantined_blocks", "bytes", "counts",
-    "complete"}``. ``skipped_objects`` were in the
-    table before; ``changed_objects`` of them have other content now. ``complete`` is false if anything was left out, or
-    if the queue's dead-letter queue holds messages.
+    "complete"}``. ``skipped_objects`` were in the table before; ``changed_objects`` of them have other content now.
+    ``complete`` is false if anything was left out, or if the queue's dead-letter queue holds messages.
 
     :param table: table to load into, as ``table`` or ``schema.table``, in upper and lower case as in the database.
     :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite; or to any other database whose hook is a

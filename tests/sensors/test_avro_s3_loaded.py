@@ -9,7 +9,6 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -33,20 +32,7 @@ from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable
 from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
 from tests.avro.scored_messages import messages
 from tests.operators.avro_imports import CONTEXT, operator
-
-modes = pytest.mark.parametrize("deferrable", [False, True], ids=["poke", "deferred"])
-
-timeouts = pytest.mark.parametrize(
-    "mode", [{"deferrable": False, "timeout": 0}, {"deferrable": True, "timeout": 0.3}], ids=["poke", "deferred"]
-)
-
-
-@pytest.fixture
-def context():
-    ti = SimpleNamespace(
-        dag_id="scoring", run_id="run", task_id="loaded", map_index=-1, try_number=1, max_tries=0, task=None
-    )
-    return {"ti": ti, "task_instance": ti, "dag_run": SimpleNamespace(start_date=datetime(2026, 11, 21, tzinfo=UTC))}
+from tests.sensors.ways_to_wait import modes, timeouts
 
 
 @pytest.fixture

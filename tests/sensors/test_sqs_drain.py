@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
@@ -20,20 +19,7 @@ from airflow_agari_provider.queues.depth import QueueUnreadable
 from airflow_agari_provider.queues.drain_watch import DrainFailed
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
-
-modes = pytest.mark.parametrize("deferrable", [False, True], ids=["poke", "deferred"])
-
-timeouts = pytest.mark.parametrize(
-    "mode", [{"deferrable": False, "timeout": 0}, {"deferrable": True, "timeout": 0.3}], ids=["poke", "deferred"]
-)
-
-
-@pytest.fixture
-def context():
-    ti = SimpleNamespace(
-        dag_id="scoring", run_id="run", task_id="drain", map_index=-1, try_number=1, max_tries=0, task=None
-    )
-    return {"ti": ti, "task_instance": ti, "dag_run": SimpleNamespace(start_date=datetime(2026, 11, 21, tzinfo=UTC))}
+from tests.sensors.ways_to_wait import modes, timeouts
 
 
 @pytest.fixture

@@ -95,7 +95,6 @@ class Hourly:
     It is used as :class:`WholeDay` is.
 
     :param hours: by default all of the day.
-    :ivar verdicts: hour -> verdict of its report; ``none`` if the run has none.
     """
 
     api: AirflowApi
@@ -103,11 +102,15 @@ class Hourly:
     hours: Sequence[datetime] = tuple(HOURS)
     busy: str = ""
     state: str = ""
-    verdicts: dict[str, str] = field(default_factory=dict)
     _conf: Mapping[str, Any] = field(default_factory=dict)
     _model_run: str = ""  # while the day's model is being built
     _ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     _reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """Hour -> verdict of its report; ``none`` if the run has none."""
+        return {hour: report.get("verdict", "none") for hour, report in self._reports.items()}
 
     def start(self, conf: Mapping[str, Any]) -> None:
         """Start the building of the day's model; the hours follow."""
@@ -131,9 +134,9 @@ class Hourly:
             hour = _hour(run)
             if run["state"] in ("success", "failed") and hour not in self._ended:
                 self._ended[hour] = run
-                self._reports[hour] = report = _report(self.api, run["dag_run_id"])
-                self.verdicts[hour] = verdict = report.get("verdict", "none")
-                self.progress.line(f"hour     {hour}  {run['state']} in {_seconds(run):.0f} s, report: {verdict}")
+                self._reports[hour] = _report(self.api, run["dag_run_id"])
+                took, verdict = _seconds(run), self.verdicts[hour]
+                self.progress.line(f"hour     {hour}  {run['state']} in {took:.0f} s, report: {verdict}")
         at_work = sum(run["state"] == "running" for run in runs)
         self.busy = f"{len(self._ended)} of {len(self.hours)} hours done, {at_work} at work"
         if len(self._ended) < len(self.hours):
