@@ -161,6 +161,13 @@ def test_without_a_queue_only_the_timeout_ends_the_wait(target, put, context, mo
         wait(context, **mode)
 
 
+def test_a_look_after_a_deferral_keeps_to_the_deadline_of_the_first(target, put, context):
+    put("5/a.avro")
+    kept = {"watch": None, "deadline": time.time() - 1, "try_number": 1}
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(deferrable=True, timeout=3600).look_again(context, kept=kept)
+
+
 @timeouts
 def test_soft_fail_skips_at_the_timeout(target, put, context, mode):
     put("5/a.avro")
