@@ -10,6 +10,7 @@
 # make wheel                    the package, in dist/
 # make test-install             install the wheel into each supported Airflow with four kinds of versions, and check it there;
 #                               writes docs/versions.md (ARGS="--airflow 3.3.2 --python 3.11": one cell)
+# make scenario-hours           four hours of the pipeline at once on both Airflows: letters, a kill, a clear (ten minutes)
 # make scenario-slas            SLAs on both Airflows: every case, two of each service, kills, outages (a quarter of an hour)
 #
 # Needs Python 3.11 or later and access to the package registries; everything else is installed into .venv.
@@ -51,7 +52,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-import torture-import scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-import torture-import scenario-hours scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -101,6 +102,10 @@ torture-import: $(VENV)/.installed
 
 test-install: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.install $(ARGS)
+
+scenario-hours: $(VENV)/.installed $(VENV2)/.installed
+	$(VENV)/bin/python -m pytest -q $(ARGS) tests/end_to_end/overlapping_hours.py
+	$(VENV2)/bin/python -m pytest -q $(ARGS) tests/end_to_end/overlapping_hours.py
 
 scenario-slas: $(VENV)/.installed $(VENV2)/.installed
 	$(VENV)/bin/python -m tests.scenario_slas
