@@ -54,6 +54,27 @@ def require_resolvable(writer: AvroSchema, reader: AvroSchema, source: str) -> N
         raise ReaderSchemaMismatch(source, problem)
 
 
+def matching_branch(writer: AvroSchema, written: Any, reader: AvroSchema, union: list[Any]) -> int | None:
+    """
+    Return the position of the branch that values of a type in the file get in a union of the reader; None if no branch
+    takes them.
+
+    It is the branch of the same type or name, as in Java's library; else the first that they can be resolved to.
+
+    :param written: a type that is not a union.
+    """
+    resolution = _Resolution(writer, reader)
+    fitting = [
+        position for position, branch in enumerate(union) if resolution.problem(written, branch, "the value") is None
+    ]
+    same = (position for position in fitting if _identity(reader.resolved(union[position])) == _identity(written))
+    return next(same, next(iter(fitting), None))
+
+
+def _identity(kind: Any) -> str:
+    return str(kind if isinstance(kind, str) else kind.get("name", kind["type"]))
+
+
 class _Resolution:
     def __init__(self, writer: AvroSchema, reader: AvroSchema) -> None:
         self._writer, self._reader = writer, reader

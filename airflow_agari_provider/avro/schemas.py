@@ -92,6 +92,11 @@ def parse_reader_schema(schema: Any) -> AvroSchema:
         raise ValueError(f"reader_schema is not a valid Avro schema: {error}") from error
 
 
+def reparsed(schema: AvroSchema, raw: Any) -> AvroSchema:
+    """Return another schema of the same file."""
+    return replace(_parsed(raw), legacy_calendar=schema.legacy_calendar)
+
+
 def _parsed(schema: Any) -> AvroSchema:
     import fastavro
 

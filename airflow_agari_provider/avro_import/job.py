@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from airflow_agari_provider.avro.columns import BytesInJson
 from airflow_agari_provider.avro.decoders import Decoder
+from airflow_agari_provider.avro.unions import Unions
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
 from airflow_agari_provider.avro_import.schema_change import SchemaChange
 from airflow_agari_provider.exceptions import require_one_of
@@ -34,6 +35,9 @@ class ImportJob:
         ``upsert``: without a key, nothing tells which rows came from the old content.
     :param reader_schema: Avro schema to resolve the records to.
     :param bytes_in_json: how bytes inside of records, arrays and maps are written: ``base64`` or ``hex``.
+    :param unions: whether JSON says which branch of a union a value has, as ``{"<branch>": value}``. ``auto``: in
+        unions where the value alone would not tell; ``tagged``: in all; ``plain``: in none, and columns with such
+        unions are refused.
     :param decoder: ``auto`` takes Arrow where it can be used, else fastavro; ``arrow`` fails where it cannot be used.
     :param schema_change: what to do with fields that have no column in the table. ``fail``: raise an error; ``ignore``:
         do not load them; ``add_columns``: add a nullable column for each.
@@ -56,6 +60,7 @@ class ImportJob:
     on_changed_object: OnChangedObject = "fail"
     reader_schema: Any = None
     bytes_in_json: BytesInJson = "base64"
+    unions: Unions = "auto"
     decoder: Decoder = "auto"
     schema_change: SchemaChange = "fail"
     copy_access: str | None = None
@@ -66,6 +71,7 @@ class ImportJob:
     def __post_init__(self) -> None:
         require_matching(self.mode, self.replace_where, self.key_columns, self.on_changed_object)
         require_one_of("bytes_in_json", self.bytes_in_json, get_args(BytesInJson))
+        require_one_of("unions", self.unions, get_args(Unions))
         require_one_of("decoder", self.decoder, get_args(Decoder))
         require_one_of("schema_change", self.schema_change, get_args(SchemaChange))
         require_quarantine(self.on_bad_block, self.quarantine_url)

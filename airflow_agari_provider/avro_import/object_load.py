@@ -146,7 +146,7 @@ class ObjectLoad:
         if isinstance(self._dialect, RedshiftDialect | SnowflakeDialect):
             return self._have_copied(self._dialect, opened, target)
         refusal = arrow_refusal(self._dialect, self._connection, target)
-        decoding = self._decoder.batches(opened.file, opened.writer, self._reader, target.columns, refusal)
+        decoding = self._decoder.batches(opened.file, *opened.read_by, target.columns, refusal)
         try:
             loaded = self._dialect.load(self._connection, target, counted.passing(decoding))
         except UnstorableValue as error:
@@ -165,7 +165,7 @@ class ObjectLoad:
             self._s3, job.quarantine_url or "", job.table, opened.stored, opened.writer, job.max_bad_blocks
         )
         sound = SoundRowsLoad(self._dialect, self._connection, target, quarantine, counted.add)
-        loaded = sound.run(opened.salvaged, opened.writer, self._reader)
+        loaded = sound.run(opened.salvaged, *opened.read_by)
         return PutRows(sound.read, loaded, quarantine.rows, len(quarantine.offsets))
 
     def _have_copied(

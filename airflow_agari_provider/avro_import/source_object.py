@@ -9,6 +9,7 @@ from airflow_agari_provider.avro.columns import MissingFields, UnsupportedAvroTy
 from airflow_agari_provider.avro.damaged_file import SalvagedFile
 from airflow_agari_provider.avro.resolution import require_resolvable
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_writer_schema
+from airflow_agari_provider.avro.union_branches import require_told_apart, with_branches
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.s3.objects import ObjectStream, StoredObject
@@ -21,6 +22,8 @@ class OpenedObject:
 
     :param salvaged: the same file, for an import that quarantines what is bad; else None.
     :param writer: schema of the file.
+    :param read_by: the schemas to decode by: of the file, and the one to resolve the records to or None; see
+        :func:`with_branches`.
     :param target: the table, with a column for each field that the job names.
     """
 
@@ -28,6 +31,7 @@ class OpenedObject:
     file: ContainerFile
     salvaged: SalvagedFile | None
     writer: AvroSchema
+    read_by: tuple[AvroSchema, AvroSchema | None]
     target: Target
 
 
@@ -40,7 +44,8 @@ def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None,
     :raises BadAvro: the file does not begin with an Avro header.
     :raises ReaderSchemaMismatch: no record of the file could be resolved to the reader schema.
     :raises MissingFields: the job names fields that the file does not have.
-    :raises UnsupportedAvroType: rows cannot be counted by the column that the job names, or the file has no fields.
+    :raises UnsupportedAvroType: the branch of a union would be lost, rows cannot be counted by the column that the job
+        names, or the file has no fields.
     """
     salvaged = SalvagedFile(stream, stream.stored.url) if careful else None
     file = salvaged.file if salvaged else ContainerFile(stream, stream.stored.url)
@@ -54,4 +59,6 @@ def open_object(stream: ObjectStream, job: ImportJob, reader: AvroSchema | None,
         raise MissingFields(missing, names)
     if any(column.name == job.count_by and column.kind == "json" for column in columns):
         raise UnsupportedAvroType(str(job.count_by), "rows cannot be counted by it, because it holds JSON")
-    return OpenedObject(stream.stored, file, salvaged, writer, Target(job.table, columns, job.key_columns))
+    require_told_apart(reader or writer, columns, job.unions)
+    read_by = with_branches(writer, reader, job.unions)
+    return OpenedObject(stream.stored, file, salvaged, writer, read_by, Target(job.table, columns, job.key_columns))

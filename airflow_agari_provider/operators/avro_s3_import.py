@@ -10,6 +10,7 @@ from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.avro.columns import BytesInJson
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
+from airflow_agari_provider.avro.unions import Unions
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
 from airflow_agari_provider.avro_import.errors import IfNoObjects, NoObjects
 from airflow_agari_provider.avro_import.importer import Importer
@@ -77,6 +78,9 @@ class AvroS3ImportOperator(BaseOperator):
     :param if_no_objects: what to do if there is no object at ``s3_url``.
     :param reader_schema: Avro schema to resolve the records to, as a dict.
     :param bytes_in_json: how bytes inside of records, arrays and maps are written: ``base64`` or ``hex``.
+    :param unions: whether JSON says which branch of a union a value has, as ``{"<branch>": value}``. ``auto``: in
+        unions where the value alone would not tell; ``tagged``: in all; ``plain``: in none, and a column with such a
+        union is refused.
     :param decoder: ``arrow`` needs the extra ``[arrow]`` and PostgreSQL, and is several times as fast as ``fastavro``;
         ``auto`` uses it where it can, and logs the reason where it cannot. Both load the same rows.
     :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
@@ -134,6 +138,7 @@ class AvroS3ImportOperator(BaseOperator):
         if_no_objects: IfNoObjects = "fail",
         reader_schema: Mapping[str, Any] | None = None,
         bytes_in_json: BytesInJson = "base64",
+        unions: Unions = "auto",
         decoder: Decoder = "auto",
         wait_time_seconds: int | str = 20,
         max_messages: int | str | None = None,
@@ -164,6 +169,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.if_no_objects = if_no_objects
         self.reader_schema = reader_schema
         self.bytes_in_json = bytes_in_json
+        self.unions = unions
         self.decoder = decoder
         self.wait_time_seconds = wait_time_seconds
         self.max_messages = max_messages
@@ -179,6 +185,7 @@ class AvroS3ImportOperator(BaseOperator):
             raise ValueError('mode="replace" needs s3_url: a queue does not tell when a window is complete.')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
         require_one_of("bytes_in_json", bytes_in_json, get_args(BytesInJson))
+        require_one_of("unions", unions, get_args(Unions))
         require_one_of("decoder", decoder, get_args(Decoder))
         require_one_of("schema_change", schema_change, get_args(SchemaChange))
         require_matching(mode, replace_where, key_columns, on_changed_object)
@@ -211,6 +218,7 @@ class AvroS3ImportOperator(BaseOperator):
             on_changed_object=self.on_changed_object,
             reader_schema=self.reader_schema,
             bytes_in_json=self.bytes_in_json,
+            unions=self.unions,
             decoder=self.decoder,
             on_bad_block=self.on_bad_block,
             quarantine_url=self.quarantine_url,
