@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_agari_provider.avro import legacy_calendar
-from airflow_agari_provider.avro.codecs import CODECS, DamagedPayload, decompressor_of
+from airflow_agari_provider.avro.codecs import CODECS, DamagedPayload, PayloadTooLarge, decompressor_of
 from airflow_agari_provider.exceptions import BadAvro, one_of_text
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 SMALLEST_BLOCK = 1 + 1 + SYNC_BYTES  # bytes: a count, a size, no payload, the marker
-MAX_BLOCK_BYTES = 256 * 1024 * 1024  # as stored; a larger size is damage or an attack, and would fill the memory
+MAX_BLOCK_BYTES = 256 * 1024 * 1024  # as stored; writers end a block at 16 KiB to a few MiB
+DECOMPRESSED = 2  # times as large may a block be when it is decompressed
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 
 
@@ -53,12 +54,14 @@ class ContainerFile:
 
     :param stream: positioned at the start of the file.
     :param source: name of the file for errors, such as its URL.
+    :param max_block_bytes: size of a block as stored, above which it is refused; decompressed it may be twice as large.
     :raises BadAvro: the file has no valid header, or the header names a codec that the specification does not have.
     """
 
-    def __init__(self, stream: Stream, source: str = "the Avro file") -> None:
+    def __init__(self, stream: Stream, source: str = "the Avro file", max_block_bytes: int = MAX_BLOCK_BYTES) -> None:
         self._stream = stream
         self.source = source
+        self.max_block_bytes = max_block_bytes
         self.position = 0
         self._read_header()
 
@@ -71,14 +74,15 @@ class ContainerFile:
         except EOFError:
             raise self.bad(self.position, "the file ends inside its header") from None
         try:
-            self.schema: Any = json.loads(metadata["avro.schema"])
+            self.schema_text = metadata["avro.schema"]
+            self.schema: Any = json.loads(self.schema_text)
             self.legacy_calendar = legacy_calendar.HEADER_KEY in metadata
             self.codec = metadata.get("avro.codec", b"null").decode()
         except (KeyError, ValueError, RecursionError) as error:
             raise self.bad(0, f"its header has no readable schema ({error!r})") from error
         if self.codec not in CODECS:
             raise self.bad(0, one_of_text("its codec", CODECS, self.codec))
-        self._decompress = decompressor_of(self.codec)
+        self._decompress = decompressor_of(self.codec, DECOMPRESSED * self.max_block_bytes)
 
     def _metadata(self) -> Iterator[tuple[str, bytes]]:
         while entries := self._long():
@@ -99,7 +103,7 @@ class ContainerFile:
             start = self.position
             try:
                 records = self._long(first)
-                payload = self._exactly(self._size(MAX_BLOCK_BYTES))
+                payload = self._exactly(self._block_size(start))
                 marker = self._exactly(SYNC_BYTES)
             except EOFError:
                 raise self._cut_off(start) from None
@@ -121,8 +125,25 @@ class ContainerFile:
         """
         try:
             return self._decompress(block.payload)
+        except PayloadTooLarge as error:
+            size = f"more than {DECOMPRESSED * self.max_block_bytes} bytes when it is decompressed"
+            raise self._too_large(block.offset, size, f"twice max_block_bytes={self.max_block_bytes}") from error
         except DamagedPayload as error:
             raise self.bad(block.offset, f"the block that begins here is damaged: {error.problem}") from error
+
+    def _block_size(self, start: int) -> int:
+        size = self._long()
+        if size < 0:
+            raise self.bad(start, f"the block that begins here says it has {size} bytes")
+        if size > self.max_block_bytes:
+            raise self._too_large(start, f"{size} bytes", f"max_block_bytes={self.max_block_bytes}")
+        return size
+
+    def _too_large(self, start: int, size: str, limit: str) -> BadAvro:
+        problem = f"the block that begins here has {size}, which is larger than {limit}"
+        return self.bad(
+            start, f"{problem}; if it is not damaged, raise max_block_bytes, and give the worker the memory"
+        )
 
     def _cut_off(self, start: int) -> BadAvro:
         left = self.position - start
@@ -150,8 +171,7 @@ class ContainerFile:
         if not 0 <= size <= limit:
             raise self.bad(
                 self.position,
-                f"the file says a length of {size} bytes here, and the limit is {limit}: it is damaged, or its blocks "
-                "are larger than this package reads",
+                f"the header says a length of {size} bytes here, and the limit is {limit}: it is damaged",
             )
         return size
 

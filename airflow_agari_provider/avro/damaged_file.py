@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import cast
 
-from airflow_agari_provider.avro.blocks import SYNC_BYTES, Block, ContainerFile, Stream
+from airflow_agari_provider.avro.blocks import MAX_BLOCK_BYTES, SYNC_BYTES, Block, ContainerFile, Stream
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.fastavro_reading import (
     MISFITS,
@@ -81,12 +81,13 @@ class SalvagedFile:
 
     :param stream: positioned at the start of the file.
     :param source: name of the file for the reasons.
+    :param max_block_bytes: as for :class:`ContainerFile`.
     :raises BadAvro: the file has no valid header.
     """
 
-    def __init__(self, stream: Stream, source: str) -> None:
+    def __init__(self, stream: Stream, source: str, max_block_bytes: int = MAX_BLOCK_BYTES) -> None:
         self._stream = _Rewindable(stream)
-        self.file = ContainerFile(self._stream, source)
+        self.file = ContainerFile(self._stream, source, max_block_bytes)
         self._lost = False
 
     def blocks(self) -> Iterator[Block | BadBlock]:

@@ -2,7 +2,7 @@
 Loads the rows of a damaged object that a database accepts, and quarantines the rest: whole blocks, or single rows.
 
 The database itself decides which rows it refuses. A batch that it refuses is rolled back to a savepoint and halved,
-again and again, until the rows to blame are found.
+again and again; a small part is then inserted row by row.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from airflow_agari_provider.avro_import.quarantine import Quarantine
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.statements import savepoint
+
+SINGLE_ROWS = 64  # rows; a statement for each costs less than to halve them again
 
 
 @dataclass
@@ -71,19 +73,32 @@ class SoundRowsLoad:
         except (UnstorableValue, self.dialect.driver.Error) as error:
             if not isinstance(error, UnstorableValue) and self.dialect.fault(error) != "rows":
                 raise
-            return self._refused(batch, positions, error)
+            return self._refused(batch, positions)
         self.loaded(batch)
         return rows
 
-    def _refused(self, batch: Batch, positions: Sequence[int], error: Exception) -> int:
-        if batch.rows == 1:
-            told = f"column {error.column!r}: {error.problem}" if isinstance(error, UnstorableValue) else str(error)
-            self.refused.append((positions[0], told.strip()))
-            return 0
+    def _refused(self, batch: Batch, positions: Sequence[int]) -> int:
+        if batch.rows <= SINGLE_ROWS:
+            return self._one_by_one(batch, positions)
         half = batch.rows // 2
         return self._load(_part(batch, 0, half), positions[:half]) + self._load(
             _part(batch, half, batch.rows), positions[half:]
         )
+
+    def _one_by_one(self, batch: Batch, positions: Sequence[int]) -> int:
+        done = self.dialect.load_each(self.connection, self.target, batch)
+        self.refused += [(positions[row], _told(error)) for row, error in done.refused]
+        refused = {row for row, _ in done.refused}
+        self.loaded(_rows_of(batch, [row for row in range(batch.rows) if row not in refused]))
+        return done.rows
+
+
+def _told(error: Exception) -> str:
+    return f"column {error.column!r}: {error.problem}" if isinstance(error, UnstorableValue) else str(error).strip()
+
+
+def _rows_of(batch: Batch, rows: Sequence[int]) -> Batch:
+    return Batch(len(rows), tuple([values[row] for row in rows] for values in batch.columns))
 
 
 def _part(batch: Batch, start: int, end: int) -> Batch:

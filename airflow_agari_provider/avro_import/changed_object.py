@@ -45,12 +45,27 @@ class LoadedContent:
 
     :param modified_at: as :func:`modified_at` returns it.
     :param loaded_at: as the database returns it.
+    :param size_bytes: of the content.
+    :param content: as :meth:`ObjectStream.content` returns it; None where an older version loaded it.
     """
 
     table: str
     etag: str
     modified_at: str
     loaded_at: Any
+    size_bytes: int | None = None
+    content: str | None = None
+
+    def written_anew(self, stored: StoredObject, same_content: Callable[[StoredObject, str], bool]) -> bool:
+        """
+        Whether the same bytes have another ETag now: after a copy, in parts of another size, or encrypted otherwise.
+
+        :param same_content: tells whether an object has a content. It is called only if ETags differ and sizes do not,
+            because it reads the object.
+        """
+        if self.content is None or self.etag == stored.etag or self.size_bytes != stored.size_bytes:
+            return False
+        return same_content(stored, self.content)
 
     def against(
         self, stored: StoredObject, on_changed_object: OnChangedObject, is_current: Callable[[StoredObject], bool]

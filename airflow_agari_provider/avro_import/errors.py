@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from typing import Literal
 
 from airflow_agari_provider.avro_import.ledger_tables import FAILURES
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject, cut
 
 SHOWN_FAILURES = 10  # in the text of an error
 IfNoObjects = Literal["fail", "skip", "ok"]  # what to do if there is no object
+
+TRACE_LENGTH = 3000  # characters of a traceback's end, where the error is
 
 
 class NoObjects(AgariError):
@@ -124,6 +127,17 @@ class ObjectBusy(AgariError):
 
     def __str__(self) -> str:
         return f"Another importer is loading {self.url}. Import other objects first, or wait until it is done."
+
+
+def unexpected(url: str, error: BaseException) -> UnexpectedFailure:
+    """Return the failure of an object for an exception that no code expects."""
+    cause = "".join(traceback.format_exception_only(error)).strip()
+    return UnexpectedFailure(url, cut(cause, 500), "".join(traceback.format_exception(error))[-TRACE_LENGTH:])
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether an exception is a failure of what was done, and does not come from outside, such as Ctrl-C."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"  # of a library in Rust
 
 
 class _SomeFailed(AgariError):

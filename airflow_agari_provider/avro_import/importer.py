@@ -7,9 +7,9 @@ An import that is killed at any point leaves either nothing of the object or all
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_agari_provider.avro_import.errors import (
@@ -17,9 +17,12 @@ from airflow_agari_provider.avro_import.errors import (
     ObjectsFailed,
     ObjectsFailedForNow,
     UnexpectedFailure,
+    is_failure,
+    unexpected,
 )
 from airflow_agari_provider.avro_import.failures import record_failure
 from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.avro_import.joint_load import JointLoad, Received
 from airflow_agari_provider.avro_import.ledger import TableLedger
 from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
 from airflow_agari_provider.avro_import.object_load import ObjectLoad
@@ -30,13 +33,21 @@ from airflow_agari_provider.avro_import.target_table import TargetTable
 from airflow_agari_provider.avro_import.transactions import ImportTransactions
 from airflow_agari_provider.databases.dialects import any_dialect_of
 from airflow_agari_provider.databases.statements import execute, quoted_table, reading
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject, cut, may_pass
-from airflow_agari_provider.s3.errors import ObjectOverwritten
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject, may_pass
+from airflow_agari_provider.s3.errors import MissingObject, ObjectOverwritten
 from airflow_agari_provider.s3.objects import FoundObject
 
 logger = logging.getLogger(__name__)
 
-TRACE_LENGTH = 3000  # characters of a traceback's end, where the error is
+
+@dataclass
+class _Run:
+    """What happened to a list of objects so far."""
+
+    imported: list[ImportedObject] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    busy: list[FoundObject] = field(default_factory=list)
+    curable: bool = False
 
 
 class Importer:
@@ -66,10 +77,13 @@ class Importer:
         self._table = TargetTable(self.dialect, connection, job, self._ledger)
         self._transactions = ImportTransactions(self.dialect, connection, job)
         self._load = ObjectLoad(self.dialect, connection, s3, job, self._ledger, self._progress)
+        parts = job, self._ledger, self._table, self._transactions, self._load
+        self._joint = JointLoad(self.dialect, connection, s3, *parts)
         self.dialect.prepare(connection)
         create_import_tables(self.dialect, connection)
 
     def close(self) -> None:
+        self._joint.close()
         with suppress(self.dialect.driver.Error):
             self._connection.close()
 
@@ -100,7 +114,18 @@ class Importer:
             self._progress.finish(0, size_bytes, passed_over=True)
             return ImportedObject(f"s3://{bucket}/{key}", skipped=True)
         with self._failures_recorded(bucket, key):
-            return self._transactions.tried(lambda careful: self._import(bucket, key, version_id, careful, wait))
+            try:
+                return self._transactions.tried(lambda careful: self._import(bucket, key, version_id, careful, wait))
+            except MissingObject as error:
+                return self._missing(error)
+
+    def _missing(self, error: MissingObject) -> ImportedObject:
+        """Return the outcome for an object that is gone, unless that is a failure."""
+        if self.job.on_missing_object == "fail":
+            raise error
+        logger.warning("%s is gone, and is skipped", error.url)
+        self._progress.finish(0, 0, passed_over=True)
+        return ImportedObject(error.url, skipped=True, missing=True)
 
     def _import(self, bucket: str, key: str, version_id: str | None, careful: bool, wait: bool) -> ImportedObject:
         with self._load.opened(bucket, key, version_id, careful) as opened:
@@ -110,32 +135,53 @@ class Importer:
 
     def import_objects(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
         """
-        Import objects, each in a transaction of its own. An object that cannot be imported does not stop the rest.
+        Import objects, small ones together. An object that cannot be imported does not stop the rest.
 
         Objects that another importer is loading come last, so that several importers can share one list.
 
         :raises ObjectsFailed: at the end, if any object could not be imported; ObjectsFailedForNow, if a retry may
             help.
         """
-        imported, reasons, busy, curable = [], [], [], False
-        todo = [(one, False) for one in self._expected(found)]
-        while todo:
-            (one, wait), *todo = todo
-            try:
-                imported.append(self.import_object(one.bucket, one.key, None, one.etag, one.size_bytes, wait))
-            except ObjectBusy:
-                busy.append((one, True))
-            except Exception as error:
-                if self._concerns_all(one, error):
-                    raise
-                curable |= not isinstance(error, UnimportableObject)
-                reasons.append(reason(f"s3://{one.bucket}/{one.key}", error))
-                logger.error("Not imported: %s", reasons[-1])
-            if not todo:  # now wait for the objects that other importers were loading
-                todo, busy = busy, []
-        if reasons:
-            raise (ObjectsFailedForNow if curable else ObjectsFailed)(reasons, len(imported))
-        return imported
+        run = _Run()
+        for received in self._received(self._expected(found)):
+            outcomes = self._joint.load(received)
+            for one in received.objects:
+                if one in outcomes:
+                    run.imported.append(outcomes[one])
+                    self._progress.finish(outcomes[one].rows, one.size_bytes, outcomes[one].skipped)
+                else:
+                    self._import_alone(one, run, wait=False)
+        for one in run.busy:  # now wait for the objects that other importers were loading
+            self._import_alone(one, run, wait=True)
+        if run.reasons:
+            raise (ObjectsFailedForNow if run.curable else ObjectsFailed)(run.reasons, len(run.imported))
+        return run.imported
+
+    def _received(self, found: Sequence[FoundObject]) -> Iterator[Received]:
+        """Yield groups of objects, of which the next one is received meanwhile."""
+        last: Received | None = None
+        if found and self._joint.possible and not self._table.there():
+            yield Received(found[:1], {}, {})  # which creates the table
+            found = found[1:]
+        for group in self._joint.groups(found):
+            received = self._joint.receive(group)
+            if last:
+                yield last
+            last = received
+        if last:
+            yield last
+
+    def _import_alone(self, one: FoundObject, run: _Run, wait: bool) -> None:
+        try:
+            run.imported.append(self.import_object(one.bucket, one.key, one.version_id, one.etag, one.size_bytes, wait))
+        except ObjectBusy:
+            run.busy.append(one)
+        except Exception as error:
+            if self._concerns_all(one, error):
+                raise
+            run.curable |= not isinstance(error, UnimportableObject)
+            run.reasons.append(reason(f"s3://{one.bucket}/{one.key}", error))
+            logger.error("Not imported: %s", run.reasons[-1])
 
     def _concerns_all(self, one: FoundObject, error: Exception) -> bool:
         """Whether an error of one object would meet the others too; if it would not, it is recorded."""
@@ -162,34 +208,47 @@ class Importer:
         found = self._expected(found)
         if not found and not self._table.there():
             return []
-        for bucket, key, *_ in found[:1] if self.job.schema_change != "add_columns" else found:
+        for bucket, key, *_ in found:
             # Before the transaction, because databases like MySQL commit when a table is changed.
-            with self._failures_recorded(bucket, key), self._load.opened(bucket, key) as opened:
-                self._table.prepared(opened)
+            try:
+                with self._failures_recorded(bucket, key), self._load.opened(bucket, key) as opened:
+                    self._table.prepared(opened)
+            except MissingObject as error:
+                self._missing(error)
+            else:
+                if self.job.schema_change != "add_columns":
+                    break
         return self._transactions.tried(lambda careful: self._replace_window(found, careful))
 
     def _replace_window(self, found: Sequence[FoundObject], careful: bool) -> list[ImportedObject]:
         imported: list[ImportedObject] = []
+        current: FoundObject | None = None  # the object that is to blame for an error
         self._progress.restart()
         try:
             with self._window_alone(found):
                 table = quoted_table(self.dialect, self.job.table)
                 deleted = execute(self._connection, f"DELETE FROM {table} WHERE {self.job.replace_where}")  # noqa: S608
                 logger.info("Deleted the %s rows that replace_where selects", deleted)
-                for one in found:
-                    with (
-                        self._load.opened(one.bucket, one.key, None, careful) as opened,
-                        self._transactions.refusals(opened.stored.url),
-                    ):
-                        imported.append(self._load.run(opened, self._table.change(opened)))
+                for current in found:
+                    imported.append(self._loaded_into_window(current, careful))
         except Exception as error:
-            if not careful and self._transactions.quarantines(error):
+            if current is None or (not careful and self._transactions.quarantines(error)):
                 raise
-            bucket, key, *_ = found[min(len(imported), len(found) - 1)]
-            logger.error("Nothing imported, the table is unchanged: %s", reason(f"s3://{bucket}/{key}", error))
-            with self._failures_recorded(bucket, key):
+            url = f"s3://{current.bucket}/{current.key}"
+            logger.error("Nothing imported, the table is unchanged: %s", reason(url, error))
+            with self._failures_recorded(current.bucket, current.key):
                 raise
         return imported
+
+    def _loaded_into_window(self, one: FoundObject, careful: bool) -> ImportedObject:
+        try:
+            with (
+                self._load.opened(one.bucket, one.key, None, careful) as opened,
+                self._transactions.refusals(opened.stored.url),
+            ):
+                return self._load.run(opened, self._table.change(opened))
+        except MissingObject as error:
+            return self._missing(error)
 
     @contextmanager
     def _window_alone(self, found: Iterable[FoundObject]) -> Iterator[None]:
@@ -227,14 +286,9 @@ class Importer:
         except (AgariError, BotoCoreError, ClientError, self.dialect.driver.Error):
             raise
         except BaseException as error:
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of a library in Rust
+            if not is_failure(error):
                 raise
-            failure = _unexpected(f"s3://{bucket}/{key}", error)
+            failure = unexpected(f"s3://{bucket}/{key}", error)
             logger.exception("%s", failure)
             self.record_failure(bucket, key, failure)
             raise failure from error
-
-
-def _unexpected(url: str, error: BaseException) -> UnexpectedFailure:
-    cause = "".join(traceback.format_exception_only(error)).strip()
-    return UnexpectedFailure(url, cut(cause, 500), "".join(traceback.format_exception(error))[-TRACE_LENGTH:])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from airflow_agari_provider.avro.blocks import MAX_BLOCK_BYTES
 from airflow_agari_provider.avro.columns import BytesInJson
 from airflow_agari_provider.avro.decoders import Decoder
 from airflow_agari_provider.avro.unions import Unions
@@ -15,7 +16,20 @@ from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.s3.urls import split_url
 
 Mode = Literal["append", "replace", "upsert"]
+OnMissingObject = Literal["fail", "skip"]
 OnBadBlock = Literal["fail", "quarantine"]
+MAX_COUNTS = 10_000
+OBJECTS_PER_TRANSACTION = 100
+_CHOICES: Mapping[str, Any] = {
+    "mode": Mode,
+    "on_changed_object": OnChangedObject,
+    "on_missing_object": OnMissingObject,
+    "bytes_in_json": BytesInJson,
+    "unions": Unions,
+    "decoder": Decoder,
+    "schema_change": SchemaChange,
+    "on_bad_block": OnBadBlock,
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class ImportJob:
     :param count_by: column by whose values the rows are counted.
     :param on_changed_object: what to do with new content under a key that was loaded before. ``replace`` needs
         ``upsert``: without a key, nothing tells which rows came from the old content.
+    :param on_missing_object: what to do about an object that is gone when it is to be read.
     :param reader_schema: Avro schema to resolve the records to.
     :param bytes_in_json: how bytes inside of records, arrays and maps are written: ``base64`` or ``hex``.
     :param unions: whether JSON says which branch of a union a value has, as ``{"<branch>": value}``. ``auto``: in
@@ -45,6 +60,9 @@ class ImportJob:
     :param on_bad_block: what to do with damaged blocks and with rows that the database refuses. ``fail``: load nothing
         of their object; ``quarantine``: put them below ``quarantine_url`` and load the rest.
     :param quarantine_url: S3 folder, not a whole bucket.
+    :param max_block_bytes: size of a block as stored, above which it is bad; decompressed it may be twice as large.
+    :param max_counts: how many values of ``count_by`` are counted; rows of others count as ``uncounted_rows``.
+    :param objects_per_transaction: how many small objects may be loaded in one transaction; 1: each alone.
     :param max_bad_blocks: how many blocks of one object may be bad or hold bad rows; None: no limit.
     :raises ValueError: the arguments do not fit together.
     """
@@ -58,6 +76,7 @@ class ImportJob:
     create_table: bool = False
     count_by: str | None = None
     on_changed_object: OnChangedObject = "fail"
+    on_missing_object: OnMissingObject = "fail"
     reader_schema: Any = None
     bytes_in_json: BytesInJson = "base64"
     unions: Unions = "auto"
@@ -67,15 +86,26 @@ class ImportJob:
     on_bad_block: OnBadBlock = "fail"
     quarantine_url: str | None = None
     max_bad_blocks: int | None = 100
+    max_block_bytes: int = MAX_BLOCK_BYTES
+    max_counts: int = MAX_COUNTS
+    objects_per_transaction: int = OBJECTS_PER_TRANSACTION
 
     def __post_init__(self) -> None:
+        require_choices(self)
         require_matching(self.mode, self.replace_where, self.key_columns, self.on_changed_object)
-        require_one_of("bytes_in_json", self.bytes_in_json, get_args(BytesInJson))
-        require_one_of("unions", self.unions, get_args(Unions))
-        require_one_of("decoder", self.decoder, get_args(Decoder))
-        require_one_of("schema_change", self.schema_change, get_args(SchemaChange))
         require_quarantine(self.on_bad_block, self.quarantine_url)
         require_different(self.columns)
+
+
+def require_choices(settings: object) -> None:
+    """
+    Check the settings that have a few values.
+
+    :param settings: an object with the settings as attributes.
+    :raises ValueError: one has another value.
+    """
+    for name, kind in _CHOICES.items():
+        require_one_of(name, getattr(settings, name), get_args(kind))
 
 
 def require_matching(mode: str, replace_where: object, key_columns: object, on_changed_object: str) -> None:
@@ -85,8 +115,6 @@ def require_matching(mode: str, replace_where: object, key_columns: object, on_c
     :param replace_where: only whether it is given is checked; the same for ``key_columns``.
     :raises ValueError: the arguments do not fit together.
     """
-    require_one_of("mode", mode, get_args(Mode))
-    require_one_of("on_changed_object", on_changed_object, get_args(OnChangedObject))
     if (mode == "replace") != bool(replace_where):
         raise ValueError(
             'mode="replace" and replace_where go together: give both or neither. '
@@ -113,7 +141,6 @@ def require_different(columns: Mapping[str, str] | Sequence[str] | None) -> None
 
 def require_quarantine(on_bad_block: str, quarantine_url: object) -> None:
     """:raises ValueError: the arguments do not fit together."""
-    require_one_of("on_bad_block", on_bad_block, get_args(OnBadBlock))
     if (on_bad_block == "quarantine") != bool(quarantine_url):
         raise ValueError(
             'on_bad_block="quarantine" and quarantine_url go together: give both or neither. '

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 from airflow_agari_provider.avro_import.changed_object import LoadDecision, LoadedContent, OnChangedObject, modified_at
@@ -47,6 +48,18 @@ class ClaimedMeanwhile(AgariError):
             "Another importer claimed the same object at the same moment, so this transaction has to begin again: "
             f"{self.cause}"
         )
+
+
+@dataclass(frozen=True)
+class LoadedObject:
+    """
+    An object whose rows are in the table. The parameters are those of :meth:`TableLedger.settle`.
+    """
+
+    stored: StoredObject
+    rows: int
+    counts: Mapping[str, int]
+    content: str | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,7 @@ class TableLedger:
         on_changed_object: OnChangedObject,
         again: bool = False,
         is_current: Callable[[StoredObject], bool] = lambda stored: False,
+        same_content: Callable[[StoredObject, str], bool] = lambda stored, content: False,
     ) -> LoadDecision:
         """
         Claim an object in the transaction that loads it, before its rows, and decide whether to load them.
@@ -106,21 +120,20 @@ class TableLedger:
 
         :param again: load the object although it was loaded before: its rows were deleted in this transaction.
         :param is_current: see :meth:`LoadedContent.against`.
+        :param same_content: see :meth:`LoadedContent.written_anew`.
         :raises ObjectChanged: other content was loaded before, and ``on_changed_object`` is ``fail``.
         :raises ClaimedMeanwhile: another importer claimed the object, in a database that does not wait for it.
         """
-        row = self._row(stored.bucket, stored.key) | {
-            "etag": stored.etag,
-            "version_id": stored.version_id,
-            "size_bytes": stored.size_bytes,
-            "modified_at": modified_at(stored),
-        }
+        row = self._row(stored.bucket, stored.key) | {"id": self._own_id(stored.bucket, stored.key)} | _content(stored)
         if self._inserted(row):
             return "load"
-        columns = ("etag", "modified_at", "loaded_at")
-        ((etag, modified, loaded_at),) = self._rows([row["id"]], *columns, suffix=self.dialect.for_update)
+        columns = ("etag", "modified_at", "loaded_at", "size_bytes", "content")
+        ((etag, modified, *rest),) = self._rows([row["id"]], *columns, suffix=self.dialect.for_update)
         if not again:
-            loaded = LoadedContent(self.table, etag, str(modified), loaded_at)
+            loaded = LoadedContent(self.table, etag, str(modified), *rest)
+            if loaded.written_anew(stored, same_content):
+                self._update(row["id"], row)
+                return "there"
             if (answer := loaded.against(stored, on_changed_object, is_current)) != "load":
                 return answer
         self._update(row["id"], row)
@@ -133,7 +146,7 @@ class TableLedger:
         For work that comes after the locks on several objects and before their rows. Each object must still be claimed,
         with ``again``.
         """
-        row = self._row(bucket, key)
+        row = self._row(bucket, key) | {"id": self._own_id(bucket, key)}
         if not self._inserted(row):
             self._update(row["id"], {"run": self.run})
 
@@ -144,6 +157,7 @@ class TableLedger:
         counts: Mapping[str, int],
         quarantined_rows: int = 0,
         quarantined_blocks: int = 0,
+        content: str | None = None,
     ) -> None:
         """
         Record how many rows there were; in the same transaction, after the rows.
@@ -151,21 +165,53 @@ class TableLedger:
         :param rows: rows in the table; ``counts`` are these rows by the values of ``count_by``.
         :param quarantined_rows: rows that were left out.
         :param quarantined_blocks: blocks of which all or some rows were left out.
+        :param content: as :meth:`ObjectStream.content` returns it.
         """
-        values = {
+        own, *_ = _ids(self.table_names, stored.bucket, stored.key)
+        self._update(own, self._figures(rows, counts, quarantined_rows, quarantined_blocks, content))
+
+    def _figures(
+        self, rows: int, counts: Mapping[str, int], quarantined_rows: int, quarantined_blocks: int, content: str | None
+    ) -> dict[str, Any]:
+        return {
             "loaded_rows": rows,
             "quarantined_rows": quarantined_rows,
             "quarantined_blocks": quarantined_blocks,
             "counts": json.dumps(counts),
             "loaded_at": now(self.dialect),
+            "content": content,
         }
-        own, *_ = _ids(self.table_names, stored.bucket, stored.key)
-        self._update(own, values)
+
+    def record(self, loaded: Sequence[LoadedObject]) -> bool:
+        """
+        Record objects that the ledger does not have by any name of the table, in the transaction that loads them.
+
+        :return: False if another importer has recorded one of them meanwhile; then nothing may be committed.
+        """
+        rows = sorted(
+            (
+                self._row(one.stored.bucket, one.stored.key)
+                | _content(one.stored)
+                | self._figures(one.rows, one.counts, 0, 0, one.content)
+                for one in loaded
+            ),
+            key=itemgetter("id"),  # in the same order everywhere, so that importers do not deadlock
+        )
+        verb, suffix = self.dialect.insert_if_absent
+        inserted, step = 0, VALUES_IN_A_QUERY // len(rows[0])
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            sql = insert_sql(self.dialect, LEDGER, list(part[0]), verb)
+            places = sql[sql.rindex("(") :]
+            values = [value for row in part for value in row.values()]
+            sql = f"{sql}{f', {places}' * (len(part) - 1)} {suffix}"
+            inserted += execute(self.connection, sql, values)
+        return inserted == len(rows)
 
     def _row(self, bucket: str, key: str) -> dict[str, Any]:
         """Return what is known of an object before it is opened."""
         return {
-            "id": self._own_id(bucket, key),
+            "id": _ids(self.table_names, bucket, key)[0],
             "table_name": self.table,
             "bucket": bucket,
             "object_key": key,
@@ -218,6 +264,15 @@ class TableLedger:
         changes = ", ".join(f"{quoted(self.dialect, name)} = ?" for name in values)
         sql = f"UPDATE {quoted_table(self.dialect, LEDGER)} SET {changes} WHERE id = ?"  # noqa: S608 - quoted
         execute(self.connection, with_placeholders(sql, self.dialect.placeholder), [*values.values(), row_id])
+
+
+def _content(stored: StoredObject) -> dict[str, Any]:
+    return {
+        "etag": stored.etag,
+        "version_id": stored.version_id,
+        "size_bytes": stored.size_bytes,
+        "modified_at": modified_at(stored),
+    }
 
 
 def _ids(names: Sequence[str], bucket: str, key: str) -> list[str]:

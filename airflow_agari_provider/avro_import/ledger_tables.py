@@ -8,7 +8,13 @@ from typing import Any
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.generic import GenericDialect, require_transactions
-from airflow_agari_provider.databases.statements import create_table, reading
+from airflow_agari_provider.databases.statements import (
+    add_column,
+    create_table,
+    reading,
+    table_columns,
+    transaction,
+)
 
 LEDGER = "agari_import_ledger"
 FAILURES = "agari_import_failures"
@@ -34,6 +40,7 @@ LEDGER_TABLE = Target(
         Column("counts", None, "json"),
         Column("run", None, "text"),
         Column("loaded_at", None, "instant"),
+        Column("content", None, "text"),
     ),
     ("id",),
 )
@@ -51,15 +58,19 @@ FAILURES_TABLE = Target(
 
 def create_import_tables(dialect: Dialect, connection: Any) -> None:
     """
-    Create both tables if they do not exist, each in a transaction of its own.
+    Create both tables if they do not exist, each in a transaction of its own, and columns that older versions lacked.
 
     :raises NoTransactions: the connection keeps what is rolled back.
     """
     for target in (LEDGER_TABLE, FAILURES_TABLE):
         with reading(connection):
             there = dialect.table_exists(connection, target.table)
+            names = table_columns(dialect, connection, target.table) if there else []
         if not there:
             create_table(dialect, connection, target)
+        for column in target.columns[len(names) :] if names else []:  # new ones are always added at the end
+            with transaction(dialect, connection):
+                add_column(dialect, connection, target.table, column)
     if isinstance(dialect, GenericDialect):
         require_transactions(dialect, connection, LEDGER, {"id": _PROBE, "table_name": _PROBE, "bucket": _PROBE})
 

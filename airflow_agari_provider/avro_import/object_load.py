@@ -20,13 +20,16 @@ from airflow_agari_provider.avro_import.outcome import ImportedObject
 from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.quarantine import Quarantine
 from airflow_agari_provider.avro_import.schema_change import TableChange, add_columns
-from airflow_agari_provider.avro_import.source_object import OpenedObject, open_object
+from airflow_agari_provider.avro_import.source_object import ObjectOpener, OpenedObject, ReadSchema
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.postgres import arrow_refusal
 from airflow_agari_provider.databases.statements import quoted_list
 from airflow_agari_provider.databases.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
-from airflow_agari_provider.s3.objects import ObjectStream, is_current
+from airflow_agari_provider.s3.content import is_current, same_content
+from airflow_agari_provider.s3.objects import ObjectStream
+
+MAX_COUNTED_LENGTH = 1000  # characters of a value of count_by
 
 
 class PutRows(NamedTuple):
@@ -43,19 +46,52 @@ class PutRows(NamedTuple):
     quarantined_blocks: int = 0
 
 
+class CountedValues:
+    """
+    The values of ``count_by`` that an import counts: the first ones, so that each value is counted either in all
+    objects or in none.
+
+    :param limit: how many they may be.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._keys: dict[str, str] = {}
+
+    def admitted(self, value: Any) -> str | None:
+        """Return the text by which a value is counted; None if there are too many values, or the text is too long."""
+        key = _key(value)
+        if key not in self._keys and (len(self._keys) >= self._limit or len(key) > MAX_COUNTED_LENGTH):
+            return None
+        return self._keys.setdefault(key, key)  # one text for all objects
+
+    def count(self, counts: Counter[str], values: Iterable[Any]) -> int:
+        """Count values, and return how many were not counted."""
+        uncounted = 0
+        for value, times in Counter(values).items():
+            if key := self.admitted(value):
+                counts[key] += times
+            else:
+                uncounted += times
+        return uncounted
+
+
 class RowCounts:
     """
     Counts the rows of one object on their way into the database.
 
-    :param count_by: column by whose values they are counted.
+    :param values: of the column by whose values they are counted.
     """
 
-    def __init__(self, file: ContainerFile, target: Target, count_by: str | None, progress: ImportProgress) -> None:
-        self.rows = 0
+    def __init__(
+        self, file: ContainerFile, target: Target, count_by: str | None, values: CountedValues, progress: ImportProgress
+    ) -> None:
+        self.rows = self.uncounted = 0
         self.counts: Counter[str] = Counter()
         self._file = file
         names = [column.name for column in target.columns]
         self._position = names.index(count_by) if count_by else None
+        self._values = values
         self._progress = progress
         progress.begin()
 
@@ -67,8 +103,7 @@ class RowCounts:
     def add(self, batch: Batch) -> None:
         self.rows += batch.rows
         if self._position is not None:
-            for value, rows in Counter(batch.columns[self._position]).items():
-                self.counts[_key(value)] += rows
+            self.uncounted += self._values.count(self.counts, batch.columns[self._position])
         self._progress.advance(batch.rows, self._file.position)
 
 
@@ -89,8 +124,10 @@ class ObjectLoad:
         self._job = job
         self._ledger = ledger
         self._progress = progress
+        self.values_counted = CountedValues(job.max_counts)
         self._decoder = DecoderChoice(job.decoder)
         self._reader = parsed_reader(job.reader_schema) if job.reader_schema else None
+        self._opener = ObjectOpener(job, self._reader)
 
     @contextmanager
     def opened(
@@ -104,12 +141,16 @@ class ObjectLoad:
         :raises UnusableName: no column can have the name of a field.
         """
         with ObjectStream(self._s3, bucket, key, version_id) as stream:
-            opened = open_object(stream, self._job, self._reader, careful)
-            try:
-                quoted_list(self._dialect, [column.name for column in opened.target.columns])
-            except ValueError as error:
-                raise UnusableName(opened.stored.url, str(error)) from error
-            yield opened
+            yield self.opened_stream(stream, careful)
+
+    def opened_stream(self, stream: ObjectStream, careful: bool = False) -> OpenedObject:
+        """Read the header of an object; see :meth:`opened`."""
+        opened = self._opener.open(stream, careful)
+        try:
+            quoted_list(self._dialect, [column.name for column in opened.target.columns])
+        except ValueError as error:
+            raise UnusableName(opened.stored.url, str(error)) from error
+        return opened
 
     def run(self, opened: OpenedObject, change: TableChange) -> ImportedObject:
         """
@@ -119,23 +160,26 @@ class ObjectLoad:
         """
         job, stored, target = self._job, opened.stored, change.target
         again = job.mode == "replace"
-        claimed = self._ledger.claim(stored, job.on_changed_object, again, partial(is_current, self._s3))
+        questions = partial(is_current, self._s3), partial(same_content, self._s3)
+        claimed = self._ledger.claim(stored, job.on_changed_object, again, *questions)
         if claimed != "load":
             self._progress.finish(0, stored.size_bytes, passed_over=True)
             return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
         add_columns(self._dialect, self._connection, change, stored.url)
-        counted = RowCounts(opened.file, target, job.count_by, self._progress)
+        counted = RowCounts(opened.file, target, job.count_by, self.values_counted, self._progress)
         with heap_out_of_sight():
             put = self._put_rows(opened, target, counted)
         if put.read != put.loaded + put.quarantined_rows:
             raise RowsLost(stored.url, put.read, put.loaded, put.quarantined_rows)
-        self._ledger.settle(stored, put.loaded, counted.counts, put.quarantined_rows, put.quarantined_blocks)
+        quarantined = put.quarantined_rows, put.quarantined_blocks
+        self._ledger.settle(stored, put.loaded, counted.counts, *quarantined, opened.stream.content())
         self._progress.finish(put.loaded, stored.size_bytes)
         return ImportedObject(
             stored.url,
             put.loaded,
             stored.size_bytes,
             dict(counted.counts),
+            counted.uncounted,
             quarantined_rows=put.quarantined_rows,
             quarantined_blocks=put.quarantined_blocks,
         )
@@ -145,27 +189,34 @@ class ObjectLoad:
             return self._put_sound_rows(opened, target, counted)
         if isinstance(self._dialect, RedshiftDialect | SnowflakeDialect):
             return self._have_copied(self._dialect, opened, target)
-        refusal = arrow_refusal(self._dialect, self._connection, target)
-        decoding = self._decoder.batches(opened.file, *opened.read_by, target.columns, refusal)
         try:
-            loaded = self._dialect.load(self._connection, target, counted.passing(decoding))
+            with self.decoded(opened.file, opened.schema, target) as batches:
+                loaded = self._dialect.load(self._connection, target, counted.passing(batches))
         except UnstorableValue as error:
             where = f"row {counted.rows} or a later one" if error.row is None else f"row {counted.rows + error.row}"
             problem = f"{error.problem} ({where} of {opened.stored.url}, counted from 0)"
             raise UnstorableValue(error.column, problem) from error
+        return PutRows(counted.rows, loaded)
+
+    @contextmanager
+    def decoded(self, file: ContainerFile, schema: ReadSchema, target: Target) -> Iterator[Iterator[Batch]]:
+        """In a transaction: decode a file for the table, in the way that the database takes."""
+        refusal = arrow_refusal(self._dialect, self._connection, target)
+        decoding = self._decoder.batches(file, *schema.read_by, target.columns, refusal)
+        try:
+            yield decoding
         finally:
             with suppress(ValueError):  # a thread may still be in it, waiting for S3
                 decoding.close()
-        return PutRows(counted.rows, loaded)
 
     def _put_sound_rows(self, opened: OpenedObject, target: Target, counted: RowCounts) -> PutRows:
         job = self._job
         assert opened.salvaged
         quarantine = Quarantine(
-            self._s3, job.quarantine_url or "", job.table, opened.stored, opened.writer, job.max_bad_blocks
+            self._s3, job.quarantine_url or "", job.table, opened.stored, opened.schema.writer, job.max_bad_blocks
         )
         sound = SoundRowsLoad(self._dialect, self._connection, target, quarantine, counted.add)
-        loaded = sound.run(opened.salvaged, *opened.read_by)
+        loaded = sound.run(opened.salvaged, *opened.schema.read_by)
         return PutRows(sound.read, loaded, quarantine.rows, len(quarantine.offsets))
 
     def _have_copied(
@@ -174,7 +225,7 @@ class ObjectLoad:
         job, stored = self._job, opened.stored
         if job.count_by or self._reader:
             raise NotByCopy("count_by and reader_schema cannot be used")
-        if opened.writer.legacy_calendar:
+        if opened.schema.writer.legacy_calendar:
             raise NotByCopy("dates of Spark's legacy calendar would be some days off")
         read = sum(block.records for block in opened.file.blocks())
         loaded = dialect.copy(self._connection, target, stored, job.copy_access or "")

@@ -18,8 +18,10 @@ class ImportedObject:
 
     :param rows: rows that this import loaded.
     :param counts: how many rows have each value of ``count_by``; the values are text.
+    :param uncounted_rows: rows whose value is not in ``counts``, because there were too many values.
     :param skipped: nothing was loaded: the table has the object already, or ``on_changed_object`` says to skip it.
     :param changed: for a skipped object: the table has other content of it.
+    :param missing: for a skipped object: it no longer exists, and the table does not have it.
     :param quarantined_rows: rows that were left out, as far as their blocks tell the number.
     :param quarantined_blocks: blocks of which all or some rows were left out.
     """
@@ -28,8 +30,10 @@ class ImportedObject:
     rows: int = 0
     size_bytes: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    uncounted_rows: int = 0
     skipped: bool = False
     changed: bool = False
+    missing: bool = False
     quarantined_rows: int = 0
     quarantined_blocks: int = 0
 
@@ -50,9 +54,9 @@ def summary(
     Return the figures of an import, as JSON takes them.
 
     ``objects`` and all figures of rows, blocks and bytes are about what was loaded now. ``skipped_objects`` counts the
-    objects that the table had already or that have changed since; ``changed_objects`` counts only those that have
-    changed. ``complete`` is false if anything was left out, now or by an earlier import whose message is still a dead
-    letter.
+    objects that the table had already, that have changed since, or that are gone; ``changed_objects`` and
+    ``missing_objects`` count only those. ``complete`` is false if anything was left out, now or by an earlier import
+    whose message is still a dead letter.
 
     :param dead_letters: messages in the queue's dead-letter queue; None if that is not known.
     :param not_matching_objects: objects that were passed over by their names.
@@ -61,12 +65,13 @@ def summary(
     loaded, counts = [one for one in all_of_them if not one.skipped], Counter[str]()
     for one in loaded:
         counts.update(one.counts)
-    changed = sum(one.changed for one in all_of_them)
+    changed, missing = sum(one.changed for one in all_of_them), sum(one.missing for one in all_of_them)
     quarantined_blocks = sum(one.quarantined_blocks for one in loaded)
     return {
         "objects": len(loaded),
         "skipped_objects": len(all_of_them) - len(loaded),
         "changed_objects": changed,
+        "missing_objects": missing,
         "not_matching_objects": not_matching_objects,
         "failed_messages": failed_messages,
         "dead_letters": dead_letters,
@@ -75,23 +80,31 @@ def summary(
         "quarantined_blocks": quarantined_blocks,
         "bytes": sum(one.size_bytes for one in loaded),
         "counts": dict(counts),
-        "complete": not (changed or failed_messages or dead_letters or quarantined_blocks),
+        "uncounted_rows": sum(one.uncounted_rows for one in loaded),
+        "complete": not (changed or missing or failed_messages or dead_letters or quarantined_blocks),
     }
 
 
 def log_outcome(table: str, figures: Mapping[str, Any]) -> None:
     """Log the result of an import: a warning if anything was left out, so that the import does not look complete."""
+    if figures["uncounted_rows"]:
+        logger.warning(
+            "%s rows are not in counts, because count_by has more values than max_counts, or longer ones. Take the "
+            "counts from the table",
+            figures["uncounted_rows"],
+        )
     if figures["complete"]:
         logger.info("Import into %s complete: %s", table, figures)
         return
     logger.warning(
-        "Import into %s INCOMPLETE: %s rows quarantined, in %s blocks; %s changed objects skipped; %s messages failed; "
-        "%s messages in the dead-letter queue. See the log above and the tables agari_import_ledger and "
-        "agari_import_failures. All figures: %s",
+        "Import into %s INCOMPLETE: %s rows quarantined, in %s blocks; %s changed and %s missing objects skipped; "
+        "%s messages failed; %s messages in the dead-letter queue. See the log above and the tables "
+        "agari_import_ledger and agari_import_failures. All figures: %s",
         table,
         figures["quarantined_rows"],
         figures["quarantined_blocks"],
         figures["changed_objects"],
+        figures["missing_objects"],
         figures["failed_messages"],
         figures["dead_letters"],
         figures,

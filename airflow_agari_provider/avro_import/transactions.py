@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -48,6 +48,20 @@ class ImportTransactions:
             if not self.dialect.try_lock(self.connection, lock) and not wait:
                 raise ObjectBusy(url)
             yield
+
+    @contextmanager
+    def of_objects(self, urls: Sequence[str]) -> Iterator[list[bool]]:
+        """
+        Load objects inside, all or none of them.
+
+        Yield for each whether it may be loaded: it may not while another importer is loading it.
+        """
+        locks = [f"{self.job.table} {url}" for url in urls]
+        with ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(self._unlocked_after(lock))
+            stack.enter_context(transaction(self.dialect, self.connection))
+            yield [self.dialect.try_lock(self.connection, lock) for lock in locks]
 
     @contextmanager
     def of_replacement(self, table: str) -> Iterator[None]:

@@ -7,7 +7,7 @@ A :class:`Dialect` has no state: it works on the connection that it is given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from airflow_agari_provider.avro.columns import Column
@@ -32,6 +32,19 @@ class Target:
     table: str
     columns: tuple[Column, ...]
     key_columns: tuple[str, ...] = ()
+
+
+@dataclass
+class RowByRow:
+    """
+    The outcome of rows that were inserted one at a time.
+
+    :param rows: how many the database counted.
+    :param refused: positions of the rows that it refused, and why.
+    """
+
+    rows: int = 0
+    refused: list[tuple[int, Exception]] = field(default_factory=list)
 
 
 class Dialect(Protocol):
@@ -114,6 +127,9 @@ class Dialect(Protocol):
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
         """In a transaction: put the rows into the table, and return how many the database counted."""
+
+    def load_each(self, connection: Any, target: Target, batch: Batch) -> RowByRow:
+        """In a transaction: put the rows into the table one by one, in their order, without those that are refused."""
 
     def fault(self, error: Exception) -> Fault:
         """What caused an error of the driver."""

@@ -15,8 +15,9 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.databases.base import PLAIN_INSERT, Fault, Target
+from airflow_agari_provider.databases.base import PLAIN_INSERT, Fault, RowByRow, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.databases.single_rows import RowInserts, insert_rows
 from airflow_agari_provider.databases.statements import (
     as_json,
     execute,
@@ -167,6 +168,10 @@ class GenericDialect:
             raise NoUpsert(target.table)
         sql = insert_sql(self, target.table, [column.name for column in target.columns])
         return insert_batches(self, connection, sql, target.columns, batches)
+
+    def load_each(self, connection: Any, target: Target, batch: Batch) -> RowByRow:
+        how = RowInserts(insert_sql(self, target.table, [column.name for column in target.columns]), savepoints=True)
+        return insert_rows(self, connection, target, batch, how)
 
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, self.driver.IntegrityError | self.driver.DataError):

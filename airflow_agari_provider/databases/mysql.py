@@ -10,10 +10,12 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.databases.base import Fault, Target
-from airflow_agari_provider.databases.errors import NoUniqueKey, OtherUniqueKey, UnstorableValue
+from airflow_agari_provider.databases.base import Fault, RowByRow, Target
+from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.lossless import require_lossless
+from airflow_agari_provider.databases.mysql_names import names_of, require_key, schema_and_name
 from airflow_agari_provider.databases.row_checks import checked, rows_at_once
+from airflow_agari_provider.databases.single_rows import RowInserts, insert_rows
 from airflow_agari_provider.databases.statements import (
     as_json,
     execute,
@@ -110,11 +112,11 @@ class MySqlDialect:
         sql = (
             "SELECT 1 FROM information_schema.tables WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
         )
-        return bool(query(connection, sql, _schema_and_name(table)))
+        return bool(query(connection, sql, schema_and_name(table)))
 
     def table_names(self, connection: Any, table: str, beside: str) -> tuple[str, ...]:
         ((current, fold),) = query(connection, "SELECT DATABASE(), @@lower_case_table_names")
-        (schema, name), (schema_beside, _) = map(_schema_and_name, (table, beside))
+        (schema, name), (schema_beside, _) = map(schema_and_name, (table, beside))
         names = [schema or str(current), name, schema_beside or str(current)]
         return names_beside(table, *(one.lower() if fold else one for one in names))
 
@@ -138,7 +140,7 @@ class MySqlDialect:
             "SELECT column_name, column_type, is_nullable FROM information_schema.columns "
             "WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s"
         )
-        rows = query(connection, sql, _schema_and_name(target.table))
+        rows = query(connection, sql, schema_and_name(target.table))
         declared = {str(name): (kind.decode() if isinstance(kind, bytes) else str(kind)) for name, kind, _ in rows}
         require_lossless(target, declared, microseconds=0, affinities=False)
         if query(connection, "SELECT @@explicit_defaults_for_timestamp") == [(0,)]:
@@ -166,11 +168,11 @@ class MySqlDialect:
         return convert(column, values) if convert else values
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
-        names = _names(target)
+        names = names_of(target)
         batches = checked(target, batches, self._text_lengths(connection, target))
         if not target.key_columns:
             return self._insert(connection, target.table, target.columns, batches)
-        self._require_key(connection, target)
+        require_key(connection, target)
         execute(connection, f"DROP TEMPORARY TABLE IF EXISTS {STAGING}")  # of a temporary table does not commit
         execute(
             connection,
@@ -182,10 +184,29 @@ class MySqlDialect:
         execute(connection, f"DROP TEMPORARY TABLE {STAGING}")
         return rows
 
+    def load_each(self, connection: Any, target: Target, batch: Batch) -> RowByRow:
+        names = names_of(target)
+        sql = insert_sql(self, target.table, names)
+        if target.key_columns:
+            changes = ", ".join(
+                f"{quoted(self, name)} = VALUES({quoted(self, name)})" for name in self._changed(target)
+            )
+            sql += f" ON DUPLICATE KEY UPDATE {changes}"
+        how = RowInserts(sql, self._text_lengths(connection, target), self._statement_bytes(connection, sql))
+        return insert_rows(self, connection, target, batch, how)
+
+    def _changed(self, target: Target) -> list[str]:
+        """Return the columns that an upsert changes."""
+        return [name for name in names_of(target) if name not in target.key_columns] or names_of(target)
+
+    def _statement_bytes(self, connection: Any, sql: str) -> int:
+        """Return how many bytes of values the server accepts in a statement."""
+        ((packet,),) = query(connection, "SELECT @@max_allowed_packet")
+        return int(packet) - len(sql.encode())
+
     def _insert(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
         sql = insert_sql(self, table, [column.name for column in columns])
-        ((packet,),) = query(connection, "SELECT @@max_allowed_packet")
-        fitting = partial(rows_at_once, statement_bytes=int(packet) - len(sql.encode()))
+        fitting = partial(rows_at_once, statement_bytes=self._statement_bytes(connection, sql))
         return insert_batches(self, connection, sql, columns, batches, fitting)
 
     def _text_lengths(self, connection: Any, target: Target) -> dict[str, int]:
@@ -194,9 +215,9 @@ class MySqlDialect:
             "('varchar', 'tinytext', 'text', 'mediumtext') AND table_schema = COALESCE(%s, DATABASE()) "
             "AND table_name = %s"
         )
-        rows = query(connection, sql, _schema_and_name(target.table))
+        rows = query(connection, sql, schema_and_name(target.table))
         lengths = {str(name).casefold(): int(length) for name, length in rows}
-        return {name: lengths[name.casefold()] for name in _names(target) if name.casefold() in lengths}
+        return {name: lengths[name.casefold()] for name in names_of(target) if name.casefold() in lengths}
 
     def _merge_sql(self, target: Target) -> str:
         """
@@ -204,39 +225,13 @@ class MySqlDialect:
 
         Of rows with the same key, the last one in the object comes last, and stays.
         """
-        names = _names(target)
-        others = [name for name in names if name not in target.key_columns] or names
-        changes = ", ".join(f"{quoted(self, name)} = {STAGING}.{quoted(self, name)}" for name in others)
+        names = names_of(target)
+        changes = ", ".join(f"{quoted(self, name)} = {STAGING}.{quoted(self, name)}" for name in self._changed(target))
         return (
             f"INSERT INTO {quoted_table(self, target.table)} ({quoted_list(self, names)}) "  # noqa: S608 - quoted
             f"SELECT {quoted_list(self, names)} FROM {STAGING} "
             f"ORDER BY {quoted_list(self, sorted(target.key_columns))}, {POSITION} ON DUPLICATE KEY UPDATE {changes}"
         )
-
-    def _require_key(self, connection: Any, target: Target) -> None:
-        """
-        Require that the key of the upsert is unique in the table, and that no other unique key does harm.
-
-        MySQL updates a row that has any unique key in common with the new one. Two kinds of other unique keys do no
-        harm: one that contains the whole key of the upsert, and one of a number that the server gives each new row.
-        """
-        sql = (
-            "SELECT s.index_name, s.column_name, s.sub_part, c.extra FROM information_schema.statistics s "
-            "LEFT JOIN information_schema.columns c ON c.table_schema = s.table_schema AND c.table_name = s.table_name "
-            "AND c.column_name = s.column_name "
-            "WHERE s.non_unique = 0 AND s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s"
-        )
-        loaded, key = ({name.casefold() for name in names} for names in (_names(target), target.key_columns))
-        keys: dict[str, set[str]] = {}
-        for index, column, prefix, extra in query(connection, sql, _schema_and_name(target.table)):
-            name = str(column).casefold()
-            if name in loaded or "auto_increment" not in str(extra).lower():
-                # A key of only the first characters is not a key of the column.
-                keys.setdefault(str(index), set()).add(name if prefix is None else f"{column}({prefix})")
-        if key not in keys.values():
-            raise NoUniqueKey(target.table, target.key_columns)
-        if others := [name for name, columns in keys.items() if not columns >= key]:
-            raise OtherUniqueKey(target.table, target.key_columns, others)
 
     def fault(self, error: Exception) -> Fault:
         number = error.args[0] if error.args else 0
@@ -252,15 +247,6 @@ class MySqlDialect:
 
 def _lock_name(name: str) -> str:
     return f"agari:{sha256(name.encode()).hexdigest()[:48]}"  # the limit is 64 characters
-
-
-def _names(target: Target) -> list[str]:
-    return [column.name for column in target.columns]
-
-
-def _schema_and_name(table: str) -> tuple[str | None, str]:
-    schema, _, name = table.rpartition(".")
-    return schema or None, name
 
 
 def _numbers(column: Column, values: Sequence[Any]) -> Sequence[Any]:

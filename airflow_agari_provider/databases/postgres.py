@@ -18,12 +18,21 @@ from typing import Any
 from airflow_agari_provider.avro.arrow.batches import missing_modules
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.databases.base import Dialect, Fault, Target
+from airflow_agari_provider.databases.base import Dialect, Fault, RowByRow, Target
 from airflow_agari_provider.databases.lossless import require_lossless
 from airflow_agari_provider.databases.postgres_binary import VARCHAR, binary_copy, column_types, refusal, text_lengths
 from airflow_agari_provider.databases.postgres_text import text_copy, texts
 from airflow_agari_provider.databases.row_checks import checked
-from airflow_agari_provider.databases.statements import execute, names_beside, query, quoted, quoted_list, quoted_table
+from airflow_agari_provider.databases.single_rows import RowInserts, insert_rows
+from airflow_agari_provider.databases.statements import (
+    execute,
+    insert_sql,
+    names_beside,
+    query,
+    quoted,
+    quoted_list,
+    quoted_table,
+)
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 logger = logging.getLogger(__name__)
@@ -167,6 +176,19 @@ class PostgresDialect:
             )
         return rows
 
+    def load_each(self, connection: Any, target: Target, batch: Batch) -> RowByRow:
+        sql = insert_sql(self, target.table, [column.name for column in target.columns]) + self._on_conflict(target)
+        lengths = text_lengths(connection, quoted_table(self, target.table))
+        return insert_rows(self, connection, target, batch, RowInserts(sql, lengths, savepoints=True))
+
+    def _on_conflict(self, target: Target) -> str:
+        if not target.key_columns:
+            return ""
+        names = [column.name for column in target.columns]
+        others = [name for name in names if name not in target.key_columns] or names
+        changes = ", ".join(f"{quoted(self, name)} = excluded.{quoted(self, name)}" for name in others)
+        return f" ON CONFLICT ({quoted_list(self, sorted(target.key_columns))}) DO UPDATE SET {changes}"
+
     def _merge_sql(self, target: Target) -> str:
         """
         Return the SQL that inserts rows in the order of their keys, so that two importers never deadlock over them.
@@ -175,12 +197,10 @@ class PostgresDialect:
         """
         names = [column.name for column in target.columns]
         keys = quoted_list(self, sorted(target.key_columns))
-        others = [name for name in names if name not in target.key_columns] or names
-        changes = ", ".join(f"{quoted(self, name)} = excluded.{quoted(self, name)}" for name in others)
         return (
             f"INSERT INTO {quoted_table(self, target.table)} ({quoted_list(self, names)}) "  # noqa: S608 - quoted
-            f"SELECT DISTINCT ON ({keys}) {quoted_list(self, names)} FROM {STAGING} ORDER BY {keys}, ctid DESC "
-            f"ON CONFLICT ({keys}) DO UPDATE SET {changes}"
+            f"SELECT DISTINCT ON ({keys}) {quoted_list(self, names)} FROM {STAGING} ORDER BY {keys}, ctid DESC"
+            + self._on_conflict(target)
         )
 
     def _copy(self, connection: Any, table: str, target: Target, batches: Iterable[Batch]) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.databases.base import Fault, Target
+from airflow_agari_provider.databases.base import Fault, RowByRow, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.lossless import require_lossless
 from airflow_agari_provider.databases.row_checks import checked
+from airflow_agari_provider.databases.single_rows import RowInserts, insert_rows
 from airflow_agari_provider.databases.statements import (
     as_json,
     execute,
@@ -117,6 +118,12 @@ class SqliteDialect:
         return convert(column, values) if convert else values
 
     def load(self, connection: sqlite3.Connection, target: Target, batches: Iterable[Batch]) -> int:
+        return insert_batches(self, connection, self._row_sql(target), target.columns, checked(target, batches, {}))
+
+    def load_each(self, connection: sqlite3.Connection, target: Target, batch: Batch) -> RowByRow:
+        return insert_rows(self, connection, target, batch, RowInserts(self._row_sql(target)))
+
+    def _row_sql(self, target: Target) -> str:
         names = [column.name for column in target.columns]
         sql = insert_sql(self, target.table, names)
         if target.key_columns:
@@ -125,7 +132,7 @@ class SqliteDialect:
             ] or names  # if all columns are keys, a row is still counted
             changes = ", ".join(f"{quoted(self, name)} = excluded.{quoted(self, name)}" for name in others)
             sql += f" ON CONFLICT ({quoted_list(self, target.key_columns)}) DO UPDATE SET {changes}"
-        return insert_batches(self, connection, sql, target.columns, checked(target, batches, {}))
+        return sql
 
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):

@@ -18,8 +18,9 @@ from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.generic import GenericDialect
 from airflow_agari_provider.databases.statements import execute, query, quoted_list, quoted_table
 from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.s3.content import is_current
 from airflow_agari_provider.s3.errors import ObjectOverwritten
-from airflow_agari_provider.s3.objects import StoredObject, is_current
+from airflow_agari_provider.s3.objects import StoredObject
 
 
 class NotByCopy(UnimportableObject):

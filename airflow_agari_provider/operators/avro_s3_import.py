@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.avro.blocks import MAX_BLOCK_BYTES
 from airflow_agari_provider.avro.columns import BytesInJson
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
 from airflow_agari_provider.avro.unions import Unions
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
 from airflow_agari_provider.avro_import.errors import IfNoObjects, NoObjects
 from airflow_agari_provider.avro_import.importer import Importer
-from airflow_agari_provider.avro_import.job import ImportJob, Mode, OnBadBlock, require_matching, require_quarantine
+from airflow_agari_provider.avro_import.job import (
+    MAX_COUNTS,
+    OBJECTS_PER_TRANSACTION,
+    ImportJob,
+    Mode,
+    OnBadBlock,
+    OnMissingObject,
+    require_choices,
+    require_matching,
+    require_quarantine,
+)
 from airflow_agari_provider.avro_import.outcome import ImportedObject, log_outcome, summary
 from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.queue_import import QueueImport
@@ -25,6 +37,7 @@ from airflow_agari_provider.databases.generic import NoTransactions
 from airflow_agari_provider.exceptions import UnimportableObject, require_one_of
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 from airflow_agari_provider.s3.objects import objects_at
+from airflow_agari_provider.s3.requester_pays import pay_for_requests
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -40,10 +53,11 @@ class AvroS3ImportOperator(BaseOperator):
     redelivered message or a second importer neither repeats nor loses a row. Objects that cannot be loaded are recorded
     in ``agari_import_failures``.
 
-    Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "not_matching_objects",
-    "failed_messages", "dead_letters", "rows", "quarantined_rows", "quarantined_blocks", "bytes", "counts",
-    "complete"}``. ``skipped_objects`` were in the table before; ``changed_objects`` of them have other content now.
-    ``complete`` is false if anything was left out, or if the queue's dead-letter queue holds messages.
+    Returns what this run loaded: ``{"objects", "skipped_objects", "changed_objects", "missing_objects",
+    "not_matching_objects", "failed_messages", "dead_letters", "rows", "quarantined_rows", "quarantined_blocks",
+    "bytes", "counts", "uncounted_rows", "complete"}``. ``skipped_objects`` were in the table before;
+    ``changed_objects`` of them have other content now, and ``missing_objects`` are gone. ``complete`` is false if
+    anything was left out, or if the queue's dead-letter queue holds messages.
 
     :param table: table to load into, as ``table`` or ``schema.table``, in upper and lower case as in the database.
     :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite; or to any other database whose hook is a
@@ -68,13 +82,20 @@ class AvroS3ImportOperator(BaseOperator):
     :param copy_access: for Redshift, which reads the objects from S3 itself: the ARN of an IAM role that may read them,
         or ``default``; for Snowflake: the name of an external stage whose URL is the bucket.
     :param count_by: column; ``counts`` holds the number of rows for each of its values.
+    :param max_counts: how many values of ``count_by`` are counted; rows of further ones are only in
+        ``uncounted_rows``.
     :param on_changed_object: what to do about a loaded object that has new content: ``fail``; ``skip`` it; ``replace``,
         with ``upsert``: load it again. Rows whose key the new content no longer has stay in the table.
+    :param on_missing_object: what to do about an object that is gone when it is to be read: ``fail``, or ``skip`` it.
     :param on_bad_block: what to do about damaged blocks, and rows that the database refuses. ``fail``: load nothing of
         their object; ``quarantine``: write them below ``quarantine_url``, and load the rest.
     :param quarantine_url: S3 folder; objects in it are never imported.
     :param max_bad_blocks: how many blocks of one object may be bad or hold bad rows; with more, the object fails. None:
         no limit.
+    :param max_block_bytes: size of a block as stored, above which it counts as damaged; decompressed it may be twice as
+        large. A block is decoded as a whole, in memory.
+    :param objects_per_transaction: how many objects of up to 1 MiB may be loaded in one transaction, which is several
+        times as fast; one that fails is then loaded alone. 1: each object has its own transaction.
     :param if_no_objects: what to do if there is no object at ``s3_url``.
     :param reader_schema: Avro schema to resolve the records to, as a dict.
     :param bytes_in_json: how bytes inside of records, arrays and maps are written: ``base64`` or ``hex``.
@@ -87,31 +108,16 @@ class AvroS3ImportOperator(BaseOperator):
     :param max_messages: stop after this many messages; None: no limit.
     :param max_seconds: start no new message after this many seconds; None: no limit.
     :param max_objects: start no new message once this many objects are loaded; None: no limit.
+    :param requester_pays: pay for the requests to a bucket whose owner lets requesters pay.
     :param aws_conn_id: Airflow connection to AWS.
     :param region_name: AWS region of the bucket and the queue, if the connection does not name it.
     """
 
     template_fields: Sequence[str] = (
-        "table",
-        "sql_conn_id",
-        "s3_url",
-        "pattern",
-        "queue_url",
-        "replace_where",
-        "key_columns",
-        "columns",
-        "copy_access",
-        "count_by",
-        "reader_schema",
-        "quarantine_url",
-        "max_bad_blocks",
-        "wait_time_seconds",
-        "max_messages",
-        "max_seconds",
-        "max_objects",
-        "aws_conn_id",
-        "region_name",
-    )
+        "table", "sql_conn_id", "s3_url", "pattern", "queue_url", "replace_where", "key_columns", "columns",
+        "copy_access", "count_by", "reader_schema", "quarantine_url", "max_bad_blocks", "wait_time_seconds",
+        "max_messages", "max_seconds", "max_objects", "aws_conn_id", "region_name",
+    )  # fmt: skip
     template_fields_renderers = {"replace_where": "sql", "reader_schema": "json", "columns": "json"}  # noqa: RUF012
     ui_color = "#cfe8d5"
 
@@ -131,10 +137,14 @@ class AvroS3ImportOperator(BaseOperator):
         schema_change: SchemaChange = "fail",
         copy_access: str | None = None,
         count_by: str | None = None,
+        max_counts: int = MAX_COUNTS,
         on_changed_object: OnChangedObject = "fail",
+        on_missing_object: OnMissingObject = "fail",
         on_bad_block: OnBadBlock = "fail",
         quarantine_url: str | None = None,
         max_bad_blocks: int | str | None = 100,
+        max_block_bytes: int = MAX_BLOCK_BYTES,
+        objects_per_transaction: int = OBJECTS_PER_TRANSACTION,
         if_no_objects: IfNoObjects = "fail",
         reader_schema: Mapping[str, Any] | None = None,
         bytes_in_json: BytesInJson = "base64",
@@ -144,6 +154,7 @@ class AvroS3ImportOperator(BaseOperator):
         max_messages: int | str | None = None,
         max_seconds: float | str | None = None,
         max_objects: int | str | None = None,
+        requester_pays: bool = False,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         **kwargs: Any,
@@ -162,10 +173,14 @@ class AvroS3ImportOperator(BaseOperator):
         self.schema_change = schema_change
         self.copy_access = copy_access
         self.count_by = count_by
+        self.max_counts = max_counts
         self.on_changed_object = on_changed_object
+        self.on_missing_object = on_missing_object
         self.on_bad_block = on_bad_block
         self.quarantine_url = quarantine_url
         self.max_bad_blocks = max_bad_blocks
+        self.max_block_bytes = max_block_bytes
+        self.objects_per_transaction = objects_per_transaction
         self.if_no_objects = if_no_objects
         self.reader_schema = reader_schema
         self.bytes_in_json = bytes_in_json
@@ -175,6 +190,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.max_messages = max_messages
         self.max_seconds = max_seconds
         self.max_objects = max_objects
+        self.requester_pays = requester_pays
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self._folders: list[str] = []
@@ -184,10 +200,7 @@ class AvroS3ImportOperator(BaseOperator):
         if queue_url is not None and mode == "replace":
             raise ValueError('mode="replace" needs s3_url: a queue does not tell when a window is complete.')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
-        require_one_of("bytes_in_json", bytes_in_json, get_args(BytesInJson))
-        require_one_of("unions", unions, get_args(Unions))
-        require_one_of("decoder", decoder, get_args(Decoder))
-        require_one_of("schema_change", schema_change, get_args(SchemaChange))
+        require_choices(self)
         require_matching(mode, replace_where, key_columns, on_changed_object)
         require_quarantine(on_bad_block, quarantine_url)
 
@@ -204,26 +217,13 @@ class AvroS3ImportOperator(BaseOperator):
         return figures
 
     def _job(self, run: str) -> ImportJob:
-        return ImportJob(
-            table=self.table,
-            run=run,
-            mode=self.mode,
-            replace_where=self.replace_where,
-            key_columns=tuple(self.key_columns),
-            columns=self.columns,
-            create_table=self.create_table,
-            schema_change=self.schema_change,
-            copy_access=self.copy_access,
-            count_by=self.count_by,
-            on_changed_object=self.on_changed_object,
-            reader_schema=self.reader_schema,
-            bytes_in_json=self.bytes_in_json,
-            unions=self.unions,
-            decoder=self.decoder,
-            on_bad_block=self.on_bad_block,
-            quarantine_url=self.quarantine_url,
-            max_bad_blocks=None if self.max_bad_blocks is None else int(self.max_bad_blocks),
-        )
+        names = {one.name for one in dataclasses.fields(ImportJob)} & vars(self).keys()
+        settings = {name: getattr(self, name) for name in names} | {
+            "run": run,
+            "key_columns": tuple(self.key_columns),
+            "max_bad_blocks": _whole(self.max_bad_blocks),
+        }
+        return ImportJob(**settings)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
         """Called by the OpenLineage provider, if it is installed, after :meth:`execute`."""
@@ -261,9 +261,9 @@ class AvroS3ImportOperator(BaseOperator):
             self.queue_url or "",
             lambda: self._importer(s3, job, progress),
             int(self.wait_time_seconds),
-            int(self.max_messages) if self.max_messages else None,
+            _whole(self.max_messages or None),
             float(self.max_seconds) if self.max_seconds else None,
-            int(self.max_objects) if self.max_objects else None,
+            _whole(self.max_objects or None),
             self.pattern,
         )
         share.run()
@@ -273,8 +273,15 @@ class AvroS3ImportOperator(BaseOperator):
     def _s3(self) -> Any:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-        return S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
+        s3 = S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
+        if self.requester_pays:
+            pay_for_requests(s3)
+        return s3
 
     def _importer(self, s3: Any, job: ImportJob, progress: ImportProgress) -> Importer:
         hook = BaseHook.get_connection(self.sql_conn_id).get_hook()
         return Importer(hook.get_conn(), s3, job, progress, getattr(hook, "placeholder", None))
+
+
+def _whole(number: int | str | None) -> int | None:
+    return None if number is None else int(number)

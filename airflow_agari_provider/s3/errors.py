@@ -19,7 +19,7 @@ class MissingObject(UnimportableObject):
     def __str__(self) -> str:
         return (
             f"{self.url} does not exist: it was deleted or moved after S3 announced or listed it. "
-            "If it was not loaded yet, put it back."
+            "If it was not loaded yet, put it back; if such objects may be left out, set on_missing_object='skip'."
         )
 
 
@@ -38,6 +38,25 @@ class MissingBucket(UnimportableObject):
         return f"{self.url}: the bucket does not exist. Correct the URL, or create the bucket."
 
 
+class UnusableBucket(UnimportableObject):
+    """
+    An S3 URL whose bucket, access point or key S3 cannot have.
+
+    :param url: the URL.
+    :param cause: error text of boto3.
+    """
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(url, cause)
+        self.url, self.cause = url, cause
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} cannot be requested from S3: {self.cause}. Correct the URL: s3://bucket/key, or "
+            "s3://arn:aws:s3:<region>:<account>:accesspoint/<name>/key for an access point."
+        )
+
+
 class ForbiddenObject(UnimportableObject):
     """
     An object that may not be read or written, or a folder that may not be listed.
@@ -53,7 +72,9 @@ class ForbiddenObject(UnimportableObject):
     def __str__(self) -> str:
         return (
             f"Access to {self.url} is forbidden: {self.cause}. Give the credentials of aws_conn_id the missing "
-            "permission (for an encrypted object also kms:Decrypt with its key), then import it again."
+            "permission (for an encrypted object also kms:Decrypt with its key), then import it again. If the "
+            "bucket's requesters pay, set requester_pays=True. Without s3:ListBucket this may also be an object that "
+            "is gone."
         )
 
 

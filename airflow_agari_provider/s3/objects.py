@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from airflow_agari_provider.s3.errors import (
     MissingBucket,
     MissingObject,
     ObjectOverwritten,
+    UnusableBucket,
 )
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 from airflow_agari_provider.s3.urls import is_data, split_url
@@ -61,7 +63,8 @@ class ObjectStream:
     :param s3: boto3 client of S3.
     :param version_id: the version to read; None reads the current content.
     :param sleep: waits for a number of seconds.
-    :raises MissingObject: the object does not exist.
+    :raises MissingObject: the object does not exist; MissingBucket: nor does its bucket.
+    :raises UnusableBucket: boto3 does not take the bucket's name or ARN.
     :raises ForbiddenObject: the object may not be read.
     :raises ArchivedObject: the object has to be restored first.
     :raises EncodedObject: the object was compressed as a whole.
@@ -80,6 +83,7 @@ class ObjectStream:
             raise EncodedObject(f"s3://{bucket}/{key}", encoding)
         self._buffer = bytearray()
         self._received = self._taken = 0
+        self._digest = sha256()
         self._closed = self._broken = False
         self.stored = StoredObject(
             bucket,
@@ -105,6 +109,16 @@ class ObjectStream:
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
+
+    def receive_all(self) -> None:
+        """Receive what is left of a small object now, so that reading it later does not wait."""
+        for chunk in self._chunks:
+            self._buffer += chunk
+            self._taken += len(chunk)
+
+    def content(self) -> str | None:
+        """Return a hash of the whole content, by which equal content is known; None before its last byte was read."""
+        return self._digest.hexdigest() if self._received == self.stored.size_bytes else None
 
     @cached_property
     def _chunks(self) -> Generator[bytes] | ReadAhead[bytes]:
@@ -134,6 +148,7 @@ class ObjectStream:
         if not chunk:
             raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self.stored.size_bytes)
         self._received += len(chunk)
+        self._digest.update(chunk)
         self._broken = False
         return bytes(chunk)
 
@@ -159,15 +174,18 @@ class ObjectStream:
             raise
 
     def _get(self, **pinned: str) -> Any:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import ClientError, ParamValidationError
 
+        url = f"s3://{self._asked['Bucket']}/{self._asked['Key']}"
         try:
             return self._s3.get_object(**self._asked, **pinned)
+        except ParamValidationError as error:
+            raise UnusableBucket(url, str(error)) from error
         except ClientError as error:
-            url = f"s3://{self._asked['Bucket']}/{self._asked['Key']}"
+            code = error.response.get("Error", {}).get("Code")
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                raise MissingObject(url) from error
-            if error.response.get("Error", {}).get("Code") == "InvalidObjectState":  # with status 403
+                raise (MissingBucket if code == "NoSuchBucket" else MissingObject)(url) from error
+            if code == "InvalidObjectState":  # with status 403
                 raise ArchivedObject(url, str(error)) from error
             if forbidden(error):
                 raise ForbiddenObject(url, str(error)) from error
@@ -188,23 +206,6 @@ class ObjectStream:
         self.close()
 
 
-def is_current(s3: Any, stored: StoredObject) -> bool:
-    """
-    Whether S3 has this content under the key now.
-
-    :param s3: boto3 client of S3.
-    """
-    from botocore.exceptions import ClientError
-
-    try:
-        found = s3.head_object(Bucket=stored.bucket, Key=stored.key)
-    except ClientError as error:  # without permission to list, S3 answers 403 for a deleted object
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
-            return False
-        raise
-    return bool(found["ETag"].strip('"') == stored.etag)
-
-
 def forbidden(error: Any) -> bool:
     """Whether a ClientError of S3 is about permissions, also for an object's encryption key: waiting does not help."""
     code = str(error.response.get("Error", {}).get("Code", ""))
@@ -213,12 +214,17 @@ def forbidden(error: Any) -> bool:
 
 
 class FoundObject(NamedTuple):
-    """An object of a listing. The ETag, without quotes, and the size are those at the time of the listing."""
+    """
+    An object of a listing. The ETag, without quotes, and the size are those at the time of the listing.
+
+    :param version_id: the version to read; None: the current content.
+    """
 
     bucket: str
     key: str
     etag: str
     size_bytes: int = 0
+    version_id: str | None = None
 
 
 def objects_at(
@@ -235,6 +241,7 @@ def objects_at(
     :param pattern: of the names that are taken below a folder; None takes all data.
     :param skip: called with the URL of each object that is skipped.
     :raises MissingBucket: the bucket of a URL does not exist.
+    :raises UnusableBucket: boto3 does not take its name or ARN.
     :raises ForbiddenObject: the bucket may not be listed.
     """
     found = [one for url in ([urls] if isinstance(urls, str) else urls) for one in _listed(s3, url, pattern, skip)]
@@ -242,10 +249,12 @@ def objects_at(
 
 
 def _listed(s3: Any, url: str, pattern: str | None, skip: Callable[[str], None]) -> list[FoundObject]:
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import ClientError, ParamValidationError
 
     try:
         return list(_at(s3, url, pattern, skip))
+    except ParamValidationError as error:
+        raise UnusableBucket(url, str(error)) from error
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             raise MissingBucket(url) from error

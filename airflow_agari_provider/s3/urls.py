@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
+
+# ARNs that stand for a bucket: of an access point, also of several regions, and of one on Outposts. Slashes or colons
+# are before the names.
+_ARN = re.compile(r"arn:[^/]*?:(?:outpost[/:][^/:]+[/:])?accesspoint[/:][^/]+")
 
 
 def split_url(url: str) -> tuple[str, str]:
     """
     Return (bucket, key) of an S3 URL; the key of a whole bucket is empty.
 
-    The bucket may be the ARN of an access point, as boto3 takes it.
+    The bucket may be the ARN of an access point, as boto3 takes it: ``s3://arn:.../accesspoint/name/key``.
 
     :raises ValueError: the text is not an S3 URL.
     """
     scheme, _, path = url.partition("://")
-    bucket, _, key = path.partition("/")
-    if bucket.startswith("arn:") and bucket.endswith(":accesspoint"):  # the name of an access point follows the slash
-        name, _, key = key.partition("/")
-        bucket = f"{bucket}/{name}"
+    arn = _ARN.match(path)
+    bucket, _, key = (arn[0], "", path[arn.end() + 1 :]) if arn else path.partition("/")
     if scheme not in ("s3", "s3a", "s3n") or not bucket:
         raise ValueError(f"{url!r} is not an S3 URL; expected s3://bucket/key")
     return bucket, key

@@ -59,9 +59,12 @@ def test_the_sample_is_laid_out_as_the_cases_below_assume():
         pytest.param(WHOLE + WHOLE, len(WHOLE), "sync marker", id="two files in one"),
         pytest.param(WHOLE[:-1] + b"\0", HEADER + BLOCK_1, "sync marker", id="damaged marker"),
         pytest.param(WHOLE[:HEADER] + b"\x01" + WHOLE[HEADER + 1 :], HEADER, "-1 records", id="negative count"),
-        pytest.param(WHOLE[:HEADER] + b"\x02\x01", HEADER + 2, "-1 bytes", id="negative size"),
+        pytest.param(WHOLE[:HEADER] + b"\x02\x01", HEADER, "has -1 bytes", id="negative size"),
         pytest.param(
-            WHOLE[:HEADER] + b"\x02" + b"\xfe" * 6 + b"\x01", HEADER + 8, "a length of", id="size beyond the limit"
+            WHOLE[:HEADER] + b"\x02" + b"\xfe" * 6 + b"\x01",
+            HEADER,
+            "has 4432676798591 bytes, which is larger than max_block_bytes=268435456; if it is not damaged, raise",
+            id="size beyond the limit",
         ),
         pytest.param(WHOLE[:HEADER] + b"\xff" * 30, HEADER + 10, "more than ten bytes", id="endless number"),
         pytest.param(

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.avro import codecs
-from airflow_agari_provider.avro.blocks import ContainerFile
+from airflow_agari_provider.avro.blocks import MAX_BLOCK_BYTES, ContainerFile
 from airflow_agari_provider.avro.codecs import CODECS
 from airflow_agari_provider.exceptions import BadAvro
 from tests.avro.text_files import SYNC, avro_file
 
 
-def blocks_of(data: bytes) -> list[tuple[int, bytes]]:
-    file = ContainerFile(io.BytesIO(data), "s3://b/k")
+def blocks_of(data: bytes, max_block_bytes: int = MAX_BLOCK_BYTES) -> list[tuple[int, bytes]]:
+    file = ContainerFile(io.BytesIO(data), "s3://b/k", max_block_bytes)
     return [(block.records, file.decompressed(block)) for block in file.blocks()]
 
 
@@ -117,7 +117,7 @@ def flipped(payload: bytes, chance: random.Random) -> bytes:
 
 def inflated(payload: bytes) -> bytes | None:
     try:
-        return codecs.decompressor_of("deflate")(payload)
+        return codecs.decompressor_of("deflate", 1000)(payload)
     except codecs.DamagedPayload:
         return None
 
@@ -129,19 +129,17 @@ def test_snappy_without_a_matching_checksum_is_damaged():
 
 
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "null"])
-def test_a_payload_that_grows_beyond_reason_is_refused(codec, monkeypatch):
-    monkeypatch.setattr("airflow_agari_provider.avro.codecs.MAX_PAYLOAD_BYTES", 1000)
+def test_a_payload_that_grows_beyond_reason_is_refused(codec):
     bomb = stored_payload(codec, "a" * 2000)
-    with pytest.raises(BadAvro, match="decompresses to more than 1000 bytes"):
-        blocks_of(with_payload(codec, bomb))
+    with pytest.raises(BadAvro, match=r"more than 1000 bytes when it is decompressed.* raise max_block_bytes"):
+        blocks_of(with_payload(codec, bomb), 500)
 
 
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "null"])
-def test_so_is_one_that_is_hardly_smaller_than_what_it_may_grow_to(inflater, codec, monkeypatch):
-    monkeypatch.setattr("airflow_agari_provider.avro.codecs.MAX_PAYLOAD_BYTES", 1000)
+def test_so_is_one_that_is_hardly_smaller_than_what_it_may_grow_to(inflater, codec):
     bomb = stored_payload(codec, random.Random(1).randbytes(200).hex() + "a" * 9000)
-    with pytest.raises(BadAvro, match="decompresses to more than 1000 bytes"):
-        blocks_of(with_payload(codec, bomb))
+    with pytest.raises(BadAvro, match=r"more than 1000 bytes when it is decompressed.* raise max_block_bytes"):
+        blocks_of(with_payload(codec, bomb), 500)
 
 
 def test_damage_keeps_its_problem_on_the_way_between_processes():
@@ -157,8 +155,8 @@ def test_a_payload_of_two_frames_is_whole(codec):
 
 
 @pytest.mark.parametrize("codec", ["zstandard", "bzip2", "xz"])
-def test_frames_have_one_limit_together(codec, monkeypatch):
-    monkeypatch.setattr(codecs, "MAX_PAYLOAD_BYTES", 150)
-    frame = stored_payload(codec, "a" * 100)
-    with pytest.raises(BadAvro, match="more than 150 bytes"):
-        blocks_of(with_payload(codec, frame + frame))
+def test_frames_have_one_limit_together(codec):
+    frame = stored_payload(codec, "a" * 1000)
+    assert len(blocks_of(with_payload(codec, frame), 750)) == 1
+    with pytest.raises(BadAvro, match="more than 1500 bytes"):
+        blocks_of(with_payload(codec, frame + frame), 750)

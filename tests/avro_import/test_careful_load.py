@@ -90,6 +90,24 @@ def test_rows_that_the_database_refuses_are_quarantined_one_by_one(
     assert all(len(row["reason"]) > 10 for row in bad_rows)
 
 
+@pytest.mark.parametrize("mode", [{}, UPSERT], ids=["append", "upsert"])
+def test_many_refused_rows_are_told_apart_from_those_between_them(
+    quarantining, put_object, found, quarantined, connect, mode
+):
+    """... also among rows of one key, of which the last that is not refused stays."""
+    key = ", PRIMARY KEY (org_id, message_id)" if mode else ""
+    refused_rows(connect, f"message_id VARCHAR(99), org_id INTEGER, trust_score DOUBLE PRECISION NOT NULL{key}")
+    scores = [None if number % 2 else float(number) for number in range(200)]
+    put_object(avro_file([message(number // 4) | {"trust_score": score} for number, score in enumerate(scores)]))
+    imported = quarantining(columns=["message_id", "org_id", "trust_score"], count_by="org_id", **mode).import_object(
+        "agari", "a.avro"
+    )
+    assert (imported.rows, imported.quarantined_rows, imported.counts) == (100, 100, {"1": 100})
+    stays = [float(number) for number in range(0, 200, 2) if not mode or number % 4 == 2]
+    assert [score for (score,) in found("SELECT trust_score FROM scored ORDER BY trust_score")] == stays
+    assert [row["position"] for row in quarantine_file(quarantined())] == list(range(1, 200, 2))
+
+
 @pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
 def test_values_that_postgresql_cannot_hold_are_quarantined(quarantining, put_object, found, quarantined, connect):
     schema = {"type": "record", "name": "r", "fields": [

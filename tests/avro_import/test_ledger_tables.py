@@ -26,6 +26,18 @@ def test_two_importers_create_the_tables_at_once(connect):
             created.result()
 
 
+def test_a_ledger_of_an_older_version_gets_the_columns_that_it_lacks(importer, put, rows, connect):
+    put("a.avro", messages(2))
+    importer().import_object("agari", "a.avro")
+    with closing(connect()) as connection:
+        execute(connection, "ALTER TABLE agari_import_ledger DROP COLUMN content")
+        connection.commit()
+    put("b.avro", messages(2, first=2))
+    assert importer().import_object("agari", "a.avro").skipped
+    assert importer().import_object("agari", "b.avro").rows == 2
+    assert [len(one or "") for one in rows("SELECT content FROM agari_import_ledger ORDER BY object_key")] == [0, 64]
+
+
 @pytest.mark.parametrize("connect", ["psycopg", "mysqlclient"], indirect=True)
 def test_the_documented_tables_are_those_of_the_import(importer, put, rows, connect, request):
     page = (request.config.rootpath / "docs" / "avro_s3_import.md").read_text()

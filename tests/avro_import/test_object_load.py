@@ -16,6 +16,7 @@ from airflow_agari_provider.avro.blocks import Block, ContainerFile
 from airflow_agari_provider.avro_import.errors import RowsLost, RowsRefused
 from airflow_agari_provider.avro_import.failures import failure_reason
 from airflow_agari_provider.databases.errors import UnstorableValue
+from airflow_agari_provider.exceptions import BadAvro
 from tests.avro.scored_messages import avro_file, message, messages, record_of
 from tests.avro_import.importers import UPSERT
 
@@ -133,3 +134,31 @@ def test_an_import_that_is_told_to_end_ends_although_s3_hangs(importer, put, row
         signal.signal(signal.SIGALRM, before)
         released.set()
     assert rows() == []
+
+
+@pytest.mark.parametrize("connect", ["sqlite"], indirect=True)
+def test_a_column_of_many_values_is_counted_for_the_first_of_them(importer, put):
+    """... which are the same in all objects, so that each count is whole."""
+    put("a.avro", avro_file([message(number % 5, org_id=number % 5) for number in range(20)]))
+    put("b.avro", avro_file([message(number, org_id=number) for number in (9, 1, 2, 3)]))
+    put("c.avro", avro_file([message(0) | {"hour": hour} for hour in ("x" * 1001, None)]))
+    one = importer(count_by="org_id", max_counts=3)
+    first, second = (one.import_object("agari", key) for key in ("a.avro", "b.avro"))
+    assert (first.counts, first.uncounted_rows) == ({"0": 4, "1": 4, "2": 4}, 8)
+    assert (second.counts, second.uncounted_rows) == ({"1": 1, "2": 1}, 2)
+    long = importer(count_by="hour").import_object("agari", "c.avro")
+    assert (long.counts, long.uncounted_rows) == ({"null": 1}, 1)
+
+
+@pytest.mark.parametrize("connect", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("careful", [False, True], ids=["fail", "quarantine"])
+def test_a_block_beyond_the_limit_is_told_with_what_to_do(careful, importer, put, caplog):
+    put("a.avro", avro_file([message(number) for number in range(200)], codec="null", block=10**6))
+    settings = {"on_bad_block": "quarantine", "quarantine_url": "s3://agari/quarantine"} if careful else {}
+    if careful:
+        assert importer(**settings, max_block_bytes=1000).import_object("agari", "a.avro").quarantined_rows == 200
+        assert "larger than max_block_bytes=1000" in caplog.text
+        return
+    with pytest.raises(BadAvro, match="larger than max_block_bytes=1000; if it is not damaged, raise max_block_bytes"):
+        importer(max_block_bytes=1000).import_object("agari", "a.avro")
+    assert importer(max_block_bytes=10**6).import_object("agari", "a.avro").rows == 200

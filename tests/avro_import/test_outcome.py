@@ -11,6 +11,7 @@ def test_a_summary_counts_what_was_loaded_now():
         "objects": 2,
         "skipped_objects": 1,
         "changed_objects": 0,
+        "missing_objects": 0,
         "not_matching_objects": 0,
         "failed_messages": 0,
         "dead_letters": 0,
@@ -19,6 +20,7 @@ def test_a_summary_counts_what_was_loaded_now():
         "quarantined_blocks": 0,
         "bytes": 15,
         "counts": {"1": 2, "2": 2},
+        "uncounted_rows": 0,
         "complete": True,
     }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 import threading
@@ -346,6 +347,7 @@ def test_a_broken_connection_to_the_database_is_made_anew(
         "objects": 2,
         "skipped_objects": 0,
         "changed_objects": 0,
+        "missing_objects": 0,
         "not_matching_objects": 0,
         "failed_messages": 0,
         "dead_letters": 0,
@@ -354,6 +356,7 @@ def test_a_broken_connection_to_the_database_is_made_anew(
         "quarantined_blocks": 0,
         "bytes": sum(imported.size_bytes for imported in one.imported),
         "counts": {"1": 10},
+        "uncounted_rows": 0,
         "complete": True,
     }
     assert len(opened) == 2
@@ -417,3 +420,12 @@ def test_dead_letters_that_cannot_be_counted_are_not_zero(share, notify, sqs, qu
     sqs.delete_queue(QueueUrl=dead_letter_url)
     notify(a=messages(1))
     assert run(share())["dead_letters"] is None
+
+
+def test_a_message_about_an_object_that_is_gone_may_be_deleted(share, notify, sqs, queue_url, dead_letter_url):
+    notify(gone=None)
+    notify(here=messages(1))
+    figures = run(share(dataclasses.replace(JOB, on_missing_object="skip")))
+    assert (figures["objects"], figures["missing_objects"], figures["complete"]) == (1, 1, False)
+    assert (figures["failed_messages"], read_depth(sqs, queue_url).total) == (0, 0)
+    assert read_depth(sqs, dead_letter_url).total == 0

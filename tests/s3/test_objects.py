@@ -19,8 +19,9 @@ from airflow_agari_provider.s3.errors import (
     MissingBucket,
     MissingObject,
     ObjectOverwritten,
+    UnusableBucket,
 )
-from airflow_agari_provider.s3.objects import ObjectStream, forbidden, is_current, objects_at
+from airflow_agari_provider.s3.objects import ObjectStream, forbidden, objects_at
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB: several chunks
 
@@ -109,26 +110,19 @@ def test_a_missing_object_is_told_by_its_url(s3, bucket):
         ObjectStream(s3, bucket, "nowhere")
 
 
-def test_content_is_current_until_it_is_overwritten_or_gone(s3, bucket):
-    s3.put_object(Bucket=bucket, Key="k", Body=b"first")
-    with ObjectStream(s3, bucket, "k") as stream:
-        stored = stream.stored
-    assert is_current(s3, stored)
-    s3.put_object(Bucket=bucket, Key="k", Body=b"second")
-    assert not is_current(s3, stored)
-    s3.delete_object(Bucket=bucket, Key="k")
-    assert not is_current(s3, stored)
-    with botocore.stub.Stubber(s3) as stub:
-        stub.add_client_error("head_object", "403", http_status_code=403)  # gone, to those who may not list
-        assert not is_current(s3, stored)
-        stub.add_client_error("head_object", "503", http_status_code=503)
-        with pytest.raises(botocore.exceptions.ClientError, match="503"):
-            is_current(s3, stored)
-
-
 def test_a_missing_bucket_is_told_by_the_url(s3, aws):
     with pytest.raises(MissingBucket, match="s3://nowhere/day: the bucket does not exist"):
         objects_at(s3, ["s3://nowhere/day"])
+    with pytest.raises(MissingBucket, match="s3://nowhere/day/a: the bucket does not exist"):
+        ObjectStream(s3, "nowhere", "day/a")
+
+
+@pytest.mark.parametrize("name", ["my bucket", "arn:aws:s3:us-east-1:123456789012:accesspoint", "arn:aws:sqs:x:1:y"])
+def test_a_bucket_that_boto3_does_not_take_is_told_by_its_url(s3, name):
+    with pytest.raises(UnusableBucket, match=f"s3://{name}/a.avro cannot be requested.*accesspoint/<name>"):
+        ObjectStream(s3, name, "a.avro")
+    with pytest.raises(UnusableBucket, match=f"s3://{name}/a.avro cannot be requested"):
+        objects_at(s3, f"s3://{name}/a.avro")
 
 
 def test_a_folder_that_may_not_be_listed_is_told_by_its_url(s3):

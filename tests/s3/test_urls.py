@@ -15,6 +15,19 @@ from airflow_agari_provider.s3.urls import hidden, is_below, split_url, uncommit
             "s3://arn:aws:s3:us-east-1:123456789012:accesspoint/scored/h=1/a.avro",
             ("arn:aws:s3:us-east-1:123456789012:accesspoint/scored", "h=1/a.avro"),
         ),
+        (
+            "s3://arn:aws:s3:us-east-1:123456789012:accesspoint:scored/a.avro",
+            ("arn:aws:s3:us-east-1:123456789012:accesspoint:scored", "a.avro"),
+        ),
+        (
+            "s3://arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap/",
+            ("arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap", ""),
+        ),
+        (
+            "s3://arn:aws:s3-outposts:us-east-1:123456789012:outpost/op-1/accesspoint/scored/h=1/a.avro",
+            ("arn:aws:s3-outposts:us-east-1:123456789012:outpost/op-1/accesspoint/scored", "h=1/a.avro"),
+        ),
+        ("s3://agari/accesspoint/a.avro", ("agari", "accesspoint/a.avro")),
         ("s3://agari/dead#1/a?b", ("agari", "dead#1/a?b")),
     ],
 )
