@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from airflow_agari_provider.avro import legacy_calendar
 from airflow_agari_provider.avro.codecs import CODECS, DamagedPayload, PayloadTooLarge, decompressor_of
+from airflow_agari_provider.avro.other_formats import HEAD_BYTES, what_it_is
 from airflow_agari_provider.exceptions import BadAvro, one_of_text
 
 MAGIC = b"Obj\x01"
@@ -67,8 +68,9 @@ class ContainerFile:
 
     def _read_header(self) -> None:
         try:
-            if self._exactly(len(MAGIC)) != MAGIC:
-                raise self.bad(0, "this is not an Avro object container file")
+            if (head := self._exactly(len(MAGIC))) != MAGIC:
+                head += self._stream.read(HEAD_BYTES - len(MAGIC))
+                raise self.bad(0, f"this is not an Avro object container file{what_it_is(head)}")
             metadata = dict(self._metadata())
             self.sync_marker = self._exactly(SYNC_BYTES)
         except EOFError:

@@ -48,6 +48,15 @@ def test_the_sample_is_laid_out_as_the_cases_below_assume():
     [
         pytest.param(b"", 0, "ends inside its header", id="empty object"),
         pytest.param(b"PAR1" + b"\0" * 99, 0, "not an Avro object container file", id="another format"),
+        pytest.param(b"PAR1" + b"\0" * 99, 0, "like a Parquet file", id="Parquet"),
+        pytest.param(
+            b"\0\0\0\1\2\x02a", 0, "in Confluent's wire format, with the schema 258 of a schema registry", id="Kafka"
+        ),
+        pytest.param(
+            b"\xc3\x01" + b"12345678", 0, "Avro's single-object encoding, without a schema", id="single object"
+        ),
+        pytest.param(b"\x1f\x8b\x08\0\0", 0, "by gzip; use Avro's own compression", id="gzip"),
+        pytest.param(b"\0" * 9, 0, "not an Avro object container file.", id="zeros"),
         pytest.param(WHOLE[: HEADER - 1], HEADER - 1, "ends inside its header", id="truncated header"),
         pytest.param(WHOLE[:-1], HEADER + BLOCK_1, "truncated", id="truncated by one byte"),
         pytest.param(WHOLE[: HEADER + 20], HEADER, "truncated", id="truncated in a block"),
@@ -63,7 +72,7 @@ def test_the_sample_is_laid_out_as_the_cases_below_assume():
         pytest.param(
             WHOLE[:HEADER] + b"\x02" + b"\xfe" * 6 + b"\x01",
             HEADER,
-            "has 4432676798591 bytes, which is larger than max_block_bytes=268435456; if it is not damaged, raise",
+            "bytes, which is larger than max_block_bytes=268435456; if it is not damaged, raise",
             id="size beyond the limit",
         ),
         pytest.param(WHOLE[:HEADER] + b"\xff" * 30, HEADER + 10, "more than ten bytes", id="endless number"),
