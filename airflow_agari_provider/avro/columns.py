@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -92,6 +92,7 @@ class Column:
     :param precision: of a decimal, its digits, of which ``scale`` are after the point; of a time, the digits after the
         point of the seconds, where 0 means unknown.
     :param bytes_in_json: how bytes inside of a JSON column are written.
+    :param inside: names of the fields, each within the record before it, that lead from ``field`` to the value.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Column:
     precision: int = 0
     scale: int = 0
     bytes_in_json: BytesInJson = "base64"
+    inside: tuple[str, ...] = ()
 
 
 def columns_of(
@@ -116,28 +118,88 @@ def columns_of(
     ``["null", T]`` becomes a nullable ``T``. Records, arrays, maps and unions of several types become JSON.
 
     :param wanted: the fields to load, or a mapping from field to column; None loads all fields under their own names.
+        ``geo.city`` is a field within the record ``geo``, and ``geo.*`` stands for each of its fields.
     :raises MissingFields: ``wanted`` names fields that the schema does not have.
     :raises UnsupportedAvroType: the record has no fields.
     """
-    definition = schema.resolved(schema.definition)
-    if not (isinstance(definition, dict) and definition["type"] in ("record", "error")):
-        fields: dict[str | None, Any] = {None: definition}
-        names: dict[str | None, str] = dict(zip([None], (name for _, name in _names([VALUE], wanted)), strict=False))
+    fields = _fields(schema, schema.definition)
+    if fields is None:
+        names = dict(_names([VALUE], wanted))
+        columns = [_column(name, None, schema, schema.definition) for name in names.values()]
     else:
-        fields = {field["name"]: field["type"] for field in definition["fields"]}
-        names = dict(_names(list(fields), wanted))
+        names = dict(_names(_known(schema, fields, wanted), wanted, set(fields)))
+        columns = [
+            _column_at(name, path if path in fields else path.split("."), schema) for path, name in names.items()
+        ]
     if not names:
         raise UnsupportedAvroType("", "the record has no fields, so there is nothing to put into a table")
-    columns = (_column(name, field, schema, fields[field]) for field, name in names.items())
     return tuple(
         replace(column, bytes_in_json=bytes_in_json) if column.kind == "json" else column for column in columns
     )
 
 
-def _names(fields: Sequence[Any], wanted: Mapping[str, str] | Sequence[str] | None) -> Iterator[tuple[str, str]]:
+def _fields(schema: AvroSchema, kind: Any) -> dict[str, Any] | None:
+    """Return the types of a record's fields, also of a nullable record; None for other types."""
+    kind = schema.resolved(kind)
+    if isinstance(kind, list):
+        branches = [branch for branch in kind if branch != "null"]
+        kind = schema.resolved(branches[0]) if len(branches) == 1 else None
+    if not (isinstance(kind, dict) and kind["type"] in ("record", "error")):
+        return None
+    return {field["name"]: field["type"] for field in kind["fields"]}
+
+
+def _known(schema: AvroSchema, fields: Mapping[str, Any], wanted: Any) -> list[str]:
+    """Return the names of all fields, and those within records that are wanted, or that may have been meant."""
+    known = list(fields)
+    for path in wanted or ():
+        *outer, _ = path.split(".")
+        kinds: Mapping[str, Any] | None = fields
+        for name in outer:
+            kinds = _fields(schema, kinds[name]) if kinds and name in kinds else None
+        if outer and kinds:
+            known += [".".join([*outer, name]) for name in kinds]
+    return list(dict.fromkeys(known))
+
+
+def _column_at(name: str, path: str | Sequence[str], schema: AvroSchema) -> Column:
+    field, *inside = [path] if isinstance(path, str) else path
+    kind = schema.resolved(schema.definition)
+    nullable = False
+    for step in (field, *inside):
+        kind = (_fields(schema, kind) or {})[step]
+        nullable |= isinstance(schema.resolved(kind), list) and "null" in schema.resolved(kind)
+    column = _column(name, field, schema, kind)
+    return replace(column, inside=tuple(inside), nullable=column.nullable or nullable) if inside else column
+
+
+def kind_of_column(schema: AvroSchema, column: Column) -> Any:
+    """Return the type of a column's values, as the schema has it."""
+    kind = schema.definition
+    for step in () if column.field is None else (column.field, *column.inside):
+        kind = (_fields(schema, kind) or {})[step]
+    return kind
+
+
+def _names(
+    fields: Sequence[str], wanted: Mapping[str, str] | Sequence[str] | None, own: Container[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """
+    Yield the names of fields, and those of their columns.
+
+    :param own: names of fields that are within no other; a name may have a dot.
+    """
     if wanted is None:
         wanted = fields
-    names = wanted if isinstance(wanted, Mapping) else {field: field for field in wanted}
+    names = dict(
+        wanted
+        if isinstance(wanted, Mapping)
+        else {path: path if path in own else path.rpartition(".")[2] for path in wanted}
+    )
+    for path in [path for path in names if path.endswith(".*") and path not in fields]:
+        name, outer = names.pop(path), path[:-1]
+        inner = [field for field in fields if field.startswith(outer) and "." not in field[len(outer) :]]
+        names |= {field: name.replace("*", field[len(outer) :]) for field in inner} or {path: name}
     if missing := [field for field in names if field not in fields]:
         raise MissingFields(missing, fields)
     yield from names.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import cast
+from typing import Any, cast
 
 from airflow_agari_provider.avro.blocks import MAX_BLOCK_BYTES, SYNC_BYTES, Block, ContainerFile, Stream
 from airflow_agari_provider.avro.columns import Column
@@ -254,12 +254,18 @@ def _one_by_one(
     for position, datum in enumerate(data):
         try:
             record = read(BytesIO(datum), schema, wanted)["row"]
-            rows.append([record if column.field is None else record[column.field] for column in columns])
+            rows.append([_value(record, column) for column in columns])
             positions.append(position)
         except (*MISFITS, SchemaResolutionError) as error:
             bad.append(BadRow(position, datum, f"does not decode ({why_not_decoded(read, datum, told, error)})"))
     values = tuple(zip(*rows, strict=True)) or ((),) * len(columns)
     return SoundRows(Batch(len(rows), values), positions, bad)
+
+
+def _value(record: Any, column: Column) -> Any:
+    for name in () if column.field is None else (column.field, *column.inside):
+        record = None if record is None else record[name]
+    return record
 
 
 def _reason(error: BadAvro) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
@@ -58,13 +59,15 @@ def _plain_texts(values: Sequence[Any]) -> list[str]:
     """
     Encode with msgspec, which writes NaN and infinity as null.
 
-    So a value whose text contains null is encoded again by Python's encoder, which refuses such numbers.
+    So a value whose text contains null is encoded again by Python's encoder, which refuses such numbers; and one with a
+    number that Python writes otherwise, such as 1e-05.
     """
     import msgspec
 
     texts = _texts(lambda value: msgspec.json.encode(value).decode(), values)
     return [
-        _ENCODERS["base64"].encode(value) if "null" in text else text for value, text in zip(values, texts, strict=True)
+        _ENCODERS["base64"].encode(value) if _OTHERWISE.search(text) else text
+        for value, text in zip(values, texts, strict=True)
     ]
 
 
@@ -97,4 +100,5 @@ _ENCODERS: Mapping[BytesInJson, json.JSONEncoder] = {
     )
     for form in get_args(BytesInJson)
 }
+_OTHERWISE = re.compile(r"null|\de-?\d|0\.0000")
 _MARK = "agari-2016-04-28-next-value"

@@ -65,6 +65,7 @@ class BlockDecoder:
     def __init__(self, writer: AvroSchema, reader: AvroSchema | None, columns: Sequence[Column]) -> None:
         self.writer = writer
         self._fields = [column.field for column in columns]
+        self._inside = [column.inside for column in columns]
         self._reader = reader
         # A block is read as an array: a count, the items, and the end mark 0. _records adds the count and the mark.
         self._schemas = schemas_of("items", writer, reader, self._fields, lambda kind: {"type": "array", "items": kind})
@@ -81,7 +82,8 @@ class BlockDecoder:
             records: list[Any] = []
             for block, payload in blocks:
                 records += self._records(file, block, payload)
-            return Batch(len(records), _columns(records, self._fields))
+            columns = _columns(records, self._fields)
+            return Batch(len(records), tuple(map(_within, columns, self._inside)) if any(self._inside) else columns)
 
     def _records(self, file: ContainerFile, block: Block, payload: bytes) -> list[Any]:
         from fastavro.read import SchemaResolutionError
@@ -166,6 +168,13 @@ def _without_collections() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _within(values: Sequence[Any], inside: Sequence[str]) -> Sequence[Any]:
+    """Return the values of a field within the record, within the next one, and so on; of None it is None."""
+    for name in inside:
+        values = [None if value is None else value[name] for value in values]
+    return values
 
 
 def _columns(records: Sequence[Any], fields: Sequence[str | None]) -> tuple[Sequence[Any], ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType
+from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType, kind_of_column
 from airflow_agari_provider.avro.reader_defaults import default_value
 from airflow_agari_provider.avro.resolution import matching_branch
 from airflow_agari_provider.avro.schemas import AvroSchema, reparsed
@@ -53,10 +53,8 @@ def require_told_apart(schema: AvroSchema, columns: Iterable[Column], unions: Un
     if unions != "plain":
         return
     tags = UnionTags(schema, unions)
-    definition = schema.resolved(schema.definition)
     for column in columns:
-        fields = [] if column.field is None else definition["fields"]
-        kind = next((field["type"] for field in fields if field["name"] == column.field), definition)
+        kind = kind_of_column(schema, column)
         if pair := next(filter(None, map(tags.clash, tags.unions_in(kind))), None):
             one, other = branch_names(list(pair))
             problem = (

@@ -173,7 +173,7 @@ class Importer:
 
     def _import_alone(self, one: FoundObject, run: _Run, wait: bool) -> None:
         try:
-            run.imported.append(self.import_object(one.bucket, one.key, one.version_id, one.etag, one.size_bytes, wait))
+            run.imported.append(self.import_object(one.bucket, one.key, None, one.etag, one.size_bytes, wait))
         except ObjectBusy:
             run.busy.append(one)
         except Exception as error:

@@ -132,7 +132,7 @@ class JointLoad:
         return Received(objects, outcomes, streams)
 
     def _received(self, one: FoundObject) -> ObjectStream:
-        with ObjectStream(self._s3, one.bucket, one.key, one.version_id) as stream:
+        with ObjectStream(self._s3, one.bucket, one.key) as stream:
             stream.receive_all()
             return stream
 

@@ -23,7 +23,6 @@ from airflow_agari_provider.avro_import.schema_change import TableChange, add_co
 from airflow_agari_provider.avro_import.source_object import ObjectOpener, OpenedObject, ReadSchema
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
-from airflow_agari_provider.databases.postgres import arrow_refusal
 from airflow_agari_provider.databases.statements import quoted_list
 from airflow_agari_provider.databases.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.s3.content import is_current, same_content
@@ -201,7 +200,7 @@ class ObjectLoad:
     @contextmanager
     def decoded(self, file: ContainerFile, schema: ReadSchema, target: Target) -> Iterator[Iterator[Batch]]:
         """In a transaction: decode a file for the table, in the way that the database takes."""
-        refusal = arrow_refusal(self._dialect, self._connection, target)
+        refusal = self._dialect.arrow_refusal(self._connection, target)
         decoding = self._decoder.batches(file, *schema.read_by, target.columns, refusal)
         try:
             yield decoding

@@ -125,6 +125,16 @@ class Dialect(Protocol):
         :raises UnstorableValue: the database would not keep a value unchanged.
         """
 
+    def array_values(self, column: Column, array: Any) -> Sequence[Any]:
+        """
+        Return the values of an Arrow array as the driver takes them; JSON is text there.
+
+        :raises UnstorableValue: the database would not keep a value unchanged.
+        """
+
+    def arrow_refusal(self, connection: Any, target: Target) -> str | None:
+        """Return why the target does not take Arrow arrays, as a clause; None if it does."""
+
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
         """In a transaction: put the rows into the table, and return how many the database counted."""
 

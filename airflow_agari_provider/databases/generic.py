@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.databases.arrow_texts import listed
 from airflow_agari_provider.databases.base import PLAIN_INSERT, Fault, RowByRow, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.single_rows import RowInserts, insert_rows
@@ -162,6 +163,13 @@ class GenericDialect:
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         convert = _CONVERSIONS.get(column.kind)
         return convert(column, values) if convert else values
+
+    def array_values(self, column: Column, array: Any) -> Sequence[Any]:
+        values = listed(array, column.kind)
+        return values if column.kind == "json" else self.values(column, values)
+
+    def arrow_refusal(self, connection: Any, target: Target) -> str | None:
+        return None
 
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
         if target.key_columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from hashlib import sha256
 from math import isfinite
@@ -10,9 +11,11 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.databases.arrow_texts import listed
 from airflow_agari_provider.databases.base import Fault, RowByRow, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.lossless import require_lossless
+from airflow_agari_provider.databases.mysql_literals import insert_parts
 from airflow_agari_provider.databases.mysql_names import names_of, require_key, schema_and_name
 from airflow_agari_provider.databases.row_checks import checked, rows_at_once
 from airflow_agari_provider.databases.single_rows import RowInserts, insert_rows
@@ -27,6 +30,7 @@ from airflow_agari_provider.databases.statements import (
     quoted_list,
     quoted_table,
 )
+from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 NAME_CHARACTERS = 64
 MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL
@@ -85,9 +89,9 @@ class MySqlDialect:
         else:
             connection.set_character_set("utf8mb4")
         # Without STRICT_ALL_TABLES, values that do not fit are cut with only a warning. Without NO_AUTO_VALUE_ON_ZERO,
-        # a 0 becomes the next number of an AUTO_INCREMENT.
-        modes = ",STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO"
-        execute(connection, f"SET SESSION sql_mode = CONCAT(@@sql_mode, '{modes}'), time_zone = '+00:00'")
+        # a 0 becomes the next number of an AUTO_INCREMENT. With NO_BACKSLASH_ESCAPES, our literals would be wrong.
+        modes = "CONCAT(REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''), ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO')"
+        execute(connection, f"SET SESSION sql_mode = {modes}, time_zone = '+00:00'")
 
     def begin(self, connection: Any) -> None:
         """Nothing: without autocommit, the first statement begins a transaction."""
@@ -167,6 +171,13 @@ class MySqlDialect:
         convert = _CONVERSIONS.get(column.kind)
         return convert(column, values) if convert else values
 
+    def array_values(self, column: Column, array: Any) -> Sequence[Any]:
+        values = listed(array, column.kind)
+        return values if column.kind == "json" else self.values(column, values)
+
+    def arrow_refusal(self, connection: Any, target: Target) -> str | None:
+        return None
+
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
         names = names_of(target)
         batches = checked(target, batches, self._text_lengths(connection, target))
@@ -206,8 +217,20 @@ class MySqlDialect:
 
     def _insert(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
         sql = insert_sql(self, table, [column.name for column in columns])
-        fitting = partial(rows_at_once, statement_bytes=self._statement_bytes(connection, sql))
-        return insert_batches(self, connection, sql, columns, batches, fitting)
+        room = self._statement_bytes(connection, sql)
+        fitting = partial(rows_at_once, statement_bytes=room)
+        head, inserted = sql[: sql.rindex("(")], 0
+        with (
+            closing(connection.cursor()) as cursor,
+            closing(ReadAhead(insert_parts(head, columns, batches, room), 1)) as ready,
+        ):
+            for part in ready:  # the next statement is made while the server works on this one
+                if isinstance(part, Batch):
+                    inserted += insert_batches(self, connection, sql, columns, [part], fitting)
+                else:
+                    cursor.execute(part)
+                    inserted += cursor.rowcount
+        return inserted
 
     def _text_lengths(self, connection: Any, target: Target) -> dict[str, int]:
         sql = (

@@ -18,7 +18,8 @@ from typing import Any
 from airflow_agari_provider.avro.arrow.batches import missing_modules
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.databases.base import Dialect, Fault, RowByRow, Target
+from airflow_agari_provider.databases.arrow_texts import listed
+from airflow_agari_provider.databases.base import Fault, RowByRow, Target
 from airflow_agari_provider.databases.lossless import require_lossless
 from airflow_agari_provider.databases.postgres_binary import VARCHAR, binary_copy, column_types, refusal, text_lengths
 from airflow_agari_provider.databases.postgres_text import text_copy, texts
@@ -158,6 +159,13 @@ class PostgresDialect:
         """Return values in PostgreSQL's own text form."""
         return texts(column, values)
 
+    def array_values(self, column: Column, array: Any) -> Sequence[Any]:
+        values = listed(array, column.kind)
+        return values if column.kind == "json" else self.values(column, values)
+
+    def arrow_refusal(self, connection: Any, target: Target) -> str | None:
+        return refusal(column_types(connection, quoted_table(self, target.table)), target.columns)
+
     def load(self, connection: Any, target: Target, batches: Iterable[Batch]) -> int:
         if not target.key_columns:
             return self._copy(connection, quoted_table(self, target.table), target, batches)
@@ -236,13 +244,6 @@ class PostgresDialect:
 
 def _state(error: Exception) -> str:
     return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
-
-
-def arrow_refusal(dialect: Dialect, connection: Any, target: Target) -> str | None:
-    """Return why the target does not take Arrow arrays, as a clause; None if it does."""
-    if not isinstance(dialect, PostgresDialect):
-        return "only PostgreSQL takes Arrow's values without turning each into an object first"
-    return refusal(column_types(connection, quoted_table(dialect, target.table)), target.columns)
 
 
 def _widen(file_descriptor: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
 from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.databases.arrow_texts import TEXT_KINDS, listed, text_array
 from airflow_agari_provider.databases.base import Fault, RowByRow, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.lossless import require_lossless
@@ -116,6 +117,15 @@ class SqliteDialect:
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
         convert = _CONVERSIONS.get(column.kind)
         return convert(column, values) if convert else values
+
+    def array_values(self, column: Column, array: Any) -> Sequence[Any]:
+        if column.kind in TEXT_KINDS:
+            values: list[Any] = text_array(array, column.kind).to_pylist()
+            return values if column.kind != "instant" else [value and f"{value}+00:00" for value in values]
+        return self.values(column, listed(array, column.kind))
+
+    def arrow_refusal(self, connection: sqlite3.Connection, target: Target) -> str | None:
+        return None
 
     def load(self, connection: sqlite3.Connection, target: Target, batches: Iterable[Batch]) -> int:
         return insert_batches(self, connection, self._row_sql(target), target.columns, checked(target, batches, {}))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
+from airflow_agari_provider.avro.arrow.batches import ArrowBatch
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.json_text import json_texts
 from airflow_agari_provider.avro.records import Batch
@@ -184,7 +185,12 @@ def insert_batches(
     inserted = 0
     with closing(connection.cursor()) as cursor:
         for batch in filter(lambda batch: batch.rows, batches):
-            values = [dialect.values(*pair) for pair in zip(columns, batch.columns, strict=True)]
+            convert, given = (
+                (dialect.array_values, batch.arrays)
+                if isinstance(batch, ArrowBatch)
+                else (dialect.values, batch.columns)
+            )
+            values = [convert(*pair) for pair in zip(columns, given, strict=True)]
             rows = list(zip(*values, strict=True))
             step = rows_at_once(columns, values) if rows_at_once else len(rows)
             for start in range(0, len(rows), step):

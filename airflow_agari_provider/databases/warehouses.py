@@ -122,7 +122,7 @@ def _require_copyable(target: Target) -> None:
 
 
 def _by_name(column: Column) -> bool:
-    return column.field is not None and column.field == column.name
+    return column.field is not None and column.field == column.name and not column.inside
 
 
 def _literal(text: str) -> str:

@@ -74,8 +74,9 @@ class AvroS3ImportOperator(BaseOperator):
     :param replace_where: SQL condition that selects exactly the rows that the objects replace.
     :param key_columns: with ``upsert``; the table needs a primary or unique key of these columns. If several rows of
         one object have the same key, the last one stays.
-    :param columns: fields to load, or ``{field: column}``; None loads all under their own names. Table columns that are
-        not loaded get their defaults.
+    :param columns: fields to load, or ``{field: column}``; None loads all under their own names. ``geo.city`` is one
+        within the record ``geo``, ``geo.*`` stands for all its fields. Table columns that are not loaded get their
+        defaults.
     :param create_table: if the table does not exist, create it from the schema of the first object.
     :param schema_change: what to do about fields that the table has no column for: ``fail``; ``ignore``: do not load
         them; ``add_columns``: add a nullable column to the table for each.

@@ -12,7 +12,7 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from airflow_agari_provider.exceptions import may_pass, retrying
+from airflow_agari_provider.exceptions import cut, may_pass, retrying
 from airflow_agari_provider.s3.errors import (
     ArchivedObject,
     EncodedObject,
@@ -180,7 +180,7 @@ class ObjectStream:
         try:
             return self._s3.get_object(**self._asked, **pinned)
         except ParamValidationError as error:
-            raise UnusableBucket(url, str(error)) from error
+            raise UnusableBucket(url, cut(" ".join(str(error).split()), 100)) from error
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
@@ -214,17 +214,12 @@ def forbidden(error: Any) -> bool:
 
 
 class FoundObject(NamedTuple):
-    """
-    An object of a listing. The ETag, without quotes, and the size are those at the time of the listing.
-
-    :param version_id: the version to read; None: the current content.
-    """
+    """An object of a listing. The ETag, without quotes, and the size are those at the time of the listing."""
 
     bucket: str
     key: str
     etag: str
     size_bytes: int = 0
-    version_id: str | None = None
 
 
 def objects_at(
@@ -254,7 +249,7 @@ def _listed(s3: Any, url: str, pattern: str | None, skip: Callable[[str], None])
     try:
         return list(_at(s3, url, pattern, skip))
     except ParamValidationError as error:
-        raise UnusableBucket(url, str(error)) from error
+        raise UnusableBucket(url, cut(" ".join(str(error).split()), 100)) from error
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             raise MissingBucket(url) from error

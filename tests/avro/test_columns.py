@@ -109,3 +109,32 @@ def test_a_field_that_is_not_there_is_told_with_those_that_are():
 def test_a_record_without_fields_is_refused():
     with pytest.raises(UnsupportedAvroType, match="no fields"):
         columns_of(parse_writer_schema(record(), ""))
+
+
+DAY = {"type": "int", "logicalType": "date"}
+GEO = {"type": "record", "name": "g", "fields": [
+    {"name": "city", "type": "string"},
+    {"name": "in", "type": ["null", {"type": "record", "name": "h", "fields": [{"name": "day", "type": DAY}]}]},
+]}  # fmt: skip
+PLACES = record({"name": "id", "type": "int"}, {"name": "geo", "type": ["null", GEO]}, {"name": "a.b", "type": "long"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"geo.city": "city"}, [("city", "geo", ("city",), "text", True)]),
+        (["geo.in.day", "id"], [("day", "geo", ("in", "day"), "date", True), ("id", "id", (), "integer", False)]),
+        ({"geo.*": "g_*"}, [("g_city", "geo", ("city",), "text", True), ("g_in", "geo", ("in",), "json", True)]),
+        (["geo.*"], [("city", "geo", ("city",), "text", True), ("in", "geo", ("in",), "json", True)]),
+        (["a.b"], [("a.b", "a.b", (), "long", False)]),
+    ],
+)
+def test_fields_within_records_may_be_columns(wanted, expected):
+    found = columns_of(parse_writer_schema(PLACES, "k"), wanted)
+    assert [(one.name, one.field, one.inside, one.kind, one.nullable) for one in found] == expected
+
+
+@pytest.mark.parametrize("path", ["geo.zip", "id.x", "nowhere.city", "geo.city.x", "id.*"])
+def test_a_field_that_is_within_no_record_is_missing(path):
+    with pytest.raises(MissingFields, match="columns="):
+        columns_of(parse_writer_schema(PLACES, "k"), [path])

@@ -15,7 +15,7 @@ from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.dialects import dialect_of
-from airflow_agari_provider.databases.postgres import _widen, arrow_refusal
+from airflow_agari_provider.databases.postgres import _widen
 from airflow_agari_provider.databases.statements import execute, query
 from tests.avro.scored_messages import avro_file
 from tests.databases.loading import ID, loaded
@@ -80,13 +80,6 @@ def test_copy_takes_more_at_once(connection):
     before = taken()
     assert loaded(connection, Target("t", (ID,)), [(1,)]) == 1
     assert taken() > before
-
-
-@pytest.mark.parametrize("connect", ["sqlite", "mysqlclient"], indirect=True)
-def test_other_databases_are_left_to_fastavro(connection):
-    refusal = arrow_refusal(dialect_of(connection), connection, Target("t", ()))
-    assert refusal is not None
-    assert "PostgreSQL" in refusal
 
 
 @pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)

@@ -21,10 +21,10 @@ from airflow_agari_provider.avro.schemas import parse_writer_schema
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.databases.dialects import dialect_of
 from airflow_agari_provider.databases.errors import UnstorableValue
-from airflow_agari_provider.databases.postgres import arrow_refusal
 from airflow_agari_provider.databases.postgres_binary import binary_copy
-from airflow_agari_provider.databases.statements import create_table, execute, query, transaction
+from airflow_agari_provider.databases.statements import execute, query
 from tests.avro.random_avro import files
+from tests.databases.loading import PLAIN, load_file
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
 pytest.importorskip("pgpq", reason="the extra [arrow] is not installed")
@@ -33,29 +33,13 @@ pytest.importorskip("pgpq", reason="the extra [arrow] is not installed")
 only_postgres = pytest.mark.parametrize("connect", ["psycopg", "psycopg2"], indirect=True)
 
 
-PLAIN = "plain"  # fastavro's values as Python objects
-
-
-def load(connection: Any, decoder: Any, data: bytes, table: str, keys: tuple[str, ...] = ()) -> int:
-    file = ContainerFile(io.BytesIO(data))
-    writer = parse_writer_schema(file.schema, "k")
-    target = Target(table, columns_of(writer), keys)
-    dialect = dialect_of(connection)
-    create_table(dialect, connection, target)
-    with transaction(dialect, connection):
-        refusal = "not asked for" if decoder == PLAIN else arrow_refusal(dialect, connection, target)
-        choice = DecoderChoice("auto" if decoder == PLAIN else decoder)
-        with closing(choice.batches(file, writer, None, target.columns, refusal)) as batches:
-            return dialect.load(connection, target, batches)
-
-
 @only_postgres
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=files())
 def test_all_decoders_load_the_same_rows(connection, data):
     decoders = ("arrow", "fastavro", PLAIN)
     execute(connection, "DROP TABLE IF EXISTS by_arrow, by_fastavro, by_plain")
-    counts = [load(connection, decoder, data, f"by_{decoder}") for decoder in decoders]
+    counts = [load_file(connection, decoder, data, f"by_{decoder}") for decoder in decoders]
     found = [query(connection, f"SELECT t::text FROM by_{decoder} t") for decoder in decoders]
     assert found[0] == found[1] == found[2]
     assert counts == [len(found[0])] * 3
@@ -90,14 +74,14 @@ def written(*records: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize("decoder", ["arrow", "fastavro", PLAIN])
 def test_values_lie_in_the_table_as_they_were_written(connection, decoder):
     execute(connection, "SET TimeZone = 'UTC'")
-    assert load(connection, decoder, written(RECORD), "t") == 1
+    assert load_file(connection, decoder, written(RECORD), "t") == 1
     assert query(connection, "SELECT t::text FROM t") == [(LOADED,)]
 
 
 @only_postgres
 def test_an_upsert_takes_arrow_too(connection):
     rows = [RECORD | {"id": number % 3, "amount": Decimal(number)} for number in range(9)]
-    assert load(connection, "arrow", written(*rows), "t", ("id",)) == 9
+    assert load_file(connection, "arrow", written(*rows), "t", ("id",)) == 9
     assert query(connection, "SELECT id, amount FROM t ORDER BY id") == [(0, 6), (1, 7), (2, 8)]
 
 
@@ -107,7 +91,7 @@ def test_a_wider_type_of_the_table_is_filled(connection):
         connection,
         "CREATE TABLE t (id bigint, at timestamp, amount numeric, key uuid, more jsonb, loaded boolean DEFAULT true)",
     )
-    assert load(connection, "arrow", written(RECORD), "t") == 1
+    assert load_file(connection, "arrow", written(RECORD), "t") == 1
     assert query(connection, "SELECT id, at, amount, loaded FROM t") == [
         (1, AT.replace(tzinfo=None), Decimal("-7.5000"), True)
     ]
@@ -123,7 +107,7 @@ def test_a_column_of_another_type_is_left_to_text(connection, definition):
     execute(connection, f"CREATE TABLE t ({definition})")
     dialect = dialect_of(connection)
     columns = [one for one in columns_of(parse_writer_schema(SCHEMA, "k")) if one.name == name]
-    refusal = arrow_refusal(dialect, connection, Target("t", tuple(columns)))
+    refusal = dialect.arrow_refusal(connection, Target("t", tuple(columns)))
     assert refusal is not None
     assert f"column {name!r} is of type" in refusal
 
@@ -136,7 +120,7 @@ def test_what_was_left_to_fastavro_goes_into_the_same_copy(connection):
     fastavro.writer(data, schema, [{"v": ["x" * 600_000]}, {"v": ["a\0b"]}, {"v": ["c"]}], sync_interval=1)
     dialect = dialect_of(connection)
     with pytest.raises(dialect.driver.Error) as caught:
-        load(connection, "arrow", data.getvalue(), "t")
+        load_file(connection, "arrow", data.getvalue(), "t")
     assert dialect.fault(caught.value) == "rows"
     assert query(connection, "SELECT * FROM t") == []
 

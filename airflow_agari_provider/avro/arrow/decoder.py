@@ -20,9 +20,9 @@ from typing import Any
 from airflow_agari_provider.avro.arrow.batches import GROUP_BLOCKS, Group, arrow_batch, batches_of_groups
 from airflow_agari_provider.avro.arrow.nested_json import json_text
 from airflow_agari_provider.avro.arrow.schema import plain_schema
-from airflow_agari_provider.avro.arrow.values import Unfit, typed
+from airflow_agari_provider.avro.arrow.values import Unfit, only_branch, typed
 from airflow_agari_provider.avro.blocks import MAGIC, SYNC_BYTES, ContainerFile, zigzag
-from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.columns import Column, kind_of_column
 from airflow_agari_provider.avro.records import Batch, BlockDecoder
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.exceptions import cut
@@ -42,7 +42,8 @@ class ArrowDecoder:
         self._writer = writer
         self._columns = columns
         self._fallback = BlockDecoder(writer, None, columns)
-        self._positions, self._kinds = wanted(writer, columns)
+        self._positions = [_positions(writer, column) for column in columns]
+        self._kinds = [kind_of_column(writer, column) for column in columns]
         self._mark = secrets.token_bytes(MARK_BYTES)  # random, so that no file can be made to hold it in its place
         self._header = _header(plain_schema(writer, writer.definition))
 
@@ -76,7 +77,7 @@ class ArrowDecoder:
         finally:
             path.unlink()
         records = self._records(batch, [block.records for block, _ in group])
-        values = [records.field(position) for position in self._positions] if self._positions else [records]
+        values = [_values(records, path) for path in self._positions]
         made = (
             partial(json_text, column.bytes_in_json) if column.kind == "json" else typed for column in self._columns
         )
@@ -102,14 +103,22 @@ class ArrowDecoder:
         return batch.column(0).flatten()
 
 
-def wanted(writer: AvroSchema, columns: Sequence[Column]) -> tuple[list[int], list[Any]]:
-    """Return the columns' positions in the record, and their types; no positions if the values are not records."""
-    definition = writer.resolved(writer.definition)
-    if columns[0].field is None:
-        return [], [definition]
-    names = [field["name"] for field in definition["fields"]]
-    positions = [names.index(column.field) for column in columns]
-    return positions, [definition["fields"][position]["type"] for position in positions]
+def _positions(writer: AvroSchema, column: Column) -> list[int]:
+    """Return the position of a column's field in the record, then in the record within it, and so on."""
+    kind, positions = writer.definition, []
+    for name in () if column.field is None else (column.field, *column.inside):
+        fields = only_branch(writer, kind)["fields"]
+        positions.append([field["name"] for field in fields].index(name))
+        kind = fields[positions[-1]]["type"]
+    return positions
+
+
+def _values(records: Any, path: Sequence[int]) -> Any:
+    import pyarrow.compute as pc
+
+    if len(path) < 2:
+        return records.field(path[0]) if path else records
+    return pc.struct_field(records, path)  # null where a record on the way is
 
 
 def _header(plain: Any) -> bytes:

@@ -13,12 +13,11 @@ from functools import partial
 from typing import Any
 
 from airflow_agari_provider.avro.arrow.batches import ArrowBatch, Group, arrow_batch, batches_of_groups
-from airflow_agari_provider.avro.arrow.decoder import wanted
 from airflow_agari_provider.avro.arrow.python_arrays import array_of
 from airflow_agari_provider.avro.arrow.schema import MAX_DECIMAL_BYTES
 from airflow_agari_provider.avro.arrow.values import Unfit, typed
 from airflow_agari_provider.avro.blocks import ContainerFile
-from airflow_agari_provider.avro.columns import Column, logical_kind
+from airflow_agari_provider.avro.columns import Column, kind_of_column, logical_kind
 from airflow_agari_provider.avro.json_text import json_texts, plain_in_json
 from airflow_agari_provider.avro.records import Batch, BlockDecoder
 from airflow_agari_provider.avro.schemas import AvroSchema
@@ -40,7 +39,7 @@ class FastavroArrays:
             self._to_arrays = [_to_array(column) for column in columns]
         else:
             self._decoder = BlockDecoder(_with_numbers(writer), None, columns)
-            kinds = wanted(writer, columns)[1]
+            kinds = [kind_of_column(writer, column) for column in columns]
             self._to_arrays = [_to_array_from(writer, *pair) for pair in zip(columns, kinds, strict=True)]
 
     def batches(self, file: ContainerFile) -> Generator[Batch]:
@@ -73,7 +72,7 @@ def _to_array(column: Column, plain: bool = False) -> ToArray:
 
 def _to_array_from(writer: AvroSchema, column: Column, kind: Any) -> ToArray:
     """:param kind: type of the column's values in the writer's schema."""
-    number = _number(kind)
+    number = None if column.inside else _number(kind)
     if number is None:
         return _to_array(column, column.kind == "json" and not writer.recursive and plain_in_json(writer, kind))
     return lambda values: typed(writer, kind, _numbers(column, number, values))

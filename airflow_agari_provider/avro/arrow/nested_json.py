@@ -19,6 +19,8 @@ from airflow_agari_provider.avro.schemas import AvroSchema
 # Literals, and text arrays of equal length. Side by side they are the text of each value; if one is null, so is the
 # value.
 Pieces = list[Any]
+# Numbers that Python's encoder writes with an exponent.
+LARGE_NUMBER, SMALL_NUMBER = 1e16, 1e-4
 ESCAPED = b'"\\' + bytes(range(0x20))  # bytes that JSON writes with a backslash
 
 
@@ -26,7 +28,7 @@ def json_text(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> A
     """
     Return the JSON text of each value, and null for each null.
 
-    PostgreSQL's jsonb makes the same of it as of the text of :func:`json_texts`.
+    It is the text of :func:`json_texts`.
 
     :param form: how bytes are written.
     :param kind: type of the values, as the schema has it.
@@ -46,6 +48,7 @@ def _pieces(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> Pie
     if name == "array":
         return _list_pieces("[", array, _member_pieces(form, schema, kind["items"], array.values), "]")
     if name == "map":
+        _require_own_keys(array)
         members = ['"', _escaped(array.keys), '":', *_member_pieces(form, schema, kind["values"], array.items)]
         return _list_pieces("{", array, _literals_joined(members), "}")
     values = typed(schema, kind, array)
@@ -59,6 +62,19 @@ def _pieces(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> Pie
     if meant == "decimal":
         return ['"', pc.cast(values, "string"), '"']
     return [_python_text(form, values, meant)]
+
+
+def _require_own_keys(array: Any) -> None:
+    """:raises Unfit: a map has a key twice, of which Python's keeps one value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
+    codes = array.keys.slice(first, last - first).dictionary_encode()
+    rows = pc.list_parent_indices(pa.ListArray.from_arrays(array.offsets, array.keys))  # a map would end the process
+    keys = pc.add(pc.multiply(pc.cast(rows, "int64"), len(codes.dictionary) + 1), pc.cast(codes.indices, "int64"))
+    if len(pc.unique(keys)) < len(keys):
+        raise Unfit("a map has a key twice")
 
 
 def _record_pieces(form: BytesInJson, schema: AvroSchema, kind: Any, array: Any) -> Pieces:
@@ -143,7 +159,7 @@ def _number_text(array: Any) -> Any:
     """
     Return the numbers as text, with ``null`` for each null.
 
-    PostgreSQL's jsonb tells 1.0 from 1, so the text must too. It does not tell 1e16 from 1e+16.
+    The text is that of Python's encoder: 1.0 is not 1, and 1e+16 is not 1e16.
     """
     import msgspec
     import pyarrow as pa
@@ -154,6 +170,12 @@ def _number_text(array: Any) -> Any:
         raise Unfit("a number is NaN or infinite")
     if not len(numbers):
         return pc.cast(numbers, "string")
+    sizes = pc.abs(numbers)
+    odd = pc.or_(pc.greater_equal(sizes, LARGE_NUMBER), pc.and_(pc.less(sizes, SMALL_NUMBER), pc.greater(sizes, 0)))
+    if pc.any(odd).as_py():  # msgspec writes 1e-5, and Python 1e-05
+        return pa.array([None if value is None else repr(value) for value in numbers.to_pylist()], "string").fill_null(
+            "null"
+        )
     written = msgspec.json.encode(numbers.to_pylist())[1:-1]  # a third faster than Arrow's cast, which has no .0
     return pc.split_pattern(pa.array([written], "string"), ",").values
 

@@ -22,7 +22,7 @@ from airflow_agari_provider.exceptions import BadAvro, UnimportableObject
 from tests.avro.arrow.decoding import PLAIN, batches, every_decoder, in_rows, rows
 from tests.avro.container_files import SYNC, written
 from tests.avro.random_avro import files
-from tests.avro.sample_schemas import SCHEMA
+from tests.avro.sample_schemas import SCHEMA, record_of
 
 pytest.importorskip("datafusion", reason="the extra [arrow] is not installed")
 
@@ -181,3 +181,14 @@ def test_flipped_bits_are_told_where_the_codec_has_a_checksum(codec, decoder):
             continue
         assert codec in ("null", "zstandard") or found == rows(decoder, whole)
         assert len(found) == len(SAMPLE)
+
+
+@every_decoder
+def test_fields_within_records_are_null_where_the_record_is(decoder):
+    inner = {"type": "record", "name": "h", "fields": [{"name": "day", "type": {"type": "int", "logicalType": "date"}}]}
+    fields = [{"name": "city", "type": "string"}, {"name": "in", "type": ["null", inner]}]
+    geo = {"type": "record", "name": "g", "fields": fields}
+    values = [{"city": "x", "in": {"day": date(2016, 4, 28)}}, None, {"city": "y", "in": None}]
+    data = written(record_of(["null", geo]), [{"v": value} for value in values])
+    found = rows(decoder, data, {"v.city": "city", "v.in.day": "day", "v.in": "more"})
+    assert found == [("x", date(2016, 4, 28), '{"day":"2016-04-28"}'), (None, None, None), ("y", None, None)]

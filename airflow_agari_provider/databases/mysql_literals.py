@@ -1,0 +1,107 @@
+"""
+Rows of Arrow arrays as literals of MySQL, a column at a time.
+
+A driver would convert and escape each value in Python, which takes longer than the server needs for it.
+Source: MySQL reference manual, "Literal Values". A backslash escapes, which :meth:`MySqlDialect.prepare` ensures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Any
+
+from airflow_agari_provider.avro.arrow.batches import ArrowBatch
+from airflow_agari_provider.avro.arrow.values import content
+from airflow_agari_provider.avro.columns import Column
+from airflow_agari_provider.avro.records import Batch
+from airflow_agari_provider.databases.arrow_texts import TEXT_KINDS, text_array
+from airflow_agari_provider.databases.errors import UnstorableValue
+
+STATEMENT_BYTES = 1024 * 1024  # of a statement; larger ones are no faster
+PART_BYTES = 64 * 1024 * 1024  # of the values that become texts at once: Arrow's texts end at 2 GiB
+
+
+def insert_parts(head: str, columns: Sequence[Column], batches: Iterable[Batch], room: int) -> Generator[bytes | Batch]:
+    """
+    Yield the statements that insert batches of Arrow arrays, and all other batches as they are.
+
+    :param head: a statement up to its values.
+    :param room: bytes that the server accepts after the head.
+    :raises UnstorableValue: the database cannot hold a value, or the server does not accept a row as large as one.
+    """
+    for batch in batches:
+        if isinstance(batch, ArrowBatch):
+            yield from _insert_statements(head, columns, batch, room)
+        else:
+            yield batch
+
+
+def _insert_statements(head: str, columns: Sequence[Column], batch: ArrowBatch, room: int) -> Iterator[bytes]:
+    size = sum(array.nbytes for array in batch.arrays)
+    step = max(1, batch.rows // (size // PART_BYTES + 1))
+    for start in range(0, batch.rows, step):
+        arrays = [array.slice(start, step) for array in batch.arrays]
+        yield from _statements(head.encode(), columns, arrays, room)
+
+
+def _statements(head: bytes, columns: Sequence[Column], arrays: Sequence[Any], room: int) -> Iterator[bytes]:
+    rows = _rows(columns, arrays)
+    offsets = memoryview(rows.buffers()[1]).cast("i")
+    data = memoryview(rows.buffers()[2])
+    first, last = rows.offset, rows.offset + len(rows)
+    enough = min(room, STATEMENT_BYTES)
+    while first < last:
+        end = first + 1
+        while end < last and offsets[end + 1] - offsets[first] <= enough:
+            end += 1
+        taken = offsets[end] - offsets[first] - 1  # without the last comma
+        if taken > room:
+            _refuse(columns, arrays, first - rows.offset, taken)
+        yield head + data[offsets[first] : offsets[end] - 1]
+        first = end
+
+
+def _rows(columns: Sequence[Column], arrays: Sequence[Any]) -> Any:
+    """Return the rows as ``(value,...),``."""
+    import pyarrow.compute as pc
+
+    pieces: list[Any] = ["("]
+    for column, array in zip(columns, arrays, strict=True):
+        pieces += [pc.fill_null(_literals(column, array), "NULL"), ","]
+    return pc.binary_join_element_wise(*pieces[:-1], "),", "")
+
+
+def _literals(column: Column, array: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.kind in TEXT_KINDS:
+        return pc.binary_join_element_wise("'", _escaped(text_array(array, column.kind, " ")), "'", "")
+    if column.kind == "bytes":
+        return pa.array([None if value is None else f"x'{value.hex()}'" for value in array.to_pylist()], "string")
+    if column.kind == "boolean":
+        return pc.if_else(array, "1", "0")
+    if column.kind not in ("float", "double"):
+        return pc.cast(array, "string")
+    numbers = pc.cast(array, "float64")
+    if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
+        raise UnstorableValue(column.name, "MySQL cannot hold NaN or infinity")
+    texts = pc.cast(numbers, "string")
+    # Without an exponent it would be a decimal, which has fewer digits than a double.
+    return pc.if_else(pc.match_substring(texts, "e"), texts, pc.binary_join_element_wise(texts, "e0", ""))
+
+
+def _escaped(array: Any) -> Any:
+    import pyarrow.compute as pc
+
+    data = content(array)
+    if b"\\" in data:
+        array = pc.replace_substring(array, "\\", "\\\\")
+    return pc.replace_substring(array, "'", "''") if b"'" in data else array
+
+
+def _refuse(columns: Sequence[Column], arrays: Sequence[Any], row: int, size: int) -> None:
+    sizes = [len(str(array[row].as_py() or "")) for array in arrays]
+    column = columns[sizes.index(max(sizes))]
+    problem = f"its row takes {size} bytes, more than the server's max_allowed_packet allows"
+    raise UnstorableValue(column.name, problem, row)
