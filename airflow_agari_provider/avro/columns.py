@@ -14,6 +14,7 @@ Kind = Literal[
     "date", "time", "instant", "local_time", "json",
 ]  # fmt: skip
 
+Origin = Literal["object_url", "row_number", "load_run"]
 BytesInJson = Literal["base64", "hex"]
 
 _PRIMITIVES: dict[str, Kind] = {
@@ -92,6 +93,7 @@ class Column:
     :param precision: of a decimal, its digits, of which ``scale`` are after the point; of a time, the digits after the
         point of the seconds, where 0 means unknown.
     :param bytes_in_json: how bytes inside of a JSON column are written.
+    :param origin: what of a row's origin the column tells; None: it has the value of a field.
     :param inside: names of the fields, each within the record before it, that lead from ``field`` to the value.
     """
 
@@ -104,6 +106,7 @@ class Column:
     scale: int = 0
     bytes_in_json: BytesInJson = "base64"
     inside: tuple[str, ...] = ()
+    origin: Origin | None = None
 
 
 def columns_of(

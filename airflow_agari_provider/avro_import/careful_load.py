@@ -15,6 +15,7 @@ from airflow_agari_provider.avro.blocks import Block
 from airflow_agari_provider.avro.damaged_file import BadBlock, BadRow, SalvagedFile
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import AvroSchema
+from airflow_agari_provider.avro_import.origin import fields_of, with_origin
 from airflow_agari_provider.avro_import.quarantine import Quarantine
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
@@ -28,6 +29,7 @@ class SoundRowsLoad:
     """
     Loads one object into one table, inside a transaction.
 
+    :param run_name: name of the run that loads.
     :param loaded: called with every batch that is in the table.
     :param refused: rows that the database refused: the position in the current block, and the reason.
     """
@@ -37,6 +39,7 @@ class SoundRowsLoad:
     target: Target
     quarantine: Quarantine
     loaded: Callable[[Batch], None]
+    run_name: str = ""
     refused: list[tuple[int, str]] = field(default_factory=list)
     read: int = 0
     """How many rows the blocks say they hold."""
@@ -50,14 +53,18 @@ class SoundRowsLoad:
         """
         rows = 0
         for block in file.blocks():
-            found = block if isinstance(block, BadBlock) else file.rows(block, writer, reader, self.target.columns)
+            found = block if isinstance(block, BadBlock) else file.rows(block, writer, reader, fields_of(self.target))
+            first = self.read
             self.read += (found if isinstance(found, BadBlock) else block).records or 0
             if isinstance(found, BadBlock):
                 self.quarantine.add_block(found)
                 continue
             assert isinstance(block, Block)
             self.refused = []
-            rows += self._load(found.batch, found.positions)
+            numbers = [first + position for position in found.positions]
+            urls = [self.quarantine.stored.url] * len(numbers)
+            batch = with_origin(found.batch, self.target.columns, urls, numbers, self.run_name)
+            rows += self._load(batch, found.positions)
             data = file.data(block, writer) if self.refused else []
             bad = [*found.bad, *(BadRow(position, data[position], reason) for position, reason in self.refused)]
             if bad:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from airflow_agari_provider.avro.blocks import MAX_BLOCK_BYTES
@@ -11,11 +11,12 @@ from airflow_agari_provider.avro.columns import BytesInJson
 from airflow_agari_provider.avro.decoders import Decoder
 from airflow_agari_provider.avro.unions import Unions
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
+from airflow_agari_provider.avro_import.origin import require_origins
 from airflow_agari_provider.avro_import.schema_change import SchemaChange
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.s3.urls import split_url
 
-Mode = Literal["append", "replace", "upsert"]
+Mode = Literal["append", "replace", "upsert", "replace_objects"]
 OnMissingObject = Literal["fail", "skip"]
 OnBadBlock = Literal["fail", "quarantine"]
 MAX_COUNTS = 10_000
@@ -42,6 +43,9 @@ class ImportJob:
     :param replace_where: with ``replace``: SQL condition for the rows to delete. All objects of a call replace them.
     :param key_columns: with ``upsert``: rows with the same values in these columns replace each other; the last one
         stays.
+    :param origin_columns: columns for where each row came from: ``{"object_url": ..., "row_number": ..., "load_run":
+        ...}``, or some of these; rows are counted from 0. ``replace_objects`` needs the first: it appends, and replaces
+        the rows of an object that has new content.
     :param columns: fields to load, or a mapping from field to column; None loads all fields under their own names.
     :param create_table: create the table from the schema of the first object if the table does not exist.
     :param count_by: column by whose values the rows are counted.
@@ -75,6 +79,7 @@ class ImportJob:
     columns: Mapping[str, str] | Sequence[str] | None = None
     create_table: bool = False
     count_by: str | None = None
+    origin_columns: Mapping[str, str] = field(default_factory=dict)
     on_changed_object: OnChangedObject = "fail"
     on_missing_object: OnMissingObject = "fail"
     reader_schema: Any = None
@@ -92,9 +97,15 @@ class ImportJob:
 
     def __post_init__(self) -> None:
         require_choices(self)
-        require_matching(self.mode, self.replace_where, self.key_columns, self.on_changed_object)
+        require_matching(self.mode, self.replace_where, self.key_columns, self.on_changed_object, self.origin_columns)
         require_quarantine(self.on_bad_block, self.quarantine_url)
         require_different(self.columns)
+        require_origins(self.origin_columns)
+
+    @property
+    def on_changed(self) -> OnChangedObject:
+        """What to do with new content, as the mode has it."""
+        return "replace" if self.mode == "replace_objects" else self.on_changed_object
 
 
 def require_choices(settings: object) -> None:
@@ -108,7 +119,9 @@ def require_choices(settings: object) -> None:
         require_one_of(name, getattr(settings, name), get_args(kind))
 
 
-def require_matching(mode: str, replace_where: object, key_columns: object, on_changed_object: str) -> None:
+def require_matching(
+    mode: str, replace_where: object, key_columns: object, on_changed_object: str, origin_columns: Mapping[str, str]
+) -> None:
     """
     Check that the arguments of an import fit together.
 
@@ -128,7 +141,11 @@ def require_matching(mode: str, replace_where: object, key_columns: object, on_c
     if mode == "append" and on_changed_object == "replace":
         raise ValueError(
             'on_changed_object="replace" does not work with mode="append", because nothing tells which appended rows '
-            'came from the old content. Use mode="upsert".'
+            'came from the old content. Use mode="upsert", or mode="replace_objects" with origin_columns.'
+        )
+    if mode == "replace_objects" and "object_url" not in origin_columns:
+        raise ValueError(
+            'mode="replace_objects" needs origin_columns={"object_url": "<column>"}, which tells whose each row is.'
         )
 
 

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from airflow_agari_provider.avro.blocks import Block, ContainerFile
+from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch, heap_out_of_sight
 from airflow_agari_provider.avro_import.errors import RowsLost, is_failure
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import ClaimedMeanwhile, LoadedObject, TableLedger
 from airflow_agari_provider.avro_import.object_load import CountedValues, ObjectLoad
+from airflow_agari_provider.avro_import.origin import with_origin
 from airflow_agari_provider.avro_import.outcome import ImportedObject
 from airflow_agari_provider.avro_import.source_object import OpenedObject
 from airflow_agari_provider.avro_import.target_table import TargetTable
@@ -176,7 +178,8 @@ class JointLoad:
         position = names.index(self._job.count_by) if self._job.count_by else None
         file, schema = cast("ContainerFile", joined), members[0].opened.schema
         with heap_out_of_sight(), self._load.decoded(file, schema, target) as batches:
-            counted = joined.counted(batches, position, self._load.values_counted)
+            whole = joined.with_origin(batches, target.columns, self._job.run)
+            counted = joined.counted(whole, position, self._load.values_counted)
             loaded = self._dialect.load(self._connection, target, counted)
         if loaded != (read := sum(one.rows for one in members)):
             raise RowsLost(joined.source, read, loaded, 0)
@@ -195,15 +198,16 @@ class _JoinedFile:
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
         self._file = members[0].opened.file
-        self._passed: deque[tuple[Member, int]] = deque()
+        self._passed: deque[tuple[Member, int, int]] = deque()  # of each block the first row and how many
+        self._spans: list[tuple[Member, int, int]] = []  # of the current batch
         self.source = f"{len(members)} objects from {self._file.source}"
 
     def blocks(self) -> Iterator[Block]:
         for member in self._members:
             self._file = member.opened.file
             for block in self._file.blocks():
+                self._passed.append((member, member.rows, block.records))
                 member.rows += block.records
-                self._passed.append((member, block.records))
                 yield block
 
     def decompressed(self, block: Block) -> bytes:
@@ -212,14 +216,25 @@ class _JoinedFile:
     def bad(self, offset: int, problem: str) -> Exception:
         return self._file.bad(offset, problem)
 
-    def counted(self, batches: Iterable[Batch], position: int | None, values: CountedValues) -> Iterator[Batch]:
-        """Pass the batches on, and count their rows by the values of a column; a batch holds whole blocks."""
+    def with_origin(self, batches: Iterable[Batch], columns: Sequence[Column], run: str) -> Iterator[Batch]:
+        """Pass the batches on, with the columns of their origin. A batch holds whole blocks."""
         for batch in batches:
+            left, self._spans = batch.rows, []
+            while left > 0:
+                self._spans.append(self._passed.popleft())
+                left -= self._spans[-1][2]
+            urls = [member.opened.stored.url for member, _, rows in self._spans for _ in range(rows)]
+            numbers = [number for _, first, rows in self._spans for number in range(first, first + rows)]
+            yield with_origin(batch, columns, urls, numbers, run)
+
+    def counted(self, batches: Iterable[Batch], position: int | None, values: CountedValues) -> Iterator[Batch]:
+        """Pass the batches on, and count the rows of each object by the values of a column."""
+        for batch in batches:
+            spans = self._spans
             yield batch
             if position is None:
                 continue
             column, start = batch.columns[position], 0
-            while start < batch.rows:
-                member, records = self._passed.popleft()
-                member.uncounted += values.count(member.counts, column[start : start + records])
-                start += records
+            for member, _, rows in spans:
+                member.uncounted += values.count(member.counts, column[start : start + rows])
+                start += rows

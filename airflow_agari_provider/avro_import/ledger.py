@@ -134,10 +134,15 @@ class TableLedger:
             if loaded.written_anew(stored, same_content):
                 self._update(row["id"], row)
                 return "there"
-            if (answer := loaded.against(stored, on_changed_object, is_current)) != "load":
+            if (answer := loaded.against(stored, on_changed_object, is_current)) != "reload":
                 return answer
         self._update(row["id"], row)
-        return "load"
+        return "reload"
+
+    def loaded_rows(self, bucket: str, key: str) -> int:
+        """Return how many rows of an object the last load put into the table."""
+        own, *_ = _ids(self.table_names, bucket, key)
+        return sum(int(rows or 0) for (rows,) in self._rows([own], "loaded_rows"))
 
     def hold(self, bucket: str, key: str) -> None:
         """

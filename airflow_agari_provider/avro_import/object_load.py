@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from airflow_agari_provider.avro_import.careful_load import SoundRowsLoad
 from airflow_agari_provider.avro_import.errors import RowsLost, UnusableName
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import TableLedger
+from airflow_agari_provider.avro_import.origin import delete_rows, fields_of, with_origin
 from airflow_agari_provider.avro_import.outcome import ImportedObject
 from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.quarantine import Quarantine
@@ -26,7 +28,9 @@ from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.statements import quoted_list
 from airflow_agari_provider.databases.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.s3.content import is_current, same_content
-from airflow_agari_provider.s3.objects import ObjectStream
+from airflow_agari_provider.s3.objects import ObjectStream, StoredObject
+
+logger = logging.getLogger(__name__)
 
 MAX_COUNTED_LENGTH = 1000  # characters of a value of count_by
 
@@ -160,11 +164,13 @@ class ObjectLoad:
         job, stored, target = self._job, opened.stored, change.target
         again = job.mode == "replace"
         questions = partial(is_current, self._s3), partial(same_content, self._s3)
-        claimed = self._ledger.claim(stored, job.on_changed_object, again, *questions)
-        if claimed != "load":
+        claimed = self._ledger.claim(stored, job.on_changed, again, *questions)
+        if claimed in ("there", "changed"):
             self._progress.finish(0, stored.size_bytes, passed_over=True)
             return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
         add_columns(self._dialect, self._connection, change, stored.url)
+        if claimed == "reload" and job.mode == "replace_objects":
+            self._delete_old(stored)
         counted = RowCounts(opened.file, target, job.count_by, self.values_counted, self._progress)
         with heap_out_of_sight():
             put = self._put_rows(opened, target, counted)
@@ -183,6 +189,13 @@ class ObjectLoad:
             quarantined_blocks=put.quarantined_blocks,
         )
 
+    def _delete_old(self, stored: StoredObject) -> None:
+        column, loaded = self._job.origin_columns["object_url"], self._ledger.loaded_rows(stored.bucket, stored.key)
+        deleted = delete_rows(self._dialect, self._connection, self._job.table, column, stored.url, loaded)
+        logger.info(
+            "Deleted the %s rows of the old content of %s, of which %s were loaded", deleted, stored.url, loaded
+        )
+
     def _put_rows(self, opened: OpenedObject, target: Target, counted: RowCounts) -> PutRows:
         if opened.salvaged:
             return self._put_sound_rows(opened, target, counted)
@@ -190,18 +203,26 @@ class ObjectLoad:
             return self._have_copied(self._dialect, opened, target)
         try:
             with self.decoded(opened.file, opened.schema, target) as batches:
-                loaded = self._dialect.load(self._connection, target, counted.passing(batches))
+                whole = self._with_origin(batches, target, opened.stored.url)
+                loaded = self._dialect.load(self._connection, target, counted.passing(whole))
         except UnstorableValue as error:
             where = f"row {counted.rows} or a later one" if error.row is None else f"row {counted.rows + error.row}"
             problem = f"{error.problem} ({where} of {opened.stored.url}, counted from 0)"
             raise UnstorableValue(error.column, problem) from error
         return PutRows(counted.rows, loaded)
 
+    def _with_origin(self, batches: Iterable[Batch], target: Target, url: str) -> Iterator[Batch]:
+        first = 0
+        for batch in batches:
+            numbers = range(first, first + batch.rows)
+            yield with_origin(batch, target.columns, [url] * batch.rows, numbers, self._job.run)
+            first += batch.rows
+
     @contextmanager
     def decoded(self, file: ContainerFile, schema: ReadSchema, target: Target) -> Iterator[Iterator[Batch]]:
-        """In a transaction: decode a file for the table, in the way that the database takes."""
+        """In a transaction: decode a file for the table, in the way that the database takes, without the origin."""
         refusal = self._dialect.arrow_refusal(self._connection, target)
-        decoding = self._decoder.batches(file, *schema.read_by, target.columns, refusal)
+        decoding = self._decoder.batches(file, *schema.read_by, fields_of(target), refusal)
         try:
             yield decoding
         finally:
@@ -214,7 +235,7 @@ class ObjectLoad:
         quarantine = Quarantine(
             self._s3, job.quarantine_url or "", job.table, opened.stored, opened.schema.writer, job.max_bad_blocks
         )
-        sound = SoundRowsLoad(self._dialect, self._connection, target, quarantine, counted.add)
+        sound = SoundRowsLoad(self._dialect, self._connection, target, quarantine, counted.add, job.run)
         loaded = sound.run(opened.salvaged, *opened.schema.read_by)
         return PutRows(sound.read, loaded, quarantine.rows, len(quarantine.offsets))
 
@@ -222,8 +243,8 @@ class ObjectLoad:
         self, dialect: RedshiftDialect | SnowflakeDialect, opened: OpenedObject, target: Target
     ) -> PutRows:
         job, stored = self._job, opened.stored
-        if job.count_by or self._reader:
-            raise NotByCopy("count_by and reader_schema cannot be used")
+        if job.count_by or self._reader or job.origin_columns:
+            raise NotByCopy("count_by, reader_schema and origin_columns cannot be used")
         if opened.schema.writer.legacy_calendar:
             raise NotByCopy("dates of Spark's legacy calendar would be some days off")
         read = sum(block.records for block in opened.file.blocks())

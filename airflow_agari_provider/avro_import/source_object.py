@@ -11,6 +11,7 @@ from airflow_agari_provider.avro.resolution import require_resolvable
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_writer_schema
 from airflow_agari_provider.avro.union_branches import require_told_apart, with_branches
 from airflow_agari_provider.avro_import.job import ImportJob
+from airflow_agari_provider.avro_import.origin import origin_columns
 from airflow_agari_provider.databases.base import Target
 from airflow_agari_provider.s3.objects import ObjectStream, StoredObject
 
@@ -94,13 +95,14 @@ class ObjectOpener:
         if reader:
             require_resolvable(writer, reader, file.source)
         columns = columns_of(reader or writer, job.columns, job.bytes_in_json)
+        require_told_apart(reader or writer, columns, job.unions)
+        columns += origin_columns(job.origin_columns)
         names = [column.name for column in columns]
         needed = {*job.key_columns, job.count_by} - {None}
         if missing := sorted(str(name) for name in needed if name not in names):
             raise MissingFields(missing, names)
         if any(column.name == job.count_by and column.kind == "json" for column in columns):
             raise UnsupportedAvroType(str(job.count_by), "rows cannot be counted by it, because it holds JSON")
-        require_told_apart(reader or writer, columns, job.unions)
         return ReadSchema(
             writer, with_branches(writer, reader, job.unions), Target(job.table, columns, job.key_columns)
         )

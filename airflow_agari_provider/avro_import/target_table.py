@@ -65,6 +65,8 @@ class TargetTable:
         :raises UnsupportedAvroType: a column of the table would silently round or cut values.
         """
         needed = [*self.job.key_columns, *([self.job.count_by] if self.job.count_by else [])]
+        if self.job.schema_change != "add_columns":
+            needed += self.job.origin_columns.values()
         change = table_change(
             self.dialect, self.connection, opened.target, self.job.schema_change, needed, opened.stored.url
         )

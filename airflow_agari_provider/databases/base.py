@@ -55,6 +55,7 @@ class Dialect(Protocol):
     :param placeholder: of a value in SQL.
     :param insert_if_absent: SQL before and after ``INTO ... VALUES (...)`` that inserts nothing, and counts 0, if the
         key exists already. :data:`PLAIN_INSERT` fails in that case.
+    :param text_equals: SQL that is true if ``{column}`` has exactly the text ``{value}``, in upper and lower case.
     :param for_update: SQL at the end of a SELECT that reads the newest row and locks it.
     :param case_matters: whether "a" and "A" are two columns.
     :param ddl_commits: whether changing a table commits the current transaction.
@@ -63,6 +64,7 @@ class Dialect(Protocol):
     driver: Any
     placeholder: str
     insert_if_absent: tuple[str, str]
+    text_equals: str
     for_update: str
     case_matters: bool
     ddl_commits: bool

@@ -86,6 +86,7 @@ class GenericDialect:
     """
 
     insert_if_absent = PLAIN_INSERT
+    text_equals = "{column} = {value}"
     for_update = ""
     case_matters = True
     ddl_commits = True  # not known, and True is safe

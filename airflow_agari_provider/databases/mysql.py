@@ -71,6 +71,7 @@ class MySqlDialect:
 
     placeholder = "%s"
     insert_if_absent = ("INSERT IGNORE", "")
+    text_equals = "{column} = {value} AND BINARY {column} = BINARY {value}"  # collations take "a" for "A"
     for_update = " FOR UPDATE"
     case_matters = False
     ddl_commits = True

@@ -65,6 +65,7 @@ class PostgresDialect:
 
     placeholder = "%s"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
+    text_equals = "{column} = {value}"
     for_update = " FOR UPDATE"
     case_matters = True
     ddl_commits = False

@@ -45,6 +45,7 @@ class SqliteDialect:
 
     placeholder = "?"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
+    text_equals = "{column} = {value}"
     for_update = ""
     case_matters = False
     ddl_commits = False

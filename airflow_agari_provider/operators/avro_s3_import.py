@@ -69,14 +69,18 @@ class AvroS3ImportOperator(BaseOperator):
     :param queue_url: SQS queue that gets S3's notifications; any number of other importers may share it. A message is
         deleted after all its objects are committed; one that cannot be imported goes to the queue's dead-letter queue.
         The task ends when no message is visible or in flight.
-    :param mode: ``append`` adds the rows. ``replace`` deletes the rows that match ``replace_where`` and loads all
-        objects, in one transaction; with ``s3_url`` only. ``upsert`` replaces rows that have the same ``key_columns``.
+    :param mode: ``append`` adds the rows. ``replace_objects`` does too, and replaces exactly the rows of an object that
+        has new content; it needs ``origin_columns``. ``replace`` deletes the rows that match ``replace_where`` and
+        loads all objects, in one transaction; with ``s3_url`` only. ``upsert`` replaces rows that have the same
+        ``key_columns``.
     :param replace_where: SQL condition that selects exactly the rows that the objects replace.
     :param key_columns: with ``upsert``; the table needs a primary or unique key of these columns. If several rows of
         one object have the same key, the last one stays.
     :param columns: fields to load, or ``{field: column}``; None loads all under their own names. ``geo.city`` is one
         within the record ``geo``, ``geo.*`` stands for all its fields. Table columns that are not loaded get their
         defaults.
+    :param origin_columns: columns that tell where each row came from: ``{"object_url": "source", "row_number": "row",
+        "load_run": "run"}``, or some of these. Rows are counted from 0.
     :param create_table: if the table does not exist, create it from the schema of the first object.
     :param schema_change: what to do about fields that the table has no column for: ``fail``; ``ignore``: do not load
         them; ``add_columns``: add a nullable column to the table for each.
@@ -116,8 +120,8 @@ class AvroS3ImportOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         "table", "sql_conn_id", "s3_url", "pattern", "queue_url", "replace_where", "key_columns", "columns",
-        "copy_access", "count_by", "reader_schema", "quarantine_url", "max_bad_blocks", "wait_time_seconds",
-        "max_messages", "max_seconds", "max_objects", "aws_conn_id", "region_name",
+        "origin_columns", "copy_access", "count_by", "reader_schema", "quarantine_url", "max_bad_blocks",
+        "wait_time_seconds", "max_messages", "max_seconds", "max_objects", "aws_conn_id", "region_name",
     )  # fmt: skip
     template_fields_renderers = {"replace_where": "sql", "reader_schema": "json", "columns": "json"}  # noqa: RUF012
     ui_color = "#cfe8d5"
@@ -134,6 +138,7 @@ class AvroS3ImportOperator(BaseOperator):
         replace_where: str | None = None,
         key_columns: Sequence[str] = (),
         columns: Mapping[str, str] | Sequence[str] | None = None,
+        origin_columns: Mapping[str, str] | None = None,
         create_table: bool = False,
         schema_change: SchemaChange = "fail",
         copy_access: str | None = None,
@@ -170,6 +175,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.replace_where = replace_where
         self.key_columns = key_columns
         self.columns = columns
+        self.origin_columns = origin_columns or {}
         self.create_table = create_table
         self.schema_change = schema_change
         self.copy_access = copy_access
@@ -202,7 +208,7 @@ class AvroS3ImportOperator(BaseOperator):
             raise ValueError('mode="replace" needs s3_url: a queue does not tell when a window is complete.')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
         require_choices(self)
-        require_matching(mode, replace_where, key_columns, on_changed_object)
+        require_matching(mode, replace_where, key_columns, on_changed_object, self.origin_columns)
         require_quarantine(on_bad_block, quarantine_url)
 
     def execute(self, context: Context) -> dict[str, Any]:
