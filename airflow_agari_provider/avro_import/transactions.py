@@ -61,7 +61,7 @@ class ImportTransactions:
             for lock in locks:
                 stack.enter_context(self._unlocked_after(lock))
             stack.enter_context(transaction(self.dialect, self.connection))
-            yield [self.dialect.try_lock(self.connection, lock) for lock in locks]
+            yield self.dialect.try_locks(self.connection, locks)
 
     @contextmanager
     def of_replacement(self, table: str) -> Iterator[None]:

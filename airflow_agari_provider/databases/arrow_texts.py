@@ -32,4 +32,7 @@ def text_array(array: Any, kind: Kind, between: str = "T") -> Any:
 
 def listed(array: Any, kind: Kind) -> list[Any]:
     """Return the values as :func:`python_values` does, but JSON as its text."""
-    return array.to_pylist() if kind == "json" else python_values(array, kind)
+    if kind != "json":
+        return python_values(array, kind)
+    texts: list[str | None] = array.to_pylist()
+    return texts

@@ -91,6 +91,9 @@ class Dialect(Protocol):
         :return: False if another importer has the lock.
         """
 
+    def try_locks(self, connection: Any, names: Sequence[str]) -> list[bool]:
+        """Take several locks as :meth:`try_lock` does, and return for each whether it was taken."""
+
     def unlock(self, connection: Any, name: str) -> None:
         """After the transaction: release a lock, if it was taken."""
 

@@ -118,6 +118,9 @@ class GenericDialect:
     def try_lock(self, connection: Any, name: str) -> bool:
         return True
 
+    def try_locks(self, connection: Any, names: Sequence[str]) -> list[bool]:
+        return [True] * len(names)
+
     def unlock(self, connection: Any, name: str) -> None:
         """Nothing: there is no lock."""
 

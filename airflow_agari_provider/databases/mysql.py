@@ -107,6 +107,9 @@ class MySqlDialect:
     def try_lock(self, connection: Any, name: str) -> bool:
         return query(connection, "SELECT GET_LOCK(%s, 0)", (_lock_name(name),)) == [(1,)]
 
+    def try_locks(self, connection: Any, names: Sequence[str]) -> list[bool]:
+        return [self.try_lock(connection, name) for name in names]
+
     def unlock(self, connection: Any, name: str) -> None:
         query(connection, "SELECT RELEASE_LOCK(%s)", (_lock_name(name),))
 

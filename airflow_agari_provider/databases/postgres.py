@@ -104,6 +104,13 @@ class PostgresDialect:
     def try_lock(self, connection: Any, name: str) -> bool:
         return query(connection, "SELECT pg_try_advisory_xact_lock(%s)", (_lock_number(name),)) == [(True,)]
 
+    def try_locks(self, connection: Any, names: Sequence[str]) -> list[bool]:
+        sql = (
+            "SELECT pg_try_advisory_xact_lock(number) FROM unnest(%s::bigint[]) WITH ORDINALITY AS l (number, place) "
+            "ORDER BY place"
+        )
+        return [bool(taken) for (taken,) in query(connection, sql, ([_lock_number(name) for name in names],))]
+
     def unlock(self, connection: Any, name: str) -> None:
         """Nothing: the lock ends with the transaction."""
 

@@ -79,6 +79,9 @@ class SqliteDialect:
     def try_lock(self, connection: sqlite3.Connection, name: str) -> bool:
         return True
 
+    def try_locks(self, connection: sqlite3.Connection, names: Sequence[str]) -> list[bool]:
+        return [True] * len(names)
+
     def unlock(self, connection: sqlite3.Connection, name: str) -> None:
         """Nothing: BEGIN IMMEDIATE excludes every other writer."""
 

@@ -33,6 +33,7 @@ ROWS, CODEC = (4_000_000, "null") if os.environ.get("SIZE") == "large" else (100
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 KEY = "emails.avro"
 WARM_ROWS = 2000
+SMALL, SMALL_OBJECTS, SMALL_ROWS = "small/", 400, 100  # a folder of small objects, whose transactions are the work
 SIDES = ("server", "s3tosql", "fastavro", "arrow")
 SETTINGS = ("shared_buffers = '1GB'", "max_wal_size = '8GB'", "checkpoint_timeout = '1h'")
 
@@ -136,10 +137,24 @@ def prepared(uri: str, folder: Path) -> Path:
     with file.open("rb") as body:
         s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
     file.unlink()
+    small = avro_bytes(emails(SMALL_ROWS), CODEC)
+    for number in range(SMALL_OBJECTS):
+        s3.put_object(Bucket=BUCKET, Key=f"{SMALL}{number:03}.avro", Body=small)
     side("fastavro")  # creates the tables
     copied = folder / "data" / "emails.copy"  # where the server may write
     run(uri, f"COPY {TABLE} TO '{copied}' (FORMAT binary)")
     return copied
+
+
+def small_objects(uri: str) -> int:
+    """Import the folder of small objects as often as there are rounds, and return how many a second takes."""
+    seconds = []
+    for _ in range(ROUNDS):
+        empty_table(uri)
+        seconds.append(side("auto", SMALL)["seconds"])
+        found = run(uri, f"SELECT COUNT(*) FROM {TABLE}")
+        assert found == [(SMALL_OBJECTS * SMALL_ROWS,)], found
+    return round(SMALL_OBJECTS / statistics.median(seconds))
 
 
 def ratio(figures: dict[str, list[dict[str, float]]], one: str, other: str) -> float:
@@ -156,6 +171,7 @@ def main() -> None:
         with postgres(folder) as uri, aws() as address:
             os.environ |= {"AWS_ENDPOINT_URL": address, "AIRFLOW_CONN_BENCH": connection_entry(uri)}
             figures = measure(uri, prepared(uri, folder))
+            small = small_objects(uri)
             idle = statistics.median(side("idle")["peak_mib"] for _ in range(ROUNDS))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -168,6 +184,7 @@ def main() -> None:
         "ratio_vs_server_copy_fastavro": ratio(figures, "fastavro", "server"),
         "speedup_vs_s3tosql_arrow": ratio(figures, "s3tosql", "arrow"),
         "speedup_vs_s3tosql_fastavro": ratio(figures, "s3tosql", "fastavro"),
+        "small_objects_per_second_postgres": small,
         "peak_mib_arrow": peak["arrow"],
         "peak_mib_fastavro": peak["fastavro"],
         "peak_mib_s3tosql": peak["s3tosql"],

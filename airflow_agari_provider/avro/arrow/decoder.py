@@ -105,7 +105,8 @@ class ArrowDecoder:
 
 def _positions(writer: AvroSchema, column: Column) -> list[int]:
     """Return the position of a column's field in the record, then in the record within it, and so on."""
-    kind, positions = writer.definition, []
+    kind = writer.definition
+    positions: list[int] = []
     for name in () if column.field is None else (column.field, *column.inside):
         fields = only_branch(writer, kind)["fields"]
         positions.append([field["name"] for field in fields].index(name))
