@@ -14,9 +14,8 @@ from airflow_agari_provider.s3.objects import StoredObject
 logger = logging.getLogger(__name__)
 
 OnChangedObject = Literal["fail", "replace", "skip"]
-# load: load the object. reload: load it in place of what the table has of it. there: the table has it already.
-# changed: it has changed since its load and is skipped.
-LoadDecision = Literal["load", "reload", "there", "changed"]
+# load: load the object. there: the table has it already. changed: it has changed since its load and is skipped.
+LoadDecision = Literal["load", "there", "changed"]
 
 
 class ObjectChanged(UnimportableObject):
@@ -91,7 +90,7 @@ class LoadedContent:
         if not self._older(stored, is_current):  # SQS does not keep the order of messages
             logger.info("%s skipped: a newer version was already loaded at %s", stored.url, self.loaded_at)
             return "there"
-        return "reload"
+        return "load"
 
     def _older(self, stored: StoredObject, is_current: Callable[[StoredObject], bool]) -> bool:
         other = modified_at(stored)

@@ -134,15 +134,16 @@ class TableLedger:
             if loaded.written_anew(stored, same_content):
                 self._update(row["id"], row)
                 return "there"
-            if (answer := loaded.against(stored, on_changed_object, is_current)) != "reload":
+            if (answer := loaded.against(stored, on_changed_object, is_current)) != "load":
                 return answer
         self._update(row["id"], row)
-        return "reload"
+        return "load"
 
-    def loaded_rows(self, bucket: str, key: str) -> int:
-        """Return how many rows of an object the last load put into the table."""
+    def loaded_rows(self, bucket: str, key: str) -> int | None:
+        """Return how many rows of an object the last load put into the table; None if there was no load yet."""
         own, *_ = _ids(self.table_names, bucket, key)
-        return sum(int(rows or 0) for (rows,) in self._rows([own], "loaded_rows"))
+        ((rows,),) = self._rows([own], "loaded_rows")
+        return None if rows is None else int(rows)
 
     def hold(self, bucket: str, key: str) -> None:
         """

@@ -165,11 +165,11 @@ class ObjectLoad:
         again = job.mode == "replace"
         questions = partial(is_current, self._s3), partial(same_content, self._s3)
         claimed = self._ledger.claim(stored, job.on_changed, again, *questions)
-        if claimed in ("there", "changed"):
+        if claimed != "load":
             self._progress.finish(0, stored.size_bytes, passed_over=True)
             return ImportedObject(stored.url, skipped=True, changed=claimed == "changed")
         add_columns(self._dialect, self._connection, change, stored.url)
-        if claimed == "reload" and job.mode == "replace_objects":
+        if job.mode == "replace_objects":
             self._delete_old(stored)
         counted = RowCounts(opened.file, target, job.count_by, self.values_counted, self._progress)
         with heap_out_of_sight():
@@ -191,6 +191,8 @@ class ObjectLoad:
 
     def _delete_old(self, stored: StoredObject) -> None:
         column, loaded = self._job.origin_columns["object_url"], self._ledger.loaded_rows(stored.bucket, stored.key)
+        if loaded is None:
+            return
         deleted = delete_rows(self._dialect, self._connection, self._job.table, column, stored.url, loaded)
         logger.info(
             "Deleted the %s rows of the old content of %s, of which %s were loaded", deleted, stored.url, loaded
