@@ -27,9 +27,10 @@ def put_in_parts(s3: Any, key: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("on_changed_object", ["fail", "skip"])
 def test_the_same_bytes_are_no_other_content(on_changed_object, importer, put, rows, s3):
-    old = put("a.avro", messages(3))
+    data = messages(3)
+    old = put("a.avro", data)
     importer().import_object("agari", "a.avro")
-    put_in_parts(s3, "a.avro", messages(3))
+    put_in_parts(s3, "a.avro", data)
     again = importer(on_changed_object=on_changed_object).import_object("agari", "a.avro")
     assert (again.skipped, again.changed) == (True, False)
     assert len(rows()) == 3
