@@ -22,13 +22,13 @@ from airflow_agari_provider.databases.single_rows import RowInserts, insert_rows
 from airflow_agari_provider.databases.statements import (
     as_json,
     execute,
-    insert_batches,
     insert_sql,
     names_beside,
     query,
     quoted,
     quoted_list,
     quoted_table,
+    row_parts,
 )
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 
@@ -221,19 +221,13 @@ class MySqlDialect:
 
     def _insert(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
         sql = insert_sql(self, table, [column.name for column in columns])
-        room = self._statement_bytes(connection, sql)
-        fitting = partial(rows_at_once, statement_bytes=room)
-        head, inserted = sql[: sql.rindex("(")], 0
-        with (
-            closing(connection.cursor()) as cursor,
-            closing(ReadAhead(insert_parts(head, columns, batches, room), 1)) as ready,
-        ):
-            for part in ready:  # the next statement is made while the server works on this one
-                if isinstance(part, Batch):
-                    inserted += insert_batches(self, connection, sql, columns, [part], fitting)
-                else:
-                    cursor.execute(part)
-                    inserted += cursor.rowcount
+        room, head, inserted = self._statement_bytes(connection, sql), sql[: sql.rindex("(")], 0
+        others = partial(row_parts, self, columns, rows_at_once=partial(rows_at_once, statement_bytes=room))
+        parts = insert_parts(head, columns, batches, room, others)
+        with closing(connection.cursor()) as cursor, closing(ReadAhead(parts, 1)) as ready:
+            for part in ready:  # the next part is made while the server works on this one
+                cursor.execute(part) if isinstance(part, bytes) else cursor.executemany(sql, part)
+                inserted += cursor.rowcount
         return inserted
 
     def _text_lengths(self, connection: Any, target: Target) -> dict[str, int]:

@@ -7,7 +7,7 @@ Source: MySQL reference manual, "Literal Values". A backslash escapes, which :me
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from airflow_agari_provider.avro.arrow.batches import ArrowBatch
@@ -17,23 +17,31 @@ from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.arrow_texts import TEXT_KINDS, text_array
 from airflow_agari_provider.databases.errors import UnstorableValue
 
+Rows = list[tuple[Any, ...]]
 STATEMENT_BYTES = 1024 * 1024  # of a statement; larger ones are no faster
 PART_BYTES = 64 * 1024 * 1024  # of the values that become texts at once: Arrow's texts end at 2 GiB
 
 
-def insert_parts(head: str, columns: Sequence[Column], batches: Iterable[Batch], room: int) -> Generator[bytes | Batch]:
+def insert_parts(
+    head: str,
+    columns: Sequence[Column],
+    batches: Iterable[Batch],
+    room: int,
+    others: Callable[[Batch], Iterable[Rows]],
+) -> Generator[bytes | Rows]:
     """
-    Yield the statements that insert batches of Arrow arrays, and all other batches as they are.
+    Yield the statements that insert batches of Arrow arrays, and the rows of all other batches.
 
     :param head: a statement up to its values.
     :param room: bytes that the server accepts after the head.
+    :param others: makes rows, as the driver takes them.
     :raises UnstorableValue: the database cannot hold a value, or the server does not accept a row as large as one.
     """
-    for batch in batches:
+    for batch in filter(lambda batch: batch.rows, batches):
         if isinstance(batch, ArrowBatch):
             yield from _insert_statements(head, columns, batch, room)
         else:
-            yield batch
+            yield from others(batch)
 
 
 def _insert_statements(head: str, columns: Sequence[Column], batch: ArrowBatch, room: int) -> Iterator[bytes]:
@@ -104,4 +112,4 @@ def _refuse(columns: Sequence[Column], arrays: Sequence[Any], row: int, size: in
     sizes = [len(str(array[row].as_py() or "")) for array in arrays]
     column = columns[sizes.index(max(sizes))]
     problem = f"its row takes {size} bytes, more than the server's max_allowed_packet allows"
-    raise UnstorableValue(column.name, problem, row)
+    raise UnstorableValue(column.name, problem)

@@ -185,19 +185,31 @@ def insert_batches(
     inserted = 0
     with closing(connection.cursor()) as cursor:
         for batch in filter(lambda batch: batch.rows, batches):
-            convert, given = (
-                (dialect.array_values, batch.arrays)
-                if isinstance(batch, ArrowBatch)
-                else (dialect.values, batch.columns)
-            )
-            values = [convert(*pair) for pair in zip(columns, given, strict=True)]
-            rows = list(zip(*values, strict=True))
-            step = rows_at_once(columns, values) if rows_at_once else len(rows)
-            for start in range(0, len(rows), step):
-                part = rows[start : start + step]
+            for part in row_parts(dialect, columns, batch, rows_at_once):
                 cursor.executemany(sql, part)
                 inserted += cursor.rowcount if cursor.rowcount >= 0 else len(part)
     return inserted
+
+
+def row_parts(
+    dialect: Dialect,
+    columns: Sequence[Column],
+    batch: Batch,
+    rows_at_once: Callable[[Sequence[Column], Sequence[Sequence[Any]]], int] | None = None,
+) -> Iterator[list[tuple[Any, ...]]]:
+    """
+    Yield the rows of a batch as the driver takes them, in parts; see :func:`insert_batches`.
+
+    :raises UnstorableValue: the database would not keep a value unchanged.
+    """
+    if isinstance(batch, ArrowBatch):
+        values = [dialect.array_values(*pair) for pair in zip(columns, batch.arrays, strict=True)]
+    else:
+        values = [dialect.values(*pair) for pair in zip(columns, batch.columns, strict=True)]
+    rows = list(zip(*values, strict=True))
+    step = rows_at_once(columns, values) if rows_at_once else len(rows)
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
 
 
 def as_json(column: Column, values: Sequence[Any]) -> list[str | None]:
