@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -12,6 +13,8 @@ from typing import Any
 from airflow_agari_provider import __version__
 
 FRONTEND = Path(__file__).parent / "frontend"
+FILE_NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")  # no file system takes a longer name, or one with NUL
+NO_SUCH_PATH = "There is no such page: an address names a DAG or a file."
 PLACEHOLDER = "__CONFIGURATION__"
 CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -28,7 +31,8 @@ GZIP_LEVEL = 1  # takes half the time of level 3; the answers are a twentieth la
 SECURITY_HEADERS = {
     "Cache-Control": "private, no-cache",
     "Content-Security-Policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'"
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'; "
+        "base-uri 'none'; form-action 'self'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -99,7 +103,7 @@ def configuration(airflow: int, root: str) -> str:
 def file_answer(name: str, if_none_match: str | None) -> Answer:
     """Answer with a file of the front end; 404 for every other name or path."""
     folder = FRONTEND.resolve()
-    path = (folder / name).resolve()
+    path = (folder / name).resolve() if FILE_NAME.fullmatch(name) else folder
     content_type = CONTENT_TYPES.get(path.suffix)
     if content_type is None or not path.is_relative_to(folder) or "node_modules" in path.parts or not path.is_file():
         return error_answer(404, "There is no such file; reload the page, its files change with a new version.")

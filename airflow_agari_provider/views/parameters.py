@@ -49,6 +49,24 @@ class OverviewQuestion:
     days: int
 
 
+LONGEST = 1000  # characters of one value; Airflow's own ids have at most 250
+
+
+def is_text(value: str) -> bool:
+    """Whether a value can be an id or a name: PostgreSQL refuses NUL in a text, and no file has such a name."""
+    return len(value) <= LONGEST and "\0" not in value
+
+
+def require_texts(arguments: Iterable[tuple[str, str]]) -> None:
+    """Check the parameters of any route, before anything uses them. :raises BadQuestion: one of them is not text."""
+    for name, value in arguments:
+        if not (is_text(name) and is_text(value)):
+            problem = (
+                f"{_shown(name)!r} is a text of at most {LONGEST:,} characters without NUL, not {_shown(value)!r}."
+            )
+            raise BadQuestion(name, value, problem)
+
+
 TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
     "runs": {"type": "integer", "minimum": 1, "maximum": MOST_RUNS, "default": 100, "description": "Number of runs."},
     "before": {

@@ -38,6 +38,8 @@ def for_people_logged_in(route: Route) -> Callable[..., Response]:
     @wraps(route)
     def guarded(*args: Any, **kwargs: Any) -> Response:
         manager = get_auth_manager()
+        if not all(map(parameters.is_text, kwargs.values())):
+            return response(http_answers.error_answer(404, http_answers.NO_SUCH_PATH))
         if not manager.is_logged_in():
             return response(http_answers.error_answer(401, "Not logged in: log in to Airflow, then try again."))
         if not manager.is_authorized_view(access_view=AccessView.WEBSITE):
@@ -49,6 +51,7 @@ def for_people_logged_in(route: Route) -> Callable[..., Response]:
 
 def answer_or_error(route: Callable[[], http_answers.Answer]) -> http_answers.Answer:
     try:
+        parameters.require_texts(request.args.items(multi=True))
         return route()
     except BadQuestion as error:
         return http_answers.error_answer(422, str(error))

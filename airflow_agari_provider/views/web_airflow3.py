@@ -41,6 +41,30 @@ async def current_user(request: Request) -> BaseUser:
     return await resolve_user_from_token(token)
 
 
+def require_texts(request: Request) -> None:
+    """Check every parameter of a request before anything uses it. :raises HTTPException: 404 for a bad path."""
+    if not all(map(parameters.is_text, request.path_params.values())):
+        raise HTTPException(404, http_answers.NO_SUCH_PATH)
+    parameters.require_texts(request.query_params.multi_items())
+
+
+class AnswersHead:
+    """Answers HEAD as GET, without the body."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def without_body(message: Any) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self.app({**scope, "method": "GET"}, receive, without_body)
+
+
 User = Annotated[BaseUser, Depends(current_user)]
 
 
@@ -88,8 +112,16 @@ def create_app() -> FastAPI:
     :raises UnreadableMetadata: the charts do not know the tables of this Airflow.
     """
     require_known_columns()
-    app = FastAPI(title="Agari charts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Agari charts",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(require_texts)],
+    )
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=http_answers.GZIP_LEVEL)
+    app.add_middleware(AnswersHead)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

@@ -46,6 +46,10 @@ def test_a_file_of_the_front_end_is_served_with_its_type(frontend, name, content
         "index.html",
         "no.js",
         "",
+        "page.js\0",
+        f"{'x' * 5000}.js",
+        f"{'x/' * 5000}y.js",
+        "é.js",
     ],
 )
 def test_nothing_else_is_served(frontend, name):
@@ -83,5 +87,6 @@ def test_every_answer_may_be_framed_by_airflow_alone_and_kept_by_the_reader_alon
     ):
         assert answer.headers["Cache-Control"] == "private, no-cache"
         assert answer.headers["Content-Security-Policy"] == (
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'"
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'; "
+            "base-uri 'none'; form-action 'self'"
         )

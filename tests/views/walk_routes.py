@@ -55,7 +55,7 @@ def add_fab_users(security: Any) -> None:
         assert security.add_user(name, name, name, f"{name}@example.com", role, password=PASSWORD)
 
 
-def walk_3() -> Iterator[tuple[str, str, dict[str, Any]]]:
+def walk_3() -> Iterator[tuple[str, str, Any]]:
     """(route, visitor, answer)."""
     from airflow.api_fastapi.app import create_app
     from airflow.configuration import conf
@@ -81,9 +81,12 @@ def walk_3() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield route, who, told(answer.status_code, answer.headers, answer.text)
                 if who == "viewer":
                     yield route, "again", asked_again(client.get, "/agari" + filled(route), lambda found: found.content)
+                    yield route, "odd", [client.get(path).status_code for path in odd("/agari" + route)]
+                    head = client.head("/agari" + filled(route))
+                    yield route, "head", [head.status_code, head.content == b"", "content-type" in head.headers]
 
 
-def walk_2() -> Iterator[tuple[str, str, dict[str, Any]]]:
+def walk_2() -> Iterator[tuple[str, str, Any]]:
     from airflow.www.app import create_app
 
     app = create_app(config={"WTF_CSRF_ENABLED": False})
@@ -100,12 +103,21 @@ def walk_2() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield route.removeprefix("/agari"), who, told(answer.status_code, answer.headers, answer.text)
             if who == "viewer":
                 yield route.removeprefix("/agari"), "again", asked_again(client.get, filled(route), unpacked)
+                yield route.removeprefix("/agari"), "odd", [client.get(path).status_code for path in odd(route)]
+                head = client.head(filled(route))
+                yield route.removeprefix("/agari"), "head", [head.status_code, not head.data, bool(head.content_type)]
 
 
 def filled(route: str) -> str:
     """The route with a value for each parameter, in FastAPI's or in Flask's spelling."""
     route = re.sub(r"\{(\w+)(?::path)?\}", lambda found: FILL[found[1]], route)
     return re.sub(r"<(?:path:)?(\w+)>", lambda found: FILL[found[1]], route)
+
+
+def odd(route: str) -> list[str]:
+    """The route with values that are no text: in its path, if it has a parameter there, and in its query."""
+    in_path = [filled(route).replace(FILL[name], bad) for name in FILL for bad in ("a%00", "a" * 1001) if name in route]
+    return [*in_path, *(f"{filled(route)}?task_id={bad}" for bad in ("%00", "a" * 1001))]
 
 
 def unpacked(answer: Any) -> bytes:

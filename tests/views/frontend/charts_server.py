@@ -24,7 +24,10 @@ CONFIGURATION_3 = {
     "dag_url": "dags/{dag_id}",
     "refresh_seconds": 1,
 }
-POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'"
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; "
+    "base-uri 'none'; form-action 'self'"
+)
 
 
 def until(page: Any, condition: str, timeout: float = 30) -> None:
