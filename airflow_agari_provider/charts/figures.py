@@ -7,24 +7,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from airflow_agari_provider.charts.tries import FAILED, UNFINISHED, PlainTry
+from airflow_agari_provider.charts.outcomes import FAILED, NOT_COUNTED, USUAL, standing
+from airflow_agari_provider.charts.tries import PlainTry
 
 FEWEST_FOR_A_TREND = 12  # runs
-# A skipped or removed try says nothing about a task's duration or its retries.
-NOT_COUNTED = frozenset({"skipped", "removed"})
 
 
 @dataclass
 class Tally:
     """
-    Sums over the tries of one task.
+    Sums over the tries of one task that count: see ``standing``.
 
+    :param tries: number of tries that started; of a mapped task, each index has tries of its own.
     :param total: seconds that all tries ran, with any outcome.
     :param lost: the part of these seconds that failed tries ran.
     :param seconds: for each run: seconds of all its tries.
     :param succeeded: for each run: seconds of its tries that succeeded and were not cleared later.
-    :param failures: for each run with failed tries: their number.
-    :param unfinished: runs with a try that has not ended.
+    :param failed: for each run with failed tries: their numbers. Indexes of a mapped task that failed at the same try
+        are one.
+    :param unusual: runs with a try that says nothing about the usual time: it goes on, or it ran nobody knows how long.
     :param started: for each run: number of task instances that started; each index of a mapped task is one.
     :param retried: for each run: number of task instances that Airflow retried by itself: a try failed, Airflow was
         going to retry it, and another try followed.
@@ -39,8 +40,8 @@ class Tally:
     deferred: float = 0.0
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     succeeded: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    failures: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    unfinished: set[str] = field(default_factory=set)
+    failed: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    unusual: set[str] = field(default_factory=set)
     started: dict[str, int] = field(default_factory=dict)
     retried: dict[str, int] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
@@ -53,7 +54,8 @@ class Figures:
 
     :param idle, queued, deferred: None if the known part is 0 and another part is not known.
     :param retry_rate: share of the started task instances that Airflow retried by itself; None if none started.
-    :param usual: median of the seconds per finished run, retries included; None if no run has finished.
+    :param usual: median of the seconds per finished run, retries included; None if no run has finished, or of none the
+        seconds are known.
     """
 
     total: float
@@ -77,10 +79,11 @@ def tally_of(tries: Iterable[PlainTry], repeated: Mapping[str, int] | None = Non
     tally = Tally()
     repeatable: dict[str, int] = {}
     instances_of: dict[tuple[str, int], int] = defaultdict(int)
-    for run_id, _, number, outcome, _, _, run, idle, queued, deferred, instances, _, _, again in tries:
-        if outcome in NOT_COUNTED:
+    for run_id, _, number, outcome, _, _, run, idle, queued, deferred, instances, _, _, again, end_unknown in tries:
+        counted = standing(outcome, run, deferred, end_unknown)
+        if counted == NOT_COUNTED:
             continue
-        tally.tries += 1
+        tally.tries += instances
         tally.total += run
         tally.seconds[run_id] += run
         tally.idle += idle or 0.0
@@ -93,9 +96,9 @@ def tally_of(tries: Iterable[PlainTry], repeated: Mapping[str, int] | None = Non
             tally.succeeded[run_id] += run
         elif outcome in FAILED:
             tally.lost += run
-            tally.failures[run_id] += 1
-        elif outcome in UNFINISHED:
-            tally.unfinished.add(run_id)
+            tally.failed[run_id].add(number)
+        if counted != USUAL:
+            tally.unusual.add(run_id)
         instances_of[run_id, number] += instances
         if number > repeatable.get(run_id, number):
             tally.retried[run_id] = 1
@@ -133,8 +136,8 @@ def figures_of(tallies: Collection[Tally], finished: Collection[str]) -> Figures
     for tally in tallies:
         for run_id, value in tally.seconds.items():
             seconds[run_id] += value
-    unfinished = {run_id for tally in tallies for run_id in tally.unfinished}
-    usual = [value for run_id, value in seconds.items() if run_id in finished and run_id not in unfinished]
+    unusual = {run_id for tally in tallies for run_id in tally.unusual}
+    usual = [value for run_id, value in seconds.items() if run_id in finished and run_id not in unusual]
     started = sum(sum(tally.started.values()) for tally in tallies)
     return Figures(
         total=sum(tally.total for tally in tallies),
@@ -159,7 +162,7 @@ def trend_of(tally: Tally, runs: Sequence[str]) -> float | None:
 
     :param runs: ids of the runs that count, the oldest first.
     """
-    values = [tally.seconds[run_id] for run_id in runs if run_id in tally.seconds and run_id not in tally.unfinished]
+    values = [tally.seconds[run_id] for run_id in runs if run_id in tally.seconds and run_id not in tally.unusual]
     if len(values) < FEWEST_FOR_A_TREND:
         return None
     older, newer = values[: len(values) // 2], values[len(values) // 2 :]

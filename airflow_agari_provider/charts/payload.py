@@ -9,9 +9,10 @@ from statistics import fmean, median
 from typing import Any, TypeAlias
 
 from airflow_agari_provider.charts.figures import Figures, Tally, figures_of, tally_of, trend_of
+from airflow_agari_provider.charts.outcomes import OUTCOMES, standing
 from airflow_agari_provider.charts.rows import Position, RunRow, TaskFacts
 from airflow_agari_provider.charts.shifts import Measure, Shift, find_shifts
-from airflow_agari_provider.charts.tries import OUTCOMES, PlainTry, Try
+from airflow_agari_provider.charts.tries import PlainTry, Try
 from airflow_agari_provider.charts.window import RunWindow, minute_of
 
 FINISHED = frozenset({"success", "failed"})
@@ -28,6 +29,8 @@ class DagTries:
 
     :param repeated: for each mapped task and run: number of indexes that Airflow retried by itself.
     :param deadlines: for the id of each run: its deadline, and whether it missed one.
+    :param blocked: run, task and number of instances that could not start, as a task before them failed.
+    :param display_name: what Airflow shows instead of the DAG's id.
     :param before: figures of the same number of runs before the window; None if these are not compared.
     """
 
@@ -39,33 +42,40 @@ class DagTries:
     facts: Mapping[str, TaskFacts]
     deadlines: Mapping[int, tuple[float | None, bool]]
     before: Figures | None
+    blocked: Sequence[tuple[str, str, int]] = ()
+    display_name: str | None = None
 
 
 def answer(found: DagTries) -> dict[str, Any]:
     """Build the answer, without its time ``now``."""
     runs = found.window.runs
     by_task = _by_task(found.tries)
-    tasks = _usual_order(by_task, runs)
-    tallies = [tally_of(by_task[task], found.repeated.get(task)) for task in tasks]
+    started = _usual_order(by_task, runs)
+    tasks = [*started, *sorted({task for _, task, _ in found.blocked} - set(started))]
+    of_tasks = [(task, found.facts.get(task)) for task in tasks]
+    tallies = [tally_of(by_task[task], found.repeated.get(task)) for task in started]
     finished = frozenset(run.run_id for run in runs if run.state in FINISHED)
     return {
         "dag_id": found.dag_id,
+        "display_name": found.display_name or found.dag_id,
         "window": _window(found.window),
         "runs": _runs(runs, found.deadlines),
         "tasks": {
             "task_id": tasks,
+            "display_name": [(fact and fact.display_name) or task for task, fact in of_tasks],
             "operator": [found.operators.get(task) for task in tasks],
             "mapped": [task in found.repeated for task in tasks],
-            "sla": [fact.sla if (fact := found.facts.get(task)) else None for task in tasks],
+            "sla": [fact and fact.sla for _, fact in of_tasks],
         },
         "outcomes": OUTCOMES,
         "tries": _tries(found.tries, runs, tasks),
+        "blocked": _blocked(found.blocked, runs, tasks),
         "figures": {
             **_figures(figures_of(tallies, finished)),
             "before": _figures(found.before) if found.before else None,
         },
         "task_figures": [_task_figures(index, tally, runs, finished) for index, tally in enumerate(tallies)],
-        "shifts": [shift for index, task in enumerate(tasks) for shift in _shifts(index, task, tallies[index], runs)],
+        "shifts": [shift for index, task in enumerate(started) for shift in _shifts(index, task, tallies[index], runs)],
     }
 
 
@@ -155,7 +165,18 @@ def _tries(tries: Sequence[PlainTry], runs: Sequence[RunRow], tasks: Sequence[st
         "instances": columns["instances"],
         "map_index": columns["map_index"],
         "last": columns["last"],
+        "counted": list(map(standing, *(columns[name] for name in ("outcome", "run", "deferred", "end_unknown")))),
+        "end_unknown": columns["end_unknown"],
     }
+
+
+def _blocked(
+    blocked: Sequence[tuple[str, str, int]], runs: Sequence[RunRow], tasks: Sequence[str]
+) -> dict[str, list[int]]:
+    run_index = {run.run_id: index for index, run in enumerate(runs)}
+    task_index = {task: index for index, task in enumerate(tasks)}
+    ordered = sorted((run_index[run_id], task_index[task], count) for run_id, task, count in blocked)
+    return {name: [row[at] for row in ordered] for at, name in enumerate(("run", "task", "instances"))}
 
 
 def _figures(figures: Figures) -> dict[str, float | None]:
@@ -188,17 +209,17 @@ def _task_figures(index: int, tally: Tally, runs: Sequence[RunRow], finished: fr
 
 
 def _shifts(index: int, task_id: str, tally: Tally, runs: Sequence[RunRow]) -> list[dict[str, Any]]:
-    seconds, failures = tally.succeeded, tally.failures
+    seconds, failed = tally.succeeded, tally.failed
     succeeded = [(at, run) for at, run in enumerate(runs) if run.run_id in seconds and run.run_type != BACKFILL]
-    hours = [int(run.run_after // 3600 % 24) for _, run in succeeded]
+    timed = [(at, run) for at, run in succeeded if run.run_id not in tally.unusual]
     series = (
-        ("duration", DURATION, [seconds[run.run_id] for _, run in succeeded]),
-        ("tries", TRIES, [1.0 + failures.get(run.run_id, 0) for _, run in succeeded]),
+        ("duration", DURATION, timed, [seconds[run.run_id] for _, run in timed]),
+        ("tries", TRIES, succeeded, [1.0 + len(failed.get(run.run_id, ())) for _, run in succeeded]),
     )
     return [
-        _shift(index, task_id, kind, succeeded[shift.index], shift)
-        for kind, measure, values in series
-        for shift in find_shifts(values, hours, measure)
+        _shift(index, task_id, kind, of_runs[shift.index], shift)
+        for kind, measure, of_runs, values in series
+        for shift in find_shifts(values, [int(run.run_after // 3600 % 24) for _, run in of_runs], measure)
     ]
 
 

@@ -44,13 +44,15 @@ class TryRow(NamedTuple):
     :param instances: number of map indexes; 1 for a task that is not mapped.
     :param scheduled: sum over the indexes of when they were scheduled (if unknown: queued; if unknown too: started).
     :param started: sum over the indexes of when they started.
-    :param ended: sum over the indexes of when they ended; an index that has not ended counts as ending now.
+    :param ended: sum over the indexes of when they ended; now if they have no end.
     :param first_start: start of the index that started first.
-    :param last_end: end of the index that ended last; None if no index has ended.
+    :param last_end: end of the index that ended last; None if none has an end. Either all have an end, or none has.
     :param longest: seconds from start to end of the longest index; None if the query did not ask for it.
     :param max_tries: number of tries that the task may have in this run, minus one.
     :param requeued: an index was scheduled or queued after it had started: it came back from a trigger, or these are
         the times of the previous try.
+    :param deferred: an index left its worker for a trigger, and ended without coming back to a worker.
+    :param newest: no index has a newer try; None: this is not known, and each row is a single index.
     """
 
     run_id: str
@@ -69,10 +71,13 @@ class TryRow(NamedTuple):
     max_tries: int
     requeued: bool
     operator: str | None
+    deferred: bool = False
+    newest: bool | None = None
 
 
 # A ``TryRow`` as a plain tuple, and the indexes of some of its fields. A thousand runs have twelve thousand rows. The
 # garbage collector stops tracking plain tuples, but would look through that many named tuples again and again.
+RUN_ID: Final = 0
 TASK: Final = 1
 NUMBER: Final = 2
 STATE: Final = 3
@@ -81,6 +86,7 @@ MAP_INDEX: Final = 5
 INSTANCES: Final = 6
 REQUEUED: Final = 14
 OPERATOR: Final = 15
+DEFERRED: Final = 16
 PlainTryRow: TypeAlias = tuple[
     str,
     str,
@@ -98,6 +104,8 @@ PlainTryRow: TypeAlias = tuple[
     int,
     bool,
     str | None,
+    bool,
+    bool | None,
 ]
 
 
@@ -110,6 +118,7 @@ class PauseRow(NamedTuple):
     :param first_slice: when the first slice began.
     :param pauses: number of times it released its worker to wait.
     :param paused_sum: sum of the moments at which it did so.
+    :param first_pause: the first of these moments; None: there is none, or it is not known.
     """
 
     run_id: str
@@ -121,6 +130,7 @@ class PauseRow(NamedTuple):
     first_slice: float
     pauses: int
     paused_sum: float
+    first_pause: float | None = None
 
 
 class TaskFacts(NamedTuple):
@@ -129,8 +139,10 @@ class TaskFacts(NamedTuple):
 
     :param sla: seconds after the run began; on Airflow 3 an SLA from ``set_slas``.
     :param reschedules: the task is a sensor that releases its worker between two pokes.
+    :param display_name: what Airflow shows instead of the task's id; None: the id.
     """
 
     sla: float | None
     reschedules: bool
     mapped: bool
+    display_name: str | None = None

@@ -10,39 +10,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
-from airflow_agari_provider.charts.rows import PauseRow, PlainTryRow, TryRow
+from airflow_agari_provider.charts.outcomes import FAILED, UNFINISHED, outcome_of
+from airflow_agari_provider.charts.rows import PlainTryRow, RunRow, TryRow
+from airflow_agari_provider.charts.timing import Pauses, Timed, timed
 
-OUTCOMES = (
-    "failed_first",
-    "failed_second",
-    "failed_later",
-    "superseded",
-    "success",
-    "running",
-    "deferred",
-    "skipped",
-    "removed",
-)
-FAILED = frozenset(OUTCOMES[:3])
-UNFINISHED = frozenset({"running", "deferred"})
-WAITING_STATES = frozenset({"deferred", "up_for_reschedule", "awaiting_input"})
-CURRENT_OUTCOMES = {
-    "success": "success",
-    "failed": "failed",
-    "running": "running",
-    "skipped": "skipped",
-    "removed": "removed",
-    **dict.fromkeys(WAITING_STATES, "deferred"),
-}
-OLD_OUTCOMES = {"success": "superseded", "skipped": "skipped", "removed": "removed", "upstream_failed": None}
-
-Place = tuple[str, str, int, int]  # run, task, map index, try
-Pauses = Mapping[Place, PauseRow]
 RUN_AND_TASK = itemgetter(0, 1)
 
 
@@ -53,7 +30,10 @@ class Try(NamedTuple):
     :param idle: seconds between the end of the previous try and the scheduling of this one; None: unknown.
     :param queued: seconds from the scheduling to the start; None: unknown, and then included in ``idle``.
     :param deferred: seconds it waited without a worker; None: unknown, and then included in ``run``.
+    :param last: no map index in this entry has a newer try.
     :param again: the try failed, and Airflow was going to retry it by itself.
+    :param end_unknown: it has ended, but Airflow did not record when; ``end`` and ``run`` reach to the latest possible
+        moment: the end of its run, or the scheduling of the next try.
     """
 
     run_id: str
@@ -70,6 +50,7 @@ class Try(NamedTuple):
     map_index: int
     last: bool
     again: bool
+    end_unknown: bool = False
 
     @property
     def failed(self) -> bool:
@@ -93,7 +74,19 @@ PlainTry: TypeAlias = tuple[
     int,
     bool,
     bool,
+    bool,
 ]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known about all tries: see ``tries_of``."""
+
+    now: float
+    longest: bool
+    runs: Mapping[str, RunRow]
+    pauses: Pauses
+    reschedules: Collection[str]
 
 
 def tries_of(
@@ -104,6 +97,8 @@ def tries_of(
     single: Collection[str] = (),
     paused: Collection[str] = (),
     pauses: Pauses = MappingProxyType({}),
+    reschedules: Collection[str] = (),
+    runs: Iterable[RunRow] = (),
 ) -> list[PlainTry]:
     """
     Return every try; the tries of one task in one run are in order.
@@ -113,16 +108,20 @@ def tries_of(
     :param single: ids of tasks for which each row is a single map index.
     :param paused: ids of tasks that wait without a worker; ``pauses`` says when they waited. A mapped task among them
         must be in ``single`` too.
+    :param reschedules: ids of those of them that are sensors which release their worker between pokes.
+    :param runs: the runs; a try without an end ended no later than its run.
     """
     found, others = _usual(rows, paused)
     others.sort(key=itemgetter(0, 1, 2))
+    known = _Known(now, longest, {run.run_id: run for run in runs}, pauses, reschedules)
+    unpaused = _Known(now, longest, known.runs, {}, ())
     for (_, task_id), of_task in groupby(others, key=RUN_AND_TASK):
         group = [TryRow._make(row) for row in of_task]
-        waits = pauses if task_id in paused else {}
+        of_these = known if task_id in paused else unpaused
         if task_id in single and any(row.map_index >= 0 for row in group):
-            found += _merged(_indexes(group, waits, now), longest)
+            found += _merged(_indexes(group, of_these), longest)
         else:
-            found += _chain(group, waits, now, longest)
+            found += _chain(group, of_these)
     return found
 
 
@@ -132,108 +131,95 @@ def _usual(rows: Sequence[PlainTryRow], paused: Collection[str]) -> tuple[list[P
     others: list[PlainTryRow] = []
     count = Counter(map(RUN_AND_TASK, rows))
     for row in rows:
-        run, task, number, state, old, index, instances, scheduled, started, ended, first, last, _, _, requeued, _ = row
-        if state != "success" or old or requeued or instances != 1 or count[run, task] > 1 or task in paused:
+        run, task, number, state, old, index, instances, scheduled, started, ended, first, last, *more = row
+        odd = state != "success" or old or instances != 1 or last is None or more[2] or more[4]  # requeued, deferred
+        if odd or count[run, task] > 1 or task in paused:
             others.append(row)
             continue
         queued = started - scheduled if started > scheduled else 0.0
-        found.append((run, task, number, state, first, last, ended - started, 0.0, queued, 0.0, 1, index, True, False))
+        found.append(
+            (run, task, number, "success", first, last, ended - started, 0.0, queued, 0.0, 1, index, True, False, False)
+        )
     return found, others
 
 
-def _indexes(group: Sequence[TryRow], pauses: Pauses, now: float) -> list[Try]:
+def _indexes(group: Sequence[TryRow], known: _Known) -> list[Try]:
     """Return the tries of each map index separately."""
     by_index = defaultdict(list)
     for row in group:
         by_index[row.map_index].append(row)
-    return [found for rows in by_index.values() for found in _chain(rows, pauses, now, False)]
+    return [found for rows in by_index.values() for found in _chain(rows, known)]
 
 
-def _chain(group: Sequence[TryRow], pauses: Pauses, now: float, longest: bool) -> list[Try]:
+def _chain(group: Sequence[TryRow], known: _Known) -> list[Try]:
     """Return the tries of one task in one run, in order. Rows of the same try are map indexes with other outcomes."""
-    found: list[Try] = []
-    before: list[_Timed] = []
+    found: list[tuple[Try, TryRow]] = []
+    before: list[Timed] = []
     failures = 0
     for _, same_try in groupby(group, key=itemgetter(2)):
         # skip rows of tries that never started: Airflow left them the times of the previous try
         stale = {one.row.first_start for one in before}
-        these = [_timed(row, pauses, now) for row in same_try if row.first_start not in stale]
+        these = [
+            timed(
+                row,
+                known.pauses,
+                known.now,
+                _latest_end(row, group, known) if row.last_end is None else known.now,
+                reschedules=row.task_id in known.reschedules,
+            )
+            for row in same_try
+            if row.first_start not in stale
+        ]
         tries = [
-            _try(one, outcome, *_waits(one, these, before), longest)
+            (_try(one, outcome, *_waits(one, these, before), known.longest), one.row)
             for one in these
-            if (outcome := _outcome(one.row, failures))
+            if (outcome := outcome_of(one.row.state, failures, old=one.row.old, cut_off=_cut_off(one, known)))
         ]
         if tries:
             found += tries
-            failures += any(one.failed for one in tries)
+            failures += any(one.failed for one, _ in tries)
             before = these
-    newest = found[-1].try_number if found else 0
-    return [one._replace(last=one.try_number == newest) for one in found]
+    newest = found[-1][0].try_number if found else 0
+    return [one._replace(last=_is_last(one, row, newest)) for one, row in found]
 
 
-class _Timed(NamedTuple):
-    """A row with its real start and its waiting time, which Airflow's own columns do not show."""
-
-    row: TryRow
-    started: float
-    ended: float
-    waited: float | None
-    requeued: bool
-
-    @property
-    def run(self) -> float:
-        return max(0.0, self.ended - self.started - (self.waited or 0.0))
+def _is_last(one: Try, row: TryRow, newest: int) -> bool:
+    """:param newest: number of the newest try of any index."""
+    return one.try_number == newest if row.newest is None or row.map_index < 0 else bool(row.newest)
 
 
-def seconds_run(row: TryRow, pauses: Pauses, now: float) -> float:
-    """Return the seconds that one try ran on workers, summed over its map indexes."""
-    return _timed(row, pauses, now).run
+def _latest_end(row: TryRow, group: Sequence[TryRow], known: _Known) -> float:
+    """Return the latest moment at which a try can have ended: the end of its run, or when a later try was scheduled."""
+    run = known.runs.get(row.run_id)
+    ends = [known.now if run is None or run.end is None else run.end]
+    ends += [
+        min(later.scheduled, later.started) / later.instances
+        for later in group
+        if row.old and not row.newest and later.try_number > row.try_number and later.first_start != row.first_start
+    ]
+    return min(ends)
 
 
-def _timed(row: TryRow, pauses: Pauses, now: float) -> _Timed:
-    pause = pauses.get((row.run_id, row.task_id, row.map_index, row.try_number))
-    waiting = row.state in WAITING_STATES and not row.old
-    ended = now * row.instances if waiting else row.ended
-    if pause is None:
-        unknown = waiting or row.requeued
-        return _Timed(row, row.started, ended, None if unknown else 0.0, row.requeued)
-    requeued = row.requeued or pause.slices > 1
-    started = min(row.started, pause.first_slice)
-    return _Timed(row, started, ended, _waited(pause, ended, waiting), requeued)
+def _cut_off(one: Timed, known: _Known) -> bool:
+    run = known.runs.get(one.row.run_id)
+    return one.end_unknown and (one.row.old or (run is not None and run.state == "failed"))
 
 
-def _waited(pause: PauseRow, ended: float, waiting: bool) -> float | None:
-    """Return the seconds from each pause to the next return to a worker; None: some of these are not in the log."""
-    returns = pause.slices - 1
-    if returns == pause.pauses and not waiting:
-        until = 0.0
-    elif pause.slices == pause.pauses:  # the last pause has not ended, or the try ended during it
-        until = ended
-    else:
-        return None
-    return max(0.0, pause.slices_sum - pause.first_slice - pause.paused_sum + until)
-
-
-def _outcome(row: TryRow, failures: int) -> str | None:
-    """Return the outcome of a row; None for a state in which the task cannot have run."""
-    name = OLD_OUTCOMES.get(row.state or "", "failed") if row.old else CURRENT_OUTCOMES.get(row.state or "")
-    return OUTCOMES[min(failures, 2)] if name == "failed" else name
-
-
-def _waits(one: _Timed, these: Sequence[_Timed], before: Sequence[_Timed]) -> tuple[float | None, float | None]:
+def _waits(one: Timed, these: Sequence[Timed], before: Sequence[Timed]) -> tuple[float | None, float | None]:
     """
     Return (idle, queued) of a row ``one``, which is among the rows ``these`` of the same try.
 
     For map indexes only sums are known. The sum of their waits is the difference of the sums, if the same number of
     indexes ended the previous try and began this one. (An index that is not in the history had no other try.)
     """
-    before = [other for other in before if other.row.old]
+    before = [other for other in before if other.row.old and not other.row.newest]
     scheduled = min(one.row.scheduled, one.started)
+    queued = None if one.requeued else one.started - scheduled
     if not before:
-        return 0.0, None if one.requeued else one.started - scheduled
+        return 0.0, queued
     count = sum(other.row.instances for other in these)
-    if count != sum(other.row.instances for other in before):
-        return None, None if one.requeued else one.started - scheduled
+    if count != sum(other.row.instances for other in before) or any(other.end_unknown for other in before):
+        return None, queued
     ended = min(sum(other.ended for other in before) * one.row.instances / count, one.started)
     if one.requeued:  # Airflow has overwritten the time at which it was first queued
         return one.started - ended, None
@@ -241,19 +227,20 @@ def _waits(one: _Timed, these: Sequence[_Timed], before: Sequence[_Timed]) -> tu
     return scheduled - ended, one.started - scheduled
 
 
-def _try(one: _Timed, outcome: str, idle: float | None, queued: float | None, longest: bool) -> Try:
+def _try(one: Timed, outcome: str, idle: float | None, queued: float | None, longest: bool) -> Try:
     row = one.row
     run = one.run
     if longest and row.instances > 1:
-        run = row.longest or 0.0
+        run = one.ended / row.instances - row.first_start if one.end_unknown else row.longest or 0.0
         idle, queued = (None if wait is None else wait / row.instances for wait in (idle, queued))
+    end = one.ended / row.instances if one.end_unknown else row.last_end
     return Try(
         row.run_id,
         row.task_id,
         row.try_number,
         outcome,
         min(row.first_start, one.started / row.instances),
-        None if outcome in UNFINISHED else row.last_end,
+        None if outcome in UNFINISHED else end,
         run,
         idle,
         queued,
@@ -261,20 +248,20 @@ def _try(one: _Timed, outcome: str, idle: float | None, queued: float | None, lo
         row.instances,
         row.map_index if row.instances == 1 else -1,
         False,
-        outcome in FAILED and row.try_number <= row.max_tries,
+        outcome in FAILED and row.state != "skipped" and row.try_number <= row.max_tries,
+        one.end_unknown,
     )
 
 
 def _merged(indexes: Iterable[Try], longest: bool) -> list[Try]:
-    """Merge the tries of single indexes: one try for all indexes with the same try number and outcome."""
+    """Merge the tries of single indexes that have the same number and outcome, and are or are not the last ones."""
     groups = defaultdict(list)
     for one in indexes:
-        groups[one.try_number, one.outcome].append(one)
-    newest = max((number for number, _ in groups), default=0)
-    return [_merge(group, longest, number == newest) for (number, _), group in sorted(groups.items())]
+        groups[one.try_number, one.outcome, one.last].append(one)
+    return [_merge(groups[key], longest) for key in sorted(groups)]
 
 
-def _merge(group: Sequence[Try], longest: bool, last: bool) -> Try:
+def _merge(group: Sequence[Try], longest: bool) -> Try:
     first = min(group, key=lambda one: one.start)
     ends = [one.end for one in group if one.end is not None]
     measured = [max(group, key=lambda one: one.run + (one.deferred or 0.0))] if longest else group
@@ -283,11 +270,11 @@ def _merge(group: Sequence[Try], longest: bool, last: bool) -> Try:
         run=sum(one.run for one in measured),
         idle=_sum(one.idle for one in measured),
         queued=_sum(one.queued for one in measured),
-        deferred=_sum(one.deferred for one in measured),
+        deferred=None if any(one.deferred is None for one in measured) else _sum(one.deferred for one in measured),
         instances=len(group),
         map_index=first.map_index if len(group) == 1 else -1,
-        last=last,
         again=any(one.again for one in group),
+        end_unknown=any(one.end_unknown for one in group),
     )
 
 

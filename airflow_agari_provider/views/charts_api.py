@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.charts.outcomes import WAITING_STATES
 from airflow_agari_provider.charts.payload import FINISHED, DagTries, answer, figures_before
 from airflow_agari_provider.charts.rows import (
+    DEFERRED,
     MAP_INDEX,
     OPERATOR,
     REQUEUED,
@@ -19,10 +21,11 @@ from airflow_agari_provider.charts.rows import (
     RunRow,
     TaskFacts,
 )
-from airflow_agari_provider.charts.tries import AGAIN, WAITING_STATES, PlainTry, tries_of
+from airflow_agari_provider.charts.tries import AGAIN, PlainTry, tries_of
 from airflow_agari_provider.charts.window import RunWindow, purged_before, tries_missing
 from airflow_agari_provider.views.parameters import OverviewQuestion, TriesQuestion
 from airflow_agari_provider.views.queries import dag_facts, dag_runs, overview
+from airflow_agari_provider.views.queries import pauses as waits
 from airflow_agari_provider.views.queries import tries as attempts
 
 DAY, HOUR = 86400.0, 3600.0
@@ -48,6 +51,8 @@ def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) ->
             facts,
             dag_facts.deadlines(session, dag_id, shown),
             before,
+            attempts.blocked(session, dag_id, [run.run_id for run in shown], question.task_ids) if shown else [],
+            dag_facts.display_name(session, dag_id),
         )
     )
 
@@ -78,17 +83,20 @@ def _tries(
     by_index = bool(facts) and not any(fact.mapped for fact in facts.values())
     rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, by_index=by_index, longest=longest)
     known = {row[TASK] for row in rows}
-    paused = {row[TASK] for row in rows if row[REQUEUED] or row[STATE] in WAITING_STATES}
-    paused |= {task_id for task_id in known if task_id in facts and facts[task_id].reschedules}
+    paused = {row[TASK] for row in rows if row[REQUEUED] or row[DEFERRED] or row[STATE] in WAITING_STATES}
+    paused |= waits.ended_by_triggers(session, dag_id, rows)
+    reschedules = {task_id for task_id in known if task_id in facts and facts[task_id].reschedules}
+    paused |= reschedules
     if not paused:
-        return rows, tries_of(rows, now, longest=longest, single=known if by_index else ())
+        return rows, tries_of(rows, now, longest=longest, single=known if by_index else (), runs=runs)
     mapped = sorted({row[TASK] for row in rows if row[TASK] in paused and row[MAP_INDEX] >= 0})
     if mapped and not by_index:
         rows = [row for row in rows if row[TASK] not in mapped]
         rows += attempts.tries(session, dag_id, run_ids, mapped, now, by_index=True)
-    pauses = {row[:4]: row for row in attempts.pauses(session, dag_id, run_ids, sorted(paused))}
+    pauses = {row[:4]: row for row in waits.pauses(session, dag_id, run_ids, sorted(paused))}
     single = known if by_index else mapped
-    return rows, tries_of(rows, now, longest=longest, single=single, paused=paused, pauses=pauses)
+    known_waits: dict[str, Any] = {"paused": paused, "pauses": pauses, "reschedules": reschedules}
+    return rows, tries_of(rows, now, longest=longest, single=single, runs=runs, **known_waits)
 
 
 def _repeated(session: Any, dag_id: str, rows: list[PlainTryRow], tries: list[PlainTry]) -> dict[str, dict[str, int]]:

@@ -41,6 +41,7 @@ RUNS_BY_STATE = columns(success=INTEGER, failed=INTEGER, running=INTEGER, queued
 TRIES = of(
     now=TIME,
     dag_id=STRING,
+    display_name={**STRING, "description": "What Airflow shows instead of the id."},
     window=of(
         shown=INTEGER,
         total=INTEGER,
@@ -65,7 +66,7 @@ TRIES = of(
         deadline=TIME_OR_NULL,
         deadline_missed=BOOLEAN,
     ),
-    tasks=columns(task_id=STRING, operator=STRING_OR_NULL, mapped=BOOLEAN, sla=SECONDS_OR_NULL),
+    tasks=columns(task_id=STRING, display_name=STRING, operator=STRING_OR_NULL, mapped=BOOLEAN, sla=SECONDS_OR_NULL),
     outcomes=array(STRING),
     tries=columns(
         run={**INTEGER, "description": "Index in runs."},
@@ -81,7 +82,19 @@ TRIES = of(
         instances=INTEGER,
         map_index=INTEGER,
         last=BOOLEAN,
+        counted={
+            **INTEGER,
+            "description": "0: in no figure. 1: in sums. 2: in sums, medians, percentiles and changes.",
+        },
+        end_unknown={
+            **BOOLEAN,
+            "description": "It has ended, but Airflow recorded no end; end is the latest possible.",
+        },
     ),
+    blocked={
+        **columns(run=INTEGER, task=INTEGER, instances=INTEGER),
+        "description": "Task instances that could not start, as a task before them failed (upstream_failed).",
+    },
     figures=of(**FIGURES["properties"], before={"anyOf": [FIGURES, {"type": "null"}]}),
     task_figures=array(
         of(
@@ -104,6 +117,7 @@ OVERVIEW = of(
     dags=of(
         **columns(
             dag_id=STRING,
+            display_name=STRING,
             paused=BOOLEAN,
             last_run=TIME_OR_NULL,
             failed_tries=INTEGER,

@@ -46,6 +46,7 @@ def test_of_a_mapped_task_each_index_counts_in_the_retry_rate():
     ]
     found = tally_of(indexes, {"r": 2})
     assert (found.started, found.retried, figures_of([found], {"r"}).retry_rate) == ({"r": 100}, {"r": 2}, 0.02)
+    assert found.tries == 102
     assert tally_of(indexes, {}).retried == {}  # two failed and were cleared, say
 
 

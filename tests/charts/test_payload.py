@@ -61,6 +61,7 @@ def test_what_is_known_of_a_task_or_a_run_stands_at_its_place():
     )
     assert found["tasks"] == {
         "task_id": ["load", "score"],
+        "display_name": ["load", "score"],
         "operator": [None, "PythonOperator"],
         "mapped": [False, True],
         "sla": [60.0, None],

@@ -75,7 +75,7 @@ def test_the_total_of_a_retried_task_is_the_sum_of_its_tries_and_not_its_last():
 def test_a_task_that_succeeded_at_once_is_all_run_and_queue():
     at_once = row(scheduled=3, start=5, end=25)
     run, task = "run", "task"
-    assert tries_of([at_once], NOW) == [(run, task, 1, "success", 5, 25, 20, 0, 2, 0, 1, -1, True, False)]
+    assert tries_of([at_once], NOW) == [(run, task, 1, "success", 5, 25, 20, 0, 2, 0, 1, -1, True, False, False)]
     assert tries_of([at_once], NOW) == tries_of([at_once], NOW, paused={task})
 
 
@@ -172,9 +172,9 @@ def test_the_time_before_a_deferred_retry_is_idle_where_the_queue_is_forgotten()
 
 def test_mapped_indexes_are_summed_and_those_that_failed_stand_apart():
     rows = [
-        row(1, "success", start=10, end=30, scheduled=8, index=299, instances=298),
-        row(1, "failed", old=True, start=10, end=20, scheduled=8, index=7, instances=2),
-        row(2, "success", start=60, end=90, scheduled=50, index=7, instances=2),
+        row(1, "success", start=10, end=30, scheduled=8, index=299, instances=298, newest=True),
+        row(1, "failed", old=True, start=10, end=20, scheduled=8, index=7, instances=2, newest=False),
+        row(2, "success", start=60, end=90, scheduled=50, index=7, instances=2, newest=True),
     ]
     found = tries_of(rows, NOW)
     assert split(found) == [
@@ -183,7 +183,7 @@ def test_mapped_indexes_are_summed_and_those_that_failed_stand_apart():
         ("success", 60, 60, 20, 0),
     ]
     assert [(one.instances, one.map_index, one.last) for one in found] == [
-        (298, -1, False),
+        (298, -1, True),
         (2, -1, False),
         (2, -1, True),
     ]

@@ -80,7 +80,7 @@ CASES = {
         ("history 1 failed", "instance 1 success", "instance 2 success"),
         (
             Tried(1, "failed_first", 5, last=False),
-            Tried(1, "success", 5, last=False),
+            Tried(1, "success", 5),
             Tried(2, "success", 5, idle=5),
         ),
     ),

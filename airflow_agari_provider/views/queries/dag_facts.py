@@ -33,6 +33,11 @@ def dag_exists(session: Any, dag_id: str) -> bool:
     return session.execute(sa.select(DAG.c.dag_id).where(DAG.c.dag_id == dag_id)).first() is not None
 
 
+def display_name(session: Any, dag_id: str) -> str:
+    """Return what Airflow shows instead of the DAG's id, or the id."""
+    return session.execute(sa.select(DAG.c.dag_display_name).where(DAG.c.dag_id == dag_id)).scalar() or dag_id
+
+
 def deadlines(session: Any, dag_id: str, runs: Sequence[RunRow]) -> dict[int, tuple[float | None, bool]]:
     """
     Return for the id of each run its earliest deadline, and whether it missed a deadline.
@@ -103,4 +108,7 @@ def _task_fact(task: Any, slas: Mapping[str | None, float]) -> tuple[str, TaskFa
     sla = sla.get("__var") if isinstance(sla, dict) else sla
     reschedules = task.get("reschedule") is True or task.get("partial_kwargs", {}).get("mode") == "reschedule"
     mapped = bool(task.get("_is_mapped"))
-    return str(task["task_id"]), TaskFacts(sla if isinstance(sla, int | float) else None, reschedules, mapped)
+    shown = {**task.get("partial_kwargs", {}), **task}
+    name = shown.get("_task_display_name") or shown.get("task_display_name")
+    facts = TaskFacts(sla if isinstance(sla, int | float) else None, reschedules, mapped, name)
+    return str(task["task_id"]), facts

@@ -13,10 +13,11 @@ from airflow_agari_provider.views.queries import tries as attempts
 from airflow_agari_provider.views.queries.overview_tries import (
     MOST_PAUSED,
     NO_TRY,
-    NOT_COUNTED,
     PAUSED,
     Sum,
     Tries,
+    counted,
+    cut_off,
     newest_tries,
     of_window,
     old_tries,
@@ -39,11 +40,12 @@ from airflow_agari_provider.views.queries.tables import (
 
 RUN_STATES = ("success", "failed", "running", "queued")
 ACTIVE = ("running", "queued", "deferred")
-OLD_FAILURES = old_tries(HISTORY.c.state == "failed")  # another try followed or may follow
+# Another try followed or may follow.
+OLD_FAILURES = old_tries(sa.or_(HISTORY.c.state == "failed", cut_off(HISTORY)))
 FINAL_FAILURES = newest_tries(INSTANCE.c.state == "failed", by_state=True)  # they are few
-STARTED = sa.or_(INSTANCE.c.state.is_(None), INSTANCE.c.state.not_in(NOT_COUNTED)), INSTANCE.c.start_date.is_not(None)
-FAILED = OLD_FAILURES, FINAL_FAILURES
-ALL = old_tries(HISTORY.c.state.not_in(NOT_COUNTED)), newest_tries(*STARTED)
+CUT_OFF = newest_tries(cut_off(INSTANCE))  # of runs that failed, which are few too
+FAILED = OLD_FAILURES, FINAL_FAILURES, CUT_OFF
+ALL = old_tries(counted(HISTORY)), newest_tries(counted(INSTANCE), INSTANCE.c.start_date.is_not(None))
 
 
 def overview(session: Any, since: float, now: float) -> dict[str, Any]:
@@ -53,11 +55,12 @@ def overview(session: Any, since: float, now: float) -> dict[str, Any]:
     :param since: only runs due then or later are in the window.
     """
     dags = _dags(session)
-    ids = [dag_id for dag_id, _ in dags]
+    ids = [dag_id for dag_id, *_ in dags]
     ever = _runs_ever(session)
     window, last_run = _runs_of_window(session, since)
     last_run |= _newest_runs(session, {dag_id for dag_id, _ in ever} & set(ids) - set(last_run))
-    old, final = (sums(session, tries, since, now) for tries in FAILED)
+    old, *final_parts = (sums(session, tries, since, now) for tries in FAILED)
+    final = [row for part in final_parts for row in part]
     lost = _seconds(session, FAILED, [*old, *final], since, now)
     failed_tries = _counts(row for row in (*old, *final) if row.kind != NO_TRY)
     failures = _counts(final)
@@ -70,7 +73,8 @@ def overview(session: Any, since: float, now: float) -> dict[str, Any]:
         "since": since,
         "dags": {
             "dag_id": ids,
-            "paused": [bool(paused) for _, paused in dags],
+            "display_name": [name or dag_id for dag_id, _, name in dags],
+            "paused": [bool(paused) for _, paused, _ in dags],
             "last_run": [last_run.get(dag_id) for dag_id in ids],
             "ever": {state: [ever.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
             "window": {state: [window.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
@@ -128,7 +132,8 @@ def _seconds(session: Any, parts: Collection[Tries], rows: Iterable[Sum], since:
 
 
 def _dags(session: Any) -> list[Any]:
-    return list(session.execute(sa.select(DAG.c.dag_id, DAG.c.is_paused).where(NOT_REMOVED).order_by(DAG.c.dag_id)))
+    query = sa.select(DAG.c.dag_id, DAG.c.is_paused, DAG.c.dag_display_name)
+    return list(session.execute(query.where(NOT_REMOVED).order_by(DAG.c.dag_id)))
 
 
 def _runs_ever(session: Any) -> dict[tuple[str, str], int]:

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.charts.outcomes import MAY_NOT_HAVE_RUN
 from airflow_agari_provider.charts.rows import TASK, TryRow
-from airflow_agari_provider.charts.tries import seconds_run
+from airflow_agari_provider.charts.timing import seconds_run
+from airflow_agari_provider.views.queries import pauses as waits
 from airflow_agari_provider.views.queries import tries as attempts
 from airflow_agari_provider.views.queries.tables import (
     HISTORY,
@@ -30,8 +32,7 @@ from airflow_agari_provider.views.queries.tables import (
     unindexed,
 )
 
-NOT_COUNTED = ("skipped", "removed", "upstream_failed")
-RAN = ("success", "failed", "running", *attempts.PAUSES)
+GOES_ON = ("running", *waits.PAUSES)
 NO_TRY, TRY, PAUSED = 0, 1, 2  # kinds of rows; a PAUSED try may have waited without a worker
 RUNS_AT_ONCE = 1000
 MOST_PAUSED = 20_000  # largest number of tries of a DAG that are read one by one
@@ -87,11 +88,25 @@ def old_tries(*conditions: Any) -> Tries:
     return Tries(HISTORY, False, sa.and_(started, *conditions), own, sure)
 
 
+def counted(table: Any) -> Any:
+    """Condition: the try counts, as ``charts.outcomes.standing`` has it. The others never ran."""
+    end = table.c.end_date
+    ran = sa.and_(table.c.state.in_(sorted(MAY_NOT_HAVE_RUN)), sa.or_(end.is_(None), end > table.c.start_date))
+    counts = table.c.state.not_in((*sorted(MAY_NOT_HAVE_RUN), "upstream_failed"))
+    return sa.or_(table.c.state.is_(None), counts, ran)
+
+
+def cut_off(table: Any) -> Any:
+    """Condition: the try was running when ``dagrun_timeout`` ended its run; see ``charts.outcomes.outcome_of``."""
+    skipped = sa.and_(table.c.state == "skipped", table.c.end_date.is_(None), table.c.start_date.is_not(None))
+    return skipped if table is HISTORY else sa.and_(skipped, RUN.c.state == "failed")
+
+
 def newest_tries(*conditions: Any, by_state: bool = False) -> Tries:
     """Tries of the current task instances, without those in the history or with the times of a try there."""
     known = sa.or_(HISTORY.c.try_number == INSTANCE.c.try_number, HISTORY.c.start_date == INSTANCE.c.start_date)
     old = sa.exists().where(*(HISTORY.c[name] == INSTANCE.c[name] for name in INDEX), known).correlate(INSTANCE)
-    own = sa.and_(INSTANCE.c.start_date.is_not(None), INSTANCE.c.state.in_(RAN), ~old)
+    own = sa.and_(INSTANCE.c.start_date.is_not(None), INSTANCE.c.state.in_(attempts.TIMES_ARE_ITS_OWN), ~old)
     return Tries(INSTANCE, by_state, sa.and_(*conditions), own)
 
 
@@ -119,8 +134,8 @@ def _kind(tries: Tries) -> Any:
 def _sums(session: Any, tries: Tries, kind: Any, since: float, now: float) -> list[Sum]:
     """:param kind: if it reads no other rows, PostgreSQL sums in parallel workers; otherwise it sorts every row."""
     table, database = tries.table, dialect(session)
-    start, end = (epoch(column, database) for column in (table.c.start_date, table.c.end_date))
-    ran = sa.func.coalesce(sa.func.sum(sa.func.coalesce(end, sa.literal(now, sa.Float)) - start), 0.0)
+    start = epoch(table.c.start_date, database)
+    ran = sa.func.coalesce(sa.func.sum(_until(table, database, now) - start), 0.0)
     first = epoch(sa.func.min(table.c.start_date), database)
     if tries.by_state:
         source = table.join(RUN, sa.and_(RUN.c.dag_id == table.c.dag_id, RUN.c.run_id == table.c.run_id))
@@ -129,6 +144,15 @@ def _sums(session: Any, tries: Tries, kind: Any, since: float, now: float) -> li
     query = sa.select(table.c.dag_id, kind.label("kind"), sa.func.count(), ran, first).select_from(source)
     query = query.where(due_since(since), tries.among).group_by(unindexed(table.c.dag_id, database), sa.text("kind"))
     return [Sum(*row) for row in session.execute(query)]
+
+
+def _until(table: Any, database: str, now: float) -> Any:
+    """Return when a try ended, now if it goes on; without an end of its own it ended no later than its run."""
+    end, end_of_run = (epoch(column, database) for column in (table.c.end_date, RUN.c.end_date))
+    moment = sa.literal(now, sa.Float)
+    if table is INSTANCE:
+        end_of_run = sa.case((table.c.state.in_(GOES_ON), moment), else_=end_of_run)
+    return sa.func.coalesce(end, end_of_run, moment)
 
 
 def of_window(table: Any, database: str) -> Any:
@@ -151,11 +175,12 @@ def _may_have_waited(table: Any) -> Any:
     """
     sensor = table.c.operator.contains("Sensor")
     signs = [column > table.c.start_date for column in attempts.queueing(table)]
+    signs.append(table.c.next_method.is_not(None))
     if table is HISTORY:  # old tries have no rows of pokes; coalesced: never NULL, so that it or its opposite is true
         return sa.func.coalesce(sa.or_(*signs, sensor), sa.false())
     pairs = [("ti_id", "id")] if RESCHEDULE_BY_ID else [(name, name) for name in (*INDEX, "try_number")]
     looked = sa.exists().where(*(RESCHEDULE.c[look] == table.c[own] for look, own in pairs)).correlate(table)
-    return sa.or_(*signs, table.c.state.in_(attempts.PAUSES), sa.and_(sensor, looked))
+    return sa.or_(*signs, table.c.state.in_(waits.PAUSES), sa.and_(sensor, looked))
 
 
 def seconds_of_paused(session: Any, dag_id: str, parts: Collection[Tries], since: float, now: float) -> float:
@@ -171,12 +196,15 @@ def seconds_of_paused(session: Any, dag_id: str, parts: Collection[Tries], since
 
 def _seconds(session: Any, dag_id: str, run_ids: list[str], tries: Tries, now: float) -> float:
     table = tries.table
-    query = sa.select(*attempts.key_of(table), *attempts.measures_of(table, dialect(session)))
+    database = dialect(session)
+    query = sa.select(*attempts.key_of(table), *attempts.measures_of(table, database), epoch(RUN.c.end_date, database))
+    query = query.select_from(table.join(RUN, of_window(table, database)))
     query = query.where(*attempts.of_runs(table), tries.among, tries.own, _may_have_waited(table))
-    found = session.execute(query, {"dag_id": dag_id, "run_ids": run_ids})
-    rows = attempts.one_by_one(found, table is HISTORY, now)
+    found = [tuple(row) for row in session.execute(query, {"dag_id": dag_id, "run_ids": run_ids})]
+    rows = attempts.one_by_one((row[:-1] for row in found), table is HISTORY, now)
     if not rows:
         return 0.0
+    ends = {row[0]: now if row[-1] is None else row[-1] for row in found}
     paused_in, tasks = sorted({row[0] for row in rows}), sorted({row[TASK] for row in rows})
-    pauses = {one[:4]: one for one in attempts.pauses(session, dag_id, paused_in, tasks)}
-    return sum(seconds_run(TryRow._make(row), pauses, now) for row in rows)
+    pauses = {one[:4]: one for one in waits.pauses(session, dag_id, paused_in, tasks)}
+    return sum(seconds_run(TryRow._make(row), pauses, now, ends[row[0]]) for row in rows)

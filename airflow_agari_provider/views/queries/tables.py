@@ -50,15 +50,16 @@ TRIES_HAVE_SCHEDULED = "scheduled_dttm" in HISTORY.c  # since 3.0; the same for 
 QUEUEING = ("scheduled_dttm", "queued_dttm") if TRIES_HAVE_SCHEDULED else ("queued_dttm",)
 # Since 3.0 a poke of a sensor names its task instance by ``ti_id``; before 3.0, by DAG, task, run, index and try.
 RESCHEDULE_BY_ID = "ti_id" in RESCHEDULE.c
+LOGS_DEFERRALS = RESCHEDULE_BY_ID  # 2.11 logs that a task came back to a worker, not that it left one
 # Condition for a missed deadline. 3.1 only records the state of the callback. None: there are no deadlines.
 MISSED = None
 if DEADLINE is not None:
     MISSED = DEADLINE.c["missed"] if "missed" in DEADLINE.c else DEADLINE.c["callback_state"].is_not(None)
 
 # What the queries read besides; ``require_known_columns`` looks for it before the first query.
-OF_A_TRY = "try_number state start_date end_date max_tries operator queued_dttm"
+OF_A_TRY = "try_number state start_date end_date max_tries operator queued_dttm next_method"
 READ = (
-    (DAG, "dag_id is_paused"),
+    (DAG, "dag_id is_paused dag_display_name"),
     (RUN, "id dag_id run_id run_type state queued_at start_date end_date"),
     *((table, f"{' '.join(INDEX)} {OF_A_TRY}") for table in (INSTANCE, HISTORY)),
     (LOG, "dag_id run_id task_id map_index try_number dttm event"),

@@ -13,18 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_agari_provider.charts.rows import MAP_INDEX, PauseRow, PlainTryRow
+from airflow_agari_provider.charts.rows import MAP_INDEX, PlainTryRow
 from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views.queries.tables import (
     HISTORY,
     HISTORY_BY_RUN,
     INDEX,
     INSTANCE,
-    LOG,
     NEWEST_MAY_BE_OLD_TOO,
     QUEUEING,
-    RESCHEDULE,
-    RESCHEDULE_BY_ID,
     dialect,
     epoch,
     unindexed,
@@ -45,8 +42,6 @@ TIMES_ARE_ITS_OWN = (
 # Rows of one answer. A thousand runs of a dozen tasks have 13,000 rows. A hundred runs of a thousand tasks are still
 # answered, with ten megabytes; a thousand such runs, with a hundred megabytes, are not.
 MOST_ROWS = 150_000
-PAUSES = ("deferred", "up_for_reschedule", "awaiting_input")
-RUNNING = "running"
 
 
 def tries(
@@ -85,7 +80,7 @@ def tries(
         if by_index:
             rows += one_by_one(found, old, now, {(*row[:3], row[MAP_INDEX]) for row in rows})
         else:
-            rows += map(tuple, found)
+            rows += [tuple(row)[:-1] for row in found]  # without the last part of the key
     return rows
 
 
@@ -103,7 +98,8 @@ def _tries(database: str, old: bool, of_tasks: bool, by_index: bool, longest: bo
         if NEWEST_MAY_BE_OLD_TOO:
             where.append(~_in_history(database))
     query = sa.select(*_sums(table, old, database, longest)).where(*where)
-    return query.group_by(*(unindexed(key, database) for key in key_of(table))).limit(sa.bindparam("most"))
+    key = (*(unindexed(column, database) for column in key_of(table)), sa.text("endless"), sa.text("newest"))
+    return query.group_by(*key).limit(sa.bindparam("most"))
 
 
 def key_of(table: Any) -> list[Any]:
@@ -111,7 +107,7 @@ def key_of(table: Any) -> list[Any]:
 
 
 def measures_of(table: Any, database: str) -> list[Any]:
-    """Columns of a map index: itself, when scheduled, started and ended, ``max_tries``, ``requeued``, ``operator``."""
+    """Columns of a map index: itself, when scheduled, started, ended; then those of a ``TryRow`` from ``max_tries``."""
     return [
         table.c.map_index,
         epoch(sa.func.coalesce(*queueing(table), table.c.start_date), database),
@@ -120,6 +116,8 @@ def measures_of(table: Any, database: str) -> list[Any]:
         table.c.max_tries,
         sa.case(*((column > table.c.start_date, 1) for column in queueing(table)), else_=0),
         table.c.operator,
+        # a worker that ends a task removes this; a trigger that ends it does not
+        sa.case((table.c.next_method.is_not(None), 1), else_=0),
     ]
 
 
@@ -150,14 +148,16 @@ def one_by_one(
             most,
             again,
             kind,
+            left,
+            None,
         )
-        for run, task, number, state, index, queue, start, end, most, again, kind in found
+        for run, task, number, state, index, queue, start, end, most, again, kind, left in found
         if old or (state in TIMES_ARE_ITS_OWN and (run, task, number, index) not in in_history)
     ]
 
 
 def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
-    """Return the columns of a ``TryRow`` for all map indexes with the same state."""
+    """Return the columns of a ``TryRow`` for all map indexes with the same state, and the last part of their key."""
     map_index, scheduled, started, ended, *more = measures_of(table, database)
     until = sa.func.coalesce(ended, sa.bindparam("now", type_=sa.Float))
     return [
@@ -170,7 +170,28 @@ def _sums(table: Any, old: bool, database: str, longest: bool) -> list[Any]:
         epoch(sa.func.max(table.c.end_date), database),
         sa.func.max(until - started) if longest else sa.null(),
         *(sa.func.max(column) for column in more),
+        (_newest(database) if old else sa.literal_column("1")).label("newest"),
+        sa.case((table.c.end_date.is_(None), 1), else_=0).label("endless"),
     ]
+
+
+def _newest(database: str) -> Any:
+    """Whether no newer try of the same map index has started: 1 or 0."""
+    newer = HISTORY.alias("newer_try")
+    started = [
+        sa.and_(
+            *(other.c[name] == HISTORY.c[name] for name in INDEX),
+            other.c.try_number > HISTORY.c.try_number,
+            other.c.start_date > HISTORY.c.start_date,  # otherwise it shows the times of this try
+        )
+        for other in (newer, INSTANCE)
+    ]
+    own = sa.and_(started[1], INSTANCE.c.state.in_(TIMES_ARE_ITS_OWN))
+    found = (
+        sa.exists().where(started[0]).correlate(HISTORY),
+        sa.exists().where(own).correlate(HISTORY),
+    )
+    return sa.case((sa.or_(*found), 0), else_=1)
 
 
 def queueing(table: Any) -> list[Any]:
@@ -231,53 +252,18 @@ def never_started(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[tupl
     return set(map(tuple, session.execute(sa.select(*key).where(*where).distinct())))
 
 
+def blocked(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Return (run, task, number of map indexes) of what could not start, because a task before it failed."""
+    where = [*of_runs(INSTANCE), INSTANCE.c.state == "upstream_failed"]
+    if task_ids:
+        where.append(INSTANCE.c.task_id.in_(task_ids))
+    key = [unindexed(column, dialect(session)) for column in (INSTANCE.c.run_id, INSTANCE.c.task_id)]
+    query = sa.select(INSTANCE.c.run_id, INSTANCE.c.task_id, sa.func.count(INSTANCE.c.try_number)).where(*where)
+    found = session.execute(query.group_by(*key).limit(MOST_ROWS), {"dag_id": dag_id, "run_ids": run_ids})
+    return [tuple(row) for row in found]
+
+
 def runs_with_instances(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[str]:
     """Return those of the runs that have a task instance, in any state."""
     query = sa.select(unindexed(INSTANCE.c.run_id, dialect(session))).where(*of_runs(INSTANCE)).distinct()
     return set(session.execute(query, {"dag_id": dag_id, "run_ids": run_ids}).scalars())
-
-
-def pauses(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> list[PauseRow]:
-    """
-    Return when tries released their worker to wait, and got a worker again.
-
-    This comes from the events in Airflow's log. 2.11 logs only the return to a worker. There, the release is known only
-    for rescheduled sensors, from a table of their own, and not for deferred tasks.
-    """
-    database = dialect(session)
-    happened = epoch(LOG.c.dttm, database)
-    key = [LOG.c.run_id, LOG.c.task_id, LOG.c.map_index, LOG.c.try_number]
-    began, left = LOG.c.event == RUNNING, LOG.c.event.in_(PAUSES)
-    query = (
-        sa.select(
-            *key,
-            sa.func.sum(sa.case((began, 1), else_=0)),
-            sa.func.sum(sa.case((began, happened), else_=0.0)),
-            sa.func.min(sa.case((began, happened))),
-            sa.func.sum(sa.case((left, 1), else_=0)),
-            sa.func.sum(sa.case((left, happened), else_=0.0)),
-        )
-        .where(
-            LOG.c.dag_id == dag_id,
-            LOG.c.task_id.in_(task_ids),
-            LOG.c.run_id.in_(run_ids),
-            LOG.c.event.in_((RUNNING, *PAUSES)),
-        )
-        .group_by(*(unindexed(column, database) for column in key))
-    )
-    found = {row[:4]: PauseRow(*row) for row in session.execute(query) if row[6] is not None}
-    for *place, count, total in _reschedules(session, dag_id, run_ids, task_ids):
-        if row := found.get(tuple(place)):
-            found[tuple(place)] = row._replace(pauses=row.pauses + count, paused_sum=row.paused_sum + total)
-    return list(found.values())
-
-
-def _reschedules(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> Iterable[Any]:
-    """Return (run, task, index, try, number of pokes, sum of their ends) of sensors; since 3.0 the log has them."""
-    if RESCHEDULE_BY_ID:
-        return []
-    key = [RESCHEDULE.c[name] for name in ("run_id", "task_id", "map_index", "try_number")]
-    query = sa.select(*key, sa.func.count(), sa.func.sum(epoch(RESCHEDULE.c.end_date, dialect(session)))).where(
-        RESCHEDULE.c.dag_id == dag_id, RESCHEDULE.c.run_id.in_(run_ids), RESCHEDULE.c.task_id.in_(task_ids)
-    )
-    return list(session.execute(query.group_by(*key)))

@@ -16,12 +16,13 @@ import sqlalchemy as sa
 from airflow.models import TaskInstance
 
 TRY = TaskInstance.__table__
-COLUMNS = ("id", "dag_id", "task_id", "run_id", "region_id", "try_number", "state", "operator", "max_tries")
+COLUMNS = ("id", "dag_id", "task_id", "run_id", "region_id", "try_number", "state")
+OTHERS = ("operator", "max_tries", "next_method")
 TIMES = ("scheduled_dttm", "queued_dttm", "start_date", "end_date")
 
 
 def _rows(name: str, condition: Any) -> Any:
-    columns = [column for column in TRY.c if column.name in (*COLUMNS, *TIMES)]
+    columns = [column for column in TRY.c if column.name in (*COLUMNS, *TIMES, *OTHERS)]
     return sa.select(*columns, TRY.c.region_index.label("map_index")).where(condition).subquery(name)
 
 

@@ -37,6 +37,7 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
     assert (answer["days"], first_run(metadata.session, permitted)) == (30, EPOCH + old)
     assert answer["dags"] == {
         "dag_id": [dag_id],
+        "display_name": [dag_id],
         "paused": [True],
         "last_run": [EPOCH + 2],
         "ever": {"success": [2], "failed": [1], "running": [1], "queued": [0]},

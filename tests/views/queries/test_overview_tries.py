@@ -80,6 +80,44 @@ def a_mapped_index_that_waits_for_its_retry(rows):
         rows.now("load", number, state, map_index=index, scheduled=scheduled, queued=scheduled, start=start, end=end)
 
 
+def a_task_that_the_run_s_timeout_cut_off(rows):
+    """``dagrun_timeout`` leaves it skipped and without an end."""
+    rows.now("load", 1, "skipped", scheduled=1, queued=1, start=3)
+    rows.now("after", 0, "skipped")
+
+
+def a_task_that_was_cut_off_in_the_triggerer(rows):
+    rows.now("score", 1, "skipped", scheduled=9, queued=9, start=10, next_method="execute_complete")
+    rows.events("score", running=[10], deferred=[20])
+
+
+def a_success_without_an_end(rows):
+    rows.now("load", 1, "success", scheduled=1, queued=1, start=3)
+
+
+def a_sensor_that_was_busy_and_then_skipped(rows):
+    """``soft_fail``; next to it a task that a branch skipped."""
+    rows.now("load", 1, "skipped", scheduled=1, queued=1, start=3, end=2163)
+    rows.now("branch", 0, "skipped", start=2200, end=2200)
+
+
+def a_task_that_ended_in_a_trigger(rows):
+    """``end_from_trigger``."""
+    rows.now("score", 1, "success", scheduled=0, queued=0, start=0, end=5, next_method="execute_complete")
+    rows.events("score", running=[0], deferred=[1])
+
+
+def a_task_that_began_in_a_trigger(rows):
+    """``start_from_trigger``; how long it was on a worker is not known."""
+    rows.now("score", 1, "success", scheduled=1007, queued=1007, start=1000, end=1008.3)
+    rows.events("score", running=[1007.3])
+
+
+def a_task_that_was_never_on_a_worker(rows):
+    """``start_from_trigger`` and ``end_from_trigger``."""
+    rows.now("score", 1, "success", start=0, end=4, next_method="execute_complete")
+
+
 @pytest.mark.parametrize(
     ("happened", "lost", "total", "failed_tries", "retried"),
     [
@@ -92,7 +130,14 @@ def a_mapped_index_that_waits_for_its_retry(rows):
         (a_task_in_the_triggerer, 0, 4990 if AIRFLOW_2 else 10, 0, (0, 1)),
         (a_wait_that_is_not_in_the_log, 0, 3610, 0, (0, 1)),
         (rescheduled_sensors, 12, 12, 2, (1, 1)),
-        (a_skipped_try, 0, 40, 0, (0, 1)),
+        (a_skipped_try, 0, 60, 0, (0, 1)),
+        (a_task_that_the_run_s_timeout_cut_off, 3597, 3597, 1, (0, 1)),
+        (a_task_that_was_cut_off_in_the_triggerer, *([3590] * 2 if AIRFLOW_2 else [10] * 2), 1, (0, 1)),
+        (a_success_without_an_end, 0, 3597, 0, (0, 1)),
+        (a_sensor_that_was_busy_and_then_skipped, 0, 2160, 0, (0, 1)),
+        (a_task_that_ended_in_a_trigger, 0, 5 if AIRFLOW_2 else 1, 0, (0, 1)),
+        (a_task_that_began_in_a_trigger, 0, 8.3, 0, (0, 1)),
+        (a_task_that_was_never_on_a_worker, 0, 4, 0, (0, 1)),
         (some_mapped_indexes_retried, 20, 1020, 2, (2, 100)),
         (a_mapped_index_that_waits_for_its_retry, 20, 40, 2, (0, 3)),
     ],
@@ -102,7 +147,7 @@ def test_both_pages_count_the_same_tries_and_the_same_seconds(
     metadata, dag_id, happened, lost, total, failed_tries, retried
 ):
     metadata.dag(dag_id, [{"task_id": "wait", "reschedule": True}, {"task_id": "load"}, {"task_id": "score"}])
-    metadata.run(dag_id, "r", 0)
+    metadata.run(dag_id, "r", 0, "failed")
     happened(Rows(metadata, dag_id))
     ask = metadata.session, overview_question([]), EPOCH + NOW
     overview, time = (question(*ask)["dags"] for question in (charts_api.all_dags, charts_api.all_task_time))
@@ -111,5 +156,10 @@ def test_both_pages_count_the_same_tries_and_the_same_seconds(
     assert (page["figures"]["lost_seconds"], page["figures"]["total_seconds"]) == pytest.approx((lost, total), abs=0.01)
     assert (overview["lost_seconds"][at], time["total_seconds"][at_time]) == pytest.approx((lost, total), abs=0.01)
     assert overview["failed_tries"][at] == failed_tries
+    sums = page["task_figures"]
+    shown = page["tries"]
+    assert sum(one["tries"] for one in sums) == sum(
+        instances for instances, counted in zip(shown["instances"], shown["counted"], strict=True) if counted
+    )
     assert (time["retried"][at_time], time["started"][at_time]) == retried
     assert page["figures"]["retry_rate"] == retried[0] / retried[1]

@@ -173,12 +173,39 @@ def test_of_mapped_indexes_the_one_that_failed_is_named(history):
     assert answer["task_figures"][0]["retried_runs"] == 1
 
 
+def test_mapped_indexes_keep_each_its_last_try_and_each_its_unknown_end(history):
+    """0 is fine at once, 1 failed for good, 2 waits for its retry, 3 was retried; the run's timeout cut 4 off."""
+    times = {"scheduled": 0, "queued": 0, "start": 1}
+    history.now("load", 1, "success", map_index=0, **times, end=1001)
+    history.now("load", 1, "failed", map_index=1, **times, end=101)
+    history.old("load", 1, "failed", map_index=2, **times, end=11)
+    history.now("load", 2, "queued", map_index=2, scheduled=71, queued=72, start=1, end=11)
+    history.old("load", 1, "failed", map_index=3, **times, end=12)
+    history.now("load", 2, "success", map_index=3, scheduled=72, queued=72, start=73, end=75)
+    history.now("load", 1, "skipped", map_index=4, **times)
+    answer = history.ask()
+    tries = answer["tries"]
+    names = ("outcome", "try_number", "last", "end_unknown", "instances", "run_seconds")
+    found: dict[tuple, list[float]] = {}
+    for outcome, number, last, end_unknown, *sums in zip(*(tries[name] for name in names), strict=True):
+        so_far = found.setdefault((answer["outcomes"][outcome], number, last, end_unknown), [0, 0])
+        so_far[:] = [round(one + more, 2) for one, more in zip(so_far, sums, strict=True)]
+    assert found == {
+        ("success", 1, True, False): [1, 1000],
+        ("failed_first", 1, True, False): [2, 110],
+        ("failed_first", 1, False, False): [1, 11],
+        ("success", 2, True, False): [1, 2],
+        ("skipped", 1, True, True): [1, 3599],
+    }
+    assert answer["task_figures"][0]["tries"] == 6
+
+
 def test_a_removed_task_keeps_what_it_ran(history):
     history.now("gone", 1, "removed", scheduled=1, queued=1, start=3, end=23)
     history.now("never", 0, "removed")
     answer = history.ask()
     assert shown(answer) == [("gone", 1, "removed", 3, 20, 0, 2, 0)]
-    assert answer["task_figures"][0]["tries"] == 0
+    assert [(one["tries"], one["total_seconds"]) for one in answer["task_figures"]] == [(1, 20)]
 
 
 def test_an_empty_task_counts_with_zero_seconds_and_a_skipped_one_not_at_all(history):
@@ -189,6 +216,18 @@ def test_an_empty_task_counts_with_zero_seconds_and_a_skipped_one_not_at_all(his
     assert [one[:3] for one in shown(answer)] == [("start", 1, "success"), ("skipped", 0, "skipped")]
     assert [one["runs"] for one in answer["task_figures"]] == [1, 0]
     assert answer["figures"]["median_seconds"] == 0
+
+
+def test_what_could_not_start_because_a_task_before_it_failed_is_told_apart_from_the_tries(history):
+    history.now("load", 1, "failed", scheduled=1, queued=1, start=3, end=23)
+    for index in (0, 1):
+        history.now("after", 0, "upstream_failed", map_index=index, start=24, end=24)
+    history.now("last", 0, "upstream_failed")
+    answer = history.ask()
+    assert answer["tasks"]["task_id"] == ["load", "after", "last"]
+    assert answer["blocked"] == {"run": [0, 0], "task": [1, 2], "instances": [2, 1]}
+    assert [one["task"] for one in answer["task_figures"]] == [0]
+    assert history.ask(("task_id", "load"))["blocked"] == {"run": [], "task": [], "instances": []}
 
 
 def test_a_try_that_was_lost_before_it_started_is_not_taken_for_purged(metadata, dag_id):
