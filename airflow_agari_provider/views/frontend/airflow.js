@@ -42,6 +42,26 @@ function around() {
   }
 }
 
+/** Whether Airflow shows the page in a frame, where there is less room. */
+export function framed() {
+  return around() !== null;
+}
+
+/** Where Airflow 3, and 2.11, keep the time zone that the reader chose there. */
+const ZONE_KEYS = { 3: ["timezone"], 2: ["chosen-timezone", "selected-timezone"] };
+
+/** Name of the time zone that the reader chose in Airflow, such as Europe/Berlin; null: UTC, or none. */
+export function airflowZone({ airflow }) {
+  const chosen = ZONE_KEYS[airflow].map((key) => localStorage.getItem(key)).find((name) => name);
+  const name = chosen?.replaceAll('"', "") ?? null; // Airflow 3 keeps it as JSON
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name ?? "UTC" });
+    return name === "UTC" ? null : name;
+  } catch {
+    return null;
+  }
+}
+
 /** Parameter in the address of a DAG's tab: the reader chose the page of all DAGs there, not the page of the DAG. */
 const ALL_DAGS = "all_dags";
 

@@ -14,9 +14,12 @@ import {
   rollingMedian,
   shiftLines,
   shownTries,
+  taskNames,
   totals,
   triesMap,
+  unusualRuns,
 } from "./series.js";
+import { found } from "./table.js";
 import { tooltip } from "./tooltip.js";
 import { TriesMap } from "./tries_map.js";
 import { count, counted, moment, zone } from "./units.js";
@@ -50,14 +53,15 @@ export class Charts {
     this.payload = payload;
     this.state = state;
     const colours = palette(dark());
-    const stack = layers(payload, shownTries(payload, task, state.last), state);
+    const shown = shownTries(payload, task, state.last);
+    const stack = layers(payload, shown, state);
     const height = totals(stack, payload.runs.run_id.length);
-    const names = payload.tasks.task_id;
+    const names = taskNames(payload);
     this.view = {
       payload,
       stack,
       totals: height,
-      median: rollingMedian(payload.runs, height),
+      median: rollingMedian(payload.runs, height, 25, unusualRuns(payload, shown)),
       range: rangeOf(payload.runs, state.from, state.to),
       late: lateRuns(payload, task),
       sla: task >= 0 ? payload.tasks.sla[task] : null,
@@ -75,10 +79,9 @@ export class Charts {
 
   /** Draw only the lower chart, with the tasks that match the search. */
   drawMap({ state, task }) {
-    const names = this.payload.tasks.task_id;
-    const rows = names
-      .map((_, index) => index)
-      .filter((index) => names[index].toLowerCase().includes(state.search.toLowerCase()));
+    const names = taskNames(this.payload);
+    const ids = this.payload.tasks.task_id;
+    const rows = names.map((_, index) => index).filter((index) => found(state.search, names[index], ids[index]));
     this.lower.draw(
       { map: this.map, names, rows, range: this.view.range, selected: task, left: this.view.left },
       palette(dark()),
@@ -98,9 +101,17 @@ export class Charts {
     const tries = this.map.count[cell];
     const text =
       tries === 0
-        ? "not started"
-        : `${counted(tries, "try", "tries")}${this.map.failed[cell] ? ", the newest failed" : ""}`;
-    return `${this.payload.tasks.task_id[task]}: ${text}\n${describeRun(this.payload, run, this.state.local)}`;
+        ? this.map.blocked[cell]
+          ? "not started, because a task before failed"
+          : "not started"
+        : `${counted(tries, "try", "tries")}${this.#ofIndexes(cell)}${this.map.failed[cell] ? ", the newest failed" : ""}`;
+    return `${taskNames(this.payload)[task]}: ${text}\n${describeRun(this.payload, run, this.state.local)}`;
+  }
+
+  /** How many tries all indexes of a mapped task had together. */
+  #ofIndexes(cell) {
+    const started = this.map.started[cell];
+    return started > this.map.count[cell] ? ` at most, ${count(started)} over all indexes` : "";
   }
 
   /** Fit to the width of the page, if that has changed. */

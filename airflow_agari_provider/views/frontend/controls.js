@@ -21,6 +21,20 @@ export function choice({ name, label, title, options, value, pick, visible = () 
   };
 }
 
+/** The choice of the time zone. @param {object} frame as for the pages. */
+export function timeChoice({ chosenZone, go }) {
+  const airflow = chosenZone ? [["airflow", chosenZone]] : [];
+  return choice({
+    name: "time",
+    label: "Time",
+    title: chosenZone ? `In Airflow you chose ${chosenZone}` : undefined,
+    options: () => [...airflow, ["utc", "UTC"], ["local", "browser"]],
+    value: ({ state }) => state.zone ?? (state.local ? "local" : "utc"),
+    pick: (zone) =>
+      go({ local: zone !== "utc", zone: zone === "airflow" || (zone === "utc" && chosenZone) ? zone : null }),
+  });
+}
+
 /** A checkbox: yes or no. */
 export function toggle({ name, label, title, value, set }) {
   const box = element("input", { type: "checkbox", "data-control": name, on: { change: () => set(box.checked) } });

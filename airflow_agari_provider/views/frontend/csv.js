@@ -24,12 +24,13 @@ function cell(value) {
 }
 
 /**
- * A header row and a row for each try shown. A waiting column is there only if its control is on. Moments are ISO 8601
+ * A header row and a row for each try shown. A waiting column is there only if its control is on, and ``end_unknown`` only if a try's end is not known. Moments are ISO 8601
  * in UTC.
  */
 export function triesRows(payload, shown, waits) {
   const { runs, tasks, tries, outcomes } = payload;
   const waiting = WAITS.filter(([control]) => waits[control]).map(([, column]) => column);
+  const unknown = shown.some((index) => tries.end_unknown?.[index]) ? ["end_unknown"] : [];
   const head = [
     "run_id",
     "run_after",
@@ -43,6 +44,7 @@ export function triesRows(payload, shown, waits) {
     "start",
     "end",
     "run_seconds",
+    ...unknown,
     ...waiting,
   ];
   return [
@@ -62,6 +64,7 @@ export function triesRows(payload, shown, waits) {
         iso(tries.start[index]),
         iso(tries.end[index]),
         tries.run_seconds[index],
+        ...unknown.map(() => String(tries.end_unknown[index])),
         ...waiting.map((column) => tries[column][index]),
       ];
     }),

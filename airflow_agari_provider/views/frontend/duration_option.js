@@ -5,6 +5,7 @@ import { axisLabel, axisStep, duration, logLines, logRange, moment } from "./uni
 /** Pixels right of the plot. The tries map below uses the same, so that a run is at the same place in both charts. */
 export const MARGIN = { right: 18 };
 export const MOST_PATTERNED = 200; // with more runs, the bars are too narrow for a pattern
+const STRIP = 0.03; // share of the plot's height for the states of the runs
 const NOTHING = 1e-9; // seconds: a logarithmic axis has no 0, and ECharts does not draw a bar on top of a bar without a place
 const MARKERS = {
   manual: "circle",
@@ -16,7 +17,7 @@ const MARKERS = {
 };
 
 /**
- * @param {object} view ``payload``, ``stack``, ``totals``, ``median``, ``range``, ``late``, ``shifts``, ``sla``,
+ * @param {object} view ``payload``, ``stack``, ``totals``, ``median``, ``range``, ``late``, ``shifts``,
  *   ``log``, ``local``, ``left`` (pixels).
  * @param {object} colours from ``palette()``.
  */
@@ -55,7 +56,10 @@ export function chartOption(view, colours) {
       textStyle: { color: colours.text, fontSize: 12 },
       axisPointer: { type: "line", lineStyle: { color: colours.text, type: "solid", opacity: 0.6 } },
     },
-    xAxis: { type: "category", data: at, ...lines, axisLabel: { ...label, hideOverlap: true, lineHeight: 15 } },
+    xAxis: [
+      { type: "category", data: at, ...lines, axisLabel: { ...label, hideOverlap: true, lineHeight: 15 } },
+      { type: "category", data: at, show: false, axisPointer: { show: false } },
+    ],
     yAxis: [
       {
         ...valueAxis(view),
@@ -68,6 +72,7 @@ export function chartOption(view, colours) {
     dataZoom: [
       {
         type: "inside",
+        xAxisIndex: [0, 1],
         throttle: 0,
         zoomOnMouseWheel: "ctrl",
         moveOnMouseWheel: false,
@@ -76,6 +81,7 @@ export function chartOption(view, colours) {
       },
       {
         type: "slider",
+        xAxisIndex: [0, 1],
         show: at.length > 1,
         throttle: 0,
         height: 20,
@@ -113,6 +119,7 @@ export function chartOption(view, colours) {
         z: 5,
       },
       lineSeries(view, colours),
+      ...states(view, colours),
       ...markers(view, colours),
     ],
   };
@@ -142,28 +149,49 @@ function bar(key, data, { name, colour, decal }, { patterned, runs }) {
   };
 }
 
-/** Lines for the SLA and the shifts. A click on a shift zooms to it. */
+/**
+ * A strip of the runs' states above the bars, and a band behind the bars of each failed run: which runs failed is to be
+ * seen at once.
+ */
+function states(view, colours) {
+  const { state } = view.payload.runs;
+  const band = (id, height, colour, found, z) => ({
+    id,
+    type: "bar",
+    yAxisIndex: 1,
+    stack: "states",
+    silent: true,
+    xAxisIndex: 1, // an axis of their own: bars of one axis share its width
+    barWidth: "100%",
+    emphasis: { disabled: true },
+    tooltip: { show: false },
+    itemStyle: { color: colour },
+    data: state.map((name) => (found(name) ? height : null)),
+    z,
+  });
+  const failed = (name) => name === "failed";
+  const strip = [...new Set(state)].map((one) =>
+    band(`state_${one}`, STRIP, colours.state(one), (name) => name === one, 1),
+  );
+  return [
+    band("failed_runs", 1 - STRIP, `${colours.failed}1c`, failed, 1),
+    band("other_runs", 1 - STRIP, "transparent", (name) => !failed(name), 1),
+    ...strip,
+  ];
+}
+
+/** Lines for the shifts. A click on one zooms to it. */
 function lineSeries(view, colours) {
   const shifts = view.shifts.map(({ run, label }) => ({
     xAxis: run,
     lineStyle: { color: colours.accent, type: "dashed", width: 2 },
     label: { formatter: label, color: colours.accent, position: "end" },
   }));
-  const sla =
-    view.sla === null || view.sla > valueAxis(view).max
-      ? []
-      : [
-          {
-            yAxis: view.sla,
-            lineStyle: { color: colours.late, type: "dotted", width: 2 },
-            label: { formatter: `SLA ${duration(view.sla)}`, color: colours.late, position: "insideEndTop" },
-          },
-        ];
   return {
     id: "lines",
     type: "line",
     data: [],
-    markLine: { symbol: "none", animation: false, data: [...sla, ...shifts] },
+    markLine: { symbol: "none", animation: false, data: shifts },
   };
 }
 
@@ -184,7 +212,7 @@ function markers(view, colours) {
             silent: true,
             z: 6,
             itemStyle: { color: colour },
-            data: found.map((run) => [run, symbol === "triangle" ? 0.985 : 0.94]),
+            data: found.map((run) => [run, symbol === "triangle" ? 0.94 : 0.9]),
           },
         ];
   const all = runs.run_id.map((_, run) => run);

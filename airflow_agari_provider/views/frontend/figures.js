@@ -27,6 +27,7 @@ const CARDS = [
   ["p95 per run", (figures) => figures.p95_seconds, duration, "95 of 100 runs took less, over all their tries"],
 ];
 
+const NOTABLE = 5; // percent; smaller changes come and go by themselves, so they are neither better nor worse
 const COMPARED = "Below: the change compared with the same number of runs before these, if there are that many";
 
 /** @param {object|null} figures null: not available. @param {string} missing text of each card in that case. */
@@ -37,7 +38,7 @@ export function figureCards(figures, missing) {
     const difference = changeBetween(before, now);
     const share = title.startsWith("Lost") && figures ? ` · ${percent(lostShare(figures))}` : "";
     const against = difference === null ? "" : `${change(difference)}, was ${text(before)}`;
-    const direction = difference === null || Math.abs(difference) < 0.5 ? "" : difference > 0 ? "worse" : "better";
+    const direction = difference === null || Math.abs(difference) < NOTABLE ? "" : difference > 0 ? "worse" : "better";
     return element(
       "div",
       { class: "card", title: `${hint}. ${COMPARED}` },
@@ -73,7 +74,7 @@ export function taskColumns(link) {
       key: "name",
       title: "task",
       name: true,
-      csv: [["task_id", (row) => row.name]],
+      csv: [["task_id", (row) => row.id ?? row.name]],
       hint: "Sort by name",
       value: (row) => row.name,
       node: link,

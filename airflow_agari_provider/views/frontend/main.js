@@ -1,25 +1,28 @@
 // @ts-check
 /** Start the page: read its address, show the page of one DAG or of all DAGs, and keep the address up to date. */
 
-import { dark, firstQuery, mirror, onThemeChange } from "./airflow.js";
+import { airflowZone, dark, firstQuery, framed, mirror, onThemeChange } from "./airflow.js";
 import { element } from "./dom.js";
 import { keepFocus } from "./focus.js";
 import { showHelp } from "./help.js";
 import { OverviewPage } from "./overview_page.js";
 import { format, parse } from "./permalink.js";
 import { TaskPage } from "./task_page.js";
+import { setLocalZone } from "./units.js";
 
 const TOLD = 4000; // milliseconds that a short message stays visible
 
 const configuration = JSON.parse(document.getElementById("configuration").textContent);
 const root = document.getElementById("page");
 const spoken = document.getElementById("spoken");
-let state = parse(firstQuery());
+const chosenZone = airflowZone(configuration);
+let state = clocked(parse(firstQuery()));
 let page = null;
 let telling = 0;
 
 const frame = {
   configuration,
+  chosenZone,
 
   /** Change some controls. Each change is a step for the Back button, unless it replaces the step before. */
   go(change, { replace = false } = {}) {
@@ -59,6 +62,13 @@ const frame = {
   },
 };
 
+/** The state with a time zone: if the reader chose none here, the one that they chose in Airflow. */
+function clocked(given) {
+  const unset = !given.local && given.zone === null;
+  if (chosenZone === null) return given.zone === "airflow" ? { ...given, local: false, zone: null } : given;
+  return unset ? { ...given, local: true, zone: "airflow" } : given;
+}
+
 function write(replace) {
   const address = `${window.location.pathname}?${format(state)}`;
   if (replace) window.history.replaceState(null, "", address);
@@ -75,6 +85,7 @@ function turnTo() {
     page?.close();
     page = state.dag === null ? new OverviewPage(root, frame) : new TaskPage(root, frame, state.dag);
   }
+  setLocalZone(state.zone === "airflow" ? chosenZone : null);
   page.update(state);
 }
 
@@ -98,12 +109,13 @@ function onKey(event) {
 }
 
 window.addEventListener("popstate", () => {
-  state = parse(window.location.search);
+  state = clocked(parse(window.location.search));
   mirror();
   show();
 });
 document.addEventListener("keydown", onKey);
 onThemeChange(followTheme);
+document.documentElement.classList.toggle("framed", framed());
 followTheme();
 write(true);
 show();

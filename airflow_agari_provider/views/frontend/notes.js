@@ -1,7 +1,8 @@
 /** Sentences above the charts: which tries were purged, and which tasks changed lastingly. */
 
 import { element } from "./dom.js";
-import { purgeNotice, shiftText } from "./notices.js";
+import { purgeNotice, shiftText, unknownTimes } from "./notices.js";
+import { shownTries } from "./series.js";
 import { count, duration } from "./units.js";
 
 const FIRST_SHIFTS = 3; // always visible; the reader unfolds the rest
@@ -10,9 +11,10 @@ const FIRST_SHIFTS = 3; // always visible; the reader unfolds the rest
  * @param {object} page a TaskPage.
  * @param {boolean} unfolded whether all shifts are visible.
  */
-export function notes({ payload, shifts, state, charts }, unfolded) {
+export function notes({ payload, shifts, state, charts, task }, unfolded) {
+  const shown = shownTries(payload, task, state.last);
   const note = (...children) => element("div", { class: "note" }, ...children);
-  const purge = purgeNotice(payload);
+  const sentences = [purgeNotice(payload), ...unknownTimes(payload, shown)].filter(Boolean);
   const lines = shifts.map((shift) =>
     note(
       element("span", {}, shiftText(payload, shift, state.local)),
@@ -38,7 +40,7 @@ export function notes({ payload, shifts, state, charts }, unfolded) {
         ),
       ]
     : [];
-  return [...(purge ? [note(purge)] : []), ...lines, ...more];
+  return [...sentences.map((sentence) => note(sentence)), ...lines, ...more];
 }
 
 /** Heading of the upper chart: what is stacked, how many runs missed the SLA, which part is shown. */

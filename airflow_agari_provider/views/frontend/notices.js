@@ -2,7 +2,9 @@
 /** Texts for when there is nothing to draw, and what to do about it. Pure: no document, no state. */
 
 import { filtered } from "./permalink.js";
-import { duration, moment, zone } from "./units.js";
+import { counted, duration, moment, zone } from "./units.js";
+
+const UNFINISHED = new Set(["running", "deferred"]);
 
 const ADVICE = {
   0: ["Airflow did not answer", "Check the network, or whether the web server is up; then try again."],
@@ -99,6 +101,25 @@ export function emptyNotice(payload, state) {
 export function purgeNotice(payload) {
   const { purged_before: before, first } = payload.window;
   return before !== null && first !== null && first <= before ? purged(before) : null;
+}
+
+/** Sentences about shown tries of which Airflow does not tell how long they ran. */
+export function unknownTimes({ tries, outcomes }, shown) {
+  const endless = shown.filter((index) => tries.end_unknown?.[index]);
+  const waited = shown.filter((index) => tries.deferred_seconds[index] === null && !tries.end_unknown?.[index]);
+  const settled = waited.filter((index) => !UNFINISHED.has(outcomes[tries.outcome[index]]));
+  const number = (indexes) =>
+    counted(
+      indexes.reduce((sum, index) => sum + tries.instances[index], 0),
+      "try",
+      "tries",
+    );
+  return [
+    endless.length > 0 &&
+      `${number(endless)} ended, but Airflow recorded no end, as when a run times out: counted up to the end of the run, and not in medians.`,
+    settled.length > 0 &&
+      `${number(settled)} waited without a worker, and Airflow’s log does not show how long: counted from start to end, and not in medians.`,
+  ].filter(Boolean);
 }
 
 function purged(before) {

@@ -1,7 +1,7 @@
 /** The page of all DAGs that the reader may see. */
 
 import { ApiError, ask } from "./api.js";
-import { action, choice, noticeBox, searchBox } from "./controls.js";
+import { action, choice, noticeBox, searchBox, timeChoice } from "./controls.js";
 import { element } from "./dom.js";
 import { copyLink, copyTable, saveTable } from "./exports.js";
 import { keepFocus } from "./focus.js";
@@ -10,9 +10,10 @@ import { errorNotice, oldestFailure, staleNotice } from "./notices.js";
 import { overviewColumns, overviewRows, statesLegend } from "./overview_rows.js";
 import { ASKED, DAY_COUNTS, DEFAULTS } from "./permalink.js";
 import { remedy } from "./remedies.js";
-import { table } from "./table.js";
-import { count, moment } from "./units.js";
+import { found, table } from "./table.js";
+import { count, moment, zone as zoneName } from "./units.js";
 
+const MOST_ROWS = 100; // shown at once
 const FIRST_ORDER = { sort: "lost_seconds", descending: true };
 
 export class OverviewPage {
@@ -34,16 +35,7 @@ export class OverviewPage {
       value: ({ state }) => String(state.days),
       pick: (value) => this.go({ days: Number(value) }),
     });
-    const zone = choice({
-      name: "time",
-      label: "Time",
-      options: () => [
-        ["utc", "UTC"],
-        ["local", "browser"],
-      ],
-      value: ({ state }) => (state.local ? "local" : "utc"),
-      pick: (value) => this.go({ local: value === "local" }),
-    });
+    const zone = timeChoice(frame);
     const search = searchBox({
       label: "Search DAGs  /",
       value: ({ state }) => state.search,
@@ -80,6 +72,7 @@ export class OverviewPage {
   update(state) {
     const before = this.state;
     this.state = state;
+    this.most = MOST_ROWS;
     this.controls.forEach((control) => control.sync(this));
     if (this.overview && ASKED.every((key) => String(before[key]) === String(state[key]))) this.#render();
     else this.load();
@@ -153,17 +146,19 @@ export class OverviewPage {
   }
 
   get rows() {
-    const wanted = this.state.search.toLowerCase();
-    return overviewRows(this.overview, this.taskTime, this.counting).filter(({ name }) =>
-      name.toLowerCase().includes(wanted),
-    );
+    const rows = overviewRows(this.overview, this.taskTime, this.counting);
+    return rows.filter(({ name, id }) => found(this.state.search, name, id));
+  }
+
+  get #clock() {
+    return { local: this.state.local, zone: this.state.zone };
   }
 
   get columns() {
     return overviewColumns({
       days: this.state.days,
       utc: !this.state.local,
-      link: (name) => this.frame.link({ ...DEFAULTS, local: this.state.local, dag: name }, name),
+      link: (dag, name) => this.frame.link({ ...DEFAULTS, ...this.#clock, dag }, name),
     });
   }
 
@@ -189,16 +184,33 @@ export class OverviewPage {
     const onSort = (sort, descending) => this.go({ sort, descending }, { replace: true });
     this.parts.body.replaceChildren(
       ...(rows.length
-        ? [table(this.parts.window.textContent, rows, this.columns, { ...this.order, onSort }), statesLegend()]
+        ? [
+            element("p", { class: "muted sideways" }, "More columns: scroll sideways →"),
+            table(this.parts.window.textContent, rows, this.columns, { ...this.order, onSort, most: this.most }),
+            this.#moreRows(rows.length),
+            statesLegend(),
+          ]
         : []),
     );
+  }
+
+  /** Button that shows more rows; null: all are shown. Exports have all rows. */
+  #moreRows(total) {
+    if (total <= this.most) return null;
+    const next = Math.min(MOST_ROWS, total - this.most);
+    const show = () => {
+      this.most += MOST_ROWS;
+      this.#render();
+    };
+    const text = `Show ${count(next)} more: ${count(this.most)} of ${count(total)} are shown`;
+    return element("button", { type: "button", class: "more", "data-key": "more-rows", on: { click: show } }, text);
   }
 
   #windowText(shown, total) {
     const { first_run: first, since } = this.overview;
     const dags = shown === total ? `${count(total)} DAGs` : `${count(shown)} of ${count(total)} DAGs`;
     const utc = !this.state.local;
-    return `${dags}; window since ${moment(since, utc)}${oldestFailure(this.overview, utc)}, “ever” since ${first === null ? "the first run" : moment(first, utc)} (${utc ? "UTC" : "browser time"})`;
+    return `${dags}; window since ${moment(since, utc)}${oldestFailure(this.overview, utc)}, “ever” since ${first === null ? "the first run" : moment(first, utc)} (${zoneName(utc)})`;
   }
 
   #emptyNotice(shown, total) {

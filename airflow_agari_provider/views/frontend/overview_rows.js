@@ -19,7 +19,8 @@ export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
     const time = at === undefined ? null : taskTime.dags;
     const states = (counts) => Object.fromEntries(STATES.map((state) => [state, counts[state][index]]));
     return {
-      name,
+      id: name,
+      name: dags.display_name?.[index] ?? name,
       paused: dags.paused[index],
       last_run: dags.last_run[index],
       ever: states(dags.ever),
@@ -35,7 +36,7 @@ export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
   });
 }
 
-/** @param {(name: string) => Node} link to a DAG's page. */
+/** @param {(id: string, name: string) => Node} link to a DAG's page. */
 export function overviewColumns({ days, utc, link }) {
   const whole = (key, title, hint) => ({ key, title, hint, value: (row) => row[key], text: (row) => count(row[key]) });
   const slow = (key, title, hint, text) => ({
@@ -60,11 +61,11 @@ export function overviewColumns({ days, utc, link }) {
       key: "name",
       title: "DAG",
       name: true,
-      csv: [["dag_id", (row) => row.name]],
+      csv: [["dag_id", (row) => row.id]],
       hint: "Sort by name",
       value: (row) => row.name,
       node: (row) =>
-        element("span", {}, link(row.name), row.paused ? element("small", { class: "badge" }, "paused") : null),
+        element("span", {}, link(row.id, row.name), row.paused ? element("small", { class: "badge" }, "paused") : null),
     },
     {
       key: "last_run",

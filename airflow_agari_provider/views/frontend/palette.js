@@ -44,6 +44,7 @@ export const LAYERS = {
   failed_first: ["failed first try", "#e9a820", "#eeb23a", null],
   failed_second: ["failed second try", "#d55e00", "#e0690a", STRIPES],
   failed_later: ["failed third try and later", "#8c1c3f", "#c23a66", CROSSED],
+  failed_for_good: ["failed for good", "#d0021b", "#ff5a5f", CROSSED],
   running: ["running", "#0072b2", "#3a9ad9", null],
   deferred: ["deferred now", "#56b4e9", "#7cc8f2", DOTS],
   wait_deferred: ["deferred", "#cc79a7", "#d48bb4", LINES],
@@ -66,6 +67,8 @@ const LIGHT = {
   card: "#f5f7f9",
   accent: "#0b63b0",
   late: "#b3003b",
+  failed: "#d0021b",
+  blocked: "#f3b8bd",
 };
 const DARK = {
   text: "#e7edf4",
@@ -75,12 +78,23 @@ const DARK = {
   card: "#1f2738",
   accent: "#7cc0ff",
   late: "#ff7da3",
+  failed: "#ff5a5f",
+  blocked: "#6b3540",
+};
+
+/** Colours of the states of runs, as in ``page.css``. */
+const STATES = {
+  success: ["#009e73", "#12a67c"],
+  failed: ["#d0021b", "#ff5a5f"],
+  running: ["#0072b2", "#3a9ad9"],
+  queued: ["#8a97a8", "#7f8da0"],
 };
 
 /** Everything a chart needs for a theme. */
 export function palette(dark) {
   return {
     ...(dark ? DARK : LIGHT),
+    state: (name) => STATES[name]?.[dark ? 1 : 0] ?? "transparent",
     cells: dark ? CELLS.dark : CELLS.light,
     layer: (key) => ({ name: LAYERS[key][0], colour: LAYERS[key][dark ? 2 : 1], decal: LAYERS[key][3] }),
   };

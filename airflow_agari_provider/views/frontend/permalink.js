@@ -23,7 +23,8 @@ export const DEFAULTS = Object.freeze({
   from: null, // epoch seconds of the first run in the zoomed range
   to: null, // the same, of its last run
   run: null, // id of the run whose tries are listed
-  local: false,
+  local: false, // moments are in the reader's time zone, not in UTC
+  zone: null, // which that is: "airflow": the one chosen in Airflow, "utc": UTC was chosen; null: the browser's
   sort: null, // column; null: the page's own default
   descending: true,
   search: "",
@@ -53,7 +54,8 @@ export function parse(query) {
     from: epoch(given.get("from")),
     to: epoch(given.get("to")),
     run: given.get("run") || null,
-    local: given.get("time") === "local",
+    local: ["local", "airflow"].includes(given.get("time")),
+    zone: ["airflow", "utc"].includes(given.get("time")) ? given.get("time") : null,
     sort: sort ? sort.replace(/^-/, "") : null,
     descending: sort ? sort.startsWith("-") : true,
     search: given.get("search") ?? "",
@@ -77,7 +79,7 @@ export function format(state) {
   add("from", state.from);
   add("to", state.to);
   add("run", state.run);
-  if (state.local) add("time", "local");
+  if (state.zone ?? state.local) add("time", state.zone ?? "local");
   if (state.sort) add("sort", `${state.descending ? "-" : ""}${state.sort}`);
   add("search", state.search);
   if (state.days !== DEFAULTS.days) add("days", state.days);

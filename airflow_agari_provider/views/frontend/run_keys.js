@@ -32,7 +32,8 @@ export class RunKeys {
     const run = charts.runAfter(from, by);
     this.run = payload.runs.run_id[run];
     charts.point(run);
-    frame.say(`${describeRun(payload, run, state.local)}, ${counted(this.page.shownOf(run).length, "try", "tries")}`);
+    const tries = this.page.shownOf(run).reduce((sum, index) => sum + payload.tries.instances[index], 0);
+    frame.say(`${describeRun(payload, run, state.local)}, ${counted(tries, "try", "tries")}`);
   }
 
   #open(run) {

@@ -3,9 +3,19 @@
 import { airflowLink, logAddress } from "./airflow.js";
 import { element } from "./dom.js";
 import { LAYERS, palette } from "./palette.js";
+import { layerOf, taskNames } from "./series.js";
 import { count, duration, moment, momentWithOffset, zone } from "./units.js";
 
+const MOST_NAMES = 20;
 const LEFT = { 0: "name", 2: "text" }; // columns with text, left-aligned
+
+const NO_END =
+  "Airflow did not record the end of this try. It ended no later than its run, or than the next try began.";
+
+/** How long a try ran; if its end is not known, at most. */
+function ran(tries, index) {
+  return (tries.end_unknown?.[index] ? "≤ " : "") + duration(tries.run_seconds[index]);
+}
 
 /** The parts from which the address of a try's log is made. */
 export function tryOf(payload, index) {
@@ -29,19 +39,37 @@ export function describeRun(payload, run, local) {
   return parts.join(" · ");
 }
 
+/** Sentence about the tasks that could not start, as a task before them failed; null: there is none. */
+function blockedText(payload, run) {
+  const { blocked } = payload;
+  const known = taskNames(payload);
+  const names = (blocked?.task ?? []).filter((_, at) => blocked.run[at] === run).map((task) => known[task]);
+  if (names.length === 0) return null;
+  const more = names.length > MOST_NAMES ? ` and ${count(names.length - MOST_NAMES)} more` : "";
+  return element(
+    "p",
+    {},
+    `Not started, because a task before failed: ${names.slice(0, MOST_NAMES).join(", ")}${more}.`,
+  );
+}
+
 /**
- * @param {number[]} shown indexes of the run's tries.
+ * @param {number[]} shown indexes of the run's tries, which come with those first that failed for good.
  * @param {number} marked index of the task whose tries are highlighted; -1: no task.
  */
 export function runPanel({ payload, run, shown, marked, local, dark, configuration, onClose }) {
   const { runs, tries, tasks } = payload;
-  const ordered = [...shown].sort((one, other) => (tries.start[one] ?? 0) - (tries.start[other] ?? 0));
+  const forGood = (index) => layerOf(payload, index) === "failed_for_good";
+  const ordered = [...shown].sort(
+    (one, other) =>
+      Number(forGood(other)) - Number(forGood(one)) || (tries.start[one] ?? 0) - (tries.start[other] ?? 0),
+  );
   const colours = palette(dark);
   const rows = ordered.map((index) => {
-    const outcome = payload.outcomes[tries.outcome[index]];
+    const outcome = layerOf(payload, index);
     const several = tries.instances[index] > 1 ? ` × ${count(tries.instances[index])}` : "";
     const one = tries.map_index[index] >= 0 ? ` [${tries.map_index[index]}]` : "";
-    const name = `${tasks.task_id[tries.task[index]]}${one}${several}`;
+    const name = `${taskNames(payload)[tries.task[index]]}${one}${several}`;
     return element(
       "tr",
       { class: tries.task[index] === marked ? "marked" : null },
@@ -54,7 +82,7 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
         LAYERS[outcome][0],
       ),
       element("td", {}, moment(tries.start[index], !local)),
-      element("td", {}, duration(tries.run_seconds[index])),
+      element("td", { title: tries.end_unknown?.[index] ? NO_END : null }, ran(tries, index)),
       element("td", {}, duration(tries.idle_seconds[index])),
       element("td", {}, duration(tries.queued_seconds[index])),
       element("td", {}, duration(tries.deferred_seconds[index])),
@@ -81,7 +109,7 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
     "waited between tries",
     "queued",
     "deferred",
-    "",
+    "log",
   ];
   const close = element("button", { type: "button", "data-key": "close", on: { click: onClose } }, "Close");
   return element(
@@ -94,6 +122,7 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
       close,
     ),
     element("p", { class: "muted" }, describeRun(payload, run, local)),
+    blockedText(payload, run),
     rows.length === 0
       ? element("p", {}, "No task of this run has started, or the page does not show those that have.")
       : element(

@@ -14,6 +14,7 @@ export const STACK_ORDER = [
   "superseded",
   "skipped",
   "removed",
+  "failed_for_good",
   "failed_first",
   "failed_second",
   "failed_later",
@@ -45,6 +46,32 @@ export function shownTries(payload, task, last, range = [0, Infinity]) {
   return shown;
 }
 
+/** What to call each task: its display name in Airflow, else its id. */
+export function taskNames({ tasks }) {
+  return tasks.display_name ?? tasks.task_id;
+}
+
+/** In which figures a try is; the server decides it, see ``charts/outcomes.py``. */
+export const COUNTED = { not: 0, inSums: 1, inAll: 2 };
+
+const standing = (tries, index) => tries.counted?.[index] ?? COUNTED.inAll;
+
+/** Runs whose time is not usual: one of the shown tries goes on, or ran nobody knows how long. */
+export function unusualRuns({ tries }, shown) {
+  return new Set(shown.filter((index) => standing(tries, index) === COUNTED.inSums).map((index) => tries.run[index]));
+}
+
+/**
+ * Layer of a try: its outcome, or "failed_for_good" for the newest try of a task in a run that has ended.
+ *
+ * While a run goes on, Airflow may still retry it.
+ */
+export function layerOf({ runs, tries, outcomes }, index) {
+  const outcome = outcomes[tries.outcome[index]];
+  const settled = tries.last[index] && !UNFINISHED.has(runs.state[tries.run[index]]);
+  return settled && outcome.startsWith("failed") ? "failed_for_good" : outcome;
+}
+
 /**
  * Seconds per run, a layer for each outcome and each kind of waiting that occurs, from the axis upwards.
  *
@@ -53,7 +80,7 @@ export function shownTries(payload, task, last, range = [0, Infinity]) {
  * @returns {{key: string, values: (number|null)[]}[]} null where the run has no time in that layer.
  */
 export function layers(payload, shown, waits) {
-  const { tries, outcomes } = payload;
+  const { tries } = payload;
   const length = payload.runs.run_id.length;
   const found = new Map();
   const add = (key, run, seconds) => {
@@ -62,8 +89,9 @@ export function layers(payload, shown, waits) {
     values[run] = (values[run] ?? 0) + seconds;
   };
   for (const index of shown) {
+    if (standing(tries, index) === COUNTED.not) continue;
     const run = tries.run[index];
-    add(outcomes[tries.outcome[index]], run, tries.run_seconds[index] ?? 0);
+    add(layerOf(payload, index), run, tries.run_seconds[index] ?? 0);
     for (const [control, column] of WAITS) {
       const seconds = tries[column][index];
       if (waits[control] && seconds > 0) add(`wait_${control}`, run, seconds);
@@ -83,12 +111,16 @@ export function totals(stack, length) {
 /**
  * For each run, the median of that run and the runs before it, at most ``width`` runs in total.
  *
- * Backfills, unfinished runs and runs without a value do not count: the line keeps its value there.
+ * Backfills, unfinished runs, runs without a value and the ``unusual`` runs do not count: the line keeps its value
+ * there.
+ *
+ * @param {Set<number>} unusual from {@link unusualRuns}.
  */
-export function rollingMedian(runs, values, width = 25) {
+export function rollingMedian(runs, values, width = 25, unusual = new Set()) {
   const recent = [];
+  const typical = (run) => !UNTYPICAL.has(runs.run_type[run]) && !UNFINISHED.has(runs.state[run]) && !unusual.has(run);
   return values.map((value, run) => {
-    if (value !== null && !UNTYPICAL.has(runs.run_type[run]) && !UNFINISHED.has(runs.state[run])) {
+    if (value !== null && typical(run)) {
       recent.push(value);
       if (recent.length > width) recent.shift();
     }
@@ -108,14 +140,25 @@ export const CELL = { none: 0, skipped: 1, once: 2, twice: 3, thrice: 4, more: 5
 /**
  * Tries per task and run.
  *
- * @returns {{level: Uint8Array, count: Uint16Array, failed: Uint8Array, runs: number}} at ``task * runs + run``: a
- *   {@link CELL}, the number of tries, and whether the newest failed.
+ * @returns {object} ``runs``, the number of runs, and at ``task * runs + run``: ``level``, a {@link CELL}; ``count``, the
+ *   number of tries; ``started``, the same over all map indexes; ``failed``, whether the newest try, of any index, failed;
+ *   ``blocked``, whether it could not start, as a task before it failed.
  */
 export function triesMap(payload) {
   const { tries, outcomes } = payload;
   const runs = payload.runs.run_id.length;
   const size = runs * payload.tasks.task_id.length;
-  const map = { level: new Uint8Array(size), count: new Uint16Array(size), failed: new Uint8Array(size), runs };
+  const map = {
+    level: new Uint8Array(size),
+    count: new Uint16Array(size),
+    started: new Uint32Array(size),
+    failed: new Uint8Array(size),
+    blocked: new Uint8Array(size),
+    runs,
+  };
+  payload.blocked?.run.forEach((run, at) => {
+    map.blocked[payload.blocked.task[at] * runs + run] = 1;
+  });
   const seen = new Set();
   for (let index = 0; index < tries.run.length; index += 1) {
     const cell = tries.task[index] * runs + tries.run[index];
@@ -123,6 +166,7 @@ export function triesMap(payload) {
     const key = `${cell}/${tries.try_number[index]}`;
     if (!seen.has(key)) map.count[cell] += 1; // a mapped task has a row for every outcome of a try
     seen.add(key);
+    map.started[cell] += tries.instances[index];
     if (tries.last[index] && outcome.startsWith("failed")) map.failed[cell] = 1;
     map.level[cell] = Math.max(map.level[cell], levelOf(outcome, map.count[cell]));
   }

@@ -19,6 +19,11 @@ export function sorted(rows, columns, key, descending) {
   return [...(descending ? ordered.reverse() : ordered), ...rows.filter((row) => !known(row))];
 }
 
+/** Whether a search finds one of the names, whatever their case. Pure. */
+export function found(search, ...names) {
+  return names.some((name) => name.toLowerCase().includes(search.toLowerCase()));
+}
+
 /** The table as tab-separated text for spreadsheets and chats. A spreadsheet reads no name as a formula. Pure. */
 export function asText(rows, columns) {
   const text = (column, row) => {
@@ -35,8 +40,14 @@ export function asText(rows, columns) {
  *   ``node(row)`` instead of the text, ``csv``: names and values in a file, ``name``: this column names the row,
  *   ``left``: the column is left-aligned.
  * @param {(key: string, descending: boolean) => void} onSort
+ * @param {number} [most] so many rows are shown; thousands would keep the browser busy for seconds.
  */
-export function table(caption, rows, columns, { sort, descending, onSort, rowClass = () => null }) {
+export function table(
+  caption,
+  rows,
+  columns,
+  { sort, descending, onSort, rowClass = () => null, most = Number.POSITIVE_INFINITY },
+) {
   const head = columns.map((column) => {
     const current = column.key === sort;
     const next = current ? !descending : !column.name;
@@ -63,19 +74,21 @@ export function table(caption, rows, columns, { sort, descending, onSort, rowCla
       button,
     );
   });
-  const body = sorted(rows, columns, sort, descending).map((row) =>
-    element(
-      "tr",
-      { class: rowClass(row) },
-      ...columns.map((column) =>
-        element(
-          column.name ? "th" : "td",
-          column.name ? { scope: "row", class: "name" } : {},
-          column.node ? column.node(row) : String((column.text ?? column.value)(row)),
+  const body = sorted(rows, columns, sort, descending)
+    .slice(0, most)
+    .map((row) =>
+      element(
+        "tr",
+        { class: rowClass(row) },
+        ...columns.map((column) =>
+          element(
+            column.name ? "th" : "td",
+            column.name ? { scope: "row", class: "name" } : {},
+            column.node ? column.node(row) : String((column.text ?? column.value)(row)),
+          ),
         ),
       ),
-    ),
-  );
+    );
   return element(
     "table",
     {},

@@ -1,11 +1,12 @@
 /** The controls of a DAG's page. */
 
 import { airflowLink, dagAddress } from "./airflow.js";
-import { action, choice, folded, several, toggle } from "./controls.js";
+import { action, choice, folded, several, timeChoice, toggle } from "./controls.js";
 import { element } from "./dom.js";
 import { copyLink, saveCsv, savePicture } from "./exports.js";
 import { showHelp } from "./help.js";
 import { DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
+import { taskNames } from "./series.js";
 
 const ALL = "";
 const SINCE_3 = ["asset_triggered", "asset_materialization", "operator_triggered"]; // the last two since Airflow 3.3
@@ -21,10 +22,6 @@ export function taskControls(page) {
     "manual",
     "backfill",
     ...(frame.configuration.airflow === 3 ? SINCE_3 : ["dataset_triggered"]),
-  ];
-  const zones = [
-    ["utc", "UTC"],
-    ["local", "browser"],
   ];
   const window = [
     choice({
@@ -61,13 +58,7 @@ export function taskControls(page) {
       press: () => go({ ...NEWEST }),
       visible: ({ state }) => state.before !== null || state.after !== null,
     }),
-    choice({
-      name: "time",
-      label: "Time",
-      options: () => zones,
-      value: ({ state }) => (state.local ? "local" : "utc"),
-      pick: (zone) => go({ local: zone === "local" }),
-    }),
+    timeChoice(frame),
     choice({
       name: "mapped",
       label: "Mapped tasks",
@@ -136,9 +127,13 @@ export function taskControls(page) {
 
 /** Options for the choice of a task. The chosen task is always one of them, even if it did not start in these runs. */
 function taskOptions({ payload, state }) {
-  const known = payload?.tasks.task_id ?? [];
-  const names = state.task === null || known.includes(state.task) ? known : [state.task, ...known];
-  return [[ALL, "all tasks"], ...names.map((name) => [name, name])];
+  const ids = payload?.tasks.task_id ?? [];
+  const known = ids.map((id, at) => [id, taskNames(payload)[at]]);
+  return [
+    [ALL, "all tasks"],
+    ...(state.task === null || ids.includes(state.task) ? [] : [[state.task, state.task]]),
+    ...known,
+  ];
 }
 
 function older({ payload }) {
@@ -153,7 +148,7 @@ function newer({ payload }) {
 function overviewLink(page) {
   const open = (event) => {
     event.preventDefault();
-    page.go({ ...DEFAULTS, local: page.state.local });
+    page.go({ ...DEFAULTS, local: page.state.local, zone: page.state.zone });
   };
   return element("a", { href: "?", "data-key": "all-dags", on: { click: open } }, "All DAGs");
 }

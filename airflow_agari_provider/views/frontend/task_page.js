@@ -1,6 +1,6 @@
 /** The page of a DAG: the tries of one task or of all tasks, run by run. */
 
-import { dark, logAddress, openAirflow } from "./airflow.js";
+import { dark, framed, logAddress, openAirflow } from "./airflow.js";
 import { ApiError, ask } from "./api.js";
 import { Charts } from "./charts.js";
 import { noticeBox, searchBox } from "./controls.js";
@@ -15,7 +15,7 @@ import { ASKED, triesAddress } from "./permalink.js";
 import { remedy } from "./remedies.js";
 import { RunKeys } from "./run_keys.js";
 import { runPanel, tryOf } from "./run_panel.js";
-import { shownTries } from "./series.js";
+import { layerOf, shownTries, taskNames } from "./series.js";
 import { taskControls } from "./task_controls.js";
 import { taskParts } from "./task_parts.js";
 import { TaskTable } from "./task_table.js";
@@ -59,13 +59,10 @@ export class TaskPage {
       button("copy-table", "Copy table", () => copyTable(this.table)),
       button("table-csv", "CSV", () => saveTable(this.table)),
     ];
+    const figures = [this.figures.cards, this.figures.wall, parts.notes];
+    const chart = [parts.chart, parts.duration, parts.panel];
     parts.body.append(
-      this.figures.cards,
-      this.figures.wall,
-      parts.notes,
-      parts.chart,
-      parts.duration,
-      parts.panel,
+      ...(framed() ? [...chart, ...figures] : [...figures, ...chart]), // in Airflow's tab, the bars are seen at once
       element("h2", {}, "Tries per task and run"),
       parts.map,
       element("div", { class: "table-head" }, element("h2", {}, "Tasks"), search.node, ...exports),
@@ -158,7 +155,10 @@ export class TaskPage {
   }
 
   get title() {
-    return this.state.task === null ? this.dag : `${this.dag} › ${this.state.task}`;
+    const dag = this.payload?.display_name ?? this.dag;
+    if (this.state.task === null) return dag;
+    const at = this.payload?.tasks.task_id.indexOf(this.state.task) ?? -1;
+    return `${dag} › ${at < 0 ? this.state.task : taskNames(this.payload)[at]}`;
   }
 
   get shifts() {
@@ -177,6 +177,7 @@ export class TaskPage {
   #draw() {
     const started = performance.now();
     const { parts, payload, state } = this;
+    parts.heading.textContent = this.title;
     document.title = `${this.title} · tries`;
     parts.window.textContent = payload.window.text;
     const empty = emptyNotice(payload, state);
@@ -255,8 +256,7 @@ export class TaskPage {
 
   /** The reader chose a bar: open the log if the bar is a single try of one task; otherwise list the run's tries. */
   pick(run, layer) {
-    const { outcomes, tries } = this.payload;
-    const meant = this.shownOf(run).filter((index) => outcomes[tries.outcome[index]] === layer);
+    const meant = this.shownOf(run).filter((index) => layerOf(this.payload, index) === layer);
     if (this.task >= 0 && meant.length === 1) this.openLog(meant[0]);
     else this.openRun(run, this.task);
   }

@@ -2,7 +2,8 @@
 
 import { element } from "./dom.js";
 import { taskColumns } from "./figures.js";
-import { table } from "./table.js";
+import { taskNames } from "./series.js";
+import { found, table } from "./table.js";
 
 const FIRST_ORDER = { sort: "lost_seconds", descending: true };
 
@@ -12,14 +13,16 @@ export class TaskTable {
     this.page = page;
     this.frame = page.frame;
     this.node = element("div", { class: "scroll" });
-    this.columns = taskColumns(({ name }) => page.frame.link({ task: name }, name));
+    this.columns = taskColumns(({ name, id }) => page.frame.link({ task: id }, name));
   }
 
   /** Tasks whose name matches the search. */
   get rows() {
     const { payload, state } = this.page;
-    const named = payload.task_figures.map((row) => ({ ...row, name: payload.tasks.task_id[row.task] }));
-    return named.filter(({ name }) => name.toLowerCase().includes(state.search.toLowerCase()));
+    const names = taskNames(payload);
+    const ids = payload.tasks.task_id;
+    const named = payload.task_figures.map((row) => ({ ...row, name: names[row.task], id: ids[row.task] }));
+    return named.filter(({ name, id }) => found(state.search, name, id));
   }
 
   get order() {
@@ -35,12 +38,17 @@ export class TaskTable {
     this.node.replaceChildren(
       rows.length === 0
         ? element("p", { class: "none" }, `No task’s name has “${page.state.search}” in it.`)
-        : table(`Tasks of ${page.payload.dag_id}, ${page.payload.window.text}`, rows, columns, {
-            sort: order.sort,
-            descending: order.descending,
-            onSort: (sort, descending) => page.go({ sort, descending }, { replace: true }),
-            rowClass: ({ task }) => (task === page.task ? "marked" : null),
-          }),
+        : element(
+            "div",
+            {},
+            element("p", { class: "muted sideways" }, "More columns: scroll sideways →"),
+            table(`Tasks of ${page.payload.dag_id}, ${page.payload.window.text}`, rows, columns, {
+              sort: order.sort,
+              descending: order.descending,
+              onSort: (sort, descending) => page.go({ sort, descending }, { replace: true }),
+              rowClass: ({ task }) => (task === page.task ? "marked" : null),
+            }),
+          ),
     );
   }
 }

@@ -72,7 +72,8 @@ export class TriesMap {
       CELLS.names[level],
       12,
     ]);
-    return map.failed.includes(1) ? [...cells, [this.colours.text, "newest try failed", 5]] : cells;
+    if (map.blocked.includes(1)) cells.push([this.colours.blocked, "a task before failed", 12]);
+    return map.failed.includes(1) ? [...cells, [this.colours.failed, "newest try failed", 8]] : cells;
   }
 
   /** Draw the cells of a range of runs. */
@@ -102,12 +103,17 @@ export class TriesMap {
             context.fillRect((run - first) * step, row * ROW, width + (space ? 0 : 0.3), ROW - GAP);
       });
     }
-    context.fillStyle = this.colours.text;
-    rows.forEach((task, row) => {
-      for (let run = first; run <= last; run += 1)
-        if (map.failed[task * map.runs + run])
-          context.fillRect((run - first) * step, (row + 1) * ROW - GAP - 5, Math.max(step - space, 1.5), 5);
-    });
+    for (const [flags, colour, high, least] of [
+      [map.blocked, this.colours.blocked, ROW - GAP, 0.6],
+      [map.failed, this.colours.failed, 9, 2],
+    ]) {
+      context.fillStyle = colour;
+      rows.forEach((task, row) => {
+        for (let run = first; run <= last; run += 1)
+          if (flags[task * map.runs + run])
+            context.fillRect((run - first) * step, (row + 1) * ROW - GAP - high, Math.max(step - space, least), high);
+      });
+    }
   }
 
   #cellAt({ clientX, clientY }) {

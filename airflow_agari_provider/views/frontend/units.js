@@ -1,5 +1,5 @@
 // @ts-check
-/** Format numbers and moments for people. Pure: no document, no state. */
+/** Format numbers and moments for people. No document; the only state is the reader's time zone. */
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -120,19 +120,35 @@ export function logLines({ min, max }) {
   return LOG_LINES.filter((line) => line >= min && line <= max);
 }
 
-/** A moment, given in epoch seconds, to the minute: "2026-11-17 04:00", in UTC or in the browser's own time zone. */
+/** @type {{name: string, format: Intl.DateTimeFormat}|null} null: the browser's own time zone. */
+let local = null;
+
+/** Set the time zone of moments that are not in UTC. @param {string|null} name such as Europe/Berlin; null: the browser's. */
+export function setLocalZone(name) {
+  if (name === (local?.name ?? null)) return;
+  const parts = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+  // the Swedish way of writing is ISO 8601
+  local = name && {
+    name,
+    format: new Intl.DateTimeFormat("sv-SE", /** @type {Intl.DateTimeFormatOptions} */ ({ ...parts, timeZone: name })),
+  };
+}
+
+/** A moment, given in epoch seconds, to the minute: "2026-11-17 04:00", in UTC or in the reader's time zone. */
 export function moment(epoch, utc) {
   if (epoch === null || epoch === undefined) return "–";
   const at = new Date(epoch * 1000);
+  if (!utc && local) return local.format.format(at);
   const shifted = utc ? at : new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
   return shifted.toISOString().slice(0, 16).replace("T", " ");
 }
 
 /**
- * A moment and, in browser time, its distance from UTC: when clocks go back, the same hour occurs twice.
+ * A moment and, in the reader's time, its distance from UTC: when clocks go back, the same hour occurs twice.
  */
 export function momentWithOffset(epoch, utc) {
-  const minutes = -new Date(epoch * 1000).getTimezoneOffset();
+  const shown = Date.parse(`${moment(epoch, utc).replace(" ", "T")}Z`) / 1000;
+  const minutes = Math.round((shown - Math.floor(epoch / MINUTE) * MINUTE) / MINUTE);
   const clock = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
     .map((part) => String(part).padStart(2, "0"))
     .join(":");
@@ -146,5 +162,5 @@ export function counted(number, one, several) {
 
 /** Name of the time zone that {@link moment} writes in. */
 export function zone(utc) {
-  return utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return utc ? "UTC" : (local?.name ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
 }

@@ -19,6 +19,13 @@ test("the file has exactly the tries that are shown, and waiting only where it i
   );
 });
 
+test("the file says where an end is not known, and has no such column where all ends are known", () => {
+  const payload = smallPayload();
+  payload.tries.end_unknown[5] = true;
+  const [head, , , , last] = triesRows(payload, shownTries(payload, 1, false), {});
+  assert.deepEqual([head.at(-1), last.at(-1)], ["end_unknown", "true"]);
+});
+
 const CELLS = [
   [null, ""],
   [-5, "-5"],

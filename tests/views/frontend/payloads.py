@@ -19,7 +19,7 @@ TASKS = {  # usual seconds, chance that a try fails
 }  # fmt: skip
 TRY_COLUMNS = (
     "run", "task", "try_number", "outcome", "start", "end", "run_seconds", "idle_seconds", "queued_seconds",
-    "deferred_seconds", "instances", "map_index", "last",
+    "deferred_seconds", "instances", "map_index", "last", "counted", "end_unknown",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def tries_answer(
         states[-1] = "running"
         tries["outcome"][-1] = OUTCOMES.index("running")
         tries["end"][-1] = None
+        tries["counted"][-1] = 1
     types = ["scheduled"] * runs
     for index in range(7, runs, 41):
         types[index] = "manual"
@@ -111,7 +112,7 @@ def _run_tries(tries, run, after, names, chance, *, slow: bool) -> bool:
 
 def _append(tries, run, task, number, outcome, start, seconds, idle, queued, deferred) -> None:
     times = (start, start + seconds + deferred, seconds, idle, queued, deferred)
-    row = (run, task, number, OUTCOMES.index(outcome), *times, 1, -1, True)
+    row = (run, task, number, OUTCOMES.index(outcome), *times, 1, -1, True, 2, False)
     for column, value in zip(TRY_COLUMNS, row, strict=True):
         tries[column].append(value)
 

@@ -27,6 +27,7 @@ const EVERYTHING = {
   to: 200,
   run: "manual__2026-11-20T08:00:00+00:00",
   local: true,
+  zone: "airflow",
   sort: "p95_seconds",
   descending: false,
   search: "é+",
@@ -45,6 +46,11 @@ test("an address without controls is the page as it begins, and stays short", ()
 
 test("what nobody can choose is as if it were not there", () => {
   assert.deepEqual(parse("runs=13&days=abc&before=soon&mapped=best&run_state=gone&idle=yes"), { ...DEFAULTS });
+});
+
+test("UTC stays chosen against the time zone of Airflow", () => {
+  assert.equal(format(parse("dag_id=a&time=utc")), "dag_id=a&time=utc");
+  assert.equal(parse("time=airflow").local, true);
 });
 
 test("a page begins before a run or after one, never both", () => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   CELL,
   lateRuns,
+  layerOf,
   layers,
   rangeAround,
   rangeOf,
@@ -12,6 +13,7 @@ import {
   shownTries,
   totals,
   triesMap,
+  unusualRuns,
 } from "../../../airflow_agari_provider/views/frontend/series.js";
 import { smallPayload } from "./small_payload.js";
 
@@ -21,10 +23,11 @@ const stackOf = (task, last, waits = {}) => {
   return layers(payload, shownTries(payload, task, last), { ...NO_WAITS, ...waits });
 };
 
-test("each try of a task is a layer of its own, those that failed on top", () => {
+test("each try of a task is a layer of its own, those that failed on top, and what failed for good stands out", () => {
   assert.deepEqual(stackOf(1, false), [
     { key: "success", values: [20, null, null] },
-    { key: "failed_first", values: [30, 10, null] },
+    { key: "failed_for_good", values: [null, 10, null] },
+    { key: "failed_first", values: [30, null, null] },
     { key: "failed_second", values: [40, null, null] },
   ]);
 });
@@ -36,15 +39,29 @@ test("all tasks are summed by outcome", () => {
 test("the classic view has the last try only", () => {
   assert.deepEqual(stackOf(1, true), [
     { key: "success", values: [20, null, null] },
-    { key: "failed_first", values: [null, 10, null] },
+    { key: "failed_for_good", values: [null, 10, null] },
   ]);
+});
+
+test("a newest try that failed may still be retried while its run goes on", () => {
+  const payload = smallPayload();
+  payload.runs.state[1] = "running";
+  assert.deepEqual(
+    [1, 5].map((index) => layerOf(payload, index)),
+    ["failed_first", "failed_first"],
+  );
+});
+
+test("a cell of the map tells what could not start, as a task before it failed", () => {
+  const payload = { ...smallPayload(), blocked: { run: [2], task: [1], instances: [1] } };
+  assert.deepEqual([...triesMap(payload).blocked], [0, 0, 0, 0, 0, 1]);
 });
 
 test("running, lost, idle, queued and deferred time of a task add up to its wall time", () => {
   const stack = stackOf(1, false, { idle: true, queued: true, deferred: true });
   assert.deepEqual(
     stack.map(({ key }) => key),
-    ["success", "failed_first", "failed_second", "wait_deferred", "wait_queued", "wait_idle"],
+    ["success", "failed_for_good", "failed_first", "failed_second", "wait_deferred", "wait_queued", "wait_idle"],
   );
   assert.deepEqual(totals(stack, 3), [782, 11, null]); // 20 + 70 ran, 80 deferred, 12 queued, 600 idle
 });
@@ -52,6 +69,23 @@ test("running, lost, idle, queued and deferred time of a task add up to its wall
 test("a run that has not ended does not move the median", () => {
   const { runs } = smallPayload();
   assert.deepEqual(rollingMedian(runs, [10, 30, 1000]), [10, 20, 20]);
+});
+
+test("a run of which nobody knows how long it took does not move the median", () => {
+  const payload = smallPayload();
+  payload.tries.counted[4] = 1;
+  payload.runs.state[2] = "success";
+  const unusual = unusualRuns(payload, shownTries(payload, 0, false));
+  assert.deepEqual([...unusual], [1, 2]);
+  assert.deepEqual(rollingMedian(payload.runs, [10, 1000, 1000], 25, unusual), [10, 10, 10]);
+});
+
+test("a skipped task that never ran has no bar, and one that ran has a bar like others", () => {
+  const payload = smallPayload();
+  Object.assign(payload.tries, { outcome: [7, 7, 7, 7, 7, 7, 7], counted: [0, 2, 0, 0, 0, 0, 0] });
+  assert.deepEqual(layers(payload, shownTries(payload, -1, false), NO_WAITS), [
+    { key: "skipped", values: [30, null, null] },
+  ]);
 });
 
 test("a backfill does not move the median, and a run without a try leaves it alone", () => {
@@ -69,6 +103,13 @@ test("a cell of the map tells the number of tries, what runs, and what failed in
   assert.deepEqual([...map.level], [CELL.once, CELL.once, CELL.running, CELL.thrice, CELL.once, CELL.none]);
   assert.deepEqual([...map.count], [1, 1, 1, 3, 1, 0]);
   assert.deepEqual([...map.failed], [0, 0, 0, 0, 1, 0]);
+});
+
+test("a cell counts the tries of all indexes of a mapped task, too", () => {
+  const payload = smallPayload();
+  payload.tries.instances[0] = 6000;
+  const map = triesMap(payload);
+  assert.deepEqual([map.count[0], map.started[0]], [1, 6000]);
 });
 
 test("the outcomes of a mapped task's one try are one try", () => {

@@ -25,6 +25,7 @@ export function smallPayload() {
     "map_index",
     "last",
   ];
+  const running = 5;
   return {
     dag_id: "scoring",
     now: 8215,
@@ -63,7 +64,11 @@ export function smallPayload() {
       "skipped",
       "removed",
     ],
-    tries: Object.fromEntries(columns.map((column, at) => [column, tries.map((row) => row[at])])),
+    tries: {
+      ...Object.fromEntries(columns.map((column, at) => [column, tries.map((row) => row[at])])),
+      counted: tries.map((row) => (row[3] === running ? 1 : 2)),
+      end_unknown: tries.map(() => false),
+    },
     figures: {},
     task_figures: [],
     shifts: [],

@@ -7,7 +7,7 @@ import threading
 from tests.views.frontend.browsing import ROWS
 from tests.views.frontend.browsing import open_overview as open_page
 from tests.views.frontend.charts_server import until
-from tests.views.frontend.payloads import task_time_answer
+from tests.views.frontend.payloads import overview_answer, task_time_answer
 
 
 def names(page) -> list[str]:
@@ -71,6 +71,20 @@ def test_another_window_is_asked_for(page, charts):
     page.locator("[data-control=days]").select_option("7")
     until(page, "document.querySelector('th[data-column=window]').textContent === 'runs in 7 days'")
     assert ("api/overview", {"days": ["7"]}, 200) in charts.asked
+
+
+def test_of_three_thousand_dags_a_hundred_are_shown_and_the_search_finds_all(page, charts):
+    charts.answers["api/overview"] = overview_answer(3000)
+    charts.answers["api/overview/task_time"] = task_time_answer(3000)
+    open_page(page, charts)
+    assert page.locator("tbody tr").count() == 100
+    more = page.locator("[data-key=more-rows]")
+    assert more.text_content() == "Show 100 more: 100 of 3,000 are shown"
+    more.click()
+    assert page.locator("tbody tr").count() == 200
+    page.locator("input[type=search]").fill("dag_2999")
+    until(page, f"{ROWS} === 1")
+    assert more.count() == 0
 
 
 def test_a_search_without_a_hit_can_be_cleared(page, charts):

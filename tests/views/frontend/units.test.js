@@ -11,6 +11,8 @@ import {
   moment,
   momentWithOffset,
   percent,
+  setLocalZone,
+  zone,
 } from "../../../airflow_agari_provider/views/frontend/units.js";
 
 const DURATIONS = [
@@ -80,4 +82,14 @@ test("a moment is told to the minute, in UTC or as the browser's clock has it", 
 test("a moment on the browser's clock says how far that is from UTC", () => {
   assert.equal(momentWithOffset(1_795_168_000, true), "2026-11-20 09:46");
   assert.equal(momentWithOffset(1_795_168_000, false), "2026-11-20 15:16 (UTC+05:30)");
+});
+
+test("a moment in the time zone chosen in Airflow says how far that is from UTC, in summer and in winter", () => {
+  setLocalZone("Europe/Berlin");
+  assert.equal(moment(1795168000, false), "2026-11-20 10:46");
+  assert.equal(momentWithOffset(1780000000, false), "2026-05-28 22:26 (UTC+02:00)");
+  assert.equal(zone(false), "Europe/Berlin");
+  assert.equal(moment(1795168000, true), "2026-11-20 09:46");
+  setLocalZone(null);
+  assert.equal(moment(1795168000, false), "2026-11-20 15:16");
 });
