@@ -317,6 +317,7 @@ def correctness_report(collected: str, counts: str) -> DiscrepancyCheckOperator:
             "RDAs": "{{ ti.xcom_pull(task_ids='load.count_sending_domains') or 0 }}",
         },
         on_discrepancy="alert",
+        on_empty="alert",  # the run of a window without messages ends well, but somebody should look why
         email_to="{{ params.mail_to }}",
         slack_conn_id=SLACK,
         victorops_conn_id=VICTOROPS,

@@ -6,7 +6,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
+
+from airflow_agari_provider.exceptions import require_one_of
+
+CEILING_FROM = 1_000  # messages; an organisation of the published table rightly skips 65 % of its 315
+Judge = Literal["difference", "gain", "nothing"]
+
+
+def _require_number(name: str, value: Any, *kinds: type) -> None:
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < float("inf"):
+        number = "a number" if float in kinds else "a whole number"
+        raise ValueError(
+            f"The tolerance's {name} is {number}, 0 or more, not {value!r}. It is fixed when the DAG is parsed:"
+            " a tolerance is not a template."
+        )
 
 
 @dataclass(frozen=True)
@@ -25,6 +39,11 @@ class Tolerance:
     percent: float = 0.0
     min_volume: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("count", "min_volume"):
+            _require_number(name, getattr(self, name), int)
+        _require_number("percent", self.percent, int, float, Decimal)
+
     def allows(self, difference: int, base: int, volume: int) -> bool:
         """
         Whether a difference is within this tolerance.
@@ -37,8 +56,19 @@ class Tolerance:
             return True
         return base > 0 and 100 * abs(difference) <= Decimal(str(self.percent)) * base
 
+    def for_one(self, base: int) -> int:
+        """
+        Return the most messages by which one key may differ.
+
+        :param base: number of messages that is 100 %.
+        """
+        return max(self.count, self.min_volume - 1, int(Decimal(str(self.percent)) * base / 100))
+
     def __str__(self) -> str:
         return f"{self.count:,} and {self.percent} %"
+
+
+STRICT = Tolerance()
 
 
 @dataclass(frozen=True)
@@ -54,9 +84,11 @@ class Comparison:
     :param percent_name: heading of the percentage; by default ``name`` followed by `` %``.
     :param judge: ``"difference"``: any difference beyond the tolerance is a discrepancy. ``"gain"``: fewer messages are
         expected (some are skipped on purpose), so a discrepancy is only a key with more messages than in ``base``, or
-        with none; if the check has counted skips, any difference that they do not account for. ``"nothing"``: the
-        difference is only shown.
+        with none, or with too few (``most_skipped``); if the check has counted skips, any difference that they do not
+        account for. ``"nothing"``: the difference is only shown.
     :param tolerance: this comparison's own; ``None``: the check's.
+    :param most_skipped: percent of ``base`` that may be skipped, with ``judge="gain"`` and without counted skips: of
+        each key that has 1,000 messages or more in ``base``, and of all keys together if they have as many. 100: any.
     """
 
     name: str
@@ -64,8 +96,16 @@ class Comparison:
     other: str
     percent_of: str | None = None
     percent_name: str | None = None
-    judge: Literal["difference", "gain", "nothing"] = "difference"
+    judge: Judge = "difference"
     tolerance: Tolerance | None = None
+    most_skipped: float = 50.0
+
+    def __post_init__(self) -> None:
+        require_one_of("judge", self.judge, ("difference", "gain", "nothing"))
+        if self.base == self.other:
+            raise ValueError(f"Comparison {self.name!r} compares the stage {self.base!r} with itself.")
+        if not 0 <= self.most_skipped <= 100:
+            raise ValueError(f"most_skipped is a percentage from 0 to 100, not {self.most_skipped!r}.")
 
     @property
     def percent_heading(self) -> str:
@@ -108,12 +148,15 @@ def check_names(stages: Sequence[str], comparisons: Sequence[Comparison], hidden
 
     :param hidden: names of the stages that the report does not show.
     :raises ValueError: there are fewer than two stages, two have the same name, the first one is hidden, or a
-        comparison names a stage that does not exist.
+        comparison names a stage that does not exist, or two comparisons have the same name.
     """
     if len(set(stages)) != len(stages) or len(stages) < 2:
         raise ValueError(f"A discrepancy check needs two or more stages with different names, not {list(stages)}.")
     if stages[0] in hidden:
         raise ValueError(f"The first stage, {stages[0]!r}, is what the others are compared with: it must be shown.")
+    names = [comparison.name for comparison in comparisons]
+    if len(set(names)) != len(names):
+        raise ValueError(f"Two comparisons have the same name: {names}.")
     for comparison in comparisons:
         if unknown := comparison.stages - set(stages):
             raise ValueError(

@@ -1,56 +1,99 @@
-"""Which keys differ by more than is allowed, and between which stages."""
+"""
+The verdict on a table: each key by its limit, all keys together by theirs, and whether anything was counted at all.
+
+Keys that are each within their limit may still have lost half of everything together. So what no key is found guilty of
+is added up, and may be no more than one key may differ by. The work on all keys is done on whole columns, since there
+may be a million; only the largest findings become objects.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nlargest
+from typing import Literal, NamedTuple
 
-from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance
-from airflow_agari_provider.discrepancy.table import DiscrepancyTable, cell_text, percentage
-from airflow_agari_provider.exceptions import cut
+from airflow_agari_provider.discrepancy.comparisons import CEILING_FROM, STRICT, Comparison, Tolerance
+from airflow_agari_provider.discrepancy.finding import (
+    Finding,
+    Level,
+    finding_of_key,
+    finding_together,
+    finding_without_difference,
+)
+from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 
-SHOWN_REASONS = 10  # of the reasons to skip messages; the result has all
+KEPT_FINDINGS = 1000  # the largest; if there are more, naming every one would tell nothing more
 
 
 @dataclass(frozen=True)
-class Finding:
+class Limits:
     """
-    One key whose difference in one comparison is beyond the tolerance.
+    What is allowed; the parameters are those of ``DiscrepancyCheckOperator``.
 
-    :param difference: number of messages, without the counted skips; positive: lost, negative: duplicated.
-    :param percent: the difference in percent of the comparison's base, as the table shows it.
-    :param first_step: the first two neighbouring stages between which the count changed in that direction.
-    :param first_difference: difference between those two stages, in messages.
-    :param missing_in: stages that have no messages of the key.
-    :param skipped: reason -> how many of the key's messages were rightly skipped; ``None``: not counted.
+    :param tolerances: by the text of the key.
     """
 
-    key: str
-    comparison: str
-    base: str
-    other: str
+    tolerance: Tolerance = STRICT
+    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    total_tolerance: Tolerance | None = None
+    warn_tolerance: Tolerance | None = None
+    on_empty: Literal["fail", "alert", "ok"] = "ok"
+    on_silent: Literal["ok", "warn", "alarm"] = "ok"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """
+    What was found.
+
+    :param findings: the largest, alarms first.
+    :param alarms: how many differences are beyond their limit; ``findings`` may have fewer.
+    :param discrepant: how many keys that are.
+    """
+
+    findings: list[Finding]
+    alarms: int
+    discrepant: int
+
+
+class _Guilty(NamedTuple):
+    """A key beyond its limit, by its place in the table."""
+
+    place: int
+    comparison: Comparison
     difference: int
-    percent: float | str
-    first_step: tuple[str, str]
-    first_difference: int
-    missing_in: tuple[str, ...]
     tolerance: Tolerance
-    skipped: Mapping[str, int] | None = None
+    level: Level
+    limit: str
 
-    def __str__(self) -> str:
-        text = f"{self.key}: {_moved(self.difference)} between {self.base} and {self.other} ({self._percent_text})"
-        if self.skipped is not None:
-            text += f", besides {skip_text(self.skipped)}"
-        if self.first_step != (self.base, self.other):
-            text += f", first {abs(self.first_difference):,} between {self.first_step[0]} and {self.first_step[1]}"
-        if self.missing_in:
-            text += f", missing in {', '.join(self.missing_in)}"
-        return f"{text}; allowed {self.tolerance}"
 
-    @property
-    def _percent_text(self) -> str:
-        return self.percent if isinstance(self.percent, str) else f"{cell_text(abs(self.percent))} %"
+def judge(table: DiscrepancyTable, limits: Limits) -> Judgement:
+    """Return what is beyond the limits."""
+    guilty: list[_Guilty] = []
+    others: list[Finding] = []
+    if limits.on_empty != "ok" and table.is_empty:
+        others.append(finding_without_difference(table, "empty"))
+    for comparison in table.comparisons:
+        if comparison.judge != "nothing":
+            of_keys, together = _of_comparison(table, comparison, limits)
+            guilty += of_keys
+            others += together
+    if limits.on_silent != "ok":
+        others += [finding_without_difference(table, "silent", key, limits.on_silent) for key in table.silent_keys]
+    alarming = [each.place for each in guilty if each.level == "alarm"]
+    largest = nlargest(KEPT_FINDINGS, guilty, key=lambda each: (each.level == "alarm", abs(each.difference)))
+    found = [*others, *(_finding(table, each) for each in largest)]
+    found.sort(key=lambda finding: (finding.level == "warn", finding.scope != "empty", -abs(finding.difference)))
+    alarms = len(alarming) + sum(finding.level == "alarm" for finding in others)
+    return Judgement(found[:KEPT_FINDINGS], alarms, len(set(alarming)))
+
+
+def _finding(table: DiscrepancyTable, guilty: _Guilty) -> Finding:
+    key = table.every_key[guilty.place]
+    return finding_of_key(
+        table, key, guilty.comparison, guilty.difference, guilty.tolerance, guilty.level, guilty.limit
+    )
 
 
 def find_discrepancies(
@@ -62,67 +105,98 @@ def find_discrepancies(
     :param tolerance: for comparisons without a tolerance of their own.
     :param tolerances: key -> tolerance that replaces every other tolerance for this key.
     """
-    findings = [
-        finding
-        for key in table.keys
-        for finding in _of_key(table, key, table.counts_of(key), tolerances.get(key), tolerance)
-    ]
-    return sorted(findings, key=lambda finding: -abs(finding.difference))
+    return judge(table, Limits(tolerance, tolerances)).findings
 
 
-def _of_key(
-    table: DiscrepancyTable, key: str, counts: Mapping[str, int], own: Tolerance | None, general: Tolerance
-) -> Iterator[Finding]:
-    for comparison in table.comparisons:
-        difference = table.difference(key, comparison)
-        if difference == 0:
+def _of_comparison(
+    table: DiscrepancyTable, comparison: Comparison, limits: Limits
+) -> tuple[list[_Guilty], list[Finding]]:
+    """Return the keys beyond their limit, and what the others differ by together, if that is too much."""
+    differences, percent_of = table.differences(comparison), table.column(comparison.percent_of or comparison.base)
+    skips_freely = comparison.judge == "gain" and not table.balances(comparison)
+    skipping = _Skipping(comparison, table.column(comparison.base), differences) if skips_freely else None
+    rest = _Rest(comparison, limits.total_tolerance)
+    guilty: list[_Guilty] = []
+    for place, limit in skipping.suspects() if skipping else ((place, "") for place, d in enumerate(differences) if d):
+        difference, base = differences[place], percent_of[place]
+        own = limits.tolerances.get(table.every_key[place])
+        tolerance = own or comparison.tolerance or limits.tolerance
+        volume = max(table.column(stage)[place] for stage in comparison.stages)
+        if not tolerance.allows(difference, base, volume):
+            guilty.append(_Guilty(place, comparison, difference, tolerance, "alarm", limit))
+            if skipping:
+                skipping.leave_out(place)
             continue
-        limit = own or comparison.tolerance or general
-        whole = counts[comparison.percent_of or comparison.base]
-        volume = max(counts[stage] for stage in comparison.stages)
-        if not _is_judged(table, comparison, counts) or limit.allows(difference, whole, volume):
+        if skipping and difference > 0:
+            if own:
+                skipping.leave_out(place)
             continue
-        skipped = table.skipped(key) if table.balances(comparison) else None
-        left = {**counts, comparison.other: counts[comparison.base] - difference}
-        step = _first_step(table, comparison, left)
-        yield Finding(
-            key=key,
-            comparison=comparison.name,
-            base=comparison.base,
-            other=comparison.other,
-            difference=difference,
-            percent=percentage(difference, whole),
-            first_step=step,
-            first_difference=left[step[0]] - left[step[1]],
-            missing_in=tuple(table.missing_in(key)),
-            tolerance=limit,
-            skipped=skipped,
-        )
+        rest.add(tolerance, difference, base)
+        warn = None if own else limits.warn_tolerance
+        if warn and not warn.allows(difference, base, volume):
+            guilty.append(_Guilty(place, comparison, difference, warn, "warn", f"warned beyond {warn}"))
+    return guilty, [*rest.findings(sum(percent_of)), *(skipping.findings() if skipping else ())]
 
 
-def _is_judged(table: DiscrepancyTable, comparison: Comparison, counts: Mapping[str, int]) -> bool:
-    if comparison.judge == "gain" and not table.balances(comparison):
-        return counts[comparison.other] > counts[comparison.base] or counts[comparison.other] == 0
-    return comparison.judge != "nothing"
+class _Skipping:
+    """A comparison in which messages may be skipped, and nobody counted how many rightly are."""
+
+    def __init__(self, comparison: Comparison, bases: Sequence[int], differences: Sequence[int]) -> None:
+        self._comparison, self._bases, self._differences = comparison, bases, differences
+        self._limit = f"at most {comparison.most_skipped:g} % may be skipped"
+        skipped = [difference for difference in differences if difference > 0]
+        self._keys, self._skipped, self._base = len(skipped), sum(skipped), sum(bases)
+
+    def suspects(self) -> Iterator[tuple[int, str]]:
+        """Return the place of each key that gained messages, or lost all or too many, and the limit of the latter."""
+        for place, (base, difference) in enumerate(zip(self._bases, self._differences, strict=True)):
+            if difference and (difference < 0 or difference == base):
+                yield place, ""
+            elif self._too_many(base, difference):
+                yield place, self._limit
+
+    def leave_out(self, place: int) -> None:
+        """Leave a key out of the sums, because it is found already."""
+        self._base -= self._bases[place]
+        self._skipped -= max(0, self._differences[place])
+        self._keys -= self._differences[place] > 0
+
+    def findings(self) -> Iterator[Finding]:
+        if self._too_many(self._base, self._skipped):
+            yield finding_together(self._comparison, self._keys, self._skipped, self._base, self._limit)
+
+    def _too_many(self, base: int, skipped: int) -> bool:
+        return base >= CEILING_FROM and 100 * skipped > self._comparison.most_skipped * base
 
 
-def _first_step(table: DiscrepancyTable, comparison: Comparison, counts: Mapping[str, int]) -> tuple[str, str]:
-    stages = list(table.counts)
-    start, end = stages.index(comparison.base), stages.index(comparison.other)
-    lost = counts[comparison.base] > counts[comparison.other]
-    for earlier, later in pairwise(stages[start : end + 1]):
-        if counts[earlier] != counts[later] and (counts[earlier] > counts[later]) == lost:
-            return earlier, later
-    return comparison.base, comparison.other
+class _Rest:
+    """
+    What the keys differ by that are each within their limit. Losses and gains are added up on their own.
 
+    By default, the keys that share a tolerance may together differ by no more than one of them may.
+    """
 
-def skip_text(skipped: Mapping[str, int]) -> str:
-    """Return the number of skipped messages, and how many were skipped for each of the most frequent reasons."""
-    text = f"{sum(skipped.values()):,} skipped"
-    reasons = [f"{cut(reason, 60, '...')} {count:,}" for reason, count in list(skipped.items())[:SHOWN_REASONS]]
-    reasons += ["..."] if len(skipped) > SHOWN_REASONS else []
-    return f"{text} ({', '.join(reasons)})" if reasons else text
+    def __init__(self, comparison: Comparison, total: Tolerance | None) -> None:
+        self._comparison = comparison
+        self._total = total
+        self._sums: dict[tuple[Tolerance, bool], tuple[int, int, int]] = {}
 
+    def add(self, tolerance: Tolerance, difference: int, base: int) -> None:
+        group = (self._total or tolerance, difference > 0)
+        keys, differences, largest = self._sums.get(group, (0, 0, 0))
+        self._sums[group] = (keys + 1, differences + difference, max(largest, base))
 
-def _moved(difference: int) -> str:
-    return f"lost {difference:,}" if difference > 0 else f"gained {-difference:,}"
+    def findings(self, total: int) -> Iterator[Finding]:
+        """
+        Return what is too much.
+
+        :param total: number of messages that is 100 %.
+        """
+        for (tolerance, _), (keys, difference, largest) in self._sums.items():
+            if self._total:
+                allowed, limit = tolerance.allows(difference, total, total), f"allowed together {tolerance}"
+            else:
+                most = tolerance.for_one(largest)
+                allowed, limit = abs(difference) <= most, f"together no more than the {most:,} of one key are allowed"
+            if not allowed:
+                yield finding_together(self._comparison, keys, difference, total, limit)

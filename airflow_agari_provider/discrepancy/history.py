@@ -1,102 +1,156 @@
-"""The findings of the run before, so that a report can tell which of its own findings are new."""
+"""
+What the runs before found and what was told of it, so that a report can tell its news, and an incident its end.
+
+What was told is part of the state: a finding of which a channel was never told is new to that channel.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import sqrt
 
-from airflow_agari_provider.discrepancy.findings import Finding
+from airflow_agari_provider.discrepancy.comparisons import Tolerance
+from airflow_agari_provider.discrepancy.finding import Finding
+from airflow_agari_provider.discrepancy.stored_run import EVERY_CHANNEL, Difference, StoredRun, Telling, stored_key
 
-KEPT_FINDINGS = 1000  # the largest of a run; if there are more, comparing every one would tell nothing more
-
-# Row 0 is the run itself, since a run may have no findings. The other rows are its findings, the largest first.
-# The longest primary key that MySQL allows with utf8mb4 is 768 characters.
-CREATE_TABLE = """
-    CREATE TABLE IF NOT EXISTS agari_discrepancies (
-        dag_id VARCHAR(250) NOT NULL,
-        task_id VARCHAR(260) NOT NULL,
-        run_at VARCHAR(32) NOT NULL,
-        place INTEGER NOT NULL,
-        discrepant_key VARCHAR(250),
-        comparison VARCHAR(250),
-        difference BIGINT,
-        PRIMARY KEY (dag_id, task_id, run_at, place)
-    )"""
-_OF_TASK = "FROM agari_discrepancies WHERE dag_id = ? AND task_id = ? AND run_at"
-DELETE_RUN = f"DELETE {_OF_TASK} = ?"
-INSERT = "INSERT INTO agari_discrepancies VALUES (?, ?, ?, ?, ?, ?, ?)"
-DATE_BEFORE = f"SELECT MAX(run_at) {_OF_TASK} < ?"
-FINDINGS = f"SELECT discrepant_key, comparison, difference {_OF_TASK} = ? AND place > 0 ORDER BY place"
+REMEMBERED_RUNS = 24  # a day of hourly windows; a key that has no messages for longer is new when it comes back
+GROWTH = Tolerance(percent=25)
+LOG = "log"  # the channel that is always told
+Identity = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class EarlierRun:
+class Earlier:
     """
-    The findings of the run before.
+    What a channel knows of the runs before.
 
-    :param run_at: its date, as text.
-    :param differences: (key, comparison) -> messages.
+    :param known: the largest difference that it was told since the key recovered last.
+    :param growth: how much a difference may exceed that and still be the same.
     """
 
-    run_at: str
-    differences: Mapping[tuple[str, str], int]
+    known: Mapping[Identity, Difference]
+    growth: Tolerance = GROWTH
 
     def status(self, finding: Finding) -> str:
         """``new``, ``growing from 12``, ``shrinking from 12`` or ``same as before``."""
-        before = self.differences.get(_identity(finding))
-        if before is None or (before > 0) != (finding.difference > 0):
+        known = self.known.get(identity(finding))
+        if known is None or (known.difference > 0) != (finding.difference > 0):
             return "new"
-        if abs(finding.difference) == abs(before):
-            return "same as before"
-        return f"{'growing' if abs(finding.difference) > abs(before) else 'shrinking'} from {abs(before):,}"
+        if known.severity == "warn" and finding.level == "alarm":
+            return "new"
+        before, now = abs(known.difference), abs(finding.difference)
+        if self._exceeds(now, before) and self._share_grew(finding, known):
+            return f"growing from {before:,}"
+        return f"shrinking from {before:,}" if self._exceeds(before, now) else "same as before"
 
     def is_news(self, finding: Finding) -> bool:
-        """Whether a finding is new, or larger than in the run before."""
+        """Whether a finding is new, or larger than what was told."""
         return self.status(finding).startswith(("new", "growing"))
 
-    def recovered(self, findings: Iterable[Finding]) -> list[str]:
-        """Return the keys that only the run before has findings for, the worst first."""
-        found = {_identity(finding)[0] for finding in findings}
-        return list(dict.fromkeys(key for key, _ in self.differences if key not in found))
+    def recovered(self, findings: Iterable[Finding], has_messages: Callable[[str], bool]) -> list[Difference]:
+        """
+        Return what was known and is not found any more, the worst first.
+
+        :param has_messages: whether a key has messages in this run: one without has not recovered.
+        """
+        found = {identity(finding) for finding in findings}
+        gone = [known for of, known in self.known.items() if of not in found and has_messages(known.key)]
+        return sorted(gone, key=lambda known: -abs(known.difference))
+
+    def _exceeds(self, larger: int, smaller: int) -> bool:
+        """A number of n lost messages varies by about the root of n from run to run, although nothing has changed."""
+        return larger - smaller > 2 * sqrt(smaller) and not self.growth.allows(larger - smaller, smaller, smaller)
+
+    def _share_grew(self, finding: Finding, known: Difference) -> bool:
+        """A busier hour loses more messages of the same share."""
+        if not (finding.percent_of and known.percent_of):
+            return True
+        shares = [abs(each.difference) / each.percent_of for each in (finding, known)]
+        return shares[0] > shares[1] * (1 + float(self.growth.percent) / 100)
 
 
-def exchange_findings(
-    connection: Any, placeholder: str, dag_id: str, task_id: str, run_at: str, findings: Sequence[Finding]
-) -> EarlierRun | None:
+@dataclass(frozen=True)
+class Past:
     """
-    Store the findings of a run, and return those of the run before it.
+    All stored runs of a check, with this one in its place.
 
-    If the same run stored findings already, they are replaced. The table ``agari_discrepancies`` is created if it does
-    not exist. Commits.
-
-    :param connection: DB-API connection.
-    :param placeholder: the driver's placeholder for a parameter, ``%s`` or ``?``.
-    :param run_at: date of the run, as text whose order is the order of time.
-    :return: ``None`` if no earlier run of this task is stored.
+    :param runs: the newest first.
+    :param run: this one.
+    :param accepted: windows whose loss a person has accepted.
     """
-    from airflow_agari_provider.databases.statements import execute, query, with_placeholders
 
-    run = (dag_id, task_id, run_at)
-    rows: list[tuple[Any, ...]] = [(*run, 0, None, None, None)]
-    rows += [
-        (*run, place, *_identity(finding), finding.difference)
-        for place, finding in enumerate(findings[:KEPT_FINDINGS], start=1)
-    ]
-    execute(connection, CREATE_TABLE)
-    execute(connection, with_placeholders(DELETE_RUN, placeholder), run)
-    with closing(connection.cursor()) as cursor:
-        cursor.executemany(with_placeholders(INSERT, placeholder), rows)
-    ((earlier,),) = query(connection, with_placeholders(DATE_BEFORE, placeholder), run)
-    found = []
-    if earlier is not None:
-        found = query(connection, with_placeholders(FINDINGS, placeholder), (dag_id, task_id, earlier))
-    connection.commit()
-    if earlier is None:
-        return None
-    return EarlierRun(earlier, {(key, comparison): int(difference) for key, comparison, difference in found})
+    runs: Sequence[StoredRun]
+    run: StoredRun
+    growth: Tolerance = GROWTH
+    accepted: Collection[str] = ()
+
+    def earlier(self, channel: str) -> Earlier | None:
+        """Return what a channel knows; ``None`` if there is no earlier run."""
+        before = [run for run in self.runs if run.run_at < self.run.run_at][:REMEMBERED_RUNS]
+        if not before:
+            return None
+        known: dict[Identity, Difference] = {}
+        recovered: set[Identity] = set()
+        for run in before:
+            told = channel == LOG or not run.tellings.keys().isdisjoint((channel, EVERY_CHANNEL))
+            for each in run.differences:
+                of = (each.key, each.comparison)
+                if of in recovered:
+                    continue
+                if each.severity == "none":
+                    continue
+                if each.severity == "recovered":
+                    recovered.add(of)
+                elif told and (of not in known or abs(each.difference) > abs(known[of].difference)):
+                    known[of] = each
+        return Earlier(known, self.growth)
+
+    def was_told(self, channel: str, digest: str) -> bool:
+        """Whether a channel was told the same of this run by an attempt before."""
+        telling = self.run.tellings.get(channel)
+        return telling is not None and telling.digest == digest
+
+    @property
+    def open_windows(self) -> list[str]:
+        """Windows whose last check alarmed and that nobody has accepted, the oldest first."""
+        last = self._last_checks
+        return sorted(window for window, run in last.items() if self._is_open(run))
+
+    def repaired(self, channel: str) -> list[StoredRun]:
+        """Return the runs that a channel was told of as bad, and whose windows are not open any more."""
+        last = self._last_checks
+        return [
+            run
+            for run in self.runs
+            if run.tellings.get(channel, _NOTHING).kind in ("alarm", "known") and not self._is_open(last[run.window])
+        ]
+
+    def is_told_open(self, channel: str) -> bool:
+        """Whether a channel was told of a bad window, and not yet that it is repaired."""
+        return any(run.tellings.get(channel, _NOTHING).kind in ("alarm", "known") for run in self.runs)
+
+    @property
+    def _last_checks(self) -> dict[str, StoredRun]:
+        """For each window, the run that checked it last."""
+        last: dict[str, StoredRun] = {}
+        for run in sorted(self.runs, key=lambda run: run.checked_at):
+            last[run.window] = run
+        return last
+
+    def _is_open(self, run: StoredRun) -> bool:
+        return run.verdict == "high discrepancies" and run.window not in self.accepted
 
 
-def _identity(finding: Finding) -> tuple[str, str]:
-    return finding.key[:250], finding.comparison[:250]  # the length of the columns
+_NOTHING = Telling("", "", 0.0)
+
+
+def identity(finding: Finding) -> Identity:
+    """Return what makes a finding the same as one of another run, as it is stored."""
+    return stored_key(finding.key), stored_key(finding.comparison)
+
+
+def named_windows(value: object) -> tuple[str, ...]:
+    """Return the windows in a list, or in a text that has one in each line."""
+    texts = value.splitlines() if isinstance(value, str) else value if isinstance(value, Iterable) else ()
+    return tuple(str(text).strip() for text in texts if str(text).strip())

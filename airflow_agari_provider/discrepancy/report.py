@@ -8,12 +8,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from airflow_agari_provider.discrepancy.findings import Finding, skip_text
-from airflow_agari_provider.discrepancy.history import EarlierRun
+from airflow_agari_provider.discrepancy.finding import Finding, skip_text
+from airflow_agari_provider.discrepancy.history import Earlier
+from airflow_agari_provider.discrepancy.stored_run import stored_key
 from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable
 
 SHOWN_ROWS = 50  # in a mail or a log; people do not read more. The CSV has all rows
-RECOVERED_KEYS = 10
+NAMED_KEYS = 10  # in a sentence
 XCOM_ROWS = 1000  # up to this many rows, the result holds all of them, about 100 kB; otherwise only the shown ones
 
 
@@ -42,11 +43,15 @@ class DiscrepancyReport:
     :param run: DAG, host and date, such as ``ep_telemetry_v2 on etl-00 completed 2016-02-03 00:00:00``.
     :param title: title of the report, with its environment.
     :param window: the period that was counted, usually a day or an hour.
+    :param alarms: how many differences alarm; ``None``: as many as ``findings`` has, which may hold only the largest.
+    :param discrepant_keys: how many keys these are of; ``None``: as many as ``findings`` names.
     :param facts: further figures for the header, name -> value.
     :param greeting: first words of the mail; ``None``: it begins with the header.
     :param recheck: the first reading, if the counts were read twice.
     :param earlier: findings of the run before, if they are stored.
     :param log_url: URL of the task's log.
+    :param report_url: where the whole table is.
+    :param remarks: sentences about the counting itself, for the summary's end.
     """
 
     table: DiscrepancyTable
@@ -54,16 +59,31 @@ class DiscrepancyReport:
     run: str
     title: str
     window: str
+    alarms: int | None = None
+    discrepant_keys: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     greeting: str | None = None
     recheck: Recheck | None = None
-    earlier: EarlierRun | None = None
+    earlier: Earlier | None = None
     log_url: str | None = None
+    report_url: str | None = None
+    remarks: Sequence[str] = ()
+
+    @cached_property
+    def alarming(self) -> list[Finding]:
+        """The findings that alarm; the others only warn."""
+        return [finding for finding in self.findings if finding.level == "alarm"]
+
+    @property
+    def verdict(self) -> str:
+        """``high discrepancies``, ``warning`` or ``ok``."""
+        return "high discrepancies" if self.alarming else "warning" if self.findings else "ok"
 
     @property
     def subject(self) -> str:
         """First line of a message: the run, and how it ended."""
-        return f"{self.run} {'with High Discrepancies' if self.findings else 'successfully'}"
+        outcomes = {"high discrepancies": "with High Discrepancies", "warning": "with Warnings"}
+        return f"{self.run} {outcomes.get(self.verdict, 'successfully')}"
 
     @property
     def header(self) -> str:
@@ -86,7 +106,7 @@ class DiscrepancyReport:
     def summary(self) -> str:
         """How many keys differ. The sentence is the same if no key does."""
         text = f"{self.discrepant:,} of {len(self.table.keys):,} keys differ by more than allowed."
-        sentences = [text, str(self.recheck) if self.recheck else "", self._recovered]
+        sentences = [text, str(self.recheck) if self.recheck else "", self._silent, self._recovered, *self.remarks]
         return " ".join(filter(None, sentences))
 
     @cached_property
@@ -104,13 +124,15 @@ class DiscrepancyReport:
 
     @cached_property
     def discrepant(self) -> int:
-        """Number of keys with a finding."""
-        return len({finding.key for finding in self.findings})
+        """Number of keys that alarm."""
+        named = {finding.key for finding in self.alarming if finding.scope == "key"}
+        return len(named) if self.discrepant_keys is None else self.discrepant_keys
 
     @cached_property
     def worst_keys(self) -> list[str]:
         """All keys, in the order in which a reader should see them: by largest finding, then by largest difference."""
-        rank = {key: place for place, key in enumerate(dict.fromkeys(finding.key for finding in self.findings))}
+        named = dict.fromkeys(finding.key for finding in self.findings if finding.scope != "together" and finding.key)
+        rank = {key: place for place, key in enumerate(named)}
         return sorted(self.table.keys, key=lambda key: (rank.get(key, len(rank)), -self._largest_difference(key)))
 
     @cached_property
@@ -141,7 +163,7 @@ class DiscrepancyReport:
         table = self.table
         rows: list[list[Cell]] = table.rows(table.keys if len(table.keys) <= XCOM_ROWS else self.shown_keys)
         return {
-            "verdict": "high discrepancies" if self.findings else "ok",
+            "verdict": self.verdict,
             "keys": len(table.keys),
             "discrepant": self.discrepant,
             "columns": table.columns,
@@ -153,11 +175,36 @@ class DiscrepancyReport:
         }
 
     @property
+    def _silent(self) -> str:
+        """A sentence about the expected keys without messages; if nothing was counted at all, that is said instead."""
+        keys = [] if self.table.is_empty else self.table.silent_keys
+        return f"Expected, but silent: {_listed(keys)}." if keys else ""
+
+    @property
     def _recovered(self) -> str:
-        keys = self.earlier.recovered(self.findings) if self.earlier else []
-        names = ", ".join(keys[:RECOVERED_KEYS]) + (", ..." if len(keys) > RECOVERED_KEYS else "")
-        return f"{len(keys):,} recovered: {names}." if keys else ""
+        gone = self.earlier.recovered(self.findings, self.has_messages) if self.earlier else []
+        keys = list(dict.fromkeys(known.key for known in gone if known.key))
+        return f"{len(keys):,} recovered: {_listed(keys)}." if keys else ""
+
+    def has_messages(self, stored: str) -> bool:
+        """
+        Whether any stage has messages of a key.
+
+        :param stored: the key, as the history stores it; empty: any key.
+        """
+        if not stored:
+            return not self.table.is_empty
+        return any(self.table.counts_of(stored).values()) or stored in self._keys_stored_otherwise
+
+    @cached_property
+    def _keys_stored_otherwise(self) -> set[str]:
+        pairs = ((stored_key(key), key) for key in self.table.every_key)
+        return {stored for stored, key in pairs if stored != key and any(self.table.counts_of(key).values())}
 
     def _largest_difference(self, key: str) -> int:
         judged = [each for each in self.table.comparisons if each.judge != "nothing"] or self.table.comparisons
         return max((abs(self.table.difference(key, each)) for each in judged), default=0)
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:NAMED_KEYS]) + (f", ... ({len(keys):,})" if len(keys) > NAMED_KEYS else "")

@@ -42,6 +42,6 @@ def mail_report(report: DiscrepancyReport, text: str, sender: str, recipients: S
 
 
 def addresses(recipients: str | Sequence[str]) -> list[str]:
-    """Return the addresses in a list, or in a text that separates them with commas or semicolons."""
+    """Return the addresses in a list, or in a text that separates them with commas, semicolons or lines."""
     texts = [recipients] if isinstance(recipients, str) else recipients
-    return [address for text in texts for address in re.split(r"\s*[,;]\s*", text.strip()) if address]
+    return [address for text in texts for address in re.split(r"\s*[,;\r\n]\s*", text.strip()) if address]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from airflow_agari_provider.alerts.slack_text import SECTION_CHARACTERS, escaped
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
@@ -22,6 +22,17 @@ def slack_alert(report: DiscrepancyReport) -> str:
     table = map(_line, text_table(report.table.columns, report.table.rows(keys)).split("\n"))
     rows = list(_that_fit(table, SECTION_CHARACTERS - len(text) - len("\n```\n```")))
     return "\n".join([text, "```", *rows, "```"]) if len(rows) > 1 else text
+
+
+def slack_recovery(report: DiscrepancyReport, repaired: Sequence[str], still_open: Sequence[str]) -> str:
+    """
+    Return mrkdwn text that windows of which Slack was told are repaired, and which are still bad.
+
+    :param repaired: windows.
+    :param still_open: windows.
+    """
+    rest = f"Still open: {', '.join(still_open)}." if still_open else "No window is open any more."
+    return "\n".join(map(_line, [report.subject, f"Repaired: {', '.join(repaired)}. {rest}"]))
 
 
 def _that_fit(lines: Iterable[str], characters: int) -> Iterator[str]:

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
+from itertools import repeat
+from operator import sub
 
 from airflow_agari_provider.discrepancy.comparisons import Comparison
 from airflow_agari_provider.discrepancy.counts import WHOLE_NUMBER, in_key_order
@@ -41,12 +43,44 @@ class DiscrepancyTable:
     notes: Mapping[str, str] = field(default_factory=dict)
     key_name: str = "Org_ID"
     unit: str = "Msgs"
+    _columns: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def every_key(self) -> list[str]:
+        """Every key of every stage and of every counted skip, and the expected ones, in no particular order."""
+        found: dict[str, None] = {}
+        for source in (*self.counts.values(), self.expected_keys, *(self.skips or {}).values()):
+            found.update(dict.fromkeys(source))
+        return list(found)
 
     @cached_property
     def keys(self) -> list[str]:
-        """Every key of every stage and of every counted skip, and the expected ones, in order."""
-        sources = (self.expected_keys, *self.counts.values(), *(self.skips or {}).values())
-        return in_key_order({key for source in sources for key in source})
+        """The same keys in order: numbers by their value."""
+        return in_key_order(self.every_key)
+
+    def column(self, stage: str) -> list[int]:
+        """Return the counts of a stage, one for each of ``every_key``; a million of them take 40 ms."""
+        if stage not in self._columns:
+            self._columns[stage] = list(map(self.counts[stage].get, self.every_key, repeat(0)))
+        return self._columns[stage]
+
+    def differences(self, comparison: Comparison) -> list[int]:
+        """Return ``base - other``, without the counted skips, for each of ``every_key``."""
+        pairs = map(sub, self.column(comparison.base), self.column(comparison.other))
+        if not self.balances(comparison):
+            return list(pairs)
+        return list(map(sub, pairs, map(self._skipped_total, self.every_key)))
+
+    @cached_property
+    def silent_keys(self) -> list[str]:
+        """The expected keys of which no stage has a message."""
+        return [key for key in dict.fromkeys(self.expected_keys) if not any(self.counts_of(key).values())]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no judged stage has a message."""
+        judged = self._judged_stages or self.counts.keys()
+        return not any(any(self.counts[stage].values()) for stage in judged)
 
     @cached_property
     def columns(self) -> list[str]:

@@ -29,14 +29,15 @@ def tell_victorops(
 
     :param ti: task instance.
     :param found: whether there is something to page for.
+    :param window: empty: the task has one incident for all windows, and the caller knows whether it is open.
     :param message: state message.
     :param environment: part of the incident's id; default: ``[agari] environment`` of Airflow's configuration.
     :raises AlertNotSent: VictorOps refused the alert, or did not accept it in time.
     :raises AirflowException: there is no such connection.
     """
-    if not found and ti.try_number == 1:
+    if not found and window and ti.try_number == 1:
         return
-    entity = [environment_or_default(environment) or "default", ti.dag_id, window, task_name(ti)]
+    entity = [environment_or_default(environment) or "default", ti.dag_id, *([window] if window else []), task_name(ti)]
     facts = {"details": details, "dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id}
     facts["vo_annotate.u.Log"] = getattr(ti, "log_url", None) or ""
     VictorOpsHook(conn_id).send(

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import socket
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_agari_provider.airflow_compat import BaseHook, BaseOperator, default_deferrable
-from airflow_agari_provider.airflow_errors import no_retry
-from airflow_agari_provider.airflow_runs import run_date, task_name
+from airflow_agari_provider.airflow_compat import BaseOperator, default_deferrable
+from airflow_agari_provider.discrepancy.check_history import KEPT_RUNS
 from airflow_agari_provider.discrepancy.comparisons import (
+    STRICT,
     Comparison,
     Tolerance,
     check_names,
     check_skips,
     default_comparisons,
 )
-from airflow_agari_provider.discrepancy.counts import (
-    UnusableCounts,
-    counts_from_rows,
-    counts_from_value,
-    key_text,
-    keys_from_value,
-    skips_from_value,
-)
-from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
-from airflow_agari_provider.discrepancy.findings import find_discrepancies
-from airflow_agari_provider.discrepancy.history import EarlierRun, exchange_findings
-from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
-from airflow_agari_provider.discrepancy.report_text import text_report
+from airflow_agari_provider.discrepancy.history import GROWTH
+from airflow_agari_provider.discrepancy.report import Recheck
 from airflow_agari_provider.discrepancy.stage import Stage
-from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
-from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
+from airflow_agari_provider.operators.discrepancy_run import conclude, counted_report
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
@@ -58,10 +41,18 @@ class DiscrepancyCheckOperator(BaseOperator):
     :param skips: ``{reason: {key: count}}``, a task's output, or a template that renders to one: how many messages were
         rightly skipped in the comparison that is judged by its gains (by default: between ``Collector`` and ``Agg``).
         What they do not account for exactly is then a discrepancy. ``None``: they are not counted.
-    :param tolerance: how much may differ without being a discrepancy.
+    :param tolerance: how much a key may differ without being a discrepancy.
     :param tolerances: key -> tolerance of that key alone, which replaces every other tolerance.
+    :param total_tolerance: how much all keys may differ together that are each within their tolerance. ``None``: no
+        more than one of them may.
+    :param warn_tolerance: a key within its tolerance but beyond this one is a warning: mail and Slack tell it, nobody
+        is paged, and the task succeeds. Not for keys of ``tolerances``. ``None``: no warnings.
+    :param on_empty: if every judged stage is empty: ``"fail"`` tells it as a discrepancy and fails the task without
+        retry; ``"alert"`` only tells it; ``"ok"``: nothing is wrong.
     :param expected_keys: keys that have a row even if every stage is silent about them: a list, a task's output, or a
         template that renders to one.
+    :param on_silent: what an expected key is that is silent in every stage: ``"ok"``, which only the report's summary
+        names; a ``"warn"``, as with ``warn_tolerance``; or an ``"alarm"``, which is a discrepancy.
     :param notes: key -> text for the last column.
     :param title: what the report is about.
     :param environment: such as ``EP_STAGE``; stands before the title. Default: ``[agari] environment``.
@@ -75,18 +66,24 @@ class DiscrepancyCheckOperator(BaseOperator):
         ``"alert"`` only sends them.
     :param recheck_after: on a discrepancy, wait this long and count again before sending anything, for databases that
         are still catching up; ``None`` sends at once. Stages that are not queries keep their counts.
-    :param history_conn_id: connection of a database that keeps what each run found (table ``agari_discrepancies``). The
-        report then says which discrepancies are new, growing, the same or recovered, and Slack gets only new and
-        growing ones. ``None`` keeps no history.
+    :param history_conn_id: connection of a database that keeps what each run found and what was told of it (tables
+        ``agari_checks`` and others). The report then says which discrepancies are new, growing, the same or recovered;
+        Slack gets only new and growing ones and repaired windows; the check has one incident; and a retry tells only
+        the channels that were not told. ``None`` keeps no history.
+    :param history_runs: how many runs of the check are kept.
+    :param growth: how much a difference may exceed what was told and still be the same: it must be beyond both limits,
+        beyond twice its own square root, and its share of the messages beyond ``percent``.
+    :param accepted_windows: windows whose loss a person has accepted, so that they no longer keep the incident open: a
+        list, or a text or template with one in each line.
     :param email_to: addresses that get the report after every run.
     :param email_from: sender; default: the SMTP connection's ``from_email``.
     :param smtp_conn_id: connection to the mail server.
     :param slack_conn_id: connection (``slack`` or ``slackwebhook``) for the alert, which is sent only on a discrepancy
-        (with a history: only if one is new or growing).
+        (with a history: only if one is new or growing, and when windows are repaired).
     :param slack_channel: channel of the alert; only with an API token.
-    :param victorops_conn_id: connection through which a discrepancy (with a history: one that is new or growing) opens
-        an incident. A retry, or a run after the task was cleared, closes it if it finds no discrepancy. ``None`` or
-        empty: no incident.
+    :param victorops_conn_id: connection through which a discrepancy opens an incident. With a history, the check has
+        one, which is closed when no window is bad any more. Without, each window has one, which a retry, or a run after
+        the task was cleared, closes if it finds no discrepancy. ``None`` or empty: no incident.
     :param deferrable: wait for the recheck in the triggerer rather than in a worker's slot.
 
     Returns ``{"verdict": "ok" | "high discrepancies", "keys", "discrepant", "columns", "rows", "totals", "findings",
@@ -109,6 +106,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         "facts",
         "greeting",
         "history_conn_id",
+        "accepted_windows",
         "email_to",
         "email_from",
         "smtp_conn_id",
@@ -125,9 +123,13 @@ class DiscrepancyCheckOperator(BaseOperator):
         stages: Sequence[Stage],
         comparisons: Sequence[Comparison] | None = None,
         skips: Any | None = None,
-        tolerance: Tolerance = Tolerance(),  # noqa: B008 (immutable)
+        tolerance: Tolerance = STRICT,
         tolerances: Mapping[Any, Tolerance] | None = None,
+        total_tolerance: Tolerance | None = None,
+        warn_tolerance: Tolerance | None = None,
+        on_empty: Literal["fail", "alert", "ok"] = "fail",
         expected_keys: Any | None = None,
+        on_silent: Literal["ok", "warn", "alarm"] = "ok",
         notes: Mapping[Any, str] | None = None,
         title: str = "Message counts",
         environment: str | None = None,
@@ -139,6 +141,9 @@ class DiscrepancyCheckOperator(BaseOperator):
         on_discrepancy: Literal["fail", "alert"] = "fail",
         recheck_after: timedelta | None = None,
         history_conn_id: str | None = None,
+        history_runs: int = KEPT_RUNS,
+        growth: Tolerance = GROWTH,
+        accepted_windows: Any | None = None,
         email_to: str | Sequence[str] | None = None,
         email_from: str | None = None,
         smtp_conn_id: str = "smtp_default",
@@ -150,15 +155,21 @@ class DiscrepancyCheckOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         require_one_of("on_discrepancy", on_discrepancy, ("fail", "alert"))
+        require_one_of("on_empty", on_empty, ("fail", "alert", "ok"))
+        require_one_of("on_silent", on_silent, ("ok", "warn", "alarm"))
         self.stages = stages
         self.comparisons = comparisons
         self.skips = skips
         # a template may render to None: then it is not known what was skipped or expected, which does not mean nothing
-        self._counts_skips = skips is not None
+        self.counts_skips = skips is not None
         self.tolerance = tolerance
         self.tolerances = tolerances
+        self.total_tolerance = total_tolerance
+        self.warn_tolerance = warn_tolerance
+        self.on_empty = on_empty
+        self.on_silent = on_silent
         self.expected_keys = expected_keys
-        self._expects_keys = expected_keys is not None
+        self.expects_keys = expected_keys is not None
         self.notes = notes
         self.title = title
         self.environment = environment
@@ -170,6 +181,9 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.on_discrepancy = on_discrepancy
         self.recheck_after = recheck_after
         self.history_conn_id = history_conn_id
+        self.history_runs = history_runs
+        self.growth = growth
+        self.accepted_windows = accepted_windows
         self.email_to = email_to
         self.email_from = email_from
         self.smtp_conn_id = smtp_conn_id
@@ -178,14 +192,14 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.victorops_conn_id = victorops_conn_id
         self.deferrable = deferrable
         names = [stage["name"] for stage in stages]
-        check_names(names, comparisons or (), self._hidden)
-        if self._counts_skips:
-            check_skips(comparisons or default_comparisons(names, self._hidden))
+        check_names(names, comparisons or (), self.hidden_stages)
+        if self.counts_skips:
+            check_skips(comparisons or default_comparisons(names, self.hidden_stages))
 
     def execute(self, context: Context) -> dict[str, Any]:
-        report = self._count(context)
+        report = counted_report(self, context)
         if not (report.findings and self.recheck_after and any(stage["sql"] for stage in self.stages)):
-            return self._conclude(context, report)
+            return conclude(self, context, report)
         self.log.warning("%s Counting again in %s, before the report is sent", report.summary, self.recheck_after)
         if self.deferrable:
             from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
@@ -208,87 +222,9 @@ class DiscrepancyCheckOperator(BaseOperator):
         :param discrepant_keys: how many keys the first count found; ``airflow dags test`` does not pass it on.
         """
         assert self.recheck_after is not None
-        return self._conclude(context, self._count(context, Recheck(discrepant_keys, self.recheck_after)))
-
-    def _count(self, context: Context, recheck: Recheck | None = None) -> DiscrepancyReport:
-        with no_retry(UnusableCounts):
-            counts = {stage["name"]: self._counts_of(stage) for stage in self.stages}
-            skips = skips_from_value(self.skips) if self._counts_skips else None
-            expected = keys_from_value(self.expected_keys) if self._expects_keys else ()
-        table = DiscrepancyTable(
-            counts=counts,
-            comparisons=self.comparisons or default_comparisons(list(counts), self._hidden),
-            skips=skips,
-            hidden=self._hidden,
-            expected_keys=expected,
-            notes={key_text(key): str(note) for key, note in (self.notes or {}).items()},
-            key_name=self.key_name,
-            unit=self.unit,
-        )
-        tolerances = {key_text(key): tolerance for key, tolerance in (self.tolerances or {}).items()}
-        window = self.window or _moment_of_run(context)
-        ti = context["ti"]
-        return DiscrepancyReport(
-            table=table,
-            findings=find_discrepancies(table, self.tolerance, tolerances),
-            run=f"{ti.dag_id} on {getattr(ti, 'hostname', None) or socket.getfqdn()} completed {window}",
-            title=" ".join(filter(None, (environment_or_default(self.environment), self.title))),
-            window=window,
-            facts={name: str(value) for name, value in (self.facts or {}).items()},
-            greeting=self.greeting,
-            recheck=recheck,
-            log_url=getattr(ti, "log_url", None),
-        )
-
-    def _counts_of(self, stage: Mapping[str, Any]) -> dict[str, int]:
-        if not stage["sql"]:
-            return counts_from_value(stage["name"], stage["counts"])
-        rows = BaseHook.get_connection(stage["conn_id"]).get_hook().get_records(stage["sql"])
-        return counts_from_rows(stage["name"], rows)
-
-    def _conclude(self, context: Context, report: DiscrepancyReport) -> dict[str, Any]:
-        if self.history_conn_id:
-            report = replace(report, earlier=self._exchange_findings(context, report))
-        text = text_report(report)
-        self.log.log(logging.WARNING if report.findings else logging.INFO, "%s\n%s", report.subject, text)
-        result = report.result(text)
-        if report.findings and self.do_xcom_push:
-            context["ti"].xcom_push(key="return_value", value=result)  # now: what follows may fail
-        undelivered = self._delivery.send(context["ti"], report, text)
-        if report.findings and (self.on_discrepancy == "fail" or undelivered):
-            if self.on_discrepancy == "alert":
-                raise ReportNotDelivered(report.run, undelivered)
-            with no_retry(HighDiscrepancies):
-                raise HighDiscrepancies(report.run, len(report.findings), str(report.findings[0]), undelivered)
-        return result
+        return conclude(self, context, counted_report(self, context, Recheck(discrepant_keys, self.recheck_after)))
 
     @property
-    def _hidden(self) -> set[str]:
+    def hidden_stages(self) -> set[str]:
+        """Names of the stages without a column."""
         return {stage["name"] for stage in self.stages if not stage["shown"]}
-
-    @property
-    def _delivery(self) -> ReportDelivery:
-        return ReportDelivery(
-            self.email_to,
-            self.email_from,
-            self.smtp_conn_id,
-            self.slack_conn_id,
-            self.slack_channel,
-            self.victorops_conn_id,
-            self.environment,
-        )
-
-    def _exchange_findings(self, context: Context, report: DiscrepancyReport) -> EarlierRun | None:
-        ti = context["ti"]
-        hook = BaseHook.get_connection(self.history_conn_id).get_hook()
-        with closing(hook.get_conn()) as connection:
-            return exchange_findings(
-                connection, hook.placeholder, ti.dag_id, task_name(ti), _moment_of_run(context), report.findings
-            )
-
-
-def _moment_of_run(context: Context) -> str:
-    """Return the run's date, in UTC, as text that sorts by time."""
-    date = run_date(context["dag_run"])
-    assert date is not None, "a run has a logical date, or a time at which it was due"
-    return date.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

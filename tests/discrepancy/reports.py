@@ -17,10 +17,7 @@ def report_of(collector, agg, db, skips=None, **more):
     return DiscrepancyReport(
         table=table,
         findings=find_discrepancies(table, Tolerance(), {}),
-        run=RUN,
-        title="EP_STAGE Message counts",
-        window="2016-04-28",
-        **more,
+        **{"run": RUN, "title": "EP_STAGE Message counts", "window": "2016-04-28", **more},
     )
 
 

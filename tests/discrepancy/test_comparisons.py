@@ -49,8 +49,9 @@ def test_stages_have_the_published_comparisons_or_each_with_the_next(stages, nam
         (["Agg", "Agg"], (), "two or more stages"),
         (["Agg", "DB"], PUBLISHED, r"names the stage\(s\) \['Collector'\]"),
         (["Agg", "DB"], [Comparison("Loss", "Agg", "Db")], r"names the stage\(s\) \['Db'\]"),
+        (["Agg", "DB"], [Comparison("Loss", "Agg", "DB")] * 2, "Two comparisons have the same name"),
     ],
-    ids=["one stage", "one name twice", "percent of nothing", "misspelt"],
+    ids=["one stage", "one name twice", "percent of nothing", "misspelt", "one comparison twice"],
 )
 def test_what_cannot_be_compared_is_refused(stages, comparisons, says):
     with pytest.raises(ValueError, match=says):
@@ -83,3 +84,35 @@ def test_the_first_stage_cannot_be_hidden():
 def test_skips_belong_to_exactly_one_comparison(comparisons):
     with pytest.raises(ValueError, match='skips needs exactly one comparison with judge="gain"'):
         check_skips(comparisons)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"count": "{{ params.lost }}"}, "The tolerance's count is a whole number, 0 or more, not '{{ params.lost }}'"),
+        ({"count": 1.5}, "count is a whole number"),
+        ({"count": True}, "count is a whole number"),
+        ({"percent": "1"}, "percent is a number, 0 or more, not '1'. It is fixed when the DAG is parsed"),
+        ({"percent": float("nan")}, "percent is a number"),
+        ({"percent": -1}, "percent is a number"),
+        ({"min_volume": None}, "min_volume is a whole number"),
+    ],
+    ids=str,
+)
+def test_a_tolerance_that_cannot_work_is_refused_when_the_dag_is_parsed(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        Tolerance(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"judge": "gains"}, "judge is one of difference, gain, nothing, not 'gains'"),
+        ({"other": "Agg"}, "Comparison 'Loss' compares the stage 'Agg' with itself"),
+        ({"most_skipped": 101}, "most_skipped is a percentage from 0 to 100, not 101"),
+    ],
+    ids=str,
+)
+def test_a_comparison_that_cannot_work_is_refused(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        Comparison(**{"name": "Loss", "base": "Agg", "other": "DB", **arguments})

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, default_comparisons
-from airflow_agari_provider.discrepancy.findings import find_discrepancies
+from airflow_agari_provider.discrepancy.findings import Limits, find_discrepancies, judge
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 
 
@@ -252,3 +252,114 @@ def test_a_loss_after_the_hidden_stage_is_named_there():
 
 def test_a_job_that_contradicts_itself_is_found():
     assert hidden(10, 9, 8, 2)[0] == ["5: lost 1 between Collector and Read (10.0 %)"]
+
+
+def many(keys, base, other, *, tolerance=Tolerance(), comparisons=None, **limits):  # noqa: B008
+    counts = {"Agg": dict.fromkeys(keys, base), "DB": {key: other for key in keys if other}}
+    table = DiscrepancyTable(counts, comparisons or default_comparisons(list(counts)))
+    return [str(finding) for finding in judge(table, Limits(tolerance, **limits)).findings]
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "tolerance", "found"),
+    [
+        (2, 1, Tolerance(count=1), "lost 1,000 between Agg and DB (50.0 %); together no more than the 1 of one key"),
+        (1, 2, Tolerance(count=1), "gained 1,000 between Agg and DB (100.0 %); together no more than the 1 of one key"),
+        (2, 0, Tolerance(min_volume=3), "lost 2,000 between Agg and DB (100.0 %); together no more than the 2 of one"),
+        (2, 1, Tolerance(percent=50), "lost 1,000 between Agg and DB (50.0 %); together no more than the 1 of one key"),
+    ],
+    ids=["each within the count", "each doubled", "each below the volume", "each within the percentage"],
+)
+def test_a_loss_of_all_keys_is_found_although_each_is_within_its_limit(base, other, tolerance, found):
+    keys = [str(number) for number in range(1000)]
+    (text,) = many(keys, base, other, tolerance=tolerance)
+    assert text.startswith(f"1,000 keys together: {found}")
+    (of_own,) = many(keys, base, other, tolerances=dict.fromkeys(keys, tolerance))
+    assert of_own == text
+
+
+def test_a_loss_and_a_gain_within_the_limits_do_not_cancel_out():
+    counts = {"Agg": dict.fromkeys("abcd", 10), "DB": {"a": 9, "b": 9, "c": 11, "d": 11}}
+    table = DiscrepancyTable(counts, default_comparisons(list(counts)))
+    assert [(each.keys, each.difference) for each in judge(table, Limits(Tolerance(count=1))).findings] == [
+        (2, 2),
+        (2, -2),
+    ]
+
+
+@pytest.mark.parametrize(("total", "is_found"), [(Tolerance(), True), (Tolerance(percent=50), False)], ids=str)
+def test_the_total_may_have_a_tolerance_of_its_own(total, is_found):
+    assert bool(many(["1", "2"], 2, 1, tolerance=Tolerance(count=5), total_tolerance=total)) is is_found
+
+
+def test_what_one_key_may_differ_by_is_no_loss_of_all_keys():
+    assert many(["1"], 1000, 995, tolerance=Tolerance(percent=0.5)) == []
+    assert many(["1"], 1000, 990, tolerances={"1": Tolerance(count=10)}) == []
+
+
+@pytest.mark.parametrize(
+    ("collector", "agg", "found"),
+    [
+        ({"12": 315}, {"12": 111}, []),
+        ({"5": 999}, {"5": 1}, []),
+        ({"5": 1000}, {"5": 500}, []),
+        ({"5": 1000}, {"5": 499}, ["5: lost 501 between Collector and Agg (50.1 %); at most 50 % may be skipped"]),
+        ({"5": 43115}, {"5": 1}, ["5: lost 43,114 between Collector and Agg (100.0 %); at most 50 % may be skipped"]),
+        (
+            {str(number): 10 for number in range(100)},
+            {str(number): 4 for number in range(100)},
+            ["100 keys together: lost 600 between Collector and Agg (60.0 %); at most 50 % may be skipped"],
+        ),
+        (
+            {"big": 9000, **{str(number): 10 for number in range(100)}},
+            {"big": 1, **{str(number): 10 for number in range(100)}},
+            ["big: lost 8,999 between Collector and Agg (100.0 %); at most 50 % may be skipped"],
+        ),
+    ],
+    ids=["organisation 12", "few messages", "half", "more than half", "nearly all", "all keys together", "told once"],
+)
+def test_without_counted_skips_at_most_half_may_be_skipped(collector, agg, found):
+    table = DiscrepancyTable({"Collector": collector, "Agg": agg, "DB": agg}, default_comparisons(PUBLISHED_STAGES))
+    assert [str(finding) for finding in judge(table, Limits()).findings] == found
+
+
+PUBLISHED_STAGES = ("Collector", "Agg", "DB")
+
+
+@pytest.mark.parametrize(("most", "own", "is_found"), [(99.9, None, False), (10, None, True), (50, 5_000, False)])
+def test_the_ceiling_of_skips_can_be_moved(most, own, is_found):
+    comparisons = [Comparison("Skipped", "Agg", "DB", judge="gain", most_skipped=most)]
+    tolerances = {"5": Tolerance(count=own)} if own else {}
+    assert bool(many(["5"], 5000, 100, comparisons=comparisons, tolerances=tolerances)) is is_found
+
+
+def test_the_total_allows_a_gain_within_the_tolerance_where_messages_may_be_skipped():
+    comparisons = [Comparison("Skipped", "Agg", "DB", judge="gain")]
+    assert many(["1"], 10, 11, tolerance=Tolerance(count=1), comparisons=comparisons) == []
+    (found,) = many(["1", "2"], 10, 11, tolerance=Tolerance(count=1), comparisons=comparisons)
+    assert found.startswith("2 keys together: gained 2")
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_found"),
+    [
+        ({"Agg": {}, "DB": {}}, True),
+        ({"Agg": {"5": 0}, "DB": {}}, True),
+        ({"Collector": {}, "Agg": {}, "DB": {}, "NRT DB": {"5": 698}}, True),
+        ({"Agg": {"5": 1}, "DB": {"5": 1}}, False),
+    ],
+    ids=["no rows", "zeros", "only what is not judged", "a message"],
+)
+def test_nothing_at_all_is_found(counts, is_found):
+    table = DiscrepancyTable(counts, default_comparisons(list(counts)))
+    found = judge(table, Limits(on_empty="fail")).findings
+    assert [finding.scope for finding in found] == (["empty"] if is_found else [])
+    assert judge(table, Limits(on_empty="ok")).alarms == 0
+
+
+def test_of_very_many_findings_the_largest_are_kept_and_all_are_counted():
+    agg = {str(number): 1000 + number for number in range(1500)}
+    table = DiscrepancyTable({"Agg": agg, "DB": {}}, default_comparisons(["Agg", "DB"]))
+    found = judge(table, Limits())
+    assert (found.alarms, found.discrepant, len(found.findings)) == (1500, 1500, 1000)
+    assert [finding.key for finding in found.findings[::999]] == ["1499", "500"]

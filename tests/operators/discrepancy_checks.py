@@ -37,7 +37,7 @@ def context_of_run():
 
 def check(**arguments):
     return DiscrepancyCheckOperator(
-        task_id="check", **{"stages": [Stage("Agg", counts={}), Stage("DB", counts={})], **arguments}
+        task_id="check", **{"stages": [Stage("Agg", counts={"5": 1}), Stage("DB", counts={"5": 1})], **arguments}
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, BaseOperator, TaskDeferred
-from airflow_agari_provider.operators.discrepancy_check import Comparison, Stage
+from airflow_agari_provider.operators.discrepancy_check import Comparison, Stage, Tolerance
 from tests.operators.discrepancy_checks import RUN, check, context_of_run, lossy
 
 PUBLISHED_CSV = Path(__file__).parents[1] / "discrepancy" / "discrepancy_2016-04-28.csv"
@@ -87,7 +87,7 @@ def test_an_alert_tells_and_lets_the_task_succeed(context, mails, alerts):
 
 def test_slack_hears_of_a_discrepancy_again_only_when_it_grows(context, mails, database, alerts):
     said = []
-    for day, stored in [(3, 7), (4, 7), (5, 6), (6, 10)]:
+    for day, stored in [(3, 7), (4, 7), (5, 2), (6, 10)]:
         context["dag_run"].logical_date = datetime(2016, 2, day, tzinfo=UTC)
         operator = check(
             stages=[Stage("Agg", counts={"5": 10}), Stage("DB", counts={"5": stored})],
@@ -207,7 +207,9 @@ def test_templates_inside_stages_render_and_the_dag_file_s_stages_stay_as_they_a
 def test_a_sql_file_next_to_the_dag_is_a_template(context, database, tmp_path):
     (tmp_path / "count.sql").write_text("select 5, count(*) from scored where '{{ ds }}' = '2016-02-03'")
     with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), template_searchpath=str(tmp_path)):
-        operator = check(stages=[Stage("Agg", counts={5: 0}), Stage("DB", sql="count.sql", conn_id="target")])
+        operator = check(
+            stages=[Stage("Agg", counts={5: 0}), Stage("DB", sql="count.sql", conn_id="target")], on_empty="ok"
+        )
     operator.render_template_fields(context)
     assert operator.execute(context)["rows"] == [["5", 0, 0, 0, 0.0, ""]]
 
@@ -226,8 +228,10 @@ def test_a_task_whose_output_a_stage_takes_runs_before():
         ({"comparisons": [Comparison("Loss", "Agg", "Db")]}, r"names the stage\(s\) \['Db'\]"),
         ({"skips": {}}, 'skips needs exactly one comparison with judge="gain"'),
         ({"on_discrepancy": "warn"}, "on_discrepancy is one of fail, alert, not 'warn'"),
+        ({"on_empty": "skip"}, "on_empty is one of fail, alert, ok, not 'skip'"),
+        ({"on_silent": "fail"}, "on_silent is one of ok, warn, alarm, not 'fail'"),
     ],
-    ids=["one stage", "unknown stage", "skips of no comparison", "unknown reaction"],
+    ids=["one stage", "unknown stage", "skips of no comparison", "unknown reaction", "empty", "silent"],
 )
 def test_what_cannot_work_is_refused_when_the_dag_is_parsed(arguments, says):
     with pytest.raises(ValueError, match=says):
@@ -325,7 +329,68 @@ def test_skips_that_are_not_known_end_the_task_without_retry(context, native):
         operator.execute(context)
 
 
+NOTHING = [Stage("Agg", counts={}), Stage("DB", counts={"5": 0})]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"on_discrepancy": "alert"}, {"tolerance": Tolerance(min_volume=9)}], ids=str
+)
+def test_a_check_that_counted_nothing_alerts_and_fails_for_good(context, alerts, arguments):
+    with pytest.raises(AirflowFailException, match="Nothing was counted: all stages from Agg to DB are empty"):
+        check(stages=NOTHING, slack_conn_id="slack_hook", **arguments).execute(context)
+    (body,) = alerts.slack()
+    assert "• Nothing was counted: all stages from Agg to DB are empty" in body["text"]
+
+
+@pytest.mark.parametrize(
+    ("on_empty", "verdict", "told"), [("alert", "high discrepancies", 1), ("ok", "ok", 0)], ids=str
+)
+def test_what_a_check_does_that_counted_nothing_can_be_chosen(context, alerts, on_empty, verdict, told):
+    result = check(stages=NOTHING, on_empty=on_empty, slack_conn_id="slack_hook").execute(context)
+    assert (result["verdict"], len(alerts.slack())) == (verdict, told)
+
+
+def test_what_all_keys_lost_together_fails_the_task(context):
+    keys = [str(number) for number in range(1000)]
+    stages = [Stage("Agg", counts=dict.fromkeys(keys, 2)), Stage("DB", counts=dict.fromkeys(keys, 1))]
+    with pytest.raises(AirflowFailException, match=r"1,000 keys together: lost 1,000 between Agg and DB \(50.0 %\)"):
+        check(stages=stages, tolerance=Tolerance(count=1)).execute(context)
+    assert check(stages=stages, tolerance=Tolerance(count=1), total_tolerance=Tolerance(percent=50)).execute(context)
+
+
+def test_a_warning_is_posted_and_pages_nobody(context, alerts):
+    stages = [Stage("Agg", counts={"5": 100}), Stage("DB", counts={"5": 98})]
+    operator = check(
+        stages=stages,
+        tolerance=Tolerance(count=10),
+        warn_tolerance=Tolerance(),
+        slack_conn_id="slack_hook",
+        victorops_conn_id="victorops",
+    )
+    result = operator.execute(context)
+    assert (result["verdict"], result["discrepant"]) == ("warning", 0)
+    assert result["findings"] == ["5: lost 2 between Agg and DB (2.0 %); warned beyond 0 and 0.0 %"]
+    (body,) = alerts.slack()
+    assert body["text"].startswith(f"{RUN} with Warnings\n")
+    assert alerts.victorops() == []
+
+
+@pytest.mark.parametrize(
+    ("on_silent", "verdict", "findings"),
+    [
+        ("ok", "ok", []),
+        ("warn", "warning", ["7: expected, but silent in every stage"]),
+        ("alarm", "high discrepancies", ["7: expected, but silent in every stage"]),
+    ],
+    ids=str,
+)
+def test_an_expected_key_that_is_silent_is_named(context, on_silent, verdict, findings):
+    result = check(expected_keys=["5", "7"], on_silent=on_silent, on_discrepancy="alert").execute(context)
+    assert (result["verdict"], result["findings"]) == (verdict, findings)
+    assert "Expected, but silent: 7." in result["text"]
+
+
 def test_a_run_without_a_logical_date_is_named_by_when_it_ran(context):
     run_after = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
     context["dag_run"] = SimpleNamespace(logical_date=None, run_after=run_after)
-    assert "Message counts 2026-11-21 07:30:00: Messages 0" in check().execute(context)["text"]
+    assert "Message counts 2026-11-21 07:30:00: Messages 1" in check().execute(context)["text"]

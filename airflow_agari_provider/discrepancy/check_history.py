@@ -1,0 +1,191 @@
+"""The history of one check: stores its runs, and answers within a limited time, or says that it cannot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from heapq import nlargest
+from typing import Any, TypeVar
+
+from airflow_agari_provider.alerts.threads import Patience
+from airflow_agari_provider.discrepancy.comparisons import Tolerance
+from airflow_agari_provider.discrepancy.finding import Finding
+from airflow_agari_provider.discrepancy.history import GROWTH, LOG, REMEMBERED_RUNS, Past, identity
+from airflow_agari_provider.discrepancy.history_tables import HistoryRows
+from airflow_agari_provider.discrepancy.report import DiscrepancyReport
+from airflow_agari_provider.discrepancy.stored_run import Difference, StoredRun, Telling, check_id, stored_key
+from airflow_agari_provider.discrepancy.table import DiscrepancyTable
+from airflow_agari_provider.exceptions import AgariError, cut
+
+logger = logging.getLogger(__name__)
+
+ANSWERS_WITHIN = 20.0  # seconds, for connecting and all statements of one use
+SILENT_FOR = 120.0  # seconds for which a database that did not answer is not asked again
+KEPT_RUNS = 400  # about two weeks of hourly windows
+LARGEST_KEYS = 20  # of which every run stores its counts, also if nothing is wrong with them
+COUNTS_CHARACTERS = 1000
+
+Result = TypeVar("Result")
+
+
+class HistoryUnavailable(AgariError):
+    """
+    The history could be neither read nor written.
+
+    :param problem: the error of the database, or of what opens connections to it.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return (
+            f"The history cannot be used: {self.problem}. So every finding counts as new, and a repaired window is not"
+            " recognised. Check the connection of history_conn_id, and the rights of its user."
+        )
+
+
+@dataclass
+class CheckHistory:
+    """
+    The history of one check.
+
+    :param connect: opens a DB-API connection.
+    :param placeholder: of a value in SQL, as the connection's hook has it.
+    :param task: task id, with its index if it is mapped.
+    :param kept_runs: older ones are deleted.
+    :param growth: how much larger a difference may be and still be the same.
+    :param accepted: windows whose loss a person has accepted.
+    """
+
+    connect: Callable[[], Any]
+    placeholder: str
+    dag_id: str
+    task: str
+    kept_runs: int = KEPT_RUNS
+    growth: Tolerance = GROWTH
+    accepted: Collection[str] = ()
+    patience: Patience | None = None
+
+    def exchange(self, run_at: str, run_id: str, report: DiscrepancyReport) -> tuple[Past, str]:
+        """
+        Store a run, and return all runs with it, and why it could not be stored, if it could not.
+
+        :raises HistoryUnavailable: the history cannot be read.
+        """
+        runs = self._use(lambda rows: self._read(rows, run_at))
+        before = next((run for run in runs if run.run_at == run_at), None)
+        run = StoredRun(
+            run_at,
+            run_id,
+            report.window,
+            report.verdict,
+            time.time(),
+            len(report.table.every_key),
+            report.alarms if report.alarms is not None else len(report.alarming),
+            report.discrepant,
+            report.report_url or "",
+            {stage: sum(report.table.column(stage)) for stage in report.table.counts},
+            tellings=before.tellings if before else {},
+        )
+        others = [other for other in runs if other.run_at != run_at]
+        past = Past(sorted([run, *others], key=lambda each: each.run_at, reverse=True), run, self.growth, self.accepted)
+        run = replace(run, differences=_differences(report, past))
+        try:
+            self._use(
+                lambda rows: rows.write(check_id(self.dag_id, self.task), self.dag_id, self.task, run, self.kept_runs)
+            )
+        except HistoryUnavailable as error:
+            return past, str(error)
+        return past, ""
+
+    def tell(self, run_ats: Iterable[str], channel: str, kind: str, digest: str) -> None:
+        """
+        Store what a channel was told of some runs. An error is logged: the channel is then told again.
+
+        :param kind: as in :class:`~airflow_agari_provider.discrepancy.history_tables.Telling`.
+        """
+        dates = list(run_ats)
+        telling = Telling(kind, digest, time.time())
+        try:
+            self._use(lambda rows: rows.tell(self._check, dates, channel, telling))
+        except HistoryUnavailable as error:
+            logger.error("It is not recorded that %s was told, so a retry may tell it again. %s", channel, error)
+
+    def _read(self, rows: HistoryRows, run_at: str) -> list[StoredRun]:
+        rows.create()
+        check = self._check
+        runs = rows.runs(check)
+        if not runs:
+            return rows.take_over(self.dag_id, self.task)
+        remembered = [run.run_at for run in runs if run.run_at < run_at][:REMEMBERED_RUNS]
+        if not remembered:
+            return runs
+        found = rows.differences(check, remembered[-1], remembered[0])
+        return [replace(run, differences=found.get(run.run_at, ())) for run in runs]
+
+    @property
+    def _check(self) -> str:
+        return check_id(self.dag_id, self.task)
+
+    def _use(self, work: Callable[[HistoryRows], Result]) -> Result:
+        """Work on a new connection, in a thread of its own, for a limited time."""
+        from airflow_agari_provider.databases.dialects import any_dialect_of
+
+        def on_connection(is_wanted: Callable[[], bool]) -> Result:
+            with closing(self.connect()) as connection:
+                dialect = any_dialect_of(connection, self.placeholder)
+                dialect.prepare(connection)
+                return work(HistoryRows(dialect, connection))
+
+        if self.patience is None:
+            self.patience = Patience(ANSWERS_WITHIN, SILENT_FOR)
+        try:
+            return self.patience.run(on_connection)
+        except Exception as error:  # any error of a driver, or of what opens the connections
+            raise HistoryUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def digest_of(report: DiscrepancyReport, generation: int) -> str:
+    """
+    Return a text that is the same for attempts that have the same to tell.
+
+    :param generation: another one after a person cleared the task, who then wants to hear of it again.
+    """
+    told = [str(generation), report.verdict, *(finding.what for finding in report.findings)]
+    return hashlib.sha256("\n".join(told).encode(errors="backslashreplace")).hexdigest()
+
+
+def _differences(report: DiscrepancyReport, past: Past) -> list[Difference]:
+    """Return what to store about keys: the findings, what has recovered, and the largest keys."""
+    found = [_difference(report.table, finding) for finding in report.findings]
+    earlier = past.earlier(LOG)
+    gone = earlier.recovered(report.findings, report.has_messages) if earlier else []
+    table = report.table
+    column = table.column(next(iter(table.counts)))
+    largest = nlargest(LARGEST_KEYS, range(len(column)), key=column.__getitem__)
+    return [
+        *found,
+        *(each._replace(difference=0, severity="recovered") for each in gone),
+        *(
+            Difference(stored_key(key), "", 0, column[place], "none", _counts(table, key))
+            for place in largest
+            for key in [table.every_key[place]]
+        ),
+    ]
+
+
+def _difference(table: DiscrepancyTable, finding: Finding) -> Difference:
+    key, comparison = identity(finding)
+    counts = _counts(table, finding.key) if finding.key else ""
+    return Difference(key, comparison, finding.difference, finding.percent_of, finding.level, counts)
+
+
+def _counts(table: DiscrepancyTable, key: str) -> str:
+    return cut(json.dumps(table.counts_of(key)), COUNTS_CHARACTERS)

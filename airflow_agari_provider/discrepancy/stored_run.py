@@ -1,0 +1,78 @@
+"""What the history stores: the runs of a check, what each found about keys, and what was told of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+KEY_CHARACTERS = 250
+EVERY_CHANNEL = "*"  # in rows that were taken over from the first version, which did not record what was told
+
+
+class Difference(NamedTuple):
+    """
+    What a run stored about one key in one comparison.
+
+    :param key: its text, see :func:`stored_key`; empty if it is not about one key.
+    :param severity: ``alarm`` or ``warn``; ``recovered``: a run before had found it, and this one did not.
+    :param counts: the counts of all stages, as JSON.
+    """
+
+    key: str
+    comparison: str
+    difference: int
+    percent_of: int
+    severity: str
+    counts: str = ""
+
+
+class Telling(NamedTuple):
+    """
+    That a channel was told of a run.
+
+    :param kind: ``alarm``, ``report``, ``recovery``, or ``known``: nothing was sent, as it would have been no news.
+    :param digest: of what was told, so that a retry does not tell it again.
+    """
+
+    kind: str
+    digest: str
+    told_at: float
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """
+    A run of a check, as it is stored.
+
+    :param run_at: date of the run, as text whose order is the order of time.
+    :param checked_at: when it was checked last; seconds since the epoch.
+    :param tellings: by channel.
+    """
+
+    run_at: str
+    run_id: str
+    window: str
+    verdict: str
+    checked_at: float
+    keys: int = 0
+    alarms: int = 0
+    discrepant: int = 0
+    report_url: str = ""
+    totals: Mapping[str, int] = field(default_factory=dict)
+    differences: Sequence[Difference] = ()
+    tellings: Mapping[str, Telling] = field(default_factory=dict)
+
+
+def check_id(dag_id: str, task: str) -> str:
+    """Return the id of a check's rows: databases limit the length of keys, and many take "a" and "A" for the same."""
+    return hashlib.sha256(f"{dag_id}|{task}".encode()).hexdigest()
+
+
+def stored_key(key: str) -> str:
+    """Return a key as it is stored: without what databases refuse, and not longer than 250 characters."""
+    clean = key.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
+    if len(clean) <= KEY_CHARACTERS:
+        return clean
+    return f"{clean[: KEY_CHARACTERS - 17]}…{hashlib.sha256(clean.encode()).hexdigest()[:16]}"
