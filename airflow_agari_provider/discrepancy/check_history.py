@@ -172,7 +172,7 @@ def _differences(report: DiscrepancyReport, past: Past) -> list[Difference]:
     largest = nlargest(LARGEST_KEYS, range(len(column)), key=column.__getitem__)
     return [
         *found,
-        *(each._replace(difference=0, severity="recovered") for each in gone),
+        *(each._replace(severity="recovered") for each in gone),
         *(
             Difference(stored_key(key), "", 0, column[place], "none", _counts(table, key))
             for place in largest
@@ -182,7 +182,7 @@ def _differences(report: DiscrepancyReport, past: Past) -> list[Difference]:
 
 
 def _difference(table: DiscrepancyTable, finding: Finding) -> Difference:
-    key, comparison = identity(finding)
+    key, comparison, _ = identity(finding)
     counts = _counts(table, finding.key) if finding.key else ""
     return Difference(key, comparison, finding.difference, finding.percent_of, finding.level, counts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -69,6 +69,13 @@ class Tolerance:
 
 
 STRICT = Tolerance()
+
+
+def require_tolerances(arguments: Mapping[str, object]) -> None:
+    """:raises ValueError: an argument is no tolerance."""
+    for name, value in arguments.items():
+        if not isinstance(value, Tolerance):
+            raise ValueError(f"{name} is a Tolerance, not {value!r}: such as Tolerance(count=10, percent=0.5).")
 
 
 @dataclass(frozen=True)

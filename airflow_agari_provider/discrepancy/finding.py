@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from airflow_agari_provider.discrepancy.comparisons import STRICT, Comparison, Tolerance
-from airflow_agari_provider.discrepancy.table import DiscrepancyTable, cell_text, percentage
+from airflow_agari_provider.discrepancy.table import DiscrepancyTable, cell_text, percentage, short_text
 from airflow_agari_provider.exceptions import cut
 
 SHOWN_REASONS = 10  # of the reasons to skip messages; the result has all
@@ -67,8 +67,8 @@ class Finding:
         if self.scope == "empty":
             return f"Nothing was counted: all stages from {self.base} to {self.other} are empty"
         if self.scope == "silent":
-            return f"{self.key}: expected, but silent in every stage"
-        name = self.key if self.scope == "key" else f"{self.keys:,} keys together"
+            return f"{short_text(self.key)}: expected, but silent in every stage"
+        name = short_text(self.key) if self.scope == "key" else f"{self.keys:,} keys together"
         text = f"{name}: {_moved(self.difference)} between {self.base} and {self.other} ({self._percent_text})"
         if self.skipped is not None:
             text += f", besides {skip_text(self.skipped)}"

@@ -8,6 +8,7 @@ may be a million; only the largest findings become objects.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
@@ -22,6 +23,7 @@ from airflow_agari_provider.discrepancy.finding import (
     finding_without_difference,
 )
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
+from airflow_agari_provider.exceptions import cut
 
 KEPT_FINDINGS = 1000  # the largest; if there are more, naming every one would tell nothing more
 
@@ -50,11 +52,13 @@ class Judgement:
     :param findings: the largest, alarms first.
     :param alarms: how many differences are beyond their limit; ``findings`` may have fewer.
     :param discrepant: how many keys that are.
+    :param remarks: sentences about what is not judged.
     """
 
     findings: list[Finding]
     alarms: int
     discrepant: int
+    remarks: list[str] = field(default_factory=list)
 
 
 class _Guilty(NamedTuple):
@@ -68,8 +72,12 @@ class _Guilty(NamedTuple):
     limit: str
 
 
-def judge(table: DiscrepancyTable, limits: Limits) -> Judgement:
-    """Return what is beyond the limits."""
+def judge(table: DiscrepancyTable, limits: Limits, first: Sequence[str] | None = None) -> Judgement:
+    """
+    Return what is beyond the limits.
+
+    :param first: what an earlier reading found; then only what was found already is judged. ``None``: all is.
+    """
     guilty: list[_Guilty] = []
     others: list[Finding] = []
     if limits.on_empty != "ok" and table.is_empty:
@@ -81,12 +89,53 @@ def judge(table: DiscrepancyTable, limits: Limits) -> Judgement:
             others += together
     if limits.on_silent != "ok":
         others += [finding_without_difference(table, "silent", key, limits.on_silent) for key in table.silent_keys]
+    guilty, others, remarks = _persisting(table, guilty, others, first)
     alarming = [each.place for each in guilty if each.level == "alarm"]
     largest = nlargest(KEPT_FINDINGS, guilty, key=lambda each: (each.level == "alarm", abs(each.difference)))
     found = [*others, *(_finding(table, each) for each in largest)]
     found.sort(key=lambda finding: (finding.level == "warn", finding.scope != "empty", -abs(finding.difference)))
     alarms = len(alarming) + sum(finding.level == "alarm" for finding in others)
-    return Judgement(found[:KEPT_FINDINGS], alarms, len(set(alarming)))
+    return Judgement(found[:KEPT_FINDINGS], alarms, len(set(alarming)), remarks)
+
+
+def identities(findings: Sequence[Finding]) -> list[str] | None:
+    """
+    Return what makes each finding the same one in another reading, as short texts; ``None`` if there are too many.
+
+    A task that waits keeps them in Airflow's database.
+    """
+    if len(findings) >= KEPT_FINDINGS:
+        return None
+    return [_identity(each.scope, each.key, each.comparison, each.difference) for each in findings]
+
+
+def _identity(scope: str, key: str, comparison: str, difference: int) -> str:
+    parts = (scope, key, comparison, "lost" if difference > 0 else "gained")
+    return hashlib.blake2b("\0".join(parts).encode(errors="backslashreplace"), digest_size=8).hexdigest()
+
+
+def _persisting(
+    table: DiscrepancyTable, guilty: list[_Guilty], others: list[Finding], first: Sequence[str] | None
+) -> tuple[list[_Guilty], list[Finding], list[str]]:
+    """Leave out what the first reading did not find: a stage may have been read while the other one still moved."""
+    if first is None:
+        return guilty, others, []
+    before = set(first)
+    keys = table.every_key
+
+    def was_found(each: _Guilty) -> bool:
+        return _identity("key", keys[each.place], each.comparison.name, each.difference) in before
+
+    kept = [each for each in guilty if was_found(each)]
+    kept_others = [
+        each for each in others if _identity(each.scope, each.key, each.comparison, each.difference) in before
+    ]
+    new = [cut(keys[each.place], 60, "...") for each in guilty if not was_found(each)]
+    new += [each.what for each in others if each not in kept_others]
+    if not new:
+        return kept, kept_others, []
+    names = ", ".join(dict.fromkeys(new[:10])) + (", ..." if len(new) > 10 else "")
+    return kept, kept_others, [f"Only the second reading differs for {names}: not judged, as it was not so at first."]
 
 
 def _finding(table: DiscrepancyTable, guilty: _Guilty) -> Finding:
@@ -117,25 +166,44 @@ def _of_comparison(
     skipping = _Skipping(comparison, table.column(comparison.base), differences) if skips_freely else None
     rest = _Rest(comparison, limits.total_tolerance)
     guilty: list[_Guilty] = []
-    for place, limit in skipping.suspects() if skipping else ((place, "") for place, d in enumerate(differences) if d):
-        difference, base = differences[place], percent_of[place]
-        own = limits.tolerances.get(table.every_key[place])
+    doubled = table.doubled(comparison)
+    suspects = skipping.suspects() if skipping else ((place, "") for place, d in enumerate(differences) if d)
+    for place, limit in _with(doubled, suspects, None if skipping else ""):
+        base, own = percent_of[place], limits.tolerances.get(table.every_key[place])
         tolerance = own or comparison.tolerance or limits.tolerance
         volume = max(table.column(stage)[place] for stage in comparison.stages)
-        if not tolerance.allows(difference, base, volume):
-            guilty.append(_Guilty(place, comparison, difference, tolerance, "alarm", limit))
-            if skipping:
-                skipping.leave_out(place)
-            continue
-        if skipping and difference > 0:
-            if own:
-                skipping.leave_out(place)
-            continue
-        rest.add(tolerance, difference, base)
-        warn = None if own else limits.warn_tolerance
-        if warn and not warn.allows(difference, base, volume):
-            guilty.append(_Guilty(place, comparison, difference, warn, "warn", f"warned beyond {warn}"))
-    return guilty, [*rest.findings(sum(percent_of)), *(skipping.findings() if skipping else ())]
+        copies = doubled.get(place, 0)
+        for difference in filter(None, (differences[place] + copies if limit is not None else 0, -copies)):
+            if not tolerance.allows(difference, base, volume):
+                guilty.append(_Guilty(place, comparison, difference, tolerance, "alarm", limit or ""))
+                if skipping and difference > 0:
+                    skipping.leave_out(place)
+                continue
+            if skipping and difference > 0:
+                if own:
+                    skipping.leave_out(place)
+                continue
+            rest.add(tolerance, difference, base)
+            warn = None if own else limits.warn_tolerance
+            if warn and not warn.allows(difference, base, volume):
+                guilty.append(_Guilty(place, comparison, difference, warn, "warn", f"warned beyond {warn}"))
+    whole = sum(table.column(comparison.base))
+    return guilty, [*rest.findings(sum(percent_of), whole), *(skipping.findings() if skipping else ())]
+
+
+def _with(
+    doubled: Mapping[int, int], suspects: Iterator[tuple[int, str]], limit: str | None
+) -> Iterator[tuple[int, str | None]]:
+    """
+    Yield the suspects, and the keys with duplicates that are none: there, as many messages were lost.
+
+    :param limit: of the latter; ``None``: what they lost is allowed.
+    """
+    seen = set()
+    for suspect in suspects:
+        seen.add(suspect[0]) if doubled else None
+        yield suspect
+    yield from ((place, limit) for place in doubled if place not in seen)
 
 
 class _Skipping:
@@ -186,17 +254,19 @@ class _Rest:
         keys, differences, largest = self._sums.get(group, (0, 0, 0))
         self._sums[group] = (keys + 1, differences + difference, max(largest, base))
 
-    def findings(self, total: int) -> Iterator[Finding]:
+    def findings(self, total: int, whole: int) -> Iterator[Finding]:
         """
-        Return what is too much.
+        Return what is too much. That several keys lost everything always is, however few messages they had.
 
         :param total: number of messages that is 100 %.
+        :param whole: number of messages of the earlier stage.
         """
         for (tolerance, _), (keys, difference, largest) in self._sums.items():
             if self._total:
                 allowed, limit = tolerance.allows(difference, total, total), f"allowed together {tolerance}"
             else:
                 most = tolerance.for_one(largest)
-                allowed, limit = abs(difference) <= most, f"together no more than the {most:,} of one key are allowed"
+                allowed = abs(difference) <= most and not (keys > 1 and difference == whole)
+                limit = f"together no more than the {most:,} of one key are allowed"
             if not allowed:
                 yield finding_together(self._comparison, keys, difference, total, limit)

@@ -17,7 +17,7 @@ from airflow_agari_provider.discrepancy.stored_run import EVERY_CHANNEL, Differe
 REMEMBERED_RUNS = 24  # a day of hourly windows; a key that has no messages for longer is new when it comes back
 GROWTH = Tolerance(percent=25)
 LOG = "log"  # the channel that is always told
-Identity = tuple[str, str]
+Identity = tuple[str, str, bool]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Earlier:
     def status(self, finding: Finding) -> str:
         """``new``, ``growing from 12``, ``shrinking from 12`` or ``same as before``."""
         known = self.known.get(identity(finding))
-        if known is None or (known.difference > 0) != (finding.difference > 0):
+        if known is None:
             return "new"
         if known.severity == "warn" and finding.level == "alarm":
             return "new"
@@ -95,7 +95,7 @@ class Past:
         for run in before:
             told = channel == LOG or not run.tellings.keys().isdisjoint((channel, EVERY_CHANNEL))
             for each in run.differences:
-                of = (each.key, each.comparison)
+                of = (each.key, each.comparison, each.difference > 0)
                 if of in recovered:
                     continue
                 if each.severity == "none":
@@ -147,7 +147,7 @@ _NOTHING = Telling("", "", 0.0)
 
 def identity(finding: Finding) -> Identity:
     """Return what makes a finding the same as one of another run, as it is stored."""
-    return stored_key(finding.key), stored_key(finding.comparison)
+    return stored_key(finding.key), stored_key(finding.comparison), finding.difference > 0
 
 
 def named_windows(value: object) -> tuple[str, ...]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from heapq import nlargest
+from itertools import accumulate
+from typing import Any, TypeVar
 
+from airflow_agari_provider.discrepancy.comparisons import Comparison
 from airflow_agari_provider.discrepancy.finding import Finding, skip_text
 from airflow_agari_provider.discrepancy.history import Earlier
 from airflow_agari_provider.discrepancy.stored_run import stored_key
-from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable
+from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable, cell_text, percentage, short_text
+from airflow_agari_provider.exceptions import cut
+
+Value = TypeVar("Value")
 
 SHOWN_ROWS = 50  # in a mail or a log; people do not read more. The CSV has all rows
+LINE_CHARACTERS = 400  # of a finding
+SORTED_KEYS = 50_000  # more are not put in order only to show the worst of them
 NAMED_KEYS = 10  # in a sentence
-XCOM_ROWS = 1000  # up to this many rows, the result holds all of them, about 100 kB; otherwise only the shown ones
+# The result may have up to 48 KiB as JSON: MySQL keeps 64 KiB of an XCom. Beyond that, it has the shown rows only.
+XCOM_BYTES, XCOM_ROWS, XCOM_TEXT, XCOM_FINDINGS = 47_000, 1000, 8_000, 6_000
 
 
 @dataclass(frozen=True)
@@ -25,10 +35,13 @@ class Recheck:
 
     :param keys: number of discrepant keys in the first reading; None if it is no longer known.
     :param wait: time between the readings.
+    :param first: what the first reading found, see
+        :func:`~airflow_agari_provider.discrepancy.findings.identities`.
     """
 
     keys: int | None
     wait: timedelta
+    first: Sequence[str] | None = None
 
     def __str__(self) -> str:
         did = "Some" if self.keys is None else f"{self.keys:,}"
@@ -105,17 +118,54 @@ class DiscrepancyReport:
     @property
     def summary(self) -> str:
         """How many keys differ. The sentence is the same if no key does."""
-        text = f"{self.discrepant:,} of {len(self.table.keys):,} keys differ by more than allowed."
+        text = f"{self.discrepant:,} of {len(self.table.every_key):,} keys differ by more than allowed."
         sentences = [text, str(self.recheck) if self.recheck else "", self._silent, self._recovered, *self.remarks]
         return " ".join(filter(None, sentences))
 
     @cached_property
     def finding_lines(self) -> list[str]:
         """The largest findings as text, each with its change since the run before."""
-        shown = self.findings[:SHOWN_ROWS]
-        if not self.earlier:
-            return [str(finding) for finding in shown]
-        return [f"{finding}; {self.earlier.status(finding)}" for finding in shown]
+        return [self._line(finding, str(finding)) for finding in self.findings[:SHOWN_ROWS]]
+
+    @property
+    def short_lines(self) -> list[str]:
+        """The same without what is allowed, if that is the same for all; see ``allowed``."""
+        if not self.allowed:
+            return self.finding_lines
+        return [self._line(finding, finding.what) for finding in self.findings[:SHOWN_ROWS]]
+
+    @property
+    def allowed(self) -> str:
+        """What was allowed, as a sentence, if it is the same for all of several findings; otherwise empty."""
+        allowed = {finding.allowed for finding in self.findings[:SHOWN_ROWS]}
+        (text,) = allowed if len(allowed) == 1 else ("",)
+        return f"{text[:1].upper()}{text[1:]}, each." if text and len(self.findings) > 1 else ""
+
+    def _line(self, finding: Finding, text: str) -> str:
+        status = f"; {self.earlier.status(finding)}" if self.earlier else ""
+        return cut(text, LINE_CHARACTERS, "…") + status
+
+    @cached_property
+    def overall(self) -> list[str]:
+        """For each step of the pipeline: how many keys lost or gained messages there, and how many messages."""
+        found: dict[tuple[tuple[str, str], bool], dict[str, tuple[int, int]]] = {}
+        for finding in self.alarming:
+            if finding.difference:
+                of_step = found.setdefault((finding.first_step, finding.difference > 0), {})
+                of_step[finding.key or finding.comparison] = (finding.keys, abs(finding.first_difference))
+        return [self._overall(step, lost, list(each.values())) for (step, lost), each in found.items()]
+
+    def _overall(self, step: tuple[str, str], lost: bool, found: Sequence[tuple[int, int]]) -> str:
+        keys, messages = sum(number for number, _ in found), sum(number for _, number in found)
+        noun = "organisation" if self.table.key_name == "Org_ID" else "key"
+        unit = "message" if self.table.unit == "Msgs" else self.table.unit.lower().removesuffix("s")
+        share = percentage(messages, sum(self.table.counts[step[0]].values()))
+        percent = share if isinstance(share, str) else f"{cell_text(share)} %"
+        least = "at least " if self.alarms and self.alarms > len(self.alarming) else ""
+        return (
+            f"{'Lost' if lost else 'Gained'} between {step[0]} and {step[1]}: {least}{_plural(keys, noun)},"
+            f" {_plural(messages, unit)} ({percent})"
+        )
 
     @property
     def is_news(self) -> bool:
@@ -128,24 +178,34 @@ class DiscrepancyReport:
         named = {finding.key for finding in self.alarming if finding.scope == "key"}
         return len(named) if self.discrepant_keys is None else self.discrepant_keys
 
-    @cached_property
-    def worst_keys(self) -> list[str]:
-        """All keys, in the order in which a reader should see them: by largest finding, then by largest difference."""
-        named = dict.fromkeys(finding.key for finding in self.findings if finding.scope != "together" and finding.key)
-        rank = {key: place for place, key in enumerate(named)}
-        return sorted(self.table.keys, key=lambda key: (rank.get(key, len(rank)), -self._largest_difference(key)))
+    def worst(self, number: int) -> list[str]:
+        """Return so many keys, in the order in which a reader should see them: by finding, then by difference."""
+        rank = {key: place for place, key in enumerate(dict.fromkeys(each.key for each in self.findings if each.key))}
+        if len(self.table.every_key) <= SORTED_KEYS:
+            keys = self.table.keys
+            return sorted(keys, key=lambda key: (rank.get(key, len(rank)), -self._largest_difference(key)))[:number]
+        columns = [map(abs, self.table.differences(comparison)) for comparison in self._judged]
+        largest = list(map(max, *columns)) if len(columns) > 1 else list(*columns)
+        keys = self.table.every_key
+        places = nlargest(number + len(rank), range(len(largest)), key=largest.__getitem__)
+        return list(dict.fromkeys([*(key for key in rank), *(keys[place] for place in places)]))[:number]
 
     @cached_property
     def shown_keys(self) -> list[str]:
         """All keys in their order; if there are more than ``SHOWN_ROWS``, only the worst."""
-        return self.table.keys if len(self.table.keys) <= SHOWN_ROWS else self.worst_keys[:SHOWN_ROWS]
+        return self.table.keys if len(self.table.every_key) <= SHOWN_ROWS else self.worst(SHOWN_ROWS)
 
     @property
     def left_out(self) -> str:
         """A sentence that says which rows are shown; empty if all are."""
-        if len(self.table.keys) <= SHOWN_ROWS:
+        if len(self.table.every_key) <= SHOWN_ROWS:
             return ""
-        return f"The {SHOWN_ROWS} rows with the largest loss of {len(self.table.keys):,}; the totals are of all."
+        return f"The {SHOWN_ROWS} rows with the largest loss of {len(self.table.every_key):,}; the totals are of all."
+
+    @property
+    def whole_table(self) -> str:
+        """A sentence that says where the whole table is; empty if it is nowhere."""
+        return f"The whole table: {self.report_url}." if self.report_url else ""
 
     @property
     def skipped(self) -> str:
@@ -161,18 +221,28 @@ class DiscrepancyReport:
         :param text: the report as plain text.
         """
         table = self.table
-        rows: list[list[Cell]] = table.rows(table.keys if len(table.keys) <= XCOM_ROWS else self.shown_keys)
-        return {
+        result: dict[str, Any] = {
             "verdict": self.verdict,
-            "keys": len(table.keys),
+            "keys": len(table.every_key),
             "discrepant": self.discrepant,
             "columns": table.columns,
-            "rows": rows,
+            "rows": [],
             "totals": table.totals,
-            "findings": self.finding_lines,
-            "skipped": self.table.skip_totals,
-            "text": text,
+            "findings": _fitting(self.finding_lines, XCOM_FINDINGS),
+            "overall": self.overall[:SHOWN_ROWS],
+            "skipped": {cut(reason, 60, "…"): count for reason, count in list(table.skip_totals.items())[:SHOWN_ROWS]},
+            "report_url": self.report_url,
+            "text": _fitting_text(text),
         }
+        return {**result, "rows": self._rows_of_result(XCOM_BYTES - len(json.dumps(result)))}
+
+    def _rows_of_result(self, size: int) -> list[list[Cell]]:
+        """Return all rows if they fit, otherwise as many of the shown ones as fit."""
+        if len(self.table.every_key) <= XCOM_ROWS:
+            rows = self.table.shown_rows(self.table.keys)
+            if len(fitting := _fitting(rows, size)) == len(rows):
+                return fitting
+        return _fitting(self.table.shown_rows(self.shown_keys), size)
 
     @property
     def _silent(self) -> str:
@@ -201,10 +271,30 @@ class DiscrepancyReport:
         pairs = ((stored_key(key), key) for key in self.table.every_key)
         return {stored for stored, key in pairs if stored != key and any(self.table.counts_of(key).values())}
 
+    @cached_property
+    def _judged(self) -> Sequence[Comparison]:
+        return [each for each in self.table.comparisons if each.judge != "nothing"] or self.table.comparisons
+
     def _largest_difference(self, key: str) -> int:
-        judged = [each for each in self.table.comparisons if each.judge != "nothing"] or self.table.comparisons
-        return max((abs(self.table.difference(key, each)) for each in judged), default=0)
+        return max((abs(self.table.difference(key, each)) for each in self._judged), default=0)
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _fitting(values: Sequence[Value], size: int) -> list[Value]:
+    """Return the first values, as many as have this size together as JSON."""
+    sizes = accumulate(len(json.dumps(value)) + 2 for value in values)
+    return [value for value, so_far in zip(values, sizes, strict=True) if so_far <= size]
+
+
+def _fitting_text(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    fitting = _fitting(lines, XCOM_TEXT)
+    return "".join(fitting) + ("" if len(fitting) == len(lines) else "... The log has the rest.\n")
 
 
 def _listed(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:NAMED_KEYS]) + (f", ... ({len(keys):,})" if len(keys) > NAMED_KEYS else "")
+    more = f", ... ({len(keys):,})" if len(keys) > NAMED_KEYS else ""
+    return ", ".join(map(short_text, keys[:NAMED_KEYS])) + more

@@ -10,14 +10,16 @@ from airflow_agari_provider.discrepancy.table import Cell, cell_text
 
 def text_report(report: DiscrepancyReport) -> str:
     """Return the report as text: header, verdict, findings and the table with its totals."""
-    shown = report.table.rows(report.shown_keys)
+    shown = report.table.shown_rows(report.shown_keys)
     parts = [
         one_line(report.header),
         one_line(report.summary),
+        # of a single finding, it would say the same
+        *(f"{one_line(line)}." for line in report.overall if len(report.findings) > 1),
         *(f"- {one_line(line)}" for line in report.finding_lines),
         "",
         text_table(report.table.columns, [*shown, report.table.totals]),
-        *filter(None, (one_line(report.skipped), report.left_out)),
+        *filter(None, (one_line(report.skipped), report.left_out, one_line(report.whole_table))),
     ]
     return "\n".join(parts).rstrip() + "\n"
 

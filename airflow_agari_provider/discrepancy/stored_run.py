@@ -32,7 +32,8 @@ class Telling(NamedTuple):
     """
     That a channel was told of a run.
 
-    :param kind: ``alarm``, ``report``, ``recovery``, or ``known``: nothing was sent, as it would have been no news.
+    :param kind: ``alarm``, ``warning``, ``report``, ``recovery``, or ``known``: nothing was sent, as it would have been
+        no news.
     :param digest: of what was told, so that a retry does not tell it again.
     """
 

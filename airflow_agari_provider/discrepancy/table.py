@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
-from itertools import repeat
+from itertools import islice, repeat
 from operator import sub
 
 from airflow_agari_provider.discrepancy.comparisons import Comparison
-from airflow_agari_provider.discrepancy.counts import WHOLE_NUMBER, in_key_order
+from airflow_agari_provider.discrepancy.keys import WHOLE_NUMBER, in_key_order
 
 Cell = int | float | str
 
+ROWS_AT_ONCE = 10_000
+SHOWN_CHARACTERS = 60  # of a key or a note in a message
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # OWASP, "CSV Injection"
 
 
@@ -30,6 +32,7 @@ class DiscrepancyTable:
         gains; ``None``: not counted.
     :param hidden: stages without a column. The comparisons that read them have none either; they are only judged.
     :param expected_keys: keys that have a row even if no stage has them.
+    :param distinct: stage name -> key -> how many of its messages are different ones; only of stages that know.
     :param notes: key -> text of the last column.
     :param key_name: heading of the first column.
     :param unit: what is counted; it follows the stage's name in the headings.
@@ -40,6 +43,7 @@ class DiscrepancyTable:
     skips: Mapping[str, Mapping[str, int]] | None = None
     hidden: Collection[str] = ()
     expected_keys: Collection[str] = ()
+    distinct: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     key_name: str = "Org_ID"
     unit: str = "Msgs"
@@ -71,6 +75,21 @@ class DiscrepancyTable:
             return list(pairs)
         return list(map(sub, pairs, map(self._skipped_total, self.every_key)))
 
+    def doubled(self, comparison: Comparison) -> dict[int, int]:
+        """
+        Return how many messages are in ``other`` more than once that were not so in ``base``, by the key's place.
+
+        Without that, a loss and as many duplicates would cancel out.
+        """
+        if comparison.other not in self.distinct:
+            return {}
+        before, after = self._copies(comparison.base), self._copies(comparison.other)
+        new = {key: copies - before.get(key, 0) for key, copies in after.items()}
+        return {place: new[key] for place, key in enumerate(self.every_key) if new.get(key, 0) > 0}
+
+    def _copies(self, stage: str) -> dict[str, int]:
+        return {key: self.counts[stage].get(key, 0) - number for key, number in self.distinct.get(stage, {}).items()}
+
     @cached_property
     def silent_keys(self) -> list[str]:
         """The expected keys of which no stage has a message."""
@@ -101,9 +120,34 @@ class DiscrepancyTable:
         notes = [self.notes.get(key, ""), _missing_text(self.missing_in(key))]
         return self._cells(key, self.counts_of(key), "; ".join(filter(None, notes)))
 
+    def csv_text(self, keys: Iterable[str]) -> Iterator[str]:
+        """
+        Yield the headings, and then the rows of some keys, as CSV without totals, in pieces of many rows.
+
+        An apostrophe keeps a spreadsheet from running text as a formula.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(_csv_field, self.columns))
+        rest = iter(keys)
+        while some := list(islice(rest, ROWS_AT_ONCE)):
+            writer.writerows(map(_csv_field, self.row(key)) for key in some)
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+        yield text.getvalue()
+
+    def as_csv(self) -> str:
+        """Return all keys as CSV, without totals."""
+        return "".join(self.csv_text(self.keys))
+
     def rows(self, keys: Iterable[str]) -> list[list[Cell]]:
         """Return the rows of the given keys."""
         return [self.row(key) for key in keys]
+
+    def shown_rows(self, keys: Iterable[str]) -> list[list[Cell]]:
+        """Return the same rows for people and messages: texts are cut to what a line can show."""
+        return [[short_text(each) if isinstance(each, str) else each for each in self.row(key)] for key in keys]
 
     @cached_property
     def totals(self) -> list[Cell]:
@@ -153,14 +197,6 @@ class DiscrepancyTable:
         }
         return [stage for stage, count in counts.items() if count == 0 and stage not in emptied]
 
-    def as_csv(self) -> str:
-        """Return all keys as CSV, without totals. An apostrophe keeps a spreadsheet from running text as a formula."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(_csv_field, self.columns))
-        writer.writerows(map(_csv_field, self.row(key)) for key in self.keys)
-        return text.getvalue()
-
     @cached_property
     def _judged_stages(self) -> set[str]:
         return {
@@ -190,13 +226,20 @@ class DiscrepancyTable:
         return [each for each in self._shown_comparisons if not each.percent_of]
 
     def _cells(self, key: str, counts: Mapping[str, int], notes: str) -> list[Cell]:
-        cells: list[Cell] = [key]
+        cells: list[Cell] = [str(key)]
         for stage in self._shown:
             cells.append(counts[stage])
             for comparison in self._after(stage):
                 difference = counts[comparison.base] - counts[comparison.other]
                 cells += [difference, percentage(difference, counts[comparison.percent_of or comparison.base])]
         return [*cells, *(counts[each.base] - counts[each.other] for each in self._at_the_end), notes]
+
+
+def short_text(text: str) -> str:
+    """Return a key or a note as a line can show it: long ones often differ at their end only, so the middle is cut."""
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[: SHOWN_CHARACTERS - 20]}…{text[-19:]}"
 
 
 def percentage(difference: int, base: int) -> float | str:

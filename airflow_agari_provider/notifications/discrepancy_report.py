@@ -109,9 +109,10 @@ class ReportDelivery:
         """Slack hears what is new to it, and when windows of which it was told are repaired."""
         if report.findings:
             report = replace(report, earlier=past.earlier(SLACK) if past else None)
-            if past and not report.is_news and past.is_told_open(SLACK):
-                return Told(None, "known")
-            return Told(lambda: self._post_to_slack(report), "alarm")
+            bad = bool(report.alarming)
+            if past and not report.is_news and (past.is_told_open(SLACK) or not bad):
+                return Told(None, "known" if bad else "warning")
+            return Told(lambda: self._post_to_slack(report), "alarm" if bad else "warning")
         repaired = past.repaired(SLACK) if past else []
         if not (past and repaired):
             return None

@@ -5,28 +5,32 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_agari_provider.airflow_compat import BaseHook
 from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.airflow_runs import moment
 from airflow_agari_provider.discrepancy.comparisons import default_comparisons
-from airflow_agari_provider.discrepancy.counts import (
-    UnusableCounts,
-    counts_from_rows,
-    counts_from_value,
-    key_text,
-    keys_from_value,
-    skips_from_value,
-)
+from airflow_agari_provider.discrepancy.counted import UnusableCounts, settle_nulls_and_booleans
+from airflow_agari_provider.discrepancy.counts import skips_from_value, texts_of_keys
 from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
 from airflow_agari_provider.discrepancy.findings import Limits, judge
 from airflow_agari_provider.discrepancy.history import named_windows
+from airflow_agari_provider.discrepancy.keys import KeyRule
+from airflow_agari_provider.discrepancy.reading import read_all, remarks_on, require_closed
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
 from airflow_agari_provider.discrepancy.report_text import text_report
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
 from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
-from airflow_agari_provider.operators.discrepancy_sources import moment_of_run, with_history
+from airflow_agari_provider.operators.discrepancy_sources import (
+    keys_from,
+    moment_of_run,
+    s3_client,
+    source_of,
+    with_history,
+)
 from airflow_agari_provider.scoring.task_run import generation_of
 
 if TYPE_CHECKING:
@@ -44,22 +48,34 @@ def counted_report(
 
     :param recheck: the first reading, if this is the second.
     :raises AirflowFailException: counts, skips or expected keys are not usable.
+    :raises StageNotRead: a stage could not be read.
+    :raises WindowStillOpen: messages of the window may still come.
     """
+    require_closed(_end_of_window(check), datetime.now(UTC))
+    key = check.key
     with no_retry(UnusableCounts):
-        counts = {stage["name"]: _counts_of(stage) for stage in check.stages}
-        skips = skips_from_value(check.skips) if check.counts_skips else None
-        expected = keys_from_value(check.expected_keys) if check.expects_keys else ()
+        pool: dict[str, str] = {}
+        sources = [source_of(stage, key, pool, check.aws_conn_id, check.region_name) for stage in check.stages]
+        stages = read_all(sources)
+        settle_nulls_and_booleans(stages)
+        skips = skips_from_value(check.skips, key) if check.counts_skips else None
+        expected = keys_from(check.expected_keys, key) if check.expects_keys else ()
+        notes = _by_key(check.notes, key)
+    counts = {stage.stage: stage.counts for stage in stages}
     table = DiscrepancyTable(
         counts=counts,
         comparisons=check.comparisons or default_comparisons(list(counts), check.hidden_stages),
         skips=skips,
         hidden=check.hidden_stages,
         expected_keys=expected,
-        notes={key_text(key): str(note) for key, note in (check.notes or {}).items()},
-        key_name=check.key_name,
+        distinct={stage.stage: stage.distinct for stage in stages if stage.with_distinct},
+        notes={each: str(note) for each, note in notes.items()},
+        key_name=check.key_name if isinstance(check.key_name, str) else " | ".join(check.key_name),
         unit=check.unit,
     )
-    judgement = judge(table, _limits(check))
+    judgement = judge(table, _limits(check), recheck.first if recheck else None)
+    pairs = [(each.base, each.other) for each in table.comparisons if each.judge != "nothing"]
+    remarks = [*judgement.remarks, *remarks_on({stage.stage: stage for stage in stages}, pairs)]
     window = check.window or moment_of_run(context)
     ti = context["ti"]
     return DiscrepancyReport(
@@ -74,6 +90,7 @@ def counted_report(
         greeting=check.greeting,
         recheck=recheck,
         log_url=getattr(ti, "log_url", None),
+        remarks=remarks,
     )
 
 
@@ -85,6 +102,9 @@ def conclude(check: DiscrepancyCheckOperator, context: Context, report: Discrepa
     :raises ReportNotDelivered: there are findings of which a channel could not be told; a retry tells it.
     """
     ti, history, past = context["ti"], None, None
+    not_written: list[str] = []
+    if check.report_url:
+        report, not_written = _with_whole_table(check, report)
     if check.history_conn_id:
         report, history, past = with_history(
             report,
@@ -99,7 +119,7 @@ def conclude(check: DiscrepancyCheckOperator, context: Context, report: Discrepa
     result = report.result(text)
     if report.findings and check.do_xcom_push:
         _push(ti, result)  # now: the task may fail
-    undelivered = _delivery(check).send(ti, report, text, history, past, _generation(ti))
+    undelivered = [*not_written, *_delivery(check).send(ti, report, text, history, past, _generation(ti))]
     fails = _fails(check, report)
     if report.findings and undelivered and (past or not fails):
         # after a failure that cannot be retried, these channels would never hear of it
@@ -110,11 +130,36 @@ def conclude(check: DiscrepancyCheckOperator, context: Context, report: Discrepa
     return result
 
 
-def _counts_of(stage: Mapping[str, Any]) -> dict[str, int]:
-    if not stage["sql"]:
-        return counts_from_value(stage["name"], stage["counts"])
-    rows = BaseHook.get_connection(stage["conn_id"]).get_hook().get_records(stage["sql"])
-    return counts_from_rows(stage["name"], rows)
+def _with_whole_table(
+    check: DiscrepancyCheckOperator, report: DiscrepancyReport
+) -> tuple[DiscrepancyReport, list[str]]:
+    """Write the whole table to S3, and return the report that links to it; if that fails, all others are still told."""
+    from airflow_agari_provider.discrepancy.report_csv import upload_table
+
+    url = str(check.report_url)
+    try:
+        upload_table(s3_client(check.aws_conn_id, check.region_name), report.table, url)
+    except Exception as error:
+        logger.exception("The whole table could not be written to %s", url)
+        problem = f"The whole table could not be written to {url}: {type(error).__name__}: {error}."
+        return replace(report, remarks=[*report.remarks, problem]), ["S3"]
+    return replace(report, report_url=url), []
+
+
+def _end_of_window(check: DiscrepancyCheckOperator) -> datetime | None:
+    """:raises ValueError: it is no time."""
+    if not check.window_end:
+        return None
+    try:
+        end = moment(check.window_end)
+    except ValueError as error:
+        raise ValueError(f"window_end is {check.window_end!r}, which is no time in ISO 8601") from error
+    return (end if end.tzinfo else end.replace(tzinfo=UTC)) + check.grace
+
+
+def _by_key(values: Mapping[Any, Any] | None, key: KeyRule) -> dict[str, Any]:
+    values = values or {}
+    return dict(zip(texts_of_keys(values, key), values.values(), strict=True))
 
 
 def _push(ti: Any, result: dict[str, Any]) -> None:
@@ -131,7 +176,8 @@ def _fails(check: DiscrepancyCheckOperator, report: DiscrepancyReport) -> bool:
 
 
 def _limits(check: DiscrepancyCheckOperator) -> Limits:
-    tolerances = {key_text(key): tolerance for key, tolerance in (check.tolerances or {}).items()}
+    with no_retry(UnusableCounts):
+        tolerances = _by_key(check.tolerances, check.key)
     own = (check.total_tolerance, check.warn_tolerance, check.on_empty, check.on_silent)
     return Limits(check.tolerance, tolerances, *own)
 

@@ -4,41 +4,21 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_agari_provider.discrepancy.counts import (
+from airflow_agari_provider.discrepancy.counted import (
+    Counted,
     UnusableCounts,
     UnusableKeys,
     UnusableSkips,
+    settle_nulls_and_booleans,
+)
+from airflow_agari_provider.discrepancy.counts import (
+    add_value,
     counts_from_rows,
     counts_from_value,
-    in_key_order,
-    key_text,
     keys_from_value,
     skips_from_value,
 )
-
-
-@pytest.mark.parametrize(
-    ("key", "text"),
-    [
-        ("5", "5"),
-        (5, "5"),
-        (Decimal(5), "5"),
-        (5.0, "5"),
-        ("05", "05"),
-        (" 5", " 5"),
-        ("", ""),
-        (5.5, "5.5"),
-        (Decimal("NaN"), "NaN"),
-        (float("inf"), "inf"),
-        (None, "null"),
-        (True, "true"),
-        (b"acme", "acme"),
-        ("Żółw", "Żółw"),
-    ],
-    ids=repr,
-)
-def test_keys_of_a_query_and_of_json_join_as_text(key, text):
-    assert key_text(key) == text
+from airflow_agari_provider.discrepancy.keys import NULL
 
 
 @pytest.mark.parametrize(
@@ -136,23 +116,108 @@ def test_unknown_keys_are_an_error_and_never_none(value):
 
 
 def test_rows_of_a_query_with_one_key_add_up():
-    assert counts_from_rows("DB", [(5, 1), ("5", Decimal(2)), (None, 4)]) == {"5": 3, "null": 4}
+    counted = Counted("DB")
+    counted.add_rows([(5, 1), ("5", Decimal(2)), (None, 4), ("null", 7)])
+    assert counted.counts == {"5": 3, NULL: 4, "null": 7}
+    assert (counted.repeated, counted.an_example) == (1, "5")
 
 
 def test_a_query_with_a_third_column_is_refused():
-    with pytest.raises(UnusableCounts, match="a row has 3 columns, not 2"):
+    says = r"a row has 3 columns, not 2 \(key, count\). For a key of several columns, give key"
+    with pytest.raises(UnusableCounts, match=says):
         counts_from_rows("DB", [(5, 1, 2)])
 
 
+@pytest.mark.parametrize("value", ['{"5": 1, "6": 9, "5": 2}', "{5: 1, '6': 9, 5: 2}"], ids=["JSON", "Python"])
+def test_a_key_that_stands_twice_in_a_text_is_added_up_and_told(value):
+    counted = Counted("Agg")
+    add_value(counted, value)
+    assert counted.counts == {"5": 3, "6": 9}
+    assert (counted.repeated, counted.an_example) == (1, "5")
+
+
+def test_the_keys_of_several_mapped_tasks_are_no_repetition():
+    counted = Counted("Agg")
+    add_value(counted, [{"5": 1}, {"5": 2}])
+    assert (counted.counts, counted.repeated) == ({"5": 3}, 0)
+
+
+def test_a_reason_that_stands_twice_in_a_text_is_added_up():
+    assert skips_from_value('{"twice": {"12": 1}, "twice": {"12": 2}}') == {"twice": {"12": 3}}
+
+
 @pytest.mark.parametrize(
-    ("keys", "ordered"),
-    [
-        (["56", "7", "12", "-1"], ["-1", "7", "12", "56"]),
-        (["b", "10", "9"], ["10", "9", "b"]),
-        (["²", "1"], ["1", "²"]),
-        ([], []),
-    ],
-    ids=["numbers", "mixed", "a digit that is not a number", "none"],
+    "count", [2**63, Decimal("1E+400"), Decimal("NaN"), float("inf"), "3", b"3", True, None, -1, 1.5], ids=repr
 )
-def test_keys_sort_as_numbers_when_all_are(keys, ordered):
-    assert in_key_order(keys) == ordered
+def test_a_count_that_no_database_could_give_is_refused(count):
+    with pytest.raises(UnusableCounts, match="not a whole number of 0 or more"):
+        counts_from_rows("DB", [("5", count)])
+
+
+def test_rows_may_be_dicts_as_some_drivers_give_them():
+    assert counts_from_rows("DB", [{"org_id": 5, "n": 3}]) == {"5": 3}
+
+
+COMPOSITE = {"5 | a": 3, "5 | b": 4}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {(5, "a"): 3, (5, "b"): 4},
+        {'[5, "a"]': 3, '["05", "b"]': 4},
+        '{"5": {"a": 3, "b": 4}}',
+        [{"5": {"a": 3}}, {5: {"b": 4}}],
+    ],
+    ids=["tuples", "JSON lists", "nested", "of two tasks"],
+)
+def test_a_key_of_several_columns_may_be_written_in_several_ways(value):
+    assert counts_from_value("Agg", value, ["int", "text"]) == COMPOSITE
+
+
+def test_a_query_may_have_a_key_of_several_columns():
+    rows = [(5, "a", 3), ("05", "b", Decimal(4)), (5, None, 1), (5, "NULL", 2), (5, "a|b", 6)]
+    assert counts_from_rows("DB", rows, ["int", "text"]) == {
+        **COMPOSITE,
+        "5 | NULL": 1,
+        '5 | "NULL"': 2,
+        "5 | a\\|b": 6,
+    }
+    with pytest.raises(UnusableCounts, match=r"a row has 2 columns, not 3 \(2 of the key, count\)"):
+        counts_from_rows("DB", [(5, 3)], ["int", "text"])
+
+
+def test_rows_may_tell_how_many_messages_are_different_ones():
+    counted = Counted("DB", with_distinct=True)
+    counted.add_rows([(5, 10, 8), ("5", 1, 1)])
+    assert (counted.counts, counted.distinct) == ({"5": 11}, {"5": 9})
+    with pytest.raises(UnusableCounts, match="key '5' has more distinct messages than messages"):
+        Counted("DB", with_distinct=True).add_rows([(5, 1, 2)])
+
+
+def of(*rows):
+    counted = Counted("Agg")
+    counted.add_rows(rows)
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "settled"),
+    [
+        ([(None, 2), ("a", 1)], [("null", 2), ("a", 1)], {NULL: 2, "a": 1}),
+        ([("null", 2)], [("null", 2)], {"null": 2}),
+        ([(True, 3), (False, 1)], [(1, 3), (0, 1)], {"true": 3, "false": 1}),
+        ([(True, 3), (None, 1)], [("t", 3), (None, 1)], {"true": 3, NULL: 1}),
+    ],
+    ids=["NULL in JSON", "the text null", "booleans as numbers", "booleans as letters"],
+)
+def test_some_keys_find_their_form_only_together(one, other, settled):
+    stages = [of(*one), of(*other)]
+    settle_nulls_and_booleans(stages)
+    assert [stage.counts for stage in stages] == [settled, settled]
+
+
+def test_what_only_looks_like_a_boolean_or_null_stays_what_it_is():
+    stages = [of((True, 3), (7, 1)), of((1, 3), (7, 1)), of((None, 1), ("null", 2)), of(("null", 2))]
+    settle_nulls_and_booleans(stages)
+    assert [list(stage.counts) for stage in stages] == [["true", "7"], ["1", "7"], [NULL, "null"], ["null"]]

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_agari_provider.discrepancy.comparisons import Comparison, Tolerance, default_comparisons
-from airflow_agari_provider.discrepancy.findings import Limits, find_discrepancies, judge
+from airflow_agari_provider.discrepancy.findings import Limits, find_discrepancies, identities, judge
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 
 
@@ -363,3 +363,53 @@ def test_of_very_many_findings_the_largest_are_kept_and_all_are_counted():
     found = judge(table, Limits())
     assert (found.alarms, found.discrepant, len(found.findings)) == (1500, 1500, 1000)
     assert [finding.key for finding in found.findings[::999]] == ["1499", "500"]
+
+
+def of(agg, db, distinct=None, **more):
+    return DiscrepancyTable({"Agg": agg, "DB": db}, default_comparisons(["Agg", "DB"]), distinct=distinct or {}, **more)
+
+
+def test_a_loss_and_duplicates_that_cancel_out_are_told_apart():
+    table = of({"5": 100, "6": 10, "7": 20}, {"5": 100, "6": 10, "7": 19}, {"DB": {"5": 90, "6": 10, "7": 16}})
+    assert [str(finding).partition(" (")[0] for finding in judge(table, Limits()).findings] == [
+        "5: lost 10 between Agg and DB",
+        "5: gained 10 between Agg and DB",
+        "7: lost 4 between Agg and DB",
+        "7: gained 3 between Agg and DB",
+    ]
+    assert judge(table, Limits(Tolerance(count=14))).findings == []
+
+
+def test_duplicates_that_were_there_before_are_nobody_s_fault():
+    assert judge(of({"5": 100}, {"5": 100}, {"Agg": {"5": 90}, "DB": {"5": 90}}), Limits()).findings == []
+
+
+def test_only_what_differs_in_both_readings_is_a_discrepancy():
+    first = judge(of({"5": 10, "6": 10, "7": 10}, {"5": 9, "6": 9, "7": 11}), Limits())
+    second = of({"5": 10, "6": 10, "7": 10, "8": 10}, {"5": 8, "6": 10, "7": 9, "8": 9})
+    found = judge(second, Limits(), identities(first.findings))
+    assert [(finding.key, finding.difference) for finding in found.findings] == [("5", 2)]
+    assert (found.alarms, found.discrepant) == (1, 1)
+    assert found.remarks == ["Only the second reading differs for 7, 8: not judged, as it was not so at first."]
+
+
+def test_without_a_first_reading_or_with_too_much_in_it_all_is_judged():
+    lossy = of(dict.fromkeys(map(str, range(1500)), 2), {})
+    assert identities(judge(lossy, Limits()).findings) is None
+    assert judge(lossy, Limits(), None).alarms == 1500
+
+
+def test_what_all_keys_lost_together_must_persist_as_well():
+    lossy = of(dict.fromkeys("abc", 2), dict.fromkeys("abc", 1))
+    limits = Limits(Tolerance(count=1))
+    first = judge(lossy, limits)
+    assert judge(lossy, limits, identities(first.findings)).alarms == 1
+    (remark,) = judge(lossy, limits, []).remarks
+    assert remark.startswith("Only the second reading differs for 3 keys together: lost 3 between Agg and DB (50.0 %)")
+
+
+def test_several_keys_that_lost_everything_are_found_however_small_they_are():
+    assert many(["1"], 2, 0, tolerance=Tolerance(min_volume=100)) == []
+    (found,) = many(["1", "2", "3"], 2, 0, tolerance=Tolerance(min_volume=100))
+    assert found.startswith("3 keys together: lost 6 between Agg and DB (100.0 %)")
+    assert many(["1", "2", "3"], 2, 1, tolerance=Tolerance(min_volume=100)) == []

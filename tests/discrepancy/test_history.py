@@ -21,8 +21,8 @@ def loss(lost, of=1000, key="5"):
 
 
 def run(hour, *findings, told=("Slack",), recovered=(), window=None, verdict=None, checked_at=None, kind="alarm"):
-    differences = [Difference(*identity(each), each.difference, each.percent_of, each.level) for each in findings]
-    differences += [Difference(key, "Agg - DB", 0, 0, "recovered") for key in recovered]
+    differences = [Difference(*identity(each)[:2], each.difference, each.percent_of, each.level) for each in findings]
+    differences += [Difference(key, "Agg - DB", 1, 0, "recovered") for key in recovered]
     return StoredRun(
         f"2016-02-03 {hour:02}:00:00",
         f"run {hour}",

@@ -50,12 +50,37 @@ def test_the_mail_of_a_run_without_a_difference_says_successfully():
     assert parsed(report_of({"1": 1}, {"1": 1}, {"1": 1}))["Subject"] == RUN + " successfully"
 
 
-def test_the_attachment_of_very_many_keys_is_compressed():
-    agg = {str(number): 1000 for number in range(40_000)}
-    (attachment,) = parsed(report_of(agg, agg, agg)).iter_attachments()
-    assert attachment.get_filename() == "discrepancies.csv.gz"
-    rows = list(csv.reader(gzip.decompress(attachment.get_content()).decode().splitlines()))
-    assert (len(rows), rows[-1][0]) == (40_001, "39999")
+@pytest.mark.parametrize(
+    ("keys", "name", "rows"),
+    [(700, "discrepancies.csv", 700), (3000, "discrepancies.csv.gz", 3000), (40_000, "discrepancies.csv", 1000)],
+    ids=["plain", "compressed", "the worst"],
+)
+def test_a_mail_has_less_than_100_kib_whatever_the_number_of_keys(keys, name, rows):
+    agg = {str(number): 1000 for number in range(keys)}
+    report = report_of(agg, agg, {**agg, "699": 900})
+    mail = parsed(report)
+    assert len(mail.as_bytes()) < 100 * 1024
+    (attachment,) = mail.iter_attachments()
+    assert attachment.get_filename() == name
+    content = attachment.get_content()
+    text = gzip.decompress(content).decode() if name.endswith("gz") else content
+    found = list(csv.reader(text.splitlines()))
+    assert len(found) - 1 >= rows
+    assert (keys < 40_000) == (len(found) - 1 == keys)
+    assert "699" in [row[0] for row in found[:701]]
+    said = "has all keys" if keys < 40_000 else f"has the {len(found) - 1:,} worst of 40,000 keys"
+    assert f"The attached CSV {said}." in mail.get_body(("html",)).get_content()
+
+
+def test_long_and_foreign_keys_keep_a_mail_small_and_its_csv_readable():
+    agg = {"żółw" * 5000 + str(number): 10 for number in range(60)}
+    mail = parsed(report_of(agg, agg, {}))
+    assert len(mail.as_bytes()) < 100 * 1024
+    (attachment,) = parsed(report_of({"żółw": 1}, {"żółw": 1}, {"żółw": 1})).iter_attachments()
+    assert attachment.get_content_charset() == "utf-8"
+    content = attachment.get_payload(decode=True)
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert list(csv.reader(content.decode("utf-8-sig").splitlines()))[1][0] == "żółw"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +88,7 @@ def test_the_attachment_of_very_many_keys_is_compressed():
     [
         ("a@x.com", ["a@x.com"]),
         ("a@x.com, b@x.com;c@x.com ; ", ["a@x.com", "b@x.com", "c@x.com"]),
+        ("a@x.com\n  b@x.com\r\n", ["a@x.com", "b@x.com"]),
         (["a@x.com", "b@x.com,c@x.com"], ["a@x.com", "b@x.com", "c@x.com"]),
         ([], []),
     ],

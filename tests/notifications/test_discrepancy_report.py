@@ -112,8 +112,8 @@ def test_a_history_that_cannot_be_used_silences_nobody(context, mails, alerts, m
 
 @pytest.mark.parametrize(
     ("key", "email_to"),
-    [("a\0b\u202ec", "ops@example.com"), ("5", "ops@example.com\ndev@example.com")],
-    ids=["zero byte and direction", "lines of addresses"],
+    [("a\udc80b", "ops@example.com"), ("a\0b\u202ec", "ops@example.com"), ("5", "ops@example.com\ndev@example.com")],
+    ids=["surrogate", "zero byte and direction", "lines of addresses"],
 )
 def test_a_strange_key_or_address_silences_nobody(context, mails, alerts, key, email_to):
     operator = check(
@@ -249,3 +249,16 @@ def test_a_steady_loss_is_told_a_few_times(context, alerts, history):
         stages = [Stage("Agg", counts={"5": 1000}), Stage("DB", counts={"5": 1000 - lost})]
         check(stages=stages, slack_conn_id="slack_hook", **history).execute(context)
     assert 1 <= len(alerts.slack()) <= 3
+
+
+def test_a_steady_warning_is_posted_once_and_needs_no_repair(context, alerts, history):
+    settings = {
+        **history,
+        "tolerance": Tolerance(count=5),
+        "warn_tolerance": Tolerance(),
+        "slack_conn_id": "slack_hook",
+    }
+    for hour, stored in [(20, 7), (21, 7), (22, 10)]:
+        stages = [Stage("Agg", counts={"5": 10}), Stage("DB", counts={"5": stored})]
+        check(stages=stages, **settings).execute(at(context, hour))
+    assert [body["text"].split("\n")[0].rpartition("00:00 ")[2] for body in alerts.slack()] == ["with Warnings"]
