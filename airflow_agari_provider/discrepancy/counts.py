@@ -47,6 +47,7 @@ def add_value(counted: Counted, value: object) -> None:
     :raises UnusableCounts: the value is anything else. That includes a missing XCom (``None``), which does not mean
         that there are no messages.
     """
+    counted.is_json |= isinstance(value, str)
     value = _parse(counted.stage, value)
     parts = [value] if isinstance(value, Mapping) else value
     if isinstance(parts, Iterable) and not isinstance(parts, (str, bytes)):

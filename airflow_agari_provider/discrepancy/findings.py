@@ -218,7 +218,9 @@ class _Skipping:
     def suspects(self) -> Iterator[tuple[int, str]]:
         """Return the place of each key that gained messages, or lost all or too many, and the limit of the latter."""
         for place, (base, difference) in enumerate(zip(self._bases, self._differences, strict=True)):
-            if difference and (difference < 0 or difference == base):
+            if not difference:
+                continue
+            if difference < 0 or difference == base:
                 yield place, ""
             elif self._too_many(base, difference):
                 yield place, self._limit

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from heapq import nlargest
 from itertools import accumulate
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from airflow_agari_provider.discrepancy.comparisons import Comparison
 from airflow_agari_provider.discrepancy.finding import Finding, skip_text
 from airflow_agari_provider.discrepancy.history import Earlier
+from airflow_agari_provider.discrepancy.recheck import Recheck
 from airflow_agari_provider.discrepancy.stored_run import stored_key
 from airflow_agari_provider.discrepancy.table import Cell, DiscrepancyTable, cell_text, percentage, short_text
 from airflow_agari_provider.exceptions import cut
@@ -26,26 +26,6 @@ SORTED_KEYS = 50_000  # more are not put in order only to show the worst of them
 NAMED_KEYS = 10  # in a sentence
 # The result may have up to 48 KiB as JSON: MySQL keeps 64 KiB of an XCom. Beyond that, it has the shown rows only.
 XCOM_BYTES, XCOM_ROWS, XCOM_TEXT, XCOM_FINDINGS = 47_000, 1000, 8_000, 6_000
-
-
-@dataclass(frozen=True)
-class Recheck:
-    """
-    The first reading found discrepancies, so the counts were read again.
-
-    :param keys: number of discrepant keys in the first reading; None if it is no longer known.
-    :param wait: time between the readings.
-    :param first: what the first reading found, see
-        :func:`~airflow_agari_provider.discrepancy.findings.identities`.
-    """
-
-    keys: int | None
-    wait: timedelta
-    first: Sequence[str] | None = None
-
-    def __str__(self) -> str:
-        did = "Some" if self.keys is None else f"{self.keys:,}"
-        return f"{did} did at first; counted again after {self.wait}."
 
 
 @dataclass(frozen=True)
@@ -187,8 +167,9 @@ class DiscrepancyReport:
         columns = [map(abs, self.table.differences(comparison)) for comparison in self._judged]
         largest = list(map(max, *columns)) if len(columns) > 1 else list(*columns)
         keys = self.table.every_key
-        places = nlargest(number + len(rank), range(len(largest)), key=largest.__getitem__)
-        return list(dict.fromkeys([*(key for key in rank), *(keys[place] for place in places)]))[:number]
+        differing = (place for place, difference in enumerate(largest) if difference)
+        places = nlargest(number, differing, key=largest.__getitem__)
+        return list(dict.fromkeys([*rank, *(keys[place] for place in places), *keys[: number + len(rank)]]))[:number]
 
     @cached_property
     def shown_keys(self) -> list[str]:

@@ -90,6 +90,7 @@ def _add_json(counted: Counted, reader: Any, url: str, fields: Fields) -> None:
     if isinstance(value, list):
         counted.add_rows(_rows(counted.stage, url, iter(value), fields))
     else:
+        counted.is_json = True
         add_value(counted, value)
 
 

@@ -21,7 +21,7 @@ from airflow_agari_provider.discrepancy.comparisons import (
 from airflow_agari_provider.discrepancy.findings import identities
 from airflow_agari_provider.discrepancy.history import GROWTH
 from airflow_agari_provider.discrepancy.keys import KeyRule, key_rule
-from airflow_agari_provider.discrepancy.report import Recheck
+from airflow_agari_provider.discrepancy.recheck import Recheck
 from airflow_agari_provider.discrepancy.stage import Stage, may_change
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.operators.discrepancy_run import conclude, counted_report

@@ -19,7 +19,8 @@ from airflow_agari_provider.discrepancy.findings import Limits, judge
 from airflow_agari_provider.discrepancy.history import named_windows
 from airflow_agari_provider.discrepancy.keys import KeyRule
 from airflow_agari_provider.discrepancy.reading import read_all, remarks_on, require_closed
-from airflow_agari_provider.discrepancy.report import DiscrepancyReport, Recheck
+from airflow_agari_provider.discrepancy.recheck import Recheck
+from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.report_text import text_report
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
@@ -57,8 +58,8 @@ def counted_report(
         pool: dict[str, str] = {}
         sources = [source_of(stage, key, pool, check.aws_conn_id, check.region_name) for stage in check.stages]
         stages = read_all(sources)
-        settle_nulls_and_booleans(stages)
         skips = skips_from_value(check.skips, key) if check.counts_skips else None
+        settle_nulls_and_booleans(stages, (skips or {}).values() if isinstance(check.skips, str) else ())
         expected = keys_from(check.expected_keys, key) if check.expects_keys else ()
         notes = _by_key(check.notes, key)
     counts = {stage.stage: stage.counts for stage in stages}

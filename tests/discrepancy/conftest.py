@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_agari_provider.discrepancy.report import Recheck
+from airflow_agari_provider.discrepancy.recheck import Recheck
 from tests.discrepancy.reports import report_of
 
 

@@ -201,20 +201,35 @@ def of(*rows):
     return counted
 
 
+def of_json(text):
+    counted = Counted("Agg")
+    add_value(counted, text)
+    return counted
+
+
 @pytest.mark.parametrize(
     ("one", "other", "settled"),
     [
-        ([(None, 2), ("a", 1)], [("null", 2), ("a", 1)], {NULL: 2, "a": 1}),
-        ([("null", 2)], [("null", 2)], {"null": 2}),
+        ([(None, 2), ("a", 1)], '{"null": 2, "a": 1}', {NULL: 2, "a": 1}),
+        ([("null", 2)], '{"null": 2}', {"null": 2}),
         ([(True, 3), (False, 1)], [(1, 3), (0, 1)], {"true": 3, "false": 1}),
         ([(True, 3), (None, 1)], [("t", 3), (None, 1)], {"true": 3, NULL: 1}),
     ],
     ids=["NULL in JSON", "the text null", "booleans as numbers", "booleans as letters"],
 )
 def test_some_keys_find_their_form_only_together(one, other, settled):
-    stages = [of(*one), of(*other)]
+    stages = [of(*one), of_json(other) if isinstance(other, str) else of(*other)]
     settle_nulls_and_booleans(stages)
     assert [stage.counts for stage in stages] == [settled, settled]
+
+
+def test_the_keys_of_skips_follow_those_of_the_stages():
+    skips = {"null": 2, "a": 1}
+    settle_nulls_and_booleans([of((None, 2)), of(("null", 2))], [skips])
+    assert skips == {NULL: 2, "a": 1}
+    skips = {"1": 2}
+    settle_nulls_and_booleans([of((True, 2)), of((1, 2))], [skips])
+    assert skips == {"true": 2}
 
 
 def test_what_only_looks_like_a_boolean_or_null_stays_what_it_is():
