@@ -15,7 +15,8 @@ Judge = Literal["difference", "gain", "nothing"]
 
 
 def _require_number(name: str, value: Any, *kinds: type) -> None:
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < float("inf"):
+    is_number = type(value) in kinds  # which a boolean is not
+    if not is_number or not 0 <= value < float("inf"):
         number = "a number" if float in kinds else "a whole number"
         raise ValueError(
             f"The tolerance's {name} is {number}, 0 or more, not {value!r}. It is fixed when the DAG is parsed:"

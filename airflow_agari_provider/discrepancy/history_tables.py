@@ -119,10 +119,12 @@ class HistoryRows:
             f"FROM {CHECKS} WHERE check_id = ? ORDER BY run_at DESC",
             check,
         )
-        return [
-            StoredRun(*row[:5], *(int(n or 0) for n in row[5:8]), row[8] or "", tellings=tellings.get(row[0], {}))
-            for row in found
-        ]
+        runs = []
+        for run_at, run_id, window, verdict, checked_at, *numbers, report_url in found:
+            keys, alarms, discrepant = (int(number or 0) for number in numbers)
+            facts = (run_at, run_id, window, verdict, checked_at, keys, alarms, discrepant, report_url or "")
+            runs.append(StoredRun(*facts, tellings=tellings.get(run_at, {})))
+        return runs
 
     def differences(self, check: str, first: str, last: str) -> dict[str, list[Difference]]:
         """Return what the runs from one date to another stored about keys, by the date of the run."""
@@ -158,10 +160,7 @@ class HistoryRows:
             self._insert(STAGES, [(check, run.run_at, n, stored_key(name), _whole(sum_)) for n, (name, sum_) in totals])
             self._insert(
                 KEYS,
-                [
-                    (check, run.run_at, place, *each._replace(**_in_bounds(each)))
-                    for place, each in enumerate(run.differences)
-                ],
+                [(check, run.run_at, place, *_in_bounds(each)) for place, each in enumerate(run.differences)],
             )
             self._prune(check, kept_runs)
 
@@ -240,5 +239,5 @@ def _whole(number: int) -> int:
     return max(-LARGEST, min(LARGEST, number))
 
 
-def _in_bounds(difference: Difference) -> dict[str, int]:
-    return {"difference": _whole(difference.difference), "percent_of": _whole(difference.percent_of)}
+def _in_bounds(each: Difference) -> Difference:
+    return each._replace(difference=_whole(each.difference), percent_of=_whole(each.percent_of))

@@ -92,8 +92,8 @@ def read_all(sources: Iterable[Source]) -> list[Counted]:
             problem = cut(f"{type(error).__name__}: {error}".strip(), 1000)
             problems.append(StageNotRead(source.counted.stage, source.where, problem))
             problems[-1].__cause__ = error
-    for error in sorted(problems, key=lambda error: not isinstance(error, UnusableCounts)):
-        raise error
+    for first in sorted(problems, key=lambda each: not isinstance(each, UnusableCounts)):
+        raise first
     for source, _ in running:
         source.counted.pool.clear()  # the counts hold its texts; the pool of a million has 40 MiB of its own
     return [source.counted for source, _ in running]
@@ -104,7 +104,8 @@ def _started(source: Source) -> Future[None]:
 
     def run() -> None:
         try:
-            outcome.set_result(source.read(source.counted))
+            source.read(source.counted)
+            outcome.set_result(None)
         except BaseException as error:  # noqa: BLE001 - raised where somebody waits for it
             outcome.set_exception(error)
 
