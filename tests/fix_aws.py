@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +29,8 @@ def aws(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Address of an empty AWS; boto3 and Airflow's AWS hooks (``aws_conn_id=None``) use it without being told."""
     urllib.request.urlopen(urllib.request.Request(f"{moto_endpoint}/moto-api/reset", method="POST")).close()
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_endpoint)
+    if shared := sys.modules.get("airflow_agari_provider.hooks.aws_clients"):
+        shared._shared.clear()  # an earlier test may have had no AWS, or another one
     return moto_endpoint
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_agari_provider.airflow_compat import AirflowException, BaseOperator, default_deferrable
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.airflow_runs import task_run
-from airflow_agari_provider.hooks.emr_jobs import aws_session, emr_jobs
+from airflow_agari_provider.hooks.aws_clients import aws_session
+from airflow_agari_provider.hooks.emr_jobs import emr_jobs
 from airflow_agari_provider.operators.emr_step_link import LINK_KEY, EmrStepLink
 from airflow_agari_provider.s3.urls import split_url
 from airflow_agari_provider.scoring.emr_cluster import EmrCluster
@@ -257,8 +258,6 @@ class EmrSparkScoringOperator(BaseOperator):
             except BackendError as error:
                 message = f"{message} This was the last try, and the job could not be cancelled: {error}"
         raise AirflowException(message)
-
-    # parts
 
     @cached_property
     def _backend(self) -> EmrClusterJobs:
