@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from airflow_agari_provider.avro_import.errors import ObjectBusy, UnexpectedFailure
@@ -20,6 +21,7 @@ from airflow_agari_provider.exceptions import AgariError, UnimportableObject, ma
 from airflow_agari_provider.queues.dead_letters import source_settings
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, read_depth
 from airflow_agari_provider.queues.lease import Lease
+from airflow_agari_provider.queues.patience import patiently
 from airflow_agari_provider.s3.errors import ArchivedObject, ForbiddenObject, ObjectOverwritten
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 from airflow_agari_provider.s3.urls import is_data
@@ -106,8 +108,8 @@ class QueueImport:
 
     def _count_dead_letters(self) -> int | None:
         try:
-            url = source_settings(self.sqs, self.queue_url).dead_letter_url
-            return None if url is None else read_depth(self.sqs, url).total
+            url = patiently(partial(source_settings, self.sqs, self.queue_url), self.sleep).dead_letter_url
+            return None if url is None else patiently(partial(read_depth, self.sqs, url), self.sleep).total
         except (DepthUnknown, QueueUnreadable) as error:
             logger.warning("It is not known whether the dead-letter queue holds messages of this import: %s", error)
             return None

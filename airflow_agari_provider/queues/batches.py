@@ -6,8 +6,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_agari_provider.queues.patience import request_errors
-
 logger = logging.getLogger(__name__)
 
 BATCH = 10  # messages; the most that SQS delivers, deletes or changes in one request
@@ -44,7 +42,7 @@ def give_back(sqs: Any, queue_url: str, receipts: Sequence[str]) -> None:
         entries = [entry | {"VisibilityTimeout": 0} for entry in numbered(receipts[start : start + BATCH])]
         try:
             sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
-        except request_errors() as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not hide the error that led here
             logger.warning("Messages of %s stay hidden until their visibility timeout ends: %s", queue_url, error)
 
 

@@ -13,12 +13,14 @@ from functools import partial
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.queues.batches import give_back, numbered, receive
-from airflow_agari_provider.queues.patience import patiently, request_errors
+from airflow_agari_provider.queues.batches import BATCH, give_back, numbered, receive
+from airflow_agari_provider.queues.deliveries import Deliveries
+from airflow_agari_provider.queues.depth import read_depth
+from airflow_agari_provider.queues.patience import patiently
 from airflow_agari_provider.s3.urls import split_url
 
 HIDDEN = 120  # seconds a batch stays hidden: storing and deleting it takes less than one, but a request may be retried
-WAIT = 2  # seconds
+WAIT = 1  # seconds
 
 
 class DeadLettersNotDeleted(AgariError):
@@ -57,6 +59,7 @@ class Archive:
     :param archive_url: ``s3://bucket/prefix``. An object's name is made from its message ids, so when the same batch
         is read again, its new copy replaces the first.
     :param sleep: takes seconds; called between two tries of a request that AWS could not answer.
+    :param clock: tells seconds.
     :raises ValueError: ``archive_url`` is not such a URL.
     """
 
@@ -65,6 +68,7 @@ class Archive:
     queue_url: str
     archive_url: str
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     count: int = field(default=0, init=False)
     archive_urls: list[str] = field(default_factory=list, init=False)
 
@@ -88,16 +92,37 @@ class Archive:
             raise DeadLettersNotDeleted(self.queue_url, failed, tuple(self.archive_urls))
         self.count += len(batch)
 
+    def take_those_there(self, at_most: int) -> int:
+        """
+        Take as many messages as the queue holds now, but not more than ``at_most``. Return how many it held.
+
+        :raises DeadLettersNotDeleted: SQS did not delete some of them.
+        :raises DeadLettersLeft: SQS counts visible messages, but does not deliver them.
+        """
+        found = self._total()
+        if not found:  # the count of a queue of thousands may be 0 for a minute, so ask for messages all the same
+            self.take_up_to(min(BATCH, at_most))
+            found = self.count + self._total() if self.count else 0
+        self.take_up_to(min(found, at_most))
+        return found
+
     def take_up_to(self, at_most: int) -> None:
         """
         Receive and take messages, until ``at_most`` are taken or the queue delivers no more.
 
         :raises DeadLettersNotDeleted: SQS did not delete some of them.
+        :raises DeadLettersLeft: SQS counts visible messages, but does not deliver them.
         """
-        while (left := at_most - self.count) > 0 and (
-            batch := patiently(partial(receive, self.sqs, self.queue_url, left, HIDDEN, WAIT), self.sleep)
-        ):
-            self.take(batch)
+        deliveries = Deliveries(self.sqs, self.queue_url, self.sleep, self.clock)
+        while (left := at_most - self.count) > 0:
+            batch = patiently(partial(receive, self.sqs, self.queue_url, left, HIDDEN, WAIT), self.sleep)
+            if batch:
+                self.take(batch)
+            if deliveries.over(len(batch), self.count):
+                return
+
+    def _total(self) -> int:
+        return patiently(partial(read_depth, self.sqs, self.queue_url), self.sleep).total
 
 
 def _store(s3: Any, queue_url: str, archive_url: str, batch: list[dict[str, Any]]) -> str:
@@ -137,7 +162,7 @@ def _delete(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> dict[str, 
 def _given_back_on_errors(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> Iterator[None]:
     try:
         yield
-    except request_errors():
+    except Exception:
         give_back(sqs, queue_url, _receipts(batch))
         raise
 

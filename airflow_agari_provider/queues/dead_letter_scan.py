@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.queues.batches import give_back, receive
 from airflow_agari_provider.queues.dead_letters import DeadLetter, dead_letter
-from airflow_agari_provider.queues.depth import queue_attributes, read_depth
+from airflow_agari_provider.queues.depth import read_depth
+from airflow_agari_provider.queues.letter_look import require_unmoved_by_receives
 from airflow_agari_provider.queues.patience import patiently
 from airflow_agari_provider.s3.urls import is_below, split_url
 
@@ -31,25 +31,6 @@ FORGOTTEN = 86_400  # seconds; a run has long reported its own letters by then
 
 # own: all its objects are the run's. shared: some of them are. other: another run's. unclaimed: see Letters.
 Kind = Literal["own", "shared", "other", "unclaimed"]
-
-
-class ReceivesMoveLetters(AgariError):
-    """
-    A dead-letter queue that cannot be looked through, because it has a redrive policy of its own.
-
-    :param queue_url: URL of the dead-letter queue.
-    """
-
-    def __init__(self, queue_url: str) -> None:
-        super().__init__(queue_url)
-        self.queue_url = queue_url
-
-    def __str__(self) -> str:
-        return (
-            f"Dead-letter queue {self.queue_url} has a redrive policy of its own: whoever receives its letters moves "
-            "them on to the next queue. So nobody looked for those of this run. Remove the redrive policy of the "
-            "dead-letter queue, or leave objects_below out: then its letters are only counted."
-        )
 
 
 @dataclass(frozen=True)
@@ -131,8 +112,7 @@ class LetterScan:
             names objects of other runs too is not taken, because those runs have still to tell it.
         :raises ReceivesMoveLetters: nothing was received, because each receive could move a letter on.
         """
-        if queue_attributes(self.sqs, self.queue_url, ("RedrivePolicy",)).get("RedrivePolicy"):
-            raise ReceivesMoveLetters(self.queue_url)
+        patiently(partial(require_unmoved_by_receives, self.sqs, self.queue_url), self.sleep)
         give_up, pause = self.clock() + self.max_seconds, 1.0
         while (unseen := self._round(take, give_up)) and len(self._kinds) < self.max_messages:
             if self.clock() >= give_up:
@@ -153,10 +133,11 @@ class LetterScan:
     def _round(self, take: Callable[[list[dict[str, Any]]], None] | None, give_up: float) -> int:
         """Hold as many letters as there are, then give them back. Return how many were not among them."""
         before = self._depth()
+        there = min(before, self.max_messages) if before else self.max_messages  # a single 0 may be wrong
         held: dict[str, str] = {}  # message id -> receipt handle
         taken, ends = 0, min(give_up, self.clock() + ROUND)
         try:
-            while (room := min(before, self.max_messages) - len(held) - taken) > 0 and self.clock() < ends:
+            while (room := there - len(held) - taken) > 0 and self.clock() < ends:
                 batch = patiently(partial(receive, self.sqs, self.queue_url, room, HIDDEN, 1), self.sleep)
                 new = [message for message in batch if message["MessageId"] not in held]
                 held |= {message["MessageId"]: message["ReceiptHandle"] for message in batch}
@@ -169,7 +150,7 @@ class LetterScan:
                     take(own)
                     taken += len(own)
             # Both counts, because either may be older than the last arrival or deletion.
-            return max(before - taken - len(held), self._depth() - len(held), 0) if before else 0
+            return max(before - taken - len(held), self._depth() - len(held), 0)
         finally:
             give_back(self.sqs, self.queue_url, list(held.values()))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError, cut, may_pass
-from airflow_agari_provider.queues.depth import DepthUnknown, queue_attributes
+from airflow_agari_provider.queues.addresses import client_at, queue_url_of
+from airflow_agari_provider.queues.depth import DepthUnknown, queue_settings
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class SourceSettings:
 
     visibility_timeout: float
     dead_letter_url: str | None
+    arn: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,12 @@ def source_settings(sqs: Any, queue_url: str) -> SourceSettings:
     :raises DepthUnknown: SQS did not answer.
     :raises QueueUnreadable: the queue does not exist, or there is no permission to read it.
     """
-    attributes = queue_attributes(sqs, queue_url, ("VisibilityTimeout", "RedrivePolicy"))
+    attributes = queue_settings(sqs, queue_url, ("RedrivePolicy", "QueueArn"))
     target = json.loads(attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
     return SourceSettings(
-        visibility_timeout=float(attributes.get("VisibilityTimeout") or 0),
+        visibility_timeout=float(attributes["VisibilityTimeout"]),
         dead_letter_url=_url_of(sqs, queue_url, target) if target else None,
+        arn=attributes.get("QueueArn"),
     )
 
 
@@ -129,12 +132,15 @@ def dead_letter_queue(sqs: Any, queue_url: str | None, source_queue_url: str | N
     """
     Return the URL of a dead-letter queue: the one given, or the target of the source queue's redrive policy.
 
-    :param queue_url: URL of the dead-letter queue; None: look it up.
-    :param source_queue_url: URL of the source queue, used only without ``queue_url``.
+    :param queue_url: URL, ARN or name of the dead-letter queue; None: look it up.
+    :param source_queue_url: URL, ARN or name of the source queue, used only without ``queue_url``.
     :raises NoDeadLetterQueue: the source queue has no redrive policy, or its target cannot be looked up.
+    :raises NoSuchQueue: there is no queue of that name or ARN.
+    :raises DepthUnknown: SQS did not answer.
     :raises QueueUnreadable: the source queue does not exist, or there is no permission to read it.
     """
-    url = queue_url or source_settings(sqs, str(source_queue_url)).dead_letter_url
+    given = queue_url_of(sqs, queue_url or str(source_queue_url))
+    url = given if queue_url else source_settings(sqs, given).dead_letter_url
     if url is None:
         raise NoDeadLetterQueue(str(source_queue_url))
     return url
@@ -151,7 +157,7 @@ def peek(sqs: Any, queue_url: str) -> DeadLetter | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        if queue_attributes(sqs, queue_url, ("RedrivePolicy",)).get("RedrivePolicy"):
+        if queue_settings(sqs, queue_url, ("RedrivePolicy",)).get("RedrivePolicy"):
             logger.info(
                 "No sample message from %s: it has a redrive policy of its own, and each receive counts towards it",
                 queue_url,
@@ -183,7 +189,7 @@ def _url_of(sqs: Any, queue_url: str, arn: str) -> str | None:
 
     account, name = arn.split(":")[4:6]
     try:
-        return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
+        return str(client_at(sqs, queue_url).get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
     except (BotoCoreError, ClientError) as error:
         if may_pass(error):
             raise DepthUnknown(queue_url, f"its dead-letter queue could not be looked up: {error}") from error

@@ -86,6 +86,22 @@ def queue_attributes(sqs: Any, queue_url: str, names: tuple[str, ...]) -> dict[s
     return answer.get("Attributes") or {}
 
 
+def queue_settings(sqs: Any, queue_url: str, names: tuple[str, ...]) -> dict[str, str]:
+    """
+    Return the named settings of a queue; one that is missing is not set.
+
+    Every queue has a visibility timeout, so an answer without it says nothing about the other settings either: SQS is
+    known to answer 200 without attributes (https://github.com/celery/kombu/issues/2142).
+
+    :raises DepthUnknown: as :func:`queue_attributes`, and if the answer has no visibility timeout.
+    :raises QueueUnreadable: as :func:`queue_attributes`.
+    """
+    attributes = queue_attributes(sqs, queue_url, ("VisibilityTimeout", *names))
+    if not str(attributes.get("VisibilityTimeout")).isdecimal():
+        raise DepthUnknown(queue_url, f"its settings were {attributes!r}")
+    return attributes
+
+
 def read_depth(sqs: Any, queue_url: str) -> QueueDepth:
     """
     Return the depth of a queue.

@@ -9,19 +9,23 @@ visible, invisible and delayed counts have all been 0 for several minutes
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from airflow_agari_provider.queues.dead_letters import peek, source_settings
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.queues.addresses import queue_url_of
+from airflow_agari_provider.queues.batches import BATCH
+from airflow_agari_provider.queues.dead_letters import source_settings
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, read_depth
-from airflow_agari_provider.queues.drain_watch import DeadLettersGrew, DrainWatch
-from airflow_agari_provider.queues.patience import patiently
+from airflow_agari_provider.queues.drain_errors import DeadLettersGrew
+from airflow_agari_provider.queues.drain_watch import CONSISTENT_AFTER, DrainWatch
+from airflow_agari_provider.queues.letter_look import Look, look
+from airflow_agari_provider.queues.patience import patiently, request_errors
 
 logger = logging.getLogger(__name__)
-
-CONSISTENT_AFTER = 60  # seconds; AWS: counts reach consistency at least 1 minute after the producers stop sending
 
 
 def start_watch(
@@ -35,20 +39,23 @@ def start_watch(
     """
     Return a watch over the queues. Their visibility timeouts and dead-letter queues are looked up first.
 
-    :param sqs: boto3 client of SQS.
-    :param dead_letters: dead-letter queues to watch: their URLs; ``auto`` for the targets of the queues' redrive
-        policies (a target that cannot be read is left out with a warning); or None to watch none.
+    If SQS does not answer for half a minute, the polls look them up.
+
+    :param sqs: boto3 client of SQS, or ``RegionalSqs``.
+    :param queue_urls: URLs, ARNs or names.
+    :param dead_letters: dead-letter queues to watch: URLs, ARNs or names; ``auto`` for the targets of the queues'
+        redrive policies (a target that cannot be read is left out with a warning); or None to watch none.
     :param dead_letters_before: how many messages each dead-letter queue held when the run began: one number for all of
-        them, or a number by URL; None: as many as the first poll finds.
+        them, or a number by queue; None: what the first polls find.
     :param sleep: takes seconds; called between two tries of a failed request.
     :param settings: further arguments of :class:`DrainWatch`.
     :raises ValueError: no queue is named: an empty group would always count as drained.
-    :raises DepthUnknown: SQS did not answer for half a minute.
     :raises QueueUnreadable: a watched queue cannot be read.
+    :raises NoSuchQueue: there is no queue of that name or ARN.
     """
     if not queue_urls:
         raise ValueError("There is no queue to watch: queue_url is an empty list. Name at least one queue.")
-    watch = DrainWatch(queue_urls, **settings)
+    watch = DrainWatch(list(queue_urls), queues=list(queue_urls), **settings)
     if watch.quiet_period < CONSISTENT_AFTER:
         logger.warning(
             "A quiet period of %s s is shorter than the %s s that AWS needs until a queue's counts are consistent. "
@@ -56,16 +63,12 @@ def start_watch(
             watch.quiet_period,
             CONSISTENT_AFTER,
         )
-    sources = [patiently(partial(source_settings, sqs, url), sleep) for url in queue_urls]
-    watch.visibility_timeout = max(source.visibility_timeout for source in sources)
-    if dead_letters == "auto":
-        found = dict.fromkeys(source.dead_letter_url for source in sources if source.dead_letter_url)
-        watch.dead_letter_urls = [url for url in found if _is_readable(sqs, url)]
-    else:
-        watch.dead_letter_urls = [dead_letters] if isinstance(dead_letters, str) else list(dead_letters or [])
-    if isinstance(dead_letters_before, int):
-        dead_letters_before = dict.fromkeys(watch.dead_letter_urls, dead_letters_before)
-    watch.dead_letters_before = dict(dead_letters_before or {})
+    before = dead_letters_before if isinstance(dead_letters_before, int) else dict(dead_letters_before or {})
+    watch.pending = {"dead_letters": [dead_letters] if _is_one(dead_letters) else dead_letters, "before": before}
+    try:
+        patiently(partial(_look_up, sqs, watch), sleep)
+    except DepthUnknown as unknown:
+        logger.warning("The settings of the queues are still unknown, and the next polls ask again: %s", unknown)
     return watch
 
 
@@ -73,27 +76,56 @@ def poll(sqs: Any, watch: DrainWatch, now: float) -> float | None:
     """
     Read all queues once, pass the counts to the watch, and log one line.
 
-    A message is received only when a dead-letter queue has grown: one message of that queue, which stays visible.
+    Messages are received only when a dead-letter queue has grown: some messages of that queue, for a moment.
 
-    :param sqs: boto3 client of SQS.
+    :param sqs: boto3 client of SQS, or ``RegionalSqs``.
     :return: seconds until the next poll; None when the group is drained.
     :raises DrainFailed: the watch raised it; :class:`DeadLettersGrew` then has a sample message.
     :raises DepthUnknown: too many polls in a row did not tell the depth.
     :raises QueueUnreadable: a queue was deleted, or can no longer be read.
     """
     try:
+        if watch.pending is not None:
+            _look_up(sqs, watch)
         depths = {url: read_depth(sqs, url) for url in watch.queue_urls}
-        dead_letters = {url: read_depth(sqs, url).total for url in watch.dead_letter_urls}
     except DepthUnknown as unknown:
         logger.warning("%s (the task fails after %s such polls in a row)", unknown, watch.max_unknown)
         return watch.observe_unknown(unknown, now)
+    dead_letters = _read_dead_letters(sqs, watch)
+    seen: dict[str, Look] = {}
     try:
-        pause = watch.observe(depths, now, dead_letters)
+        pause = watch.observe(depths, now, dead_letters, partial(_foreign, sqs, watch, seen))
     except DeadLettersGrew as grown:
-        raise DeadLettersGrew(grown.growth, _sample(sqs, grown.growth)) from None
-    _report_growth(sqs, watch)
-    logger.info("%s: %s", "Drained" if pause is None else "Waiting", watch)
+        raise DeadLettersGrew(grown.growth, _sample(sqs, watch, seen, grown.growth)) from None
+    if _tell_new(sqs, watch) and pause is None:
+        pause = watch.poll_interval  # the next poll tells of them
+    _report_growth(sqs, watch, seen)
+    logger.info("%s: %s", watch.until.capitalize() if pause is None else "Waiting", watch)
     return pause
+
+
+def _look_up(sqs: Any, watch: DrainWatch) -> None:
+    """Find the queues' URLs, settings and dead-letter queues."""
+    pending: dict[str, Any] = watch.pending or {}
+    urls = [queue_url_of(sqs, queue) for queue in watch.queue_urls]
+    sources = [source_settings(sqs, url) for url in urls]
+    if pending["dead_letters"] == "auto":
+        found = dict.fromkeys(source.dead_letter_url for source in sources if source.dead_letter_url)
+        dead_letter_urls = [url for url in found if _is_readable(sqs, url)]
+    else:
+        dead_letter_urls = [queue_url_of(sqs, queue) for queue in pending["dead_letters"] or []]
+    before = pending["before"]
+    if isinstance(before, int):
+        before = dict.fromkeys(dead_letter_urls, before)
+    watch.dead_letters_before = {queue_url_of(sqs, queue): number for queue, number in before.items()}
+    watch.queue_urls, watch.dead_letter_urls = urls, dead_letter_urls
+    watch.queue_arns = [source.arn for source in sources if source.arn]
+    watch.visibility_timeout = max(source.visibility_timeout for source in sources)
+    watch.pending = None
+
+
+def _is_one(dead_letters: str | list[str] | None) -> bool:
+    return isinstance(dead_letters, str) and dead_letters != "auto"
 
 
 def _is_readable(sqs: Any, dead_letter_url: str) -> bool:
@@ -107,14 +139,78 @@ def _is_readable(sqs: Any, dead_letter_url: str) -> bool:
     return True
 
 
-def _report_growth(sqs: Any, watch: DrainWatch) -> None:
+def _read_dead_letters(sqs: Any, watch: DrainWatch) -> dict[str, int]:
+    """The counts of the dead-letter queues that can be read: one that cannot does not end the wait."""
+    counts = {}
+    for url in watch.dead_letter_urls:
+        known = watch.letters.get(url)
+        try:
+            counts[url] = read_depth(sqs, url).total
+        except (DepthUnknown, QueueUnreadable) as error:
+            if known is None and isinstance(error, QueueUnreadable):
+                raise  # it could never be read: its name is wrong, or a permission is missing
+            if known is None or not known.unknown_in_a_row:
+                logger.warning("New dead letters are not noticed as long as this lasts: %s", error)
+    return counts
+
+
+def _tell_new(sqs: Any, watch: DrainWatch) -> int:
+    """Where the first counts rose: how many of the letters that were there then are of this run."""
+    new = 0
+    for url, count in watch.letters.items():
+        if count.unsure and watch.on_dead_letters != "ignore":
+            since = watch.started_at if watch.letters_since is None else watch.letters_since
+            before = count.before or 0
+            count.tell_new(len(_look(sqs, url).of(watch.queue_arns, since)))
+            new += before - (count.before or 0)
+    return new
+
+
+def _foreign(sqs: Any, watch: DrainWatch, seen: dict[str, Look], url: str, growth: int) -> int:
+    """How many of the new letters are of other queues."""
+    if not watch.queue_arns or _is_ours_alone(sqs, watch, url):
+        return 0
+    seen[url] = found = _look(sqs, url)
+    if found.unseen or not found.letters:
+        return 0  # unknown is not foreign
+    # The letters sent last are the new ones, as far as one can tell; and those of the run surely are.
+    own = Look(found.letters[:growth]).of(watch.queue_arns)
+    new = {letter.message_id for letter in own + found.of(watch.queue_arns, watch.letters_since or math.inf)}
+    if len(new) < growth:
+        logger.info("%s new message(s) in dead-letter queue %s are of other queues", growth - len(new), url)
+    return max(growth - len(new), 0)
+
+
+def _is_ours_alone(sqs: Any, watch: DrainWatch, dead_letter_url: str) -> bool:
+    """Whether no other queue sends its dead letters there."""
+    try:
+        sources = sqs.list_dead_letter_source_queues(QueueUrl=dead_letter_url).get("queueUrls", [])
+    except request_errors():
+        return False  # perhaps there is no permission to ask: then the letters themselves tell
+    return set(sources) <= set(watch.queue_urls)
+
+
+def _report_growth(sqs: Any, watch: DrainWatch, seen: dict[str, Look]) -> None:
     growth = watch.dead_letter_growth
     new = sum(now - before for before, now in growth.values())
     if new > watch.dead_letters_reported and watch.on_dead_letters == "warn":
-        logger.warning("%s", DeadLettersGrew(growth, _sample(sqs, growth)))
+        logger.warning("%s", DeadLettersGrew(growth, _sample(sqs, watch, seen, growth)))
     watch.dead_letters_reported = new
 
 
-def _sample(sqs: Any, growth: Mapping[str, tuple[int, int]]) -> str | None:
-    letter = peek(sqs, next(iter(growth)))
-    return str(letter) if letter else None
+def _sample(sqs: Any, watch: DrainWatch, seen: dict[str, Look], growth: Mapping[str, tuple[int, int]]) -> str | None:
+    """The newest letter of these queues among those that were looked at."""
+    for url in growth:
+        found = seen.get(url) or _look(sqs, url, BATCH)
+        for letter in found.of(watch.queue_arns) if watch.queue_arns else found.letters:
+            return str(letter)
+    return None
+
+
+def _look(sqs: Any, url: str, most: int = 100) -> Look:
+    errors: tuple[type[Exception], ...] = (AgariError, *request_errors())
+    try:
+        return look(sqs, url, most)
+    except errors as error:
+        logger.warning("No sample message from %s: %s", url, error)
+        return Look()

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from airflow_agari_provider.exceptions import may_pass
+from airflow_agari_provider.queues.depth import queue_settings
 from airflow_agari_provider.queues.patience import patiently, request_errors
 
 logger = logging.getLogger(__name__)
@@ -32,14 +34,9 @@ class Lease:
         self._sqs = sqs
         self._queue_url = queue_url
         self._sleep = sleep
-        attributes = patiently(
-            lambda: sqs.get_queue_attributes(
-                QueueUrl=queue_url, AttributeNames=["VisibilityTimeout", "RedrivePolicy"]
-            ).get("Attributes", {}),
-            sleep,
-        )
-        self.has_dead_letter_queue = "RedrivePolicy" in attributes
-        self.timeout = int(attributes.get("VisibilityTimeout", 0)) or DEFAULT_TIMEOUT
+        settings = patiently(partial(queue_settings, sqs, queue_url, ("RedrivePolicy",)), sleep)
+        self.has_dead_letter_queue = "RedrivePolicy" in settings
+        self.timeout = int(settings["VisibilityTimeout"]) or DEFAULT_TIMEOUT
         self._receipts: dict[str, str] = {}
         self._guard = threading.Lock()
         self._stop = threading.Event()

@@ -9,8 +9,7 @@ from typing import Any
 
 from airflow_agari_provider.airflow_compat import AirflowFailException, AirflowSensorTimeout, Context, Variable
 from airflow_agari_provider.exceptions import AgariError
-
-DESCRIPTION = "What a waiting task has seen so far. The task deletes it; if a killed task left it, you may delete it."
+from airflow_agari_provider.triggers.sqs_drain import DESCRIPTION
 
 
 class WaitMemory:

@@ -62,6 +62,9 @@ def send(sqs, queue_url, body, **message_attributes):
 def test_slack_is_told_in_the_published_words(sqs, queue_url, context, alerts):
     send(sqs, queue_url, "<scored> & bad", ErrorMessage="ValueError: no such column: <trust>")
     result = report(queue_url, slack_conn_id="slack_hook").execute(context)
+    (cause,) = result.pop("causes")
+    assert cause.pop("oldest_sent_at") > 1_400_000_000
+    assert cause == {"exception": "ValueError: no such column: <trust>", "count": 1, "sample": "<scored> & bad"}
     assert result == {
         "queue_url": queue_url,
         "count": 1,

@@ -8,10 +8,12 @@ import time
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from airflow_agari_provider.queues.dead_letter_archive import Archive, DeadLettersNotDeleted
+from airflow_agari_provider.queues.deliveries import DeadLettersLeft
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
 
 
@@ -204,3 +206,74 @@ def test_messages_that_cannot_be_deleted_at_all_are_given_back(sqs, s3, queue_ur
     with pytest.raises(ClientError, match="AccessDenied"):
         archive_and_delete(denied, s3, queue_url, "s3://agari/dead", at_most=1)
     assert read_depth(sqs, queue_url) == QueueDepth(1, 0, 0)
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def deaf(answers):
+    """A client to which SQS delivers nothing for so many receives."""
+    client = boto3.client("sqs", region_name="us-east-1")
+    left = [answers]
+
+    def deliver_nothing(params, **_):
+        if left[0]:
+            left[0] -= 1
+            return AWSResponse("", 200, {}, None), {"Messages": [], "ResponseMetadata": {}}
+        return None
+
+    client.meta.events.register("before-call.sqs.ReceiveMessage", deliver_nothing)
+    return client
+
+
+def test_an_empty_receive_is_no_end_while_the_queue_counts_messages(sqs, s3, queue_url, bucket):
+    for number in range(3):
+        sqs.send_message(QueueUrl=queue_url, MessageBody=str(number))
+    clock = Clock()
+    archive = Archive(deaf(4), s3, queue_url, "s3://agari/dead", clock.sleep, lambda: clock.now)
+    assert archive.take_those_there(100) == 3
+    assert archive.count == 3
+
+
+def test_messages_that_are_counted_but_not_delivered_are_no_success(sqs, s3, queue_url, bucket):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="x")
+    clock = Clock()
+    archive = Archive(deaf(99), s3, queue_url, "s3://agari/dead", clock.sleep, lambda: clock.now)
+    with pytest.raises(DeadLettersLeft, match="counts 1 more and has not delivered any for 75 s") as caught:
+        archive.take_those_there(100)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_count_of_0_does_not_end_a_purge(sqs, s3, queue_url, bucket):
+    for number in range(12):
+        sqs.send_message(QueueUrl=queue_url, MessageBody=str(number))
+    wrong = boto3.client("sqs", region_name="us-east-1")
+    first = iter([True])
+
+    def drop_to_0(parsed, **_):
+        if next(first, False):
+            parsed["Attributes"] = dict.fromkeys(parsed["Attributes"], "0")
+
+    wrong.meta.events.register("after-call.sqs.GetQueueAttributes", drop_to_0)
+    archive = Archive(wrong, s3, queue_url, "s3://agari/dead")
+    assert archive.take_those_there(100) == 12
+    assert archive.count == 12
+
+
+def test_an_error_while_messages_are_given_back_does_not_hide_the_first(sqs, s3, queue_url, bucket):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="x")
+    broken = boto3.client("sqs", region_name="us-east-1")
+
+    def fail(**_):
+        raise RuntimeError("giving back")
+
+    broken.meta.events.register("before-call.sqs.ChangeMessageVisibilityBatch", fail)
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        archive_and_delete(broken, s3, queue_url, "s3://nowhere/dead", at_most=1)

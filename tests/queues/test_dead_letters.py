@@ -86,7 +86,7 @@ def test_a_dead_letter_queue_that_redrives_itself_is_not_looked_into(sqs, queue_
 def test_a_connection_that_may_not_receive_gets_no_sample(caplog):
     sqs = boto3.client("sqs", region_name="us-east-1")
     with Stubber(sqs) as stub:
-        stub.add_response("get_queue_attributes", {})
+        stub.add_response("get_queue_attributes", {"Attributes": {"VisibilityTimeout": "30"}})
         stub.add_client_error("receive_message", "AccessDenied", http_status_code=403)
         assert peek(sqs, "https://sqs/dead") is None
     assert "No sample" in caplog.text

@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
 from airflow_agari_provider.queues.drain import poll, start_watch
-from airflow_agari_provider.queues.drain_watch import DeadLettersGrew
+from airflow_agari_provider.queues.drain_errors import DeadLettersGrew
 
 Q = "https://sqs.us-east-1.amazonaws.com/123456789012/importer"
 OTHER = "https://sqs.us-east-1.amazonaws.com/123456789012/importer-2"
@@ -49,13 +49,15 @@ def test_the_dead_letter_queue_is_found_and_its_growth_fails_with_a_sample(sqs, 
     sqs.send_message(QueueUrl=dead_letter_url, MessageBody="an old one")
     watch = start_watch(sqs, [queue_url])
     assert watch.dead_letter_urls == [dead_letter_url]
-    poll(sqs, watch, now=0)
+    for now in (0, 30, 60, 90, 120):
+        poll(sqs, watch, now)
     sqs.purge_queue(QueueUrl=dead_letter_url)
     for body in ("first", "second"):
         sqs.send_message(QueueUrl=dead_letter_url, MessageBody=f"\x1b[31m{body}\nfake log line")
-    poll(sqs, watch, now=30)
+    for now in (150, 180, 210, 240):
+        poll(sqs, watch, now)
     with pytest.raises(DeadLettersGrew) as caught:
-        poll(sqs, watch, now=60)
+        poll(sqs, watch, now=270)
     assert "grew from 1 to 2" in str(caught.value)
     assert r"\x1b[31m" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -64,20 +66,21 @@ def test_the_dead_letter_queue_is_found_and_its_growth_fails_with_a_sample(sqs, 
 
 def test_a_message_that_its_consumers_gave_up_on_fails_the_wait(sqs, queue_url, dead_letter_url):
     sqs.send_message(QueueUrl=queue_url, MessageBody="poison")
-    watch = start_watch(sqs, [queue_url])
+    watch = start_watch(sqs, [queue_url], quiet_period=5)
     poll(sqs, watch, now=0)
     for _ in range(2):
         sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=0)
-    poll(sqs, watch, now=30)
+    poll(sqs, watch, now=1)
     with pytest.raises(DeadLettersGrew, match="body 'poison'"):
-        poll(sqs, watch, now=60)
+        poll(sqs, watch, now=2)
 
 
 def test_new_dead_letters_warn_once_each_with_a_sample(sqs, queue_url, dead_letter_url, caplog):
     watch = start_watch(sqs, [queue_url], on_dead_letters="warn")
-    poll(sqs, watch, now=0)
+    for now in (0, 30, 60, 90, 120):
+        poll(sqs, watch, now)
     sqs.send_message(QueueUrl=dead_letter_url, MessageBody="dead")
-    for now in (30, 60, 90, 120):
+    for now in range(150, 360, 30):
         poll(sqs, watch, now)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1

@@ -16,7 +16,7 @@ from airflow_agari_provider.airflow_compat import (
     TaskDeferred,
 )
 from airflow_agari_provider.queues.depth import QueueUnreadable
-from airflow_agari_provider.queues.drain_watch import DrainFailed
+from airflow_agari_provider.queues.drain_errors import DrainFailed
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 from tests.sensors.ways_to_wait import modes, timeouts

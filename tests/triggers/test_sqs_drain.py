@@ -58,6 +58,59 @@ def test_dead_letters_since_the_beginning_fail_after_a_restart(sqs, queue_url):
     assert "grew from 0 to 1" in event["message"]
 
 
+@pytest.fixture
+def variables(monkeypatch):
+    """Airflow's Variables in a dict."""
+    from airflow_agari_provider.triggers import sqs_drain
+
+    kept = {}
+
+    class Variable:
+        @staticmethod
+        def get(key, default, deserialize_json):
+            return json.loads(kept[key]) if key in kept else default
+
+        @staticmethod
+        def set(key, value, description, serialize_json):
+            kept[key] = json.dumps(value)
+
+    monkeypatch.setattr(sqs_drain, "Variable", Variable)
+    return kept
+
+
+def test_what_was_seen_survives_a_restart_of_the_triggerer(sqs, queue_url, variables):
+    memory = {"name": "agari_wait_1", "state": {"try_number": 1, "deadline": FOREVER}}
+    watch = asdict(DrainWatch([queue_url], poll_interval=0.1, quiet_period=0.2, expected_messages=2))
+
+    async def seen_and_killed():
+        task = asyncio.ensure_future(anext(SqsDrainTrigger(watch, AWS, FOREVER, memory).run()))
+        while not variables:
+            await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    for _ in range(2):
+        sqs.send_message(QueueUrl=queue_url, MessageBody="scored")
+    asyncio.run(seen_and_killed())
+    sqs.purge_queue(QueueUrl=queue_url)
+    trigger = SqsDrainTrigger(**json.loads(json.dumps(SqsDrainTrigger(watch, AWS, FOREVER, memory).serialize()[1])))
+    event = asyncio.run(anext(trigger.run())).payload
+    assert (event["status"], event["figures"]["messages_seen"], event["remembered"]) == ("drained", 2, True)
+    other_try = SqsDrainTrigger(watch, AWS, 0, memory | {"state": {"try_number": 2, "deadline": FOREVER}})
+    assert asyncio.run(anext(other_try.run())).payload["status"] == "timeout"
+
+
+def test_waits_share_one_client(sqs, queue_url):
+    from airflow_agari_provider.hooks.aws_clients import _shared
+
+    async def wait_twice():
+        watch = asdict(DrainWatch([queue_url], poll_interval=0.1, quiet_period=0.2))
+        return await asyncio.gather(*(anext(SqsDrainTrigger(watch, AWS, FOREVER).run()) for _ in range(2)))
+
+    assert [event.payload["status"] for event in asyncio.run(wait_twice())] == ["drained", "drained"]
+    assert [list(clients._clients) for clients in _shared.values()] == [["sqs []"]]
+
+
 def test_the_deadline_holds(sqs, queue_url):
     sqs.send_message(QueueUrl=queue_url, MessageBody="scored")
     event = run(asdict(DrainWatch([queue_url])), deadline=0)
