@@ -5,7 +5,7 @@
 # make lint                     ruff and mypy for Python, Biome and TypeScript's checker for JavaScript; make format: corrects
 # make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
 # make bench-shifts             how often the charts find a change at its place, compared with the best possible
-# make bench-discrepancy        a million keys in four stages: time beside the databases' own, and memory
+# make bench-discrepancy        a million keys in four stages: time beside the databases' own, and memory |
 # make bench-import             the import, S3ToSqlOperator and the server's own COPY compared (SIZE=large: 4,000,000 rows)
 # make torture-import           importers that are killed, race and get messages twice, over three databases; TORTURE_SEED=... repeats
 # make wheel                    the package, in dist/
@@ -53,7 +53,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-discrepancy bench-import torture-import scenario-hours scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-drain bench-discrepancy bench-import torture-import scenario-hours scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -100,6 +100,9 @@ bench-charts: $(VENV)/.installed $(VENV2)/.installed
 
 bench-shifts: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.shifts $(ARGS)
+
+bench-drain: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.drain $(ARGS)
 
 torture-import: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.avro_import.long_torture
