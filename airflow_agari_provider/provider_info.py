@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_agari_provider.operators.emr_spark_scoring",
                     "airflow_agari_provider.operators.sqs_dead_letter_purge",
                     "airflow_agari_provider.operators.sqs_dead_letters",
+                    "airflow_agari_provider.operators.sqs_redrive",
                 ],
             }
         ],
@@ -93,6 +94,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_agari_provider.triggers.spark_run",
                     "airflow_agari_provider.triggers.sqs_drain",
+                    "airflow_agari_provider.triggers.sqs_redrive",
                 ],
             }
         ],

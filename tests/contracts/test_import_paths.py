@@ -31,6 +31,7 @@ WRITTEN_BY_USERS = [
     "operators.emr_spark_scoring.EmrSparkScoringOperator",
     "operators.sqs_dead_letters.SqsDeadLetterPurgeOperator",
     "operators.sqs_dead_letters.SqsDeadLetterReportOperator",
+    "operators.sqs_redrive.SqsRedriveOperator",
     "sensors.avro_s3_loaded.AvroS3LoadedSensor",
     "sensors.sqs_drain.SqsDrainSensor",
     "hooks.victorops.VictorOpsHook",
@@ -49,6 +50,7 @@ WRITTEN_BY_USERS = [
 STORED_BY_AIRFLOW = [
     "triggers.spark_run.SparkRunTrigger",
     "triggers.sqs_drain.SqsDrainTrigger",
+    "triggers.sqs_redrive.SqsRedriveTrigger",
     "slas.deadline_callback.on_deadline",
     "airflow_deadlines.TimeOfDayDeadline",
     "operators.emr_step_link.EmrStepLink",
@@ -61,6 +63,7 @@ STORED_METHODS = [
     ("operators.emr_spark_scoring.EmrSparkScoringOperator", "resume"),
     ("sensors.avro_s3_loaded.AvroS3LoadedSensor", "look_again"),
     ("sensors.sqs_drain.SqsDrainSensor", "execute_complete"),
+    ("operators.sqs_redrive.SqsRedriveOperator", "execute_complete"),
 ]
 
 

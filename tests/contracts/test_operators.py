@@ -45,6 +45,7 @@ def test_every_public_operator_is_there():
         "SqsDeadLetterPurgeOperator",
         "SqsDeadLetterReportOperator",
         "SqsDrainSensor",
+        "SqsRedriveOperator",
     }
 
 
