@@ -269,7 +269,8 @@ class DrainWatch:
             self.quiet_since = now
         rest = self.quiet_since + self.quiet_period - now
         if rest > 0 and self.late_readings < LATE_READINGS:
-            return min(self.poll_interval, rest, CLOSER if self.drops else rest)
+            closer = self.drops and self.poll_interval >= 2 * CLOSER
+            return min(CLOSER if closer else self.poll_interval, rest)
         return self.poll_interval if doubtful else None
 
     def _begin_quiet_anew(self) -> None:
