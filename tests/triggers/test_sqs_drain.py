@@ -52,7 +52,7 @@ def test_a_takeover_watches_a_whole_quiet_period_but_keeps_the_beginning(sqs, qu
 def test_dead_letters_since_the_beginning_fail_after_a_restart(sqs, queue_url):
     sqs.send_message(QueueUrl=queue_url, MessageBody="poison")
     dead, source = queue_url, sqs.create_queue(QueueName="source")["QueueUrl"]
-    watch = DrainWatch([source], [dead], poll_interval=0.1, dead_letters_before={dead: 0}, dead_letters={dead: 0})
+    watch = DrainWatch([source], [dead], poll_interval=0.1, quiet_period=5, dead_letters_before={dead: 0})
     event = run(asdict(watch))
     assert event["status"] == "dead_letters"
     assert "grew from 0 to 1" in event["message"]
