@@ -18,28 +18,28 @@ class SqsRedriveTrigger(BaseTrigger):
 
     When a person kills or clears the task, the redrive is cancelled (Airflow 3.3 and later tell the trigger).
 
-    :param task: a ``MoveTask`` as a dict (trigger arguments travel as JSON).
+    :param redrive: a ``MoveTask`` as a dict (trigger arguments travel as JSON).
     :param aws: ``aws_conn_id`` and ``region_name``, no secrets.
     :param poll_interval: seconds.
     """
 
-    def __init__(self, task: dict[str, Any], aws: dict[str, Any], poll_interval: float) -> None:
+    def __init__(self, redrive: dict[str, Any], aws: dict[str, Any], poll_interval: float) -> None:
         super().__init__()
-        self.task = task
+        self.redrive = redrive
         self.aws = aws
         self.poll_interval = poll_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments, from which a triggerer builds the trigger again."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {"task": self.task, "aws": self.aws, "poll_interval": self.poll_interval}
+        return path, {"redrive": self.redrive, "aws": self.aws, "poll_interval": self.poll_interval}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         from airflow_agari_provider.queues.addresses import RegionalSqs
         from airflow_agari_provider.queues.move_task import MoveTask, state_of
 
-        threads, sqs, task = shared_clients(**self.aws), RegionalSqs(client_in(**self.aws, service="sqs")), self.task
-        state = MoveTask(**task)
+        threads, sqs = shared_clients(**self.aws), RegionalSqs(client_in(**self.aws, service="sqs"))
+        state = MoveTask(**self.redrive)
         while state.live:
             await asyncio.sleep(self.poll_interval)
             state = await threads.run(partial(state_of, sqs, state))
@@ -51,4 +51,4 @@ class SqsRedriveTrigger(BaseTrigger):
         from airflow_agari_provider.queues.move_task import MoveTask, cancel
 
         sqs = RegionalSqs(client_in(**self.aws, service="sqs"))
-        await shared_clients(**self.aws).run(cancel, sqs, MoveTask(**self.task))
+        await shared_clients(**self.aws).run(cancel, sqs, MoveTask(**self.redrive))
