@@ -79,6 +79,7 @@ def _terminate(self: Any) -> None:
         elif step.state in LIVE:
             end_step(step, "INTERRUPTED", "Job terminated")
     if self.state not in TERMINATED:
+        self.last_state_change_reason = "Terminated by user request"  # ``books`` writes its own reason over it
         _moto_terminate(self)
 
 
@@ -87,26 +88,27 @@ def _step_status(self: Any) -> dict[str, Any]:
     return {**_moto_step_status(self), **({"FailureDetails": failure} if failure else {})}
 
 
-def _cancel(step: Any) -> bool:
+def _cancel(step: Any, kill: bool) -> bool:
     """
     Cancel a step, and return whether that was possible.
 
-    A running step only becomes CANCEL_PENDING: it ends when its runner has stopped it.
+    A running step only becomes CANCEL_PENDING: it ends when it obeys the signal to stop, or is killed.
     """
-    if step is None or step.state not in ("PENDING", "RUNNING"):
+    if step is None or step.state not in ("PENDING", "RUNNING", *(("CANCEL_PENDING",) if kill else ())):
         return False
     if step.state == "PENDING":
         end_step(step, "CANCELLED", "Cancelled by user")
     else:
-        step.state = "CANCEL_PENDING"
+        step.state, step.killed = "CANCEL_PENDING", kill
     return True
 
 
 def _cancel_steps(self: Any) -> ActionResult:
     steps = {step.id: step for step in self.backend.clusters[self._get_param("ClusterId")].steps}
+    kill = self._get_param("StepCancellationOption") == "TERMINATE_PROCESS"
     answers = []
     for step_id in self._get_param("StepIds", []):
-        done = _cancel(steps.get(step_id))
+        done = _cancel(steps.get(step_id), kill)
         answer = {"StepId": step_id, "Status": "SUBMITTED" if done else "FAILED"}
         answers.append(answer if done else {**answer, "Reason": "The step is not pending or running."})
     return ActionResult({"CancelStepsInfoList": answers})
@@ -155,6 +157,7 @@ def patch_emr() -> None:
     Cluster.run_bootstrap_actions = _run_bootstrap_actions
     Cluster.terminate = _terminate
     Step.status = property(_step_status)
+    Step.killed = False
     Step.start = lambda self: None  # moto's RunJobFlow would give a waiting step a start time
     ElasticMapReduceResponse.run_job_flow = _run_job_flow
     ElasticMapReduceResponse.cancel_steps = _cancel_steps

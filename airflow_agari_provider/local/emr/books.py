@@ -23,7 +23,9 @@ from airflow_agari_provider.local.emr.api import LIVE, TERMINATED, end_step, idl
 
 def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
     """
-    Return what a node has to do now: ``{"start": [step...], "stop": [step id...]}``.
+    Return what a node has to do now: ``{"start": [step...], "stop": [step id...], "kill": [step id...]}``.
+
+    A step to stop gets a signal that it may ignore, as on EMR.
 
     :param node: name of the node; it is the same after the node died and was started again.
     :param running: ids of the steps that the node runs.
@@ -36,7 +38,11 @@ def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
         for step in _startable(cluster)[: free - len(start)]:
             step.state, step.start_date_time, step.owner = "RUNNING", now, node
             start.append(_order(cluster, step))
-    return {"start": start, "stop": [step_id for step_id in running if not _still_wanted(step_id)]}
+    states = {step.id: (step.state, step.killed) for _, step in _steps()}
+    ending = {step_id: states.get(step_id, ("", True)) for step_id in running}
+    stop = [step_id for step_id, state in ending.items() if state == ("CANCEL_PENDING", False)]
+    kill = [step_id for step_id, (state, _) in ending.items() if state != "RUNNING" and step_id not in stop]
+    return {"start": start, "stop": stop, "kill": kill}
 
 
 def held(node: str) -> list[dict[str, Any]]:
@@ -118,10 +124,6 @@ def _order(cluster: Any, step: Any) -> dict[str, Any]:
         "jar": step.jar,
         "arguments": list(step.args),
     }
-
-
-def _still_wanted(step_id: str) -> bool:
-    return any(step.id == step_id and step.state == "RUNNING" for _, step in _steps())
 
 
 def _publish(cluster: Any, uploads: list[dict[str, str]], deletions: list[dict[str, str]]) -> None:

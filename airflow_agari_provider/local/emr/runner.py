@@ -149,9 +149,10 @@ class EmrRunner:
         """
         running = list(self._runs)
         answer = self.books("orders", node=self.node, running=running, free=self.parallel_steps - len(running))
-        for step_id in answer["stop"]:
-            if run := self._runs.get(step_id):
-                run.stop("CANCELLED", "Cancelled by user")
+        for order in ("stop", "kill"):
+            for step_id in answer[order]:
+                if run := self._runs.get(step_id):
+                    run.stop("CANCELLED", "Cancelled by user", kill=order == "kill")
         for order in answer["start"]:
             self._start(StepOrder(**order))
 

@@ -15,7 +15,7 @@ from airflow_agari_provider.local.emr.logs import StepOrder, failure_details, la
 from airflow_agari_provider.local.emr.spark_setup import SparkSetup
 from airflow_agari_provider.local.emr.spark_submit import local_command, parse_step
 from airflow_agari_provider.local.emr.staging import StagingFolder, s3_prefixes
-from airflow_agari_provider.local.emr.step_processes import STEP_MARK, end_processes
+from airflow_agari_provider.local.emr.step_processes import STEP_MARK, ask_to_end, end_processes
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +62,21 @@ class StepRun:
     s3: Any
     spark: SparkSetup
     stage: StagingFolder = field(init=False)
+    _asked: StepStopped | None = None
     _stop: StepStopped | None = None
 
     def __post_init__(self) -> None:
         self.stage = StagingFolder(self.s3, self.folder / "s3")
 
-    def stop(self, state: str, reason: str) -> None:
-        """Tell the step, from another thread, to end in this state. Only the first call counts."""
-        self._stop = self._stop or StepStopped(state, reason)
+    def stop(self, state: str, reason: str, kill: bool = True) -> None:
+        """
+        Tell the step, from another thread, to end in this state. Only the first call of each kind counts.
+
+        :param kill: False: send SIGTERM once. A step that ignores it goes on.
+        """
+        self._asked = self._asked or StepStopped(state, reason)
+        if kill:
+            self._stop = self._stop or self._asked
 
     def run(self) -> StepEnd:
         """Run the step and return how it ended. Its uploads are not visible yet: ``books.finish`` completes them."""
@@ -99,10 +106,13 @@ class StepRun:
     def _run(self) -> StepEnd:
         submit = parse_step(self.order.jar, self.order.arguments)
         fetched = self.stage.fetch(s3_prefixes(self.order.arguments))
-        self._stop_here()
+        if self._asked:
+            raise self._asked
         logger.info("Step %s runs %s on %d objects", self.order.step_id, submit.application, fetched)
         command = local_command(submit, self.spark.home, self.stage.folder, self.spark.register_jar, self.spark.memory)
         code = self._spark_submit(command)
+        if code and self._asked:
+            raise self._asked
         if code:
             return StepEnd("FAILED", f"exit code {code}" if code > 0 else f"killed by signal {-code}")
         uploads = self.stage.upload(self.stage.changed())
@@ -120,9 +130,13 @@ class StepRun:
                 stderr=errors,
                 start_new_session=True,
             )
+            asked = False
             try:
                 while process.poll() is None:
                     self._stop_here()
+                    if self._asked and not asked:
+                        ask_to_end(self.folder)
+                        asked = True
                     time.sleep(LOOK)
                 return process.returncode
             finally:  # a Python driver may live longer than a JVM that was killed

@@ -31,6 +31,13 @@ def step_processes(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def ask_to_end(folder: Path) -> None:
+    """Send SIGTERM to the processes of the step with this folder, and do not wait for them."""
+    for process in step_processes(folder):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+
+
 def end_processes(folder: Path, patience: float = PATIENCE) -> None:
     """
     End all processes of the step or steps, first with SIGTERM, then with SIGKILL.

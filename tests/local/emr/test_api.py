@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_agari_provider.local.aws import patch_emr
+from airflow_agari_provider.local.emr import books
 
 
 @pytest.fixture
@@ -54,6 +55,21 @@ def test_a_waiting_step_is_cancelled_at_once_and_an_unknown_one_is_not(emr: Any)
     assert states(emr, cluster_id) == ["CANCELLED"]
     again = emr.cancel_steps(ClusterId=cluster_id, StepIds=[step_id])["CancelStepsInfoList"]
     assert [a["Status"] for a in again] == ["FAILED"]
+
+
+def test_a_step_that_does_not_stop_can_be_killed(emr: Any) -> None:
+    cluster_id = cluster(emr, steps=[step()])
+    step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
+    books.orders("node", [], 1)
+
+    def cancel(option: str) -> tuple[str, dict[str, Any]]:
+        answer = emr.cancel_steps(ClusterId=cluster_id, StepIds=[step_id], StepCancellationOption=option)
+        return answer["CancelStepsInfoList"][0]["Status"], books.orders("node", [step_id], 0)
+
+    assert cancel("SEND_INTERRUPT") == ("SUBMITTED", {"start": [], "stop": [step_id], "kill": []})
+    assert cancel("SEND_INTERRUPT") == ("FAILED", {"start": [], "stop": [step_id], "kill": []})
+    assert cancel("TERMINATE_PROCESS") == ("SUBMITTED", {"start": [], "stop": [], "kill": [step_id]})
+    assert states(emr, cluster_id) == ["CANCEL_PENDING"]
 
 
 def test_termination_cancels_the_steps_that_wait(emr: Any) -> None:

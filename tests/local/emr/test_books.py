@@ -55,7 +55,7 @@ def test_a_node_with_one_place_gets_one_step_of_two_clusters(new_cluster: Callab
 def test_a_step_belongs_to_the_node_that_took_it(new_cluster: Callable[..., Any]) -> None:
     cluster = new_cluster(1)
     order = books.orders("one", [], 1)["start"][0]
-    assert books.orders("two", [], 1) == {"start": [], "stop": []}
+    assert books.orders("two", [], 1) == {"start": [], "stop": [], "kill": []}
     assert (books.held("two"), books.held("one")) == ([], [order])
     assert books.finish("two", cluster.id, order["step_id"], "COMPLETED") is False
     assert books.finish("one", cluster.id, order["step_id"], "COMPLETED") is True
@@ -67,7 +67,7 @@ def test_a_step_the_books_know_no_more_is_stopped(new_cluster: Callable[..., Any
     new_cluster(1)
     step_id = books.orders("node", [], 1)["start"][0]["step_id"]
     assert books.orders("node", [step_id], 0)["stop"] == []
-    assert books.orders("node", ["s-OFANOTHERDAY"], 0)["stop"] == ["s-OFANOTHERDAY"]
+    assert books.orders("node", ["s-OFANOTHERDAY"], 0)["kill"] == ["s-OFANOTHERDAY"]
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(119, "WAITING"), (120, "TERMINATED")])

@@ -95,6 +95,29 @@ def test_a_cancelled_step_ends_with_everything_it_started(emr: Emr, runner: EmrR
     assert "FailureDetails" not in emr.status(step_id)
 
 
+def test_a_step_that_ignores_the_signal_to_stop_goes_on_until_it_is_killed(
+    emr: Emr, runner: EmrRunner, tmp_path: Path
+) -> None:
+    emr.create()
+    step_id = emr.submit(
+        f"""
+        import signal
+        def ignore(*_):
+            Path({str(tmp_path)!r}, "ignored").touch()
+        signal.signal(signal.SIGTERM, ignore)
+        Path({str(tmp_path)!r}, "starts").touch()
+        while True:
+            time.sleep(0.02)
+        """
+    )
+    emr.wait_for((tmp_path / "starts").exists)
+    emr.emr.cancel_steps(ClusterId=emr.cluster_id, StepIds=[step_id])
+    emr.wait_for((tmp_path / "ignored").exists)
+    assert emr.state(step_id) == "CANCEL_PENDING"
+    emr.emr.cancel_steps(ClusterId=emr.cluster_id, StepIds=[step_id], StepCancellationOption="TERMINATE_PROCESS")
+    assert emr.end(step_id) == "CANCELLED"
+
+
 def test_a_terminated_cluster_interrupts_its_step(emr: Emr, runner: EmrRunner, tmp_path: Path) -> None:
     emr.create()
     step_id = emr.submit(wait_script(tmp_path), "s3://agari/out")
