@@ -47,18 +47,28 @@ def is_deferred(task_instance: Any) -> bool:
     killed or cleared the task.
     """
     ti = task_instance
+    return task_state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index) == "deferred"
+
+
+def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+    """
+    Return the state of a task instance; blocks. ``none``: it has no state yet, or was cleared. None: there is none.
+
+    On Airflow 3 only tasks and triggers can ask.
+    """
     if AIRFLOW_3:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
         states = RuntimeTaskInstance.get_task_states(
-            dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id]
+            dag_id=dag_id, map_index=map_index, task_ids=[task_id], run_ids=[run_id]
         )
-        return "deferred" in states.get(ti.run_id, {}).values()
+        return next((str(state).lower() for state in states.get(run_id, {}).values()), None)
     from airflow.models.taskinstance import TaskInstance
 
+    this_one = {"dag_id": dag_id, "task_id": task_id, "run_id": run_id, "map_index": map_index}
     with _session_of_its_own() as session:
-        this_one = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
-        return bool(session.query(TaskInstance.state).filter_by(**this_one).scalar() == "deferred")
+        found = session.query(TaskInstance.state).filter_by(**this_one).one_or_none()
+        return None if found is None else str(found[0]).lower()
 
 
 def read_run(dag_id: str, run_id: str) -> tuple[str, Mapping[str, str | None] | list[TaskInState]]:

@@ -29,6 +29,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_agari_provider.operators.avro_s3_import",
                     "airflow_agari_provider.operators.discrepancy_check",
                     "airflow_agari_provider.operators.emr_spark_scoring",
+                    "airflow_agari_provider.operators.spark_job_sweep",
                     "airflow_agari_provider.operators.sqs_dead_letter_purge",
                     "airflow_agari_provider.operators.sqs_dead_letters",
                     "airflow_agari_provider.operators.sqs_redrive",

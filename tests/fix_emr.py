@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -140,6 +141,13 @@ class EmrWorld:
 
         self._monkeypatch.setattr(ElasticMapReduceResponse, call, failing)
 
+    def answer(self, call: str, answer: dict[str, Any]) -> None:
+        """From now on, requests of a kind get this answer."""
+        from moto.core.responses import ActionResult
+        from moto.emr.responses import ElasticMapReduceResponse
+
+        self._monkeypatch.setattr(ElasticMapReduceResponse, call, lambda response: ActionResult(answer))
+
     def before(self, call: str, action: Callable[[], None]) -> None:
         """Do something once, when the next request of a kind arrives."""
         from moto.emr.responses import ElasticMapReduceResponse
@@ -153,6 +161,24 @@ class EmrWorld:
             return original(response)
 
         self._monkeypatch.setattr(ElasticMapReduceResponse, call, acting)
+
+    def each(self, call: str, action: Callable[[], object]) -> None:
+        """Do something before each request of a kind."""
+        from moto.emr.responses import ElasticMapReduceResponse
+
+        original = getattr(ElasticMapReduceResponse, call)
+
+        def acting(response: Any) -> Any:
+            action()
+            return original(response)
+
+        self._monkeypatch.setattr(ElasticMapReduceResponse, call, acting)
+
+    def count(self, call: str) -> list[str]:
+        """Return a list that grows with each request of a kind, from now on."""
+        seen: list[str] = []
+        self.each(call, lambda: seen.append(call))
+        return seen
 
     def _watch_calls(self) -> None:
         from moto.emr.models import Cluster
@@ -178,6 +204,8 @@ def emr_world(
     patch_emr()
     request.getfixturevalue("aws")  # emptied only now, so that its books are the patched ones
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # every HTTP 500 reaches our code
+    if shared := sys.modules.get("airflow_agari_provider.hooks.aws_clients"):
+        monkeypatch.setitem(shared.QUICK, "retries", {"total_max_attempts": 1})
     world = EmrWorld(moto_endpoint, monkeypatch)
     yield world
     world.rest()

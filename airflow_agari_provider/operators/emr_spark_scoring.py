@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_agari_provider.airflow_compat import AirflowException, BaseOperator, default_deferrable
+from airflow_agari_provider.airflow_compat import (
+    AirflowException,
+    AirflowFailException,
+    BaseOperator,
+    default_deferrable,
+)
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.airflow_runs import task_run
-from airflow_agari_provider.hooks.aws_clients import aws_session
-from airflow_agari_provider.hooks.emr_jobs import emr_jobs
-from airflow_agari_provider.operators.emr_step_link import LINK_KEY, EmrStepLink
-from airflow_agari_provider.s3.urls import split_url
+from airflow_agari_provider.hooks.emr_jobs import aws_requests, emr_jobs
+from airflow_agari_provider.operators.emr_spark_job import spark_job
+from airflow_agari_provider.operators.emr_step_link import EmrStepLink, store_link
+from airflow_agari_provider.scoring.aws_requests import AwsRequests
+from airflow_agari_provider.scoring.cancelling import cancel_persistently
 from airflow_agari_provider.scoring.emr_cluster import EmrCluster
 from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
 from airflow_agari_provider.scoring.emr_steps import StepTooLong
-from airflow_agari_provider.scoring.job_files import UploadPlaceMissing, read_counts, upload
-from airflow_agari_provider.scoring.jobs import BackendError, JobState, SparkJob
-from airflow_agari_provider.scoring.outcome import failure_text, usage_of
+from airflow_agari_provider.scoring.job_files import counts_of_job
+from airflow_agari_provider.scoring.job_wait import CANCEL_PAUSE, JobWait, deadline
+from airflow_agari_provider.scoring.jobs import BackendError, JobState
+from airflow_agari_provider.scoring.outcome import failure_text, result_of, why_never_started
 from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch
-from airflow_agari_provider.scoring.submission import JobStillLive, Patience, cancel_and_wait, submit_or_rejoin
+from airflow_agari_provider.scoring.submission import JobStillLive, Patience, submit_or_rejoin
 from airflow_agari_provider.scoring.task_run import TaskRun
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
 
@@ -32,9 +40,6 @@ if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
 
 __all__ = ["EmrCluster", "EmrSparkScoringOperator"]
-
-DEADLINE_MARGIN = 60.0  # seconds, or a tenth of execution_timeout: to cancel the job before Airflow ends the task
-KILL_LOOKS = 2  # how often on_kill looks for a job whose submission it has interrupted
 
 
 class EmrSparkScoringOperator(BaseOperator):
@@ -137,28 +142,27 @@ class EmrSparkScoringOperator(BaseOperator):
     # what Airflow calls
 
     def execute(self, context: Context) -> dict[str, Any]:
-        run = task_run(context)
-        job = self._spark_job(context)
-        self._run = run  # from here on, on_kill may have something to cancel
-        with no_retry(StepTooLong):
-            self._job, rejoined = submit_or_rejoin(self._backend, job, run, self._patience())
-        self._stop_if_killed()
-        self._push_link(context, self._job)
-        deadline = self._deadline(context, self._job)
-        watch = RunWatch(self._job, deadline, self.poll_interval, self.max_poll_errors, rejoined)
-        if self.deferrable and watch.job.live:
-            trigger = SparkRunTrigger(asdict(watch), self.cancel_on_kill, self.aws_conn_id, self.region_name)
-            self.defer(trigger=trigger, method_name="resume")
-        self._wait(context, watch)
-        return self._finish(watch.job, rejoined)
+        return self._start(context)
+
+    def start_again(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Continue after the trigger has waited for the end of a job that must end before the next one."""
+        self._run, job = task_run(context), JobState(**event["job"])
+        with self._never_unowned(context):
+            if event["outcome"] == "lost":
+                raise AirflowException(event["message"])
+            if job.live:
+                raise AirflowException(str(JobStillLive(job, self.cancel_timeout.total_seconds())))
+        return self._start(context, event["failed_start"])
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Continue after the trigger has fired."""
         self._run = task_run(context)
         self._job = JobState(**event["job"])
-        if event["outcome"] == "lost":
-            self._give_up(context, event["message"])
-        return self._finish(self._job, event["rejoined"])
+        with self._never_unowned(context):
+            if event["outcome"] == "lost":
+                raise AirflowException(event["message"])
+            told = event["rejoined"], event.get("late", ""), event.get("failed_start", "")  # older triggers tell less
+            return self._finish(context, self._job, *told)
 
     def on_kill(self) -> None:
         """Cancel the job; also one whose submission has just been interrupted."""
@@ -166,134 +170,131 @@ class EmrSparkScoringOperator(BaseOperator):
         if self._run is None or not self.cancel_on_kill:
             return
         try:
-            self._cancel_what_is_there(self._run)
+            self._cancel(self._run)
         except BackendError as error:
             self.log.error("The job of this task could not be cancelled and may still run. %s", error)
 
-    def _cancel_what_is_there(self, run: TaskRun) -> None:
-        if self._job is not None:
-            self._backend.cancel(self._job)
-            return
-        for look in range(KILL_LOOKS):
-            time.sleep(look)
-            found = [job for job in self._backend.find((run.token,), run.since) if job.live]
-            for job in found:
-                self._backend.cancel(job)
-            if found:
-                return
-
     # steps of a run
 
-    def _spark_job(self, context: Context) -> SparkJob:
-        ti = context["ti"]
-        for name in ("arguments", "jars", "py_files"):
-            if isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a list of strings, not one string: {getattr(self, name)!r}")
-        if self.counts_url:
-            split_url(self.counts_url)  # a wrong URL should fail before the job runs, not after it
-        url = partial(upload, lambda: self._s3, prefix=self.script_prefix)
-        with no_retry(UploadPlaceMissing):
-            return SparkJob(
-                name=f"{ti.dag_id}.{ti.task_id} {ti.run_id}" + (f" [{ti.map_index}]" if ti.map_index >= 0 else ""),
-                script=url(self.script),
-                arguments=tuple(map(str, self.arguments)),
-                spark_conf=self.spark_conf,
-                jars=tuple(map(url, self.jars)),
-                py_files=tuple(map(url, self.py_files)),
-                avro=self.avro,
-            )
+    def _start(self, context: Context, failed_start: str = "") -> dict[str, Any]:
+        self._run = task_run(context)  # from here on, there may be something to cancel
+        with no_retry(StepTooLong), self._never_unowned(context):
+            job = spark_job(self, context["ti"], self._run, lambda: self._aws.client("s3"))
+            end = partial(self._defer_until_ended, failed_start) if self.deferrable else None
+            self._job, rejoined = submit_or_rejoin(self._backend, job, self._run, self._patience(), end)
+            self._stop_if_killed()
+            if self.do_xcom_push:
+                store_link(context["ti"], partial(self._backend.console_url, self._job))
+            ends = deadline(self._job, self.step_timeout, context["ti"].start_date, self.execution_timeout)
+            wait = self._wait_for(self._job, ends, rejoined, failed_start)
+            if self.deferrable and self._job.live:
+                self._defer(wait, self.cancel_on_kill, "resume")
+            self._drive(wait)
+            return self._finish(context, wait.job, rejoined, wait.late, failed_start)
 
-    def _wait(self, context: Context, watch: RunWatch) -> None:
+    @contextmanager
+    def _never_unowned(self, context: Context) -> Iterator[None]:
+        """Whatever is raised inside: the next try rejoins the job, and without a next try it is cancelled."""
         try:
-            while (pause := watch.observe(self._backend, time.time())) is not None:
-                self._sleep(pause)
-                self._stop_if_killed()
-        except PollingFailed as error:
-            self._give_up(context, str(error))
-        finally:
-            self._job = watch.job
+            yield
+        except Exception as error:
+            ti = context["ti"]
+            next_try = ti.try_number <= ti.max_tries and not isinstance(error, AirflowFailException)
+            ended = self._job is not None and not self._job.live
+            if self._run is None or self._killed or next_try or ended:
+                raise
+            self.log.error("No retry is left to rejoin %s: cancelling it", self._job or "a job of this task")
+            try:
+                self._cancel(self._run)
+            except BackendError as left:
+                raise AirflowException(
+                    f"{error} This was the last try, and the job could not be cancelled: {left}"
+                ) from error
+            raise
 
-    def _finish(self, job: JobState, rejoined: bool) -> dict[str, Any]:
-        if job.live:
-            job = self._cancel_late(job)
-        elif job.phase != "SUCCEEDED":
-            wait = self.log_timeout.total_seconds()
-            raise AirflowException(failure_text(self._backend, job, self.log_tail_lines, wait))
-        counts = read_counts(self._s3, self.counts_url) if self.counts_url else {}
-        result = {
-            "job_id": job.job_id,
-            "cluster_id": job.cluster_id,
-            "run_token": job.token,
-            "state": job.phase,
-            "seconds": job.seconds,
-            "rejoined": rejoined,
-            "counts": counts,
-            "counts_url": self.counts_url,
-            "usage": usage_of(self._backend, job),
-        }
+    def _defer(self, wait: JobWait, cancel_on_kill: bool, method_name: str) -> None:
+        trigger = SparkRunTrigger(
+            asdict(wait.watch),
+            cancel_on_kill,
+            self.aws_conn_id,
+            self.region_name,
+            wait.cancel_timeout,
+            wait.log_timeout,
+        )
+        self.defer(trigger=trigger, method_name=method_name)
+
+    def _defer_until_ended(self, failed_start: str, job: JobState) -> JobState:
+        """Wait in the triggerer for the end of a job that must end first, whoever kills this task meanwhile."""
+        self._defer(self._wait_for(job, 0.0, False, failed_start), True, "start_again")
+        raise AssertionError  # defer() raises
+
+    def _drive(self, wait: JobWait) -> None:
+        try:
+            begun = time.monotonic()
+            while (pause := wait.observe(self._backend, time.time())) is not None:
+                self._pause(begun + pause - time.monotonic())
+                begun = time.monotonic()
+        except PollingFailed as error:
+            raise AirflowException(str(error)) from error
+        finally:
+            self._job = wait.job
+
+    def _finish(self, context: Context, job: JobState, rejoined: bool, late: str, failed_start: str) -> dict[str, Any]:
+        if job.phase != "SUCCEEDED":
+            if not failed_start and (reason := why_never_started(self._backend, job)):
+                self._job = None
+                return self._start(context, reason)
+            limits = f"step_timeout {self.step_timeout}, execution_timeout {self.execution_timeout}"
+            raise AirflowException(failure_text(self._backend, job, self.log_tail_lines, late, limits, failed_start))
+        counts = counts_of_job(self._aws, self.counts_url, self._patience()) if self.counts_url else {}
+        result = {**result_of(self._backend, job, rejoined), "counts": counts, "counts_url": self.counts_url}
         self.log.info("%s succeeded after %s s; usage %s", job, job.seconds, result["usage"])
         return result
 
-    def _cancel_late(self, job: JobState) -> JobState:
-        """Cancel a late job; return it if it succeeded before it was cancelled."""
-        self.log.error("%s is still %s after its deadline: cancelling it", job, job.phase)
-        try:
-            ended = cancel_and_wait(self._backend, job, self._patience())
-        except (JobStillLive, PollingFailed) as error:
-            raise AirflowException(f"{job} took too long, so the task cancelled it. {error}") from error
-        if ended.phase == "SUCCEEDED":
-            return ended
-        raise AirflowException(
-            f"{ended} was still {job.phase} at its deadline (step_timeout {self.step_timeout}, "
-            f"execution_timeout {self.execution_timeout}): it was cancelled and ended {ended.phase}. "
-            "A retry submits a new job."
-        )
+    # parts
 
-    def _give_up(self, context: Context, message: str) -> None:
-        ti = context["ti"]
-        if ti.try_number > ti.max_tries and self._job is not None:
-            self.log.error("No retry is left to rejoin %s: cancelling it", self._job)
-            try:
-                self._backend.cancel(self._job)
-            except BackendError as error:
-                message = f"{message} This was the last try, and the job could not be cancelled: {error}"
-        raise AirflowException(message)
+    @cached_property
+    def _aws(self) -> AwsRequests:
+        return aws_requests(self.aws_conn_id, self.region_name)
 
     @cached_property
     def _backend(self) -> EmrClusterJobs:
         return emr_jobs(self.aws_conn_id, self.region_name, self.target)
 
-    @cached_property
-    def _s3(self) -> Any:
-        return aws_session(self.aws_conn_id, self.region_name)("s3")
-
     def _patience(self) -> Patience:
-        return Patience(self.cancel_timeout.total_seconds(), self.max_poll_errors, min(self.poll_interval, 5.0))
+        pause = min(self.poll_interval, CANCEL_PAUSE)
+        return Patience(self.cancel_timeout.total_seconds(), self.max_poll_errors, pause, sleep=self._pause)
 
-    def _deadline(self, context: Context, job: JobState) -> float | None:
-        """When to cancel the job: after ``step_timeout``, or shortly before ``execution_timeout`` if earlier."""
-        ends = []
-        if self.step_timeout is not None:
-            ends.append((job.submitted_at or time.time()) + self.step_timeout.total_seconds())
-        if self.execution_timeout is not None:
-            limit = self.execution_timeout.total_seconds()
-            ends.append(context["ti"].start_date.timestamp() + limit - min(DEADLINE_MARGIN, limit / 10))
-        return min(ends, default=None)
+    def _wait_for(self, job: JobState, ends: float | None, rejoined: bool, failed_start: str) -> JobWait:
+        watch = RunWatch(job, ends, self.poll_interval, self.max_poll_errors, rejoined, failed_start)
+        return JobWait(watch, self.cancel_timeout.total_seconds(), self.log_timeout.total_seconds())
 
-    def _push_link(self, context: Context, job: JobState) -> None:
-        if self.do_xcom_push:
-            context["ti"].xcom_push(key=LINK_KEY, value=self._backend.console_url(job))
+    def _cancel(self, run: TaskRun) -> None:
+        def look() -> Sequence[JobState]:
+            tokens = (run.token, *run.earlier_tokens)
+            return [self._job] if self._job else self._backend.find(tokens, run.since, live_only=True)
 
-    def _sleep(self, seconds: float) -> None:
+        cancel_persistently(self._backend, look)
+
+    def _pause(self, seconds: float) -> None:
         """Sleep in short pieces: Airflow 3 kills a task five seconds after it has asked the task to end."""
-        until = time.monotonic() + seconds
-        while not self._killed and (left := until - time.monotonic()) > 0:
+        until, left = time.monotonic() + seconds, max(seconds, 0.001)
+        while not self._killed and left > 0:
             time.sleep(min(left, 1.0))
+            left = until - time.monotonic()
+        self._stop_if_killed()
 
     def _stop_if_killed(self) -> None:
         """Airflow 3 lets a task continue after ``on_kill``, so a job may have been submitted since."""
         if not self._killed:
             return
-        if self.cancel_on_kill and self._job is not None:
-            self._backend.cancel(self._job)
-        raise AirflowException(f"The task was killed; {self._job} was {'' if self.cancel_on_kill else 'not '}cancelled")
+        job = self._job or "its job, if there is one,"
+        if not self.cancel_on_kill or self._run is None:
+            raise AirflowException(f"The task was killed; {job} was not cancelled")
+        try:
+            self._cancel(self._run)
+        except BackendError as error:
+            raise AirflowException(
+                f"The task was killed; {job} could not be cancelled and may still run. {error}"
+            ) from error
+        raise AirflowException(f"The task was killed; {job} was cancelled")

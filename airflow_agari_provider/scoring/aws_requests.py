@@ -43,9 +43,27 @@ class AwsRequests:
     def _client(self, service: str, config: dict[str, Any]) -> Any:
         key = f"{service} {config}"
         if key not in self._clients:
-            self._session = self._session or self._connect()
-            self._clients[key] = self._session(service, **config)
+            self._clients[key] = self._open(service, config)
         return self._clients[key]
+
+    def _open(self, service: str, config: dict[str, Any]) -> Any:
+        """
+        Make a client.
+
+        :raises BackendUnavailable: the connection cannot be read now. Airflow's API server and its secrets backends
+            raise errors of their own, and may call a connection missing that they could not ask for.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._session = self._session or self._connect()
+            return self._session(service, **config)
+        except (BotoCoreError, ClientError):
+            raise  # to ``asking``
+        except Exception as error:
+            self._disconnect()
+            cause = f"{type(error).__name__}: {error}"
+            raise BackendUnavailable(f"Reading the connection to AWS for {service}", cause) from error
 
     @contextmanager
     def asking(self, request: str) -> Iterator[None]:

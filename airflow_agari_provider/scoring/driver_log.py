@@ -68,10 +68,16 @@ class DriverLog:
         """
         return self.script_exception or next(filter(None, (tail.last_exception for tail in self.tails)), None)
 
-    def written_after(self, moment: float) -> bool:
-        """Whether every log file found was copied to S3 after ``moment``, in seconds since 1970."""
+    def complete(self, ended_at: float | None) -> bool:
+        """
+        Whether a later look would tell no more: there will be no log, it has the script's exception, or every file that
+        was found was copied after the job's end.
+
+        :param ended_at: seconds since 1970; None if it is not known.
+        """
         times = [tail.written_at.timestamp() for tail in self.tails]
-        return bool(times) and min(times) + LAST_COPY_SLACK >= moment
+        copied = bool(times) and min(times) + LAST_COPY_SLACK >= (ended_at or 0)
+        return self.folder is None or self.script_exception is not None or copied
 
     def __str__(self) -> str:
         if self.folder is None:

@@ -93,3 +93,38 @@ def cluster_request(target: EmrCluster, step: Mapping[str, Any], token: str) -> 
     if target.keep:
         request.setdefault("AutoTerminationPolicy", {"IdleTimeout": int(target.idle_timeout.total_seconds())})
     return request
+
+
+def never_started(cluster: Mapping[str, Any]) -> bool:
+    """
+    Whether a cluster ended with errors before it was ready, so that another one may start: EC2 had no such instances,
+    for instance. A request that EMR calls invalid would fail again.
+
+    :param cluster: EMR's ``Cluster``.
+    """
+    status = cluster["Status"]
+    ready = status.get("Timeline", {}).get("ReadyDateTime")
+    code = (status.get("StateChangeReason") or {}).get("Code")
+    ended = status["State"] in ("TERMINATING", "TERMINATED_WITH_ERRORS")
+    return ended and ready is None and code not in ("USER_REQUEST", "VALIDATION_ERROR")
+
+
+def cluster_end(cluster: Mapping[str, Any]) -> str | None:
+    """
+    Return why a cluster ended or is ending, as a sentence; None if it lives, or ended because its steps were done.
+
+    A step only says "Job terminated" when its cluster ended under it.
+
+    :param cluster: EMR's ``Cluster``.
+    """
+    status = cluster["Status"]
+    reason = status.get("StateChangeReason") or {}
+    code, message = reason.get("Code") or "", reason.get("Message") or ""
+    if not status["State"].startswith("TERMINAT") or code == "ALL_STEPS_COMPLETED" or message == "Steps completed":
+        return None
+    who = {
+        "USER_REQUEST": "was ended by a person or a program",
+        "STEP_FAILURE": "was ended because a step failed",
+    }.get(code, "ended with errors" if status["State"] == "TERMINATED_WITH_ERRORS" else "was ended")
+    told = f"{message} ({code})" if message and code else message or code or "no reason given"
+    return f"Its cluster {cluster['Id']} {who}. EMR says: {told}"

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError, cut
-from airflow_agari_provider.scoring.jobs import LIVE, JobState, Phase, SparkJob
+from airflow_agari_provider.scoring.job_owner import OWNER_PROPERTY
+from airflow_agari_provider.scoring.jobs import LIVE, JobState, Phase, SparkJob, phase_of
 
 RUN_PROPERTY = "spark.agari.run_token"
 
@@ -86,23 +87,25 @@ def _avro_jars(avro: bool | str) -> list[str]:
 
 def job_state(cluster_id: str, step: Mapping[str, Any]) -> JobState:
     """Return the state of a job from EMR's ``Step`` or ``StepSummary``."""
-    status = step["Status"]
+    status = step.get("Status", {})
     times = status.get("Timeline", {})
-    phase = _PHASES[status["State"]]
+    arguments = step.get("Config", {}).get("Args", [])
+    phase = phase_of(status.get("State"), _PHASES, "EMR")
     return JobState(
         cluster_id,
         step["Id"],
         phase,
-        token=_token(step.get("Config", {}).get("Args", [])),
+        token=_property(arguments, RUN_PROPERTY),
         reason="" if phase in LIVE else _reason(status),
         submitted_at=_seconds(times.get("CreationDateTime")),
         started_at=_seconds(times.get("StartDateTime")),
         ended_at=_seconds(times.get("EndDateTime")),
+        owner=_property(arguments, OWNER_PROPERTY),
     )
 
 
-def _token(arguments: Collection[str]) -> str:
-    start = f"{RUN_PROPERTY}="
+def _property(arguments: Collection[str], name: str) -> str:
+    start = f"{name}="
     return next((argument.removeprefix(start) for argument in arguments if argument.startswith(start)), "")
 
 
@@ -122,5 +125,5 @@ def log_files(step: Mapping[str, Any]) -> list[str]:
 
     For a driver in cluster mode, this file is not one of the step's own log files.
     """
-    url = str(step["Status"].get("FailureDetails", {}).get("LogFile", ""))
+    url = str(step.get("Status", {}).get("FailureDetails", {}).get("LogFile", ""))
     return [url] if url.startswith("s3") and url.endswith(".gz") else []

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from airflow_agari_provider.exceptions import AgariError, cut
+from airflow_agari_provider.exceptions import AgariError, cut, retrying
 from airflow_agari_provider.s3.urls import hidden, split_url
+from airflow_agari_provider.scoring.aws_requests import AwsRequests
+from airflow_agari_provider.scoring.jobs import BackendError, BackendUnavailable
+from airflow_agari_provider.scoring.submission import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +71,8 @@ class CountsUnreadable(AgariError):
         return (
             f"The Spark job succeeded, but its counts cannot be read: {self.problem} ({self.url}). Expected lines "
             'like {"stage": "scored", "key": "1", "count": 14} in the files of that prefix. Correct them, or pass '
-            "counts_url=None, and let the task run again: it takes over the finished job and does not repeat it."
+            "counts_url=None, before the task's next retry: it takes over the finished job and does not repeat it. A "
+            "person who clears the task runs the job again."
         )
 
 
@@ -121,18 +125,40 @@ def read_counts(s3: Any, url: str) -> dict[str, dict[str, int]]:
     Hidden files are skipped, such as ``_SUCCESS`` and the files that a lost attempt left in ``_temporary/``. A prefix
     with only hidden files has no counts, which is not an error.
 
-    :raises CountsUnreadable: S3 cannot be read, there are no files under the prefix, or a line is not a count.
+    :raises CountsUnreadable: there are no files under the prefix, or a line is not a count.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     counts: dict[str, dict[str, int]] = defaultdict(dict)
-    try:
-        for source, line in _count_lines(s3, url):
-            stage, key, count = _count(source, line)
-            counts[stage][key] = counts[stage].get(key, 0) + count
-    except (BotoCoreError, ClientError) as error:
-        raise CountsUnreadable(url, str(error)) from error
+    for source, line in _count_lines(s3, url):
+        stage, key, count = _count(source, line)
+        counts[stage][key] = counts[stage].get(key, 0) + count
     return dict(counts)
+
+
+def counts_of_job(aws: AwsRequests, url: str, patience: Patience) -> dict[str, dict[str, int]]:
+    """
+    Return the counts of a job that succeeded; ask again while S3 or the connection's secrets are away.
+
+    :raises CountsUnreadable: as ``read_counts``.
+    """
+
+    def read() -> dict[str, dict[str, int]]:
+        with aws.asking("Reading the counts"):
+            return read_counts(aws.client("s3"), url)
+
+    def tell(failed: int, error: Exception, wait: float) -> None:
+        logger.warning("The counts cannot be read yet, try %s of %s failed: %s", failed, patience.max_errors, error)
+
+    again = retrying(
+        passes=lambda error: isinstance(error, BackendUnavailable),
+        wait=lambda failed, error: patience.pause,
+        tell=tell,
+        tries=patience.max_errors,
+        sleep=patience.sleep,
+    )
+    try:
+        return again(read)
+    except BackendError as error:
+        raise CountsUnreadable(url, str(error)) from error
 
 
 def _count(source: str, line: str) -> tuple[str, str, int]:

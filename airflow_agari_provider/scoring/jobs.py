@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from airflow_agari_provider.exceptions import AgariError
 
-Phase = Literal["PENDING", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]
-"""The phase that each state of a service corresponds to. A job that is CANCELLING still runs, but ends soon."""
+logger = logging.getLogger(__name__)
 
-LIVE: frozenset[Phase] = frozenset({"PENDING", "RUNNING", "CANCELLING"})
+Phase = Literal["PENDING", "RUNNING", "UNKNOWN", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]
+"""
+The phase that each state of a service corresponds to. A job that is CANCELLING still runs, but ends soon. A state that
+this version does not know is UNKNOWN, and counts as live: to take a running job for ended would start a second one.
+"""
+
+LIVE: frozenset[Phase] = frozenset({"PENDING", "RUNNING", "UNKNOWN", "CANCELLING"})
+
+_told_states: set[str] = set()
+
+
+def phase_of(state: str | None, phases: Mapping[str, Phase], service: str) -> Phase:
+    """
+    Return the phase of a service's state. A state that is not among the phases is logged once.
+
+    :param service: as people name it, for the log.
+    """
+    phase = phases.get(state or "")
+    if phase is not None:
+        return phase
+    told = f"{service} {state}"
+    if told not in _told_states:
+        _told_states.add(told)
+        logger.warning(
+            "%s says that a job is in the state %r, which this version does not know: it counts as live until it is in "
+            "a known state",
+            service,
+            state,
+        )
+    return "UNKNOWN"
 
 
 @dataclass(frozen=True)
@@ -46,6 +75,7 @@ class JobState:
     :param token: the run token that it carries.
     :param reason: the service's explanation of how it ended; empty while it is live.
     :param submitted_at: seconds since 1970, by the service's clock; so are ``started_at`` and ``ended_at``.
+    :param owner: address of its task instance, see ``job_owner``.
     """
 
     cluster_id: str
@@ -56,6 +86,7 @@ class JobState:
     submitted_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
+    owner: str = ""
 
     def __str__(self) -> str:
         return f"Spark job {self.job_id} on cluster {self.cluster_id}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,17 +18,19 @@ logger = logging.getLogger(__name__)
 class SparkBackend(Protocol):
     """A service that runs Spark jobs. ``EmrClusterJobs`` describes its methods; each may raise ``BackendError``."""
 
-    def find(self, tokens: Collection[str], since: datetime) -> list[JobState]: ...
+    def find(self, tokens: Sequence[str], since: datetime, live_only: bool = False) -> list[JobState]: ...
 
     def submit(self, job: SparkJob, token: str) -> JobState: ...
 
     def state(self, job: JobState) -> JobState: ...
 
-    def cancel(self, job: JobState) -> None: ...
+    def cancel(self, job: JobState, force: bool = False) -> None: ...
 
-    def driver_log(self, job: JobState, lines: int, timeout: float) -> DriverLog: ...
+    def driver_log(self, job: JobState, lines: int) -> DriverLog: ...
 
     def why_cluster_ended(self, job: JobState) -> str | None: ...
+
+    def failed_start(self, job: JobState) -> str | None: ...
 
     def usage(self, job: JobState) -> dict[str, Any]: ...
 
@@ -63,6 +65,7 @@ class RunWatch:
     :param poll_interval: seconds between two polls.
     :param max_poll_errors: the wait ends after this many failed polls in a row.
     :param rejoined: whether the job existed before this attempt; only stored here for the caller.
+    :param failed_start: why an earlier cluster of this attempt did not start; as ``rejoined``.
     """
 
     job: JobState
@@ -70,6 +73,7 @@ class RunWatch:
     poll_interval: float
     max_poll_errors: int
     rejoined: bool = False
+    failed_start: str = ""
     errors: int = 0
 
     def observe(self, backend: SparkBackend, now: float) -> float | None:
@@ -81,15 +85,16 @@ class RunWatch:
         """
         try:
             self._saw(backend.state(self.job))
-        except BackendError as error:
+        except Exception as error:  # also of an answer that is not as documented: the job runs, whatever is answered
             self.errors += 1
+            cause = str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"
             if self.errors >= self.max_poll_errors:
-                raise PollingFailed(self.job, self.errors, str(error)) from error
+                raise PollingFailed(self.job, self.errors, cause) from error
             logger.warning(
                 "Poll of the job failed (%s in a row, the wait ends at %s): %s",
                 self.errors,
                 self.max_poll_errors,
-                error,
+                cause,
             )
         if not self.job.live:
             return None

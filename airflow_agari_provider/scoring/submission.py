@@ -10,13 +10,17 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from airflow_agari_provider.exceptions import AgariError, retrying
+from airflow_agari_provider.scoring.job_wait import CancelWatch, try_cancel
 from airflow_agari_provider.scoring.jobs import BackendError, BackendUnavailable, JobState, SparkJob
-from airflow_agari_provider.scoring.run_watch import RunWatch, SparkBackend
+from airflow_agari_provider.scoring.run_watch import SparkBackend
 from airflow_agari_provider.scoring.task_run import TaskRun
 
 logger = logging.getLogger(__name__)
+
+End = Callable[[JobState], JobState]
 
 
 class JobStillLive(AgariError):
@@ -56,7 +60,9 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
 
-def submit_or_rejoin(backend: SparkBackend, job: SparkJob, run: TaskRun, patience: Patience) -> tuple[JobState, bool]:
+def submit_or_rejoin(
+    backend: SparkBackend, job: SparkJob, run: TaskRun, patience: Patience, end: End | None = None
+) -> tuple[JobState, bool]:
     """
     Return the one job of a task run, and whether it existed before this call.
 
@@ -64,6 +70,8 @@ def submit_or_rejoin(backend: SparkBackend, job: SparkJob, run: TaskRun, patienc
     submitted. If a job is being cancelled, or belongs to an attempt before a person cleared the task, its end is waited
     for first. If the answer to a submission is lost, the service is searched for the job before a new one is submitted.
 
+    :param end: cancels a job and returns the state in which it ended; it may raise instead, to be called again later.
+        Default: ``cancel_and_wait``.
     :raises JobStillLive: a job that must end does not end, so nothing was submitted.
     :raises PollingFailed: the service does not tell whether a cancelled job has ended.
     :raises BackendUnavailable: ``patience.max_errors`` times in a row; a retry of the task loses nothing.
@@ -73,7 +81,7 @@ def submit_or_rejoin(backend: SparkBackend, job: SparkJob, run: TaskRun, patienc
         logger.warning("Job not submitted yet, try %s of %s failed: %s", failed, patience.max_errors, error)
 
     def look_or_submit() -> tuple[JobState, bool]:
-        found = _wanted_job(backend, run, patience)
+        found = _wanted_job(backend, run, end or partial(cancel_and_wait, backend, patience=patience))
         return (backend.submit(job, run.token), False) if found is None else (found, True)
 
     again = retrying(
@@ -97,28 +105,23 @@ def cancel_and_wait(backend: SparkBackend, job: JobState, patience: Patience) ->
     :raises JobStillLive: the job does not end in time.
     :raises PollingFailed: the service does not tell the job's state.
     """
-    deadline = patience.clock() + patience.cancel_timeout
-    watch = RunWatch(job, deadline, patience.pause, patience.max_errors)
-    pause: float | None = 0.0
-    while pause is not None:
+    waited = patience.cancel_timeout
+    cancelling = CancelWatch.begin(job, patience.clock(), waited, patience.pause, patience.max_errors)
+    while (pause := cancelling.observe(backend, patience.clock())) is not None:
         patience.sleep(pause)
-        if watch.job.phase != "CANCELLING":  # ask again until the service has accepted it: a request may get lost
-            _try_cancel(backend, watch.job)
-        pause = watch.observe(backend, patience.clock())
-    if watch.job.live:
-        raise JobStillLive(watch.job, patience.cancel_timeout)
-    return watch.job
+    if cancelling.watch.job.live:
+        raise JobStillLive(cancelling.watch.job, waited)
+    return cancelling.watch.job
 
 
-def _wanted_job(backend: SparkBackend, run: TaskRun, patience: Patience) -> JobState | None:
+def _wanted_job(backend: SparkBackend, run: TaskRun, end: End) -> JobState | None:
     found = backend.find((run.token, *run.earlier_tokens), run.since)
     for job in found:
         if job.live and job.token != run.token:
             logger.info("%s belongs to an attempt before this task was cleared: cancelling it first", job)
-            cancel_and_wait(backend, job, patience)
+            end(job)
     wanted = [job for job in found if job.token == run.token and (job.live or job.phase == "SUCCEEDED")]
-    ending = [job for job in wanted if job.phase == "CANCELLING"]
-    ended = [cancel_and_wait(backend, job, patience) for job in ending]
+    ended = [end(job) for job in wanted if job.phase == "CANCELLING"]
     kept = [job for job in (*wanted, *ended) if job.phase not in ("CANCELLING", "CANCELLED", "FAILED")]
     kept.sort(key=lambda job: job.phase != "SUCCEEDED")  # a succeeded job first, then the oldest
     for twin in kept[1:]:
@@ -133,23 +136,19 @@ def _oldest_twin(backend: SparkBackend, run: TaskRun, submitted: JobState) -> Jo
     Both attempts search once more after they have submitted, so at least one of them sees both jobs.
     """
     try:
-        twins = [job for job in backend.find((run.token,), run.since) if job.phase in ("PENDING", "RUNNING")]
+        found = backend.find((run.token,), run.since, live_only=True)
     except BackendError as error:
         logger.warning("Cannot check whether this task has a second job: %s", error)
         return submitted
+    twins = [job for job in found if job.phase != "CANCELLING"]
+    if all(job.job_id != submitted.job_id for job in twins):
+        twins.append(submitted)  # it has ended already, or is not listed yet: then those that are listed are older
     for twin in twins[1:]:
         _cancel_twin(backend, twin)
-    return twins[0] if twins else submitted
+    return twins[0]
 
 
 def _cancel_twin(backend: SparkBackend, twin: JobState) -> None:
     if twin.live:
         logger.warning("%s is a second job of this task: cancelling it", twin)
-        _try_cancel(backend, twin)
-
-
-def _try_cancel(backend: SparkBackend, job: JobState) -> None:
-    try:
-        backend.cancel(job)
-    except BackendError as error:
-        logger.warning("The job is not cancelled: %s", error)
+        try_cancel(backend, twin)

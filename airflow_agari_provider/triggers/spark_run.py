@@ -10,31 +10,56 @@ from typing import Any
 
 from airflow_agari_provider.airflow_compat import TRIGGERS_HAVE_ON_KILL, BaseTrigger, TriggerEvent, in_thread
 from airflow_agari_provider.airflow_runs import is_deferred
+from airflow_agari_provider.hooks.aws_clients import shared_clients
 from airflow_agari_provider.hooks.emr_jobs import emr_jobs
-from airflow_agari_provider.scoring.jobs import JobState
-from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch, SparkBackend
+from airflow_agari_provider.scoring.cancelling import PAUSE as CANCEL_PAUSE
+from airflow_agari_provider.scoring.job_wait import JobWait
+from airflow_agari_provider.scoring.jobs import BackendUnavailable, JobState
+from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch
+
+KILL_SECONDS = 120.0  # how long to ask EMR to cancel a killed task's job
+# Airflow's scheduler may see the end of a task's process only after its trigger has fired. It then takes this end for
+# that of the resumed task, and fails it without a log: apache/airflow#72716, #67287.
+MINIMUM_AGE = 20.0  # seconds from a trigger's start to its event
+
+_cancelling: set[asyncio.Future[None]] = set()
+
+
+def minimum_age(poll_interval: float) -> float:
+    """Return how long a trigger waits at least, in seconds; ten polls are enough for a test that polls all the time."""
+    return min(MINIMUM_AGE, 10 * poll_interval)
 
 
 class SparkRunTrigger(BaseTrigger):
     """
-    Fires once: ``{"outcome": "ended" | "lost", "message": str, "job": <JobState as a dict>, "rejoined": bool}``.
+    Fires once: ``{"outcome": "ended" | "lost", "message": str, "job": <JobState>, "rejoined": bool, "late": str}``.
 
-    ``ended``: the wait has ended; if the job is still live, it is late. ``lost``: EMR gives no usable answer, see the
-    message. When a person kills or clears the task, the job is cancelled. When the triggerer stops or dies, the job is
-    not cancelled: the next triggerer continues to wait.
+    ``ended``: nothing is left to wait for. A late job was cancelled, and ``late`` is its phase at the deadline; if it
+    is live even so, it does not end. ``lost``: its service gives no usable answer, see the message. When a person kills
+    or clears the task, the job is cancelled. When the triggerer stops or dies, the job is not cancelled: the next
+    triggerer continues to wait.
 
     :param watch: a ``RunWatch`` as a dict, because trigger arguments travel as JSON.
     :param cancel_on_kill: see the operator, as for the other parameters.
+    :param cancel_timeout: seconds; so is ``log_timeout``.
     """
 
     def __init__(
-        self, watch: dict[str, Any], cancel_on_kill: bool, aws_conn_id: str | None, region_name: str | None
+        self,
+        watch: dict[str, Any],
+        cancel_on_kill: bool,
+        aws_conn_id: str | None,
+        region_name: str | None,
+        cancel_timeout: float = 600.0,
+        log_timeout: float = 0.0,
     ) -> None:
         super().__init__()
         self.watch = watch
         self.cancel_on_kill = cancel_on_kill
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
+        self.cancel_timeout = cancel_timeout
+        self.log_timeout = log_timeout
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
@@ -44,34 +69,71 @@ class SparkRunTrigger(BaseTrigger):
                 "cancel_on_kill": self.cancel_on_kill,
                 "aws_conn_id": self.aws_conn_id,
                 "region_name": self.region_name,
+                "cancel_timeout": self.cancel_timeout,
+                "log_timeout": self.log_timeout,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        watch = RunWatch(**{**self.watch, "job": JobState(**self.watch["job"])})
-        outcome, message = "ended", ""
+        job = JobState(**self.watch["job"])
+        wait = JobWait(RunWatch(**{**self.watch, "job": job}), self.cancel_timeout, self.log_timeout)
+        outcome, message, begun = "ended", "", time.monotonic()
         try:
-            await self._wait(watch, emr_jobs(self.aws_conn_id, self.region_name))
-        except PollingFailed as error:
-            outcome, message = "lost", str(error)
+            outcome, message = await self._outcome(wait)
+            await asyncio.sleep(begun + minimum_age(wait.watch.poll_interval) - time.monotonic())
         except asyncio.CancelledError:
             if not TRIGGERS_HAVE_ON_KILL and self.cancel_on_kill and await self._was_killed():
                 await self.on_kill()
             raise
         # everything that the operator needs: `airflow dags test` loses what is given to defer()
-        yield TriggerEvent(
-            {"outcome": outcome, "message": message, "job": asdict(watch.job), "rejoined": watch.rejoined}
-        )
+        told = {"job": asdict(wait.job), "rejoined": wait.watch.rejoined, "late": wait.late}
+        yield TriggerEvent({"outcome": outcome, "message": message, **told, "failed_start": wait.watch.failed_start})
+
+    async def _outcome(self, wait: JobWait) -> tuple[str, str]:
+        """Wait until nothing is left to wait for. A pause counts from the beginning of the look before it."""
+        try:
+            clients = shared_clients(self.aws_conn_id, self.region_name)
+            backend = emr_jobs(self.aws_conn_id, self.region_name)
+            begun = time.monotonic()
+            while (pause := await clients.run(wait.observe, backend, time.time())) is not None:
+                await asyncio.sleep(begun + pause - time.monotonic())
+                begun = time.monotonic()
+        except PollingFailed as error:
+            return "lost", str(error)
+        except Exception as error:  # a trigger that raises fails its task without a word to the operator
+            self.log.exception("The wait for %s failed", wait.job)
+            return "lost", f"The wait for {wait.job} failed: {type(error).__name__}: {error}"
+        return "ended", ""
 
     async def on_kill(self) -> None:
-        """Cancel the job; Airflow 3.3 calls it when a person marks or clears the deferred task."""
-        if self.cancel_on_kill:
-            await in_thread(emr_jobs(self.aws_conn_id, self.region_name).cancel, JobState(**self.watch["job"]))
+        """
+        Cancel the job; Airflow 3.3 calls it when a person marks or clears the deferred task.
 
-    @staticmethod
-    async def _wait(watch: RunWatch, backend: SparkBackend) -> None:
-        while (pause := await in_thread(watch.observe, backend, time.time())) is not None:
-            await asyncio.sleep(pause)
+        Airflow waits 30 s for it (``[triggerer] on_kill_timeout``), and it goes on asking after that.
+        """
+        if self.cancel_on_kill:
+            cancelling = asyncio.ensure_future(self._cancel(JobState(**self.watch["job"])))
+            _cancelling.add(cancelling)  # the event loop itself keeps no task alive
+            cancelling.add_done_callback(_cancelling.discard)
+            await asyncio.shield(cancelling)
+
+    async def _cancel(self, job: JobState) -> None:
+        clients = shared_clients(self.aws_conn_id, self.region_name)
+        backend, until = emr_jobs(self.aws_conn_id, self.region_name), time.monotonic() + KILL_SECONDS
+        while True:
+            try:
+                await clients.run(backend.cancel, job)
+                return
+            except BackendUnavailable as error:
+                if time.monotonic() >= until:
+                    self.log.error("%s could not be cancelled in %s s and may still run. %s", job, KILL_SECONDS, error)
+                    raise
+                self.log.warning("%s is not cancelled yet: %s", job, error)
+            await asyncio.sleep(CANCEL_PAUSE)
 
     async def _was_killed(self) -> bool:
-        return not await in_thread(is_deferred, self.task_instance)
+        try:
+            return not await in_thread(is_deferred, self.task_instance)
+        except Exception:  # of the supervisor, the API server or the database
+            self.log.exception("It is not known whether a person killed the task: its job goes on")
+            return False

@@ -42,6 +42,7 @@ def test_every_public_operator_is_there():
         "AvroS3LoadedSensor",
         "DiscrepancyCheckOperator",
         "EmrSparkScoringOperator",
+        "SparkJobSweepOperator",
         "SqsDeadLetterPurgeOperator",
         "SqsDeadLetterReportOperator",
         "SqsDrainSensor",

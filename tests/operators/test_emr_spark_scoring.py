@@ -16,6 +16,8 @@ import pytest
 from airflow_agari_provider.airflow_compat import DAG, AirflowException, AirflowFailException, TaskDeferred
 from airflow_agari_provider.operators import emr_spark_scoring
 from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
+from airflow_agari_provider.scoring import cancelling
+from airflow_agari_provider.scoring.job_files import ScriptMissing
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
 
 CREATE = {
@@ -38,6 +40,7 @@ class ScoringTask:
         self.tries = 0
         self.generation = 0
         self.retries = 2
+        self.start_date: datetime | None = datetime.now(UTC)
         self.xcoms: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {"target": EmrCluster(name="scoring", create=CREATE)}
 
@@ -62,7 +65,7 @@ class ScoringTask:
             map_index=-1,
             try_number=self.tries,
             max_tries=self.generation + self.retries,
-            start_date=datetime.now(UTC),
+            start_date=self.start_date,
             task=operator,
             xcom_push=self.push,
         )
@@ -78,6 +81,7 @@ class ScoringTask:
     def start(self, **arguments: Any) -> Any:
         """The next attempt, until it has ended or deferred."""
         self.tries += 1
+        self.start_date = self.start_date and datetime.now(UTC)
         operator = self.operator(**arguments)
         try:
             return operator.execute(self.context(operator))
@@ -87,13 +91,19 @@ class ScoringTask:
     def attempt(self, **arguments: Any) -> dict[str, Any]:
         """The next attempt, to its end."""
         result = self.start(**arguments)
-        return self.resume(result, **arguments) if isinstance(result, TaskDeferred) else result
+        while isinstance(result, TaskDeferred):
+            result = self.resume(result, **arguments)
+        return result
 
-    def resume(self, deferred: TaskDeferred, **arguments: Any) -> dict[str, Any]:
+    def resume(self, deferred: TaskDeferred, **arguments: Any) -> Any:
+        """The part of an attempt after a deferral, until it has ended or deferred again."""
         event = asyncio.run(first_event(moved(deferred.trigger)))
         operator = self.operator(**arguments)
         assert not deferred.kwargs  # `airflow dags test` would lose them
-        return getattr(operator, deferred.method_name)(self.context(operator), event=event)
+        try:
+            return getattr(operator, deferred.method_name)(self.context(operator), event=event)
+        except TaskDeferred as again:
+            return again
 
 
 def moved(trigger: Any) -> SparkRunTrigger:
@@ -276,6 +286,8 @@ def test_a_local_script_is_uploaded_and_its_arguments_passed_on(sync_task, bucke
         "--conf",
         "spark.executor.cores=4",
         "--conf",
+        "spark.agari.task_run=telemetry/hour_5/score/-1/0/cancel",
+        "--conf",
         "spark.agari.run_token=ac3ce6b776f81930dec9515af18adfc3",
         "--py-files",
         "s3://agari/scripts/cc42155088fca573/weights.py",
@@ -293,6 +305,43 @@ def test_a_cluster_is_created_where_none_lives(sync_task, bucket):
     result = sync_task.attempt()
     assert [cluster.name for cluster in sync_task.world.clusters.values()] == ["scoring", "scoring"]
     assert sync_task.world.clusters[result["cluster_id"]].idle_timeout == 3600
+
+
+def fail_to_start(world: Any, reason: str) -> None:
+    cluster = list(world.clusters.values())[-1]
+    cluster.terminate()
+    cluster.state, cluster.last_state_change_reason, cluster.ready_datetime = "TERMINATED_WITH_ERRORS", reason, None
+
+
+def test_a_job_whose_new_cluster_did_not_start_is_tried_on_another(task, caplog):
+    task.world.clusters.clear()
+
+    def first_cluster_fails() -> None:
+        fail_to_start(task.world, "No m5.xlarge is available")
+        task.world.before("run_job_flow", task.world.work)
+
+    task.world.before("describe_step", first_cluster_fails)
+    assert task.attempt()["rejoined"] is False
+    assert task.world.states == ["CANCELLED", "COMPLETED"]
+    assert "EMR says: No m5.xlarge is available" in caplog.text
+
+
+def test_a_second_cluster_that_does_not_start_fails_the_task_with_both_reasons(task):
+    task.world.clusters.clear()
+    reasons = ["no capacity", "still no capacity"]
+
+    def fail_again() -> None:
+        fail_to_start(task.world, reasons.pop(0))
+        task.world.before("run_job_flow", lambda: task.world.before("describe_step", fail_again))
+
+    task.world.before("describe_step", fail_again)
+    with pytest.raises(AirflowException) as error:
+        task.attempt()
+    assert "ended with errors. EMR says: still no capacity\nThe cluster before it did not start either. " in str(
+        error.value
+    )
+    assert "EMR says: no capacity" in str(error.value)
+    assert len(task.world.clusters) == 2
 
 
 def test_counts_of_the_job_are_returned(sync_task, bucket):
@@ -394,6 +443,58 @@ def test_with_the_last_try_lost_the_job_is_cancelled(task):
     task.retries = 0
     lose_the_service(task, None)
     assert task.world.states == ["CANCELLED"]
+
+
+@pytest.mark.parametrize(("retries", "states"), [(1, ["PENDING"]), (0, ["CANCELLED"])], ids=["a retry is left", "last"])
+def test_whatever_is_raised_after_the_submission_leaves_no_job_without_an_owner(task, retries, states):
+    task.retries = retries
+    task.start_date = None  # an error of no kind that the operator knows
+    with pytest.raises(AttributeError):
+        task.attempt(execution_timeout=timedelta(hours=1))
+    assert task.world.states == states
+
+
+def test_at_the_last_try_a_job_that_an_earlier_try_left_is_cancelled_if_this_one_cannot_rejoin_it(task, at_first_pause):
+    die_after_submit(task, at_first_pause)
+    task.retries = 1
+    with pytest.raises(ScriptMissing):
+        task.attempt(script="/nowhere/score.py", script_prefix="s3://agari/scripts/")
+    assert task.world.states == ["CANCELLED"]
+
+
+def test_a_link_that_cannot_be_stored_does_not_fail_the_task(task):
+    def away(key: str, value: Any) -> None:
+        raise RuntimeError("502 Bad Gateway")
+
+    task.push = away
+    task.world.work()
+    assert task.attempt()["state"] == "SUCCEEDED"
+
+
+def test_a_kill_during_throttling_cancels_the_job(emr_world, at_first_pause, monkeypatch):
+    monkeypatch.setattr(cancelling, "PAUSE", 0.01)
+    emr_world.cluster("scoring")
+    task = ScoringTask(emr_world, False)
+    operator = task.operator()
+    emr_world.fail("cancel_steps", times=20, code="ThrottlingException")
+    at_first_pause(operator.on_kill)
+    with pytest.raises(AirflowException, match=r"The task was killed; Spark job .* was cancelled"):
+        operator.execute(task.context(operator))
+    assert emr_world.states == ["CANCELLED"]
+
+
+def test_the_end_of_a_job_from_before_a_clear_is_awaited_without_a_slot(emr_world):
+    emr_world.cluster("scoring")
+    task = ScoringTask(emr_world, True)
+    task.start()
+    emr_world.steps[0].state = "RUNNING"
+    task.clear()
+    waiting = task.start()
+    assert (waiting.method_name, emr_world.states) == ("start_again", ["RUNNING"])
+    emr_world.before("describe_step", lambda: emr_world.work())
+    result = task.resume(waiting)
+    assert emr_world.states[0] == "CANCELLED"
+    assert task.resume(result)["rejoined"] is False
 
 
 def test_with_cancel_on_kill_off_a_killed_tasks_job_goes_on(emr_world, at_first_pause):

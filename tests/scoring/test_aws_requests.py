@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import socket
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
 from airflow_agari_provider.scoring.jobs import BackendRefused
@@ -21,11 +24,24 @@ def test_missing_credentials_and_a_refused_connection_are_failures_to_be_borne(e
     def refused() -> Any:
         return lambda service: boto3.client(service, endpoint_url="http://127.0.0.1:9", region_name="us-east-1")
 
-    for connect in (no_credentials, refused):
+    def api_server_is_away() -> Any:
+        raise RuntimeError("502 Bad Gateway")  # Airflow's own error, while it is asked for the connection
+
+    for connect in (no_credentials, refused, api_server_is_away):
         watch = RunWatch(jobs.submit(JOB, RUN.token), None, 30, 3)
         assert [watch.observe(EmrClusterJobs(connect), 0) for _ in range(2)] == [30, 30]
         assert watch.errors == 2
         assert [watch.observe(jobs, 0), watch.errors] == [30, 0]
+
+
+def test_a_service_that_takes_the_connection_and_never_answers_is_a_failure_to_be_borne(emr_world, jobs):
+    watch = RunWatch(jobs.submit(JOB, RUN.token), None, 30, 3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        config = Config(read_timeout=0.2, retries={"total_max_attempts": 1})
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        hung = partial(boto3.client, endpoint_url=endpoint, region_name="us-east-1", config=config)
+        assert [watch.observe(EmrClusterJobs(lambda: hung), 0), watch.errors] == [30, 1]
+    assert emr_world.states == ["PENDING"]
 
 
 def test_renewed_credentials_are_picked_up(emr_world, jobs):

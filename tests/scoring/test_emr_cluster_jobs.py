@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.scoring.emr_cluster import ClusterMissing, EmrCluster
-from airflow_agari_provider.scoring.emr_cluster_jobs import ClusterFull, EmrClusterJobs
+from airflow_agari_provider.scoring import emr_clusters
+from airflow_agari_provider.scoring.emr_cluster import ClusterMissing, EmrCluster, cluster_end
+from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
+from airflow_agari_provider.scoring.emr_clusters import ClusterFull
 from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable, JobState
 from tests.scoring.new_cluster import CREATE
 from tests.scoring.one_task_run import JOB
@@ -180,6 +182,60 @@ def test_jobs_are_found_among_many_others_but_not_before_their_time(emr_world, j
     assert jobs.find(["t"], datetime.now(UTC) + timedelta(seconds=1)) == []
 
 
+@pytest.mark.parametrize("age", [timedelta(days=3), timedelta(days=50)], ids=lambda age: f"{age.days} days")
+def test_a_finished_job_is_found_however_old_its_cluster_is(emr_world, jobs, age):
+    cluster_id = emr_world.cluster("scoring")
+    emr_world.clusters[cluster_id].creation_datetime -= age
+    job = jobs.submit(JOB, "t")
+    emr_world.end(emr_world.steps[0])
+    emr_world.clusters[cluster_id].terminate()
+    assert [found.job_id for found in jobs.find(["t"], since())] == [job.job_id]
+
+
+def test_of_a_run_of_long_ago_only_the_clusters_that_ended_last_are_searched(emr_world, jobs, monkeypatch):
+    monkeypatch.setattr(emr_clusters, "ENDED_CLUSTERS_SEARCHED", 3)
+    for _ in range(6):
+        own = EmrClusterJobs(emr_world.connect, EmrCluster(name="scoring", create=CREATE, keep=False))
+        job = own.submit(JOB, f"t{len(emr_world.steps)}")
+        emr_world.end(emr_world.steps[-1])
+        emr_world.clusters[job.cluster_id].terminate()
+    asked = emr_world.count("list_steps")
+    assert jobs.find(["none"], since()) == []
+    assert len(asked) == 3
+    assert [found.token for found in jobs.find(["t4"], since())] == ["t4"]
+    assert len(asked) == 3 + 2  # the newest first, and none after the token
+    assert jobs.find(["t2"], since()) == []
+
+
+def test_a_live_job_is_found_without_a_look_at_what_has_ended(emr_world, jobs):
+    for _ in range(3):
+        emr_world.clusters[emr_world.cluster("scoring")].terminate()
+    cluster_id = emr_world.cluster("scoring")
+    job = jobs.submit(JOB, "t")
+    step = {"name": "x", "hadoop_jar_step": {"Jar": "x", "Args": []}, "action_on_failure": "CONTINUE"}
+    for ended in emr_world.clusters[cluster_id].add_steps([step] * 60):
+        emr_world.end(ended)
+    asked = emr_world.count("list_steps")
+    assert [found.job_id for found in jobs.find(["t"], since())] == [job.job_id]
+    assert len(asked) == 1
+
+
+def test_a_job_in_a_state_that_is_new_is_live_and_said_once(emr_world, jobs, caplog):
+    emr_world.cluster("scoring")
+    job = jobs.submit(JOB, "t")
+    emr_world.steps[0].state = "PAUSED_FOR_TEA"
+    assert [found.phase for found in jobs.find(["t"], since())] == ["UNKNOWN"]
+    assert jobs.state(job).live
+    (told,) = [record.getMessage() for record in caplog.records if "PAUSED_FOR_TEA" in record.getMessage()]
+    assert told.startswith("EMR says that a job is in the state 'PAUSED_FOR_TEA', which this version does not know")
+
+
+def test_a_job_on_a_cluster_in_a_state_that_is_new_is_found(emr_world, jobs):
+    job = jobs.submit(JOB, "t")
+    emr_world.clusters[job.cluster_id].state = "HIBERNATING"
+    assert [found.job_id for found in jobs.find(["t"], since())] == [job.job_id]
+
+
 def test_cancelling_a_job_that_has_ended_changes_nothing(emr_world, jobs):
     job = jobs.submit(JOB, "t")
     emr_world.end(emr_world.steps[0])
@@ -209,76 +265,47 @@ def folder_of(job: JobState) -> str:
     return f"s3://agari/logs/{job.cluster_id}/steps/{job.job_id}/"
 
 
-class Clock:
-    """Time that passes only by sleeping; carries out actions at given times."""
-
-    def __init__(self, actions: dict[float, Any]) -> None:
-        self.now, self.actions = 0.0, actions
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        for time in [time for time in self.actions if time <= self.now]:
-            self.actions.pop(time)()
-
-
-def read_log(emr_world: Any, job: JobState, actions: dict[float, Any], timeout: float = 120) -> tuple[Any, float]:
-    clock = Clock(actions)
-    jobs = EmrClusterJobs(emr_world.connect)
-    return jobs.driver_log(job, 50, timeout, clock=clock, sleep=clock.sleep), clock.now
-
-
-def test_a_log_that_is_late_is_awaited(emr_world, failed_job):
-    write = {25: lambda: emr_world.put_log(folder_of(failed_job) + "stderr.gz", "INFO ends\n")}
-    driver_log, seconds = read_log(emr_world, failed_job, write)
-    assert ([tail.lines for tail in driver_log.tails], seconds) == ([("INFO ends",)], 30)
-
-
-def test_a_log_that_never_comes_is_not_awaited_for_ever(emr_world, failed_job):
-    driver_log, seconds = read_log(emr_world, failed_job, {})
-    assert seconds == 120
-    assert str(driver_log) == f"Its log has not appeared in {folder_of(failed_job)} yet; look there in a few minutes."
-
-
-def test_a_copy_from_before_the_end_is_awaited_unless_it_has_the_scripts_exception(emr_world, failed_job):
-    emr_world.step(failed_job.job_id).end_date_time = datetime.now(UTC) + timedelta(hours=1)
-    job = EmrClusterJobs(emr_world.connect).state(failed_job)
-    emr_world.put_log(folder_of(job) + "stderr.gz", "java.io.IOException: handled\n")
-    write = {40: lambda: emr_world.put_log(folder_of(job) + "stdout.gz", "14 messages\nOSError: no\n")}
-    driver_log, seconds = read_log(emr_world, job, write)
-    assert (driver_log.last_exception, seconds) == ("OSError: no", 40)
-
-
 def test_the_file_in_which_emr_found_the_cause_is_read_too(emr_world, failed_job):
     url = f"s3://agari/logs/{failed_job.cluster_id}/containers/application_1/container_1/stdout.gz"
     emr_world.put_log(url, "KeyError: 'trust'\n")
     emr_world.step(failed_job.job_id).failure_details = {"Reason": "Unknown Error.", "LogFile": url}
-    driver_log, _ = read_log(emr_world, failed_job, {})
+    driver_log = EmrClusterJobs(emr_world.connect).driver_log(failed_job, 50)
     assert [(tail.url, tail.lines) for tail in driver_log.tails] == [(url, ("KeyError: 'trust'",))]
 
 
-def test_a_cluster_without_logs_says_so_at_once(emr_world):
+def test_a_cluster_without_logs_says_so(emr_world):
     emr_world.cluster("scoring")
-    job = EmrClusterJobs(emr_world.connect, EmrCluster(name="scoring")).submit(JOB, "t")
-    driver_log, seconds = read_log(emr_world, job, {})
-    assert (str(driver_log), seconds) == (
-        "The cluster keeps no logs: create it with a LogUri to see the driver's log here.",
-        0,
-    )
+    jobs = EmrClusterJobs(emr_world.connect, EmrCluster(name="scoring"))
+    driver_log = jobs.driver_log(jobs.submit(JOB, "t"), 50)
+    assert str(driver_log) == "The cluster keeps no logs: create it with a LogUri to see the driver's log here."
 
 
 def test_a_bucket_that_is_not_there_is_an_error_of_the_backend(emr_world):
     emr_world.cluster("scoring", log_uri="s3://nowhere/logs")
-    job = EmrClusterJobs(emr_world.connect, EmrCluster(name="scoring")).submit(JOB, "t")
+    jobs = EmrClusterJobs(emr_world.connect, EmrCluster(name="scoring"))
     with pytest.raises(BackendRefused, match="NoSuchBucket"):
-        read_log(emr_world, job, {})
+        jobs.driver_log(jobs.submit(JOB, "t"), 50)
 
 
-def test_why_a_cluster_ended_is_told_only_where_it_ended_with_errors(emr_world, jobs):
+@pytest.mark.parametrize(
+    ("state", "reason", "told"),
+    [
+        ("RUNNING", None, None),
+        ("TERMINATED", "Steps completed", None),
+        ("TERMINATED_WITH_ERRORS", "Bootstrap failure", "ended with errors. EMR says: Bootstrap failure"),
+        ("TERMINATING", "Terminated by user request", "was ended. EMR says: Terminated by user request"),
+        ("TERMINATED", None, "was ended. EMR says: no reason given"),
+    ],
+)
+def test_why_a_cluster_ended_is_told_unless_its_steps_were_done(emr_world, jobs, state, reason, told):
     job = jobs.submit(JOB, "t")
     cluster = emr_world.clusters[job.cluster_id]
-    assert jobs.why_cluster_ended(job) is None
-    cluster.state, cluster.last_state_change_reason = "TERMINATED_WITH_ERRORS", "Bootstrap failure"
-    assert jobs.why_cluster_ended(job) == "Bootstrap failure"
+    cluster.state, cluster.last_state_change_reason = state, reason
+    assert jobs.why_cluster_ended(job) == (told and f"Its cluster {job.cluster_id} {told}")
+
+
+def test_the_code_of_the_reason_tells_who_ended_a_cluster():
+    status = {"State": "TERMINATED", "StateChangeReason": {"Code": "USER_REQUEST", "Message": "Terminated by user"}}
+    assert cluster_end({"Id": "j-1", "Status": status}) == (
+        "Its cluster j-1 was ended by a person or a program. EMR says: Terminated by user (USER_REQUEST)"
+    )

@@ -3,14 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from airflow_agari_provider.scoring.aws_requests import AwsRequests
 from airflow_agari_provider.scoring.job_files import (
     CountsUnreadable,
     ScriptMissing,
     UploadPlaceMissing,
+    counts_of_job,
     read_counts,
     upload,
 )
+from tests.scoring.one_task_run import patience
 
 
 def objects(s3: Any) -> dict[str, bytes]:
@@ -94,9 +98,22 @@ def test_counts_that_cannot_be_read_say_what_to_do(s3, bucket, line, problem):
     with pytest.raises(CountsUnreadable, match=problem) as error:
         read_counts(s3, "s3://agari/counts/")
     assert "The Spark job succeeded" in str(error.value)
-    assert "it takes over the finished job and does not repeat it" in str(error.value)
+    assert "before the task's next retry: it takes over the finished job and does not repeat it" in str(error.value)
+    assert "A person who clears the task runs the job again" in str(error.value)
 
 
 def test_a_bucket_that_is_not_there_makes_counts_unreadable(s3, bucket):
     with pytest.raises(CountsUnreadable, match="NoSuchBucket"):
-        read_counts(s3, "s3://nowhere/counts/")
+        counts_of_job(AwsRequests(lambda: lambda service: s3), "s3://nowhere/counts/", patience())
+
+
+def test_counts_are_asked_for_again_while_the_connection_is_away(s3, bucket):
+    s3.put_object(Bucket="agari", Key="counts/part-0", Body=b'{"stage": "read", "key": "1", "count": 14}')
+    left = [RuntimeError("502 Bad Gateway"), EndpointConnectionError(endpoint_url="http://away")]
+
+    def connect():
+        if left:
+            raise left.pop()
+        return lambda service: s3
+
+    assert counts_of_job(AwsRequests(connect), "s3://agari/counts/", patience()) == {"read": {"1": 14}}

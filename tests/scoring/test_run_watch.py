@@ -30,6 +30,14 @@ def test_one_answer_makes_up_for_all_failures_before_it(emr_world, jobs):
         assert [watch.observe(jobs, 0) for _ in range(3)] == [30, 30, 30]
 
 
+def test_an_answer_that_is_not_as_documented_is_a_failure_to_be_borne(emr_world, jobs):
+    watch = RunWatch(jobs.submit(JOB, RUN.token), None, 30, 3)
+    emr_world.answer("describe_step", {})
+    assert [watch.observe(jobs, 0) for _ in range(2)] == [30, 30]
+    with pytest.raises(PollingFailed, match="Last error: KeyError: 'Step'"):
+        watch.observe(jobs, 0)
+
+
 def test_failures_in_a_row_end_the_wait_and_not_the_job(emr_world, jobs):
     watch = RunWatch(jobs.submit(JOB, RUN.token), None, 30, 3)
     emr_world.fail("describe_step", times=3)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from airflow_agari_provider.scoring.emr_cluster import EmrCluster
+from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
 from airflow_agari_provider.scoring.jobs import BackendError, BackendUnavailable, JobState
 from airflow_agari_provider.scoring.run_watch import PollingFailed
 from airflow_agari_provider.scoring.submission import JobStillLive, cancel_and_wait, submit_or_rejoin
+from tests.scoring.new_cluster import CREATE
 from tests.scoring.one_task_run import JOB, RUN, patience
 
 
@@ -122,6 +127,19 @@ def test_botocore_does_not_repeat_a_submission_by_itself(emr_world, jobs, monkey
     assert (emr_world.states, emr_world.twins) == (["PENDING"], [])
 
 
+def test_of_two_attempts_the_one_whose_job_is_not_listed_yet_gives_way(emr_world, jobs):
+    other = jobs.submit(JOB, RUN.token)
+    emr_world.steps[0].state = "RUNNING"
+
+    class ListsLate(EmrClusterJobs):
+        def find(self, tokens, since, live_only=False):
+            return [job for job in super().find(tokens, since, live_only) if live_only and job.job_id == other.job_id]
+
+    late = ListsLate(emr_world.connect, EmrCluster(name="scoring"))
+    job, _ = submit_or_rejoin(late, JOB, RUN, patience())
+    assert (job.job_id, emr_world.states) == (other.job_id, ["RUNNING", "CANCELLED"])
+
+
 def test_a_service_that_stays_away_ends_the_attempt_and_leaves_nothing(emr_world, jobs):
     emr_world.fail("list_clusters", times=3)
     with pytest.raises(BackendUnavailable, match="Looking for steps on EMR clusters with name 'scoring' failed"):
@@ -133,6 +151,54 @@ def test_a_second_look_that_fails_does_not_lose_the_job(emr_world, jobs):
     emr_world.before("add_job_flow_steps", lambda: emr_world.fail("list_clusters"))
     job, rejoined = submit_or_rejoin(jobs, JOB, RUN, patience())
     assert (job.job_id, rejoined) == (emr_world.steps[0].id, False)
+
+
+# A new cluster for several runs
+
+
+def one_new_cluster(emr_world):
+    return EmrClusterJobs(emr_world.connect, EmrCluster(name="new", create=CREATE))
+
+
+def test_runs_that_start_at_once_share_one_new_cluster(emr_world):
+    runs = [replace(RUN, run_id=f"hour_{hour}") for hour in range(3)]
+    ready = threading.Barrier(len(runs))
+    emr_world.each("run_job_flow", lambda: ready.wait(10))
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda run: submit_or_rejoin(one_new_cluster(emr_world), JOB, run, patience()), runs))
+    assert len({job.cluster_id for job, _ in found}) == 1
+    assert sorted(cluster.state for cluster in emr_world.clusters.values()) == ["RUNNING", "TERMINATED", "TERMINATED"]
+    assert sorted(emr_world.states) == ["CANCELLED", "CANCELLED", "PENDING", "PENDING", "PENDING"]
+
+
+def test_a_new_cluster_that_another_run_uses_already_stays(emr_world):
+    older = []
+
+    def other_run_creates_and_then_a_third_one_submits():
+        older.append(emr_world.cluster("new"))
+        emr_world.before(
+            "describe_cluster", lambda: emr_world.add_step(next(iter(set(emr_world.clusters) - set(older))))
+        )
+
+    emr_world.before("run_job_flow", other_run_creates_and_then_a_third_one_submits)
+    job, _ = submit_or_rejoin(one_new_cluster(emr_world), JOB, RUN, patience())
+    assert job.cluster_id not in older
+    assert emr_world.states == ["PENDING", "PENDING"]
+
+
+def test_a_cluster_that_may_not_be_ended_is_given_up_all_the_same(emr_world):
+    emr_world.before("run_job_flow", lambda: emr_world.cluster("new"))
+    emr_world.fail("terminate_job_flows", code="AccessDeniedException")
+    job, _ = submit_or_rejoin(one_new_cluster(emr_world), JOB, RUN, patience())
+    assert job.cluster_id == min(emr_world.clusters.values(), key=lambda cluster: cluster.creation_datetime).id
+    assert emr_world.states == ["CANCELLED", "PENDING"]
+
+
+def test_clusters_of_the_jobs_own_are_not_shared(emr_world):
+    own = EmrClusterJobs(emr_world.connect, EmrCluster(name="new", create=CREATE, keep=False))
+    emr_world.before("run_job_flow", lambda: emr_world.cluster("new"))
+    submit_or_rejoin(own, JOB, RUN, patience())
+    assert emr_world.states == ["PENDING"]
 
 
 def test_cancelling_waits_for_the_end(emr_world, jobs):

@@ -19,7 +19,8 @@ from airflow_agari_provider.scoring.emr_cluster import EmrCluster
 from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
 from airflow_agari_provider.scoring.jobs import JobState, SparkJob
 from airflow_agari_provider.scoring.run_watch import RunWatch
-from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
+from airflow_agari_provider.triggers import spark_run
+from airflow_agari_provider.triggers.spark_run import SparkRunTrigger, minimum_age
 
 KEY = {"dag_id": "telemetry", "task_id": "score", "run_id": "hour_5", "map_index": -1}
 
@@ -62,9 +63,17 @@ def test_a_failed_job_has_ended_too(emr_world, job):
     assert event["job"]["reason"] == "Unknown Error. ValueError: no"
 
 
-def test_it_fires_when_the_job_is_late_and_leaves_the_job_alone(emr_world, job):
+def test_it_cancels_a_late_job_and_fires_when_the_job_has_ended(emr_world, job):
     event = asyncio.run(first_event(trigger_for(job, deadline=time.time())))
-    assert (event["outcome"], event["job"]["phase"], emr_world.states) == ("ended", "PENDING", ["PENDING"])
+    assert (event["outcome"], event["late"], event["job"]["phase"]) == ("ended", "PENDING", "CANCELLED")
+    assert emr_world.states == ["CANCELLED"]
+
+
+def test_what_an_earlier_version_deferred_still_works(emr_world, job):
+    emr_world.work()
+    watch = {**asdict(RunWatch(job, None, 0.02, 3))}
+    trigger = SparkRunTrigger(watch=watch, cancel_on_kill=True, aws_conn_id=None, region_name="us-east-1")
+    assert asyncio.run(first_event(trigger))["job"]["phase"] == "SUCCEEDED"
 
 
 def test_a_service_that_is_away_for_a_while_changes_nothing(emr_world, job):
@@ -98,6 +107,26 @@ def test_the_event_loop_is_free_while_it_asks(emr_world, job):
     emr_world.work()
     asyncio.run(tick_while_waiting())
     assert went_on == [True]
+
+
+@pytest.mark.parametrize(("poll_interval", "seconds"), [(30, 20), (5, 20), (2, 20), (0.02, 0.2)])
+def test_it_has_a_minimum_age(poll_interval, seconds):
+    assert minimum_age(poll_interval) == seconds
+
+
+def test_it_does_not_fire_while_the_scheduler_may_still_see_the_end_of_the_task_s_process(emr_world, job):
+    emr_world.end(emr_world.steps[0])
+    begun = time.monotonic()
+    assert asyncio.run(first_event(trigger_for(job, poll_interval=0.03)))["outcome"] == "ended"
+    assert time.monotonic() - begun >= 0.3
+
+
+def test_time_that_a_slow_answer_takes_is_part_of_the_pause(emr_world, job):
+    emr_world.before("describe_step", lambda: time.sleep(0.5))
+    asked = emr_world.count("describe_step")
+    event = asyncio.run(first_event(trigger_for(job, poll_interval=0.6, deadline=time.time() + 0.4)))
+    assert (event["late"], event["job"]["phase"]) == ("PENDING", "CANCELLED")
+    assert len(asked) == 3
 
 
 # When it is stopped
@@ -148,6 +177,26 @@ def test_a_kill_while_a_request_is_under_way_cancels_the_job_too(emr_world, job,
     emr_world.before("describe_step", lambda: time.sleep(0.3))
     asyncio.run(stop(trigger_for(job), "__airflow_user_action__"))
     assert emr_world.states == ["CANCELLED"]
+
+
+def test_a_kill_during_throttling_cancels_the_job(emr_world, job, monkeypatch):
+    monkeypatch.setattr(spark_run, "CANCEL_PAUSE", 0.01)
+    emr_world.fail("cancel_steps", times=20, code="ThrottlingException")
+    asyncio.run(trigger_for(job).on_kill())
+    assert emr_world.states == ["CANCELLED"]
+
+
+def test_a_kill_goes_on_after_airflow_no_longer_waits_for_it(emr_world, job, monkeypatch):
+    monkeypatch.setattr(spark_run, "CANCEL_PAUSE", 0.01)
+    emr_world.fail("cancel_steps", times=20, code="ThrottlingException")
+
+    async def impatient() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(trigger_for(job).on_kill(), timeout=0.05)
+        while emr_world.states != ["CANCELLED"]:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(impatient(), timeout=20))
 
 
 def test_with_cancel_on_kill_off_the_job_goes_on(emr_world, job, task_state):
