@@ -117,6 +117,12 @@ class EmrWorld:
 
     # what goes wrong
 
+    @property
+    def _responses(self) -> Any:
+        from moto.emr.responses import ElasticMapReduceResponse
+
+        return ElasticMapReduceResponse
+
     def fail(self, call: str, times: int = 1, carried_out: bool = False, code: str = "") -> None:
         """
         Let the next requests of a kind end with HTTP 500, or with HTTP 400 and an error code.
@@ -125,9 +131,8 @@ class EmrWorld:
         :param carried_out: the request is carried out, and only its answer gets lost.
         """
         from moto.core.exceptions import JsonRESTError
-        from moto.emr.responses import ElasticMapReduceResponse
 
-        original, left = getattr(ElasticMapReduceResponse, call), [times]
+        original, left = getattr(self._responses, call), [times]
 
         def failing(response: Any) -> Any:
             if left[0] == 0:
@@ -139,20 +144,17 @@ class EmrWorld:
                 raise JsonRESTError(code, "as the test wants")
             raise RuntimeError(f"{call} fails, as the test wants")
 
-        self._monkeypatch.setattr(ElasticMapReduceResponse, call, failing)
+        self._monkeypatch.setattr(self._responses, call, failing)
 
     def answer(self, call: str, answer: dict[str, Any]) -> None:
         """From now on, requests of a kind get this answer."""
         from moto.core.responses import ActionResult
-        from moto.emr.responses import ElasticMapReduceResponse
 
-        self._monkeypatch.setattr(ElasticMapReduceResponse, call, lambda response: ActionResult(answer))
+        self._monkeypatch.setattr(self._responses, call, lambda response: ActionResult(answer))
 
     def before(self, call: str, action: Callable[[], None]) -> None:
         """Do something once, when the next request of a kind arrives."""
-        from moto.emr.responses import ElasticMapReduceResponse
-
-        original, done = getattr(ElasticMapReduceResponse, call), []
+        original, done = getattr(self._responses, call), []
 
         def acting(response: Any) -> Any:
             if not done:
@@ -160,19 +162,17 @@ class EmrWorld:
                 action()
             return original(response)
 
-        self._monkeypatch.setattr(ElasticMapReduceResponse, call, acting)
+        self._monkeypatch.setattr(self._responses, call, acting)
 
     def each(self, call: str, action: Callable[[], object]) -> None:
         """Do something before each request of a kind."""
-        from moto.emr.responses import ElasticMapReduceResponse
-
-        original = getattr(ElasticMapReduceResponse, call)
+        original = getattr(self._responses, call)
 
         def acting(response: Any) -> Any:
             action()
             return original(response)
 
-        self._monkeypatch.setattr(ElasticMapReduceResponse, call, acting)
+        self._monkeypatch.setattr(self._responses, call, acting)
 
     def count(self, call: str) -> list[str]:
         """Return a list that grows with each request of a kind, from now on."""
@@ -195,6 +195,68 @@ class EmrWorld:
         self._monkeypatch.setattr(Cluster, "add_steps", watched)
 
 
+class ServerlessWorld(EmrWorld):
+    """One account's EMR Serverless, with one application. What is a step elsewhere is a job run here."""
+
+    def __init__(self, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(endpoint, monkeypatch)
+        self.serverless = self.client("emr-serverless")
+        self.application_id = self.application("scoring")
+
+    def application(self, name: str) -> str:
+        created = self.serverless.create_application(name=name, releaseLabel="emr-7.9.0", type="SPARK")
+        return str(created["applicationId"])
+
+    @property
+    def steps(self) -> list[Any]:
+        from moto.emrserverless.models import emrserverless_backends
+
+        runs = emrserverless_backends["123456789012"][REGION].job_runs.values()
+        return sorted((run for of_one in runs for run in of_one), key=lambda run: run.created_at)
+
+    def _run_steps(self, outcome: str) -> None:
+        while not self._stop.wait(0.01):
+            for run in self.steps:
+                if run.state == "CANCELLING":
+                    self.end(run, "CANCELLED")
+                elif run.state == "RUNNING":
+                    self.end(run, outcome)
+                elif run.state == "SUBMITTED":
+                    run.state = "RUNNING"
+
+    def end(self, step: Any, state: str = "SUCCESS", **failure_details: str) -> None:
+        step.started_at = step.started_at or datetime.now(UTC) - timedelta(seconds=3)
+        step.ended_at = step.updated_at = datetime.now(UTC)
+        step.state, step.state_details = state, failure_details.get("Message")
+
+    @property
+    def _responses(self) -> Any:
+        from moto.emrserverless.responses import EMRServerlessResponse
+
+        return EMRServerlessResponse
+
+
+@pytest.fixture
+def serverless_world(
+    moto_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[ServerlessWorld]:
+    from airflow_agari_provider.local.emr.serverless_api import patch_emr_serverless
+
+    patch_emr_serverless()
+    request.getfixturevalue("aws")
+    _ask_once(monkeypatch)
+    world = ServerlessWorld(moto_endpoint, monkeypatch)
+    yield world
+    world.rest()
+
+
+def _ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every HTTP 500 reach our code."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    if shared := sys.modules.get("airflow_agari_provider.hooks.aws_clients"):
+        monkeypatch.setitem(shared.QUICK, "retries", {"total_max_attempts": 1})
+
+
 @pytest.fixture
 def emr_world(
     moto_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
@@ -203,9 +265,7 @@ def emr_world(
 
     patch_emr()
     request.getfixturevalue("aws")  # emptied only now, so that its books are the patched ones
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # every HTTP 500 reaches our code
-    if shared := sys.modules.get("airflow_agari_provider.hooks.aws_clients"):
-        monkeypatch.setitem(shared.QUICK, "retries", {"total_max_attempts": 1})
+    _ask_once(monkeypatch)
     world = EmrWorld(moto_endpoint, monkeypatch)
     yield world
     world.rest()

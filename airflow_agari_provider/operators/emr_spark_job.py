@@ -36,4 +36,5 @@ def spark_job(operator: Any, ti: Any, run: TaskRun, s3: Callable[[], Any]) -> Sp
             jars=tuple(map(url, operator.jars)),
             py_files=tuple(map(url, operator.py_files)),
             avro=operator.avro,
+            main_class=operator.main_class or "",
         )

@@ -9,29 +9,30 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_agari_provider.airflow_compat import (
     AirflowException,
     AirflowFailException,
     BaseOperator,
+    TaskDeferred,
     default_deferrable,
 )
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.airflow_runs import task_run
-from airflow_agari_provider.hooks.emr_jobs import aws_requests, emr_jobs
+from airflow_agari_provider.hooks.emr_jobs import aws_requests, spark_jobs
 from airflow_agari_provider.operators.emr_spark_job import spark_job
 from airflow_agari_provider.operators.emr_step_link import EmrStepLink, store_link
 from airflow_agari_provider.scoring.aws_requests import AwsRequests
 from airflow_agari_provider.scoring.cancelling import cancel_persistently
 from airflow_agari_provider.scoring.emr_cluster import EmrCluster
-from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
+from airflow_agari_provider.scoring.emr_serverless import EmrServerless
 from airflow_agari_provider.scoring.emr_steps import StepTooLong
 from airflow_agari_provider.scoring.job_files import counts_of_job
 from airflow_agari_provider.scoring.job_wait import CANCEL_PAUSE, JobWait, deadline
 from airflow_agari_provider.scoring.jobs import BackendError, JobState
 from airflow_agari_provider.scoring.outcome import failure_text, result_of, why_never_started
-from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch
+from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch, SparkBackend
 from airflow_agari_provider.scoring.submission import JobStillLive, Patience, submit_or_rejoin
 from airflow_agari_provider.scoring.task_run import TaskRun
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
@@ -39,12 +40,12 @@ from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
 
-__all__ = ["EmrCluster", "EmrSparkScoringOperator"]
+__all__ = ["EmrCluster", "EmrServerless", "EmrSparkScoringOperator"]
 
 
 class EmrSparkScoringOperator(BaseOperator):
     """
-    Run a PySpark script on an EMR cluster, and wait for it.
+    Run a PySpark script, or a jar, on an EMR cluster or on EMR Serverless, and wait for it.
 
     A task run never has more than one live job. A retry after the worker died rejoins the job; a retry after the job
     failed submits a new one. So does a task that a person cleared, once its earlier job has ended. The job is cancelled
@@ -53,14 +54,15 @@ class EmrSparkScoringOperator(BaseOperator):
     Returns ``{"job_id", "cluster_id", "run_token", "state", "seconds", "rejoined", "counts", "counts_url", "usage"}``;
     ``counts`` as ``{"<stage>": {"<key>": count}}``, ``seconds`` from submission to the end.
 
-    :param script: Python script: a path on the worker, which is uploaded, or an ``s3://`` URL.
-    :param target: cluster on which the script runs.
+    :param script: Python script, or jar: a path on the worker, which is uploaded, or an ``s3://`` URL.
+    :param target: where the script runs: ``EmrCluster(...)`` or ``EmrServerless(...)``.
     :param arguments: arguments of the script.
     :param script_prefix: ``s3://`` prefix to upload the script and other local files to; needed if any file is local.
     :param spark_conf: Spark properties. Everyone who may see the cluster can read them and the arguments: no secrets.
     :param jars: paths or URLs, for the classpath.
     :param py_files: paths or URLs of ``.py``, ``.zip`` or ``.egg`` files, for the Python path.
     :param avro: add EMR's own spark-avro, for ``format("avro")``; or the URL of the jar to add; or False.
+    :param main_class: class of the jar to run; None: the jar names it.
     :param counts_url: ``s3://`` prefix where the job writes lines ``{"stage": "scored", "key": "1", "count": 14}``.
     :param poll_interval: seconds between two requests for the job's state.
     :param step_timeout: how long the job may wait and run, from submission to its end; after that it is cancelled.
@@ -83,6 +85,7 @@ class EmrSparkScoringOperator(BaseOperator):
         "jars",
         "py_files",
         "avro",
+        "main_class",
         "counts_url",
         "aws_conn_id",
         "region_name",
@@ -95,13 +98,14 @@ class EmrSparkScoringOperator(BaseOperator):
         self,
         *,
         script: str,
-        target: EmrCluster,
+        target: EmrCluster | EmrServerless,
         arguments: Sequence[str] = (),
         script_prefix: str | None = None,
         spark_conf: Mapping[str, Any] | None = None,
         jars: Collection[str] = (),
         py_files: Collection[str] = (),
         avro: bool | str = True,
+        main_class: str | None = None,
         counts_url: str | None = None,
         poll_interval: float = 30.0,
         step_timeout: timedelta | None = None,
@@ -124,6 +128,7 @@ class EmrSparkScoringOperator(BaseOperator):
         self.jars = jars
         self.py_files = py_files
         self.avro = avro
+        self.main_class = main_class
         self.counts_url = counts_url
         self.poll_interval = poll_interval
         self.step_timeout = step_timeout
@@ -189,6 +194,10 @@ class EmrSparkScoringOperator(BaseOperator):
             wait = self._wait_for(self._job, ends, rejoined, failed_start)
             if self.deferrable and self._job.live:
                 self._defer(wait, self.cancel_on_kill, "resume")
+            if self._job.live:
+                self.log.info(
+                    "This wait holds a worker slot. Pass deferrable=True to wait in the triggerer without one"
+                )
             self._drive(wait)
             return self._finish(context, wait.job, rejoined, wait.late, failed_start)
 
@@ -212,21 +221,14 @@ class EmrSparkScoringOperator(BaseOperator):
                 ) from error
             raise
 
-    def _defer(self, wait: JobWait, cancel_on_kill: bool, method_name: str) -> None:
-        trigger = SparkRunTrigger(
-            asdict(wait.watch),
-            cancel_on_kill,
-            self.aws_conn_id,
-            self.region_name,
-            wait.cancel_timeout,
-            wait.log_timeout,
-        )
-        self.defer(trigger=trigger, method_name=method_name)
+    def _defer(self, wait: JobWait, cancel_on_kill: bool, method_name: str) -> NoReturn:
+        aws = self.aws_conn_id, self.region_name
+        trigger = SparkRunTrigger(asdict(wait.watch), cancel_on_kill, *aws, *wait.timeouts)
+        raise TaskDeferred(trigger=trigger, method_name=method_name)
 
-    def _defer_until_ended(self, failed_start: str, job: JobState) -> JobState:
+    def _defer_until_ended(self, failed_start: str, job: JobState) -> NoReturn:
         """Wait in the triggerer for the end of a job that must end first, whoever kills this task meanwhile."""
         self._defer(self._wait_for(job, 0.0, False, failed_start), True, "start_again")
-        raise AssertionError  # defer() raises
 
     def _drive(self, wait: JobWait) -> None:
         try:
@@ -251,15 +253,13 @@ class EmrSparkScoringOperator(BaseOperator):
         self.log.info("%s succeeded after %s s; usage %s", job, job.seconds, result["usage"])
         return result
 
-    # parts
-
     @cached_property
     def _aws(self) -> AwsRequests:
         return aws_requests(self.aws_conn_id, self.region_name)
 
     @cached_property
-    def _backend(self) -> EmrClusterJobs:
-        return emr_jobs(self.aws_conn_id, self.region_name, self.target)
+    def _backend(self) -> SparkBackend:
+        return spark_jobs(self.aws_conn_id, self.region_name, self.target.kind, self.target)
 
     def _patience(self) -> Patience:
         pause = min(self.poll_interval, CANCEL_PAUSE)
@@ -288,13 +288,11 @@ class EmrSparkScoringOperator(BaseOperator):
         """Airflow 3 lets a task continue after ``on_kill``, so a job may have been submitted since."""
         if not self._killed:
             return
-        job = self._job or "its job, if there is one,"
-        if not self.cancel_on_kill or self._run is None:
-            raise AirflowException(f"The task was killed; {job} was not cancelled")
-        try:
-            self._cancel(self._run)
-        except BackendError as error:
-            raise AirflowException(
-                f"The task was killed; {job} could not be cancelled and may still run. {error}"
-            ) from error
-        raise AirflowException(f"The task was killed; {job} was cancelled")
+        outcome = "was not cancelled"
+        if self.cancel_on_kill and self._run is not None:
+            try:
+                self._cancel(self._run)
+                outcome = "was cancelled"
+            except BackendError as error:
+                outcome = f"could not be cancelled and may still run. {error}"
+        raise AirflowException(f"The task was killed; {self._job or 'its job, if there is one,'} {outcome}")

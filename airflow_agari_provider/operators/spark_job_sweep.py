@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_agari_provider.airflow_compat import AirflowException, BaseOperator
 from airflow_agari_provider.airflow_runs import task_state
 from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.hooks.emr_jobs import emr_jobs
+from airflow_agari_provider.hooks.emr_jobs import spark_jobs
 from airflow_agari_provider.scoring.emr_cluster import EmrCluster
+from airflow_agari_provider.scoring.emr_serverless import EmrServerless
 from airflow_agari_provider.scoring.job_owner import JobOwner
 from airflow_agari_provider.scoring.sweep import sweep
 
@@ -29,8 +30,9 @@ class SparkJobSweepOperator(BaseOperator):
 
     Returns ``{"owned", "cancelled", "left", "unknown", "failed"}``, each a list of jobs.
 
-    :param target: only the clusters of this name or id; None: every live cluster of the account and region. If several
-        Airflows share an account and have DAGs of the same name, name the clusters of this one.
+    :param target: only the clusters of this name or id, or the application of ``EmrServerless(...)``; None: every live
+        cluster of the account and region. If several Airflows share an account and have DAGs of the same name, name
+        the clusters of this one.
     :param on_orphan: ``cancel``, or ``report``: only log and return them.
     :param aws_conn_id: AWS connection for EMR; None: boto3's own credentials.
     :param region_name: region of the clusters; None: the connection's.
@@ -43,7 +45,7 @@ class SparkJobSweepOperator(BaseOperator):
     def __init__(
         self,
         *,
-        target: EmrCluster | None = None,
+        target: EmrCluster | EmrServerless | None = None,
         on_orphan: str = "cancel",
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
@@ -57,7 +59,8 @@ class SparkJobSweepOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, list[str]]:
         require_one_of("on_orphan", self.on_orphan, ON_ORPHAN)
-        backend = emr_jobs(self.aws_conn_id, self.region_name, self.target)
+        kind = self.target.kind if self.target else EmrCluster.kind
+        backend = spark_jobs(self.aws_conn_id, self.region_name, kind, self.target)
 
         def state_of(owner: JobOwner) -> str | None:
             return task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)

@@ -9,6 +9,8 @@ from typing import Any
 from airflow_agari_provider.exceptions import may_pass
 from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable
 
+_CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
+
 Connect = Callable[[], Callable[..., Any]]
 
 
@@ -96,3 +98,9 @@ def _may_be_of_credentials(error: Exception) -> bool:
     if response is None:
         return not isinstance(error, HTTPClientError | ParamValidationError)
     return bool(response["ResponseMetadata"]["HTTPStatusCode"] < 500)
+
+
+def console_of(client: Any) -> tuple[str, str]:
+    """Return the address of the AWS console that shows what a client reaches, without a slash, and the region."""
+    domain = _CONSOLES.get(client.meta.partition, _CONSOLES["aws"])
+    return f"https://console.{domain}", client.meta.region_name

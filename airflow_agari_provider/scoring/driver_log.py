@@ -48,11 +48,13 @@ class DriverLog:
     """
     The log files of a driver that are on S3 so far.
 
-    :param folder: URL of the folder for the log files; None if the cluster keeps no logs.
+    :param folder: URL of the folder for the log files; None if no logs are kept.
+    :param no_logs: what to say in that case.
     """
 
     folder: str | None
     tails: tuple[LogTail, ...] = ()
+    no_logs: str = "The cluster keeps no logs: create it with a LogUri to see the driver's log here."
 
     @property
     def script_exception(self) -> str | None:
@@ -81,7 +83,7 @@ class DriverLog:
 
     def __str__(self) -> str:
         if self.folder is None:
-            return "The cluster keeps no logs: create it with a LogUri to see the driver's log here."
+            return self.no_logs
         if not self.tails:
             return f"Its log has not appeared in {self.folder} yet; look there in a few minutes."
         return "\n".join(f"Last lines of {tail.url}:\n" + "\n".join(tail.lines) for tail in self.tails)

@@ -46,16 +46,20 @@ class EmrCluster:
     :param keep: False: each run creates a cluster of its own, which ends with the job, even if Airflow dies.
     :param idle_timeout: idle time after which a kept cluster ends itself, 1 minute to 7 days; EMR 5.30, 6.1 or later.
         ``AutoTerminationPolicy`` in ``create`` takes precedence over it.
-    :raises ValueError: the arguments do not say which cluster is meant, or the idle timeout is out of range.
+    :param execution_role_arn: runtime role as which the step reads and writes; its cluster needs a security
+        configuration that allows it. Not with ``keep=False``: EMR takes a role only for a step on an existing cluster.
+    :raises ValueError: the arguments do not say which cluster is meant, or do not go together.
     """
 
-    template_fields: ClassVar[tuple[str, ...]] = ("name", "cluster_id", "create")
+    kind: ClassVar[str] = "cluster"
+    template_fields: ClassVar[tuple[str, ...]] = ("name", "cluster_id", "create", "execution_role_arn")
 
     name: str | None = None
     cluster_id: str | None = None
     create: dict[str, Any] | None = None
     keep: bool = True
     idle_timeout: timedelta = timedelta(hours=1)
+    execution_role_arn: str | None = None
 
     def __post_init__(self) -> None:
         if bool(self.name) == bool(self.cluster_id):
@@ -64,6 +68,8 @@ class EmrCluster:
             raise ValueError("EmrCluster(create=...) goes with a name: a new cluster gets its id from EMR")
         if not self.keep and self.create is None:
             raise ValueError("EmrCluster(keep=False) needs create: it means a cluster of the job's own")
+        if not self.keep and self.execution_role_arn:
+            raise ValueError("EmrCluster(execution_role_arn=...) does not go with keep=False")
         if not IDLE_LIMITS[0] <= self.idle_timeout.total_seconds() <= IDLE_LIMITS[1]:
             raise ValueError("EmrCluster(idle_timeout=...) must be between 1 minute and 7 days")
 
@@ -72,7 +78,8 @@ class EmrCluster:
 
     def serialize(self) -> dict[str, Any]:
         """Return the target as a dictionary: Airflow's web pages then mask the values whose keys look like secrets."""
-        return {**asdict(self), "idle_timeout": self.idle_timeout.total_seconds()}
+        given = {**asdict(self), "idle_timeout": self.idle_timeout.total_seconds()}
+        return given if self.execution_role_arn else {key: given[key] for key in given if key != "execution_role_arn"}
 
 
 def cluster_request(target: EmrCluster, step: Mapping[str, Any], token: str) -> dict[str, Any]:
@@ -80,14 +87,14 @@ def cluster_request(target: EmrCluster, step: Mapping[str, Any], token: str) -> 
     Return the arguments of ``run_job_flow``.
 
     The one request contains both the step and the rule for the cluster's end, so that no cluster can be left running
-    when a later request fails.
+    when a later request fails. A step with a runtime role is not in it, because EMR takes none there.
     """
     create = target.create or {}
     request = {
         **create,
         "Name": target.name,
         "Instances": {**create.get("Instances", {}), "KeepJobFlowAliveWhenNoSteps": target.keep},
-        "Steps": [*create.get("Steps", []), step],
+        "Steps": [*create.get("Steps", []), *([] if target.execution_role_arn else [step])],
         "Tags": [*create.get("Tags", []), {"Key": RUN_TAG, "Value": token}],
     }
     if target.keep:

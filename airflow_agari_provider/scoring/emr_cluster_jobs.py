@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_agari_provider.scoring.aws_requests import AwsRequests, Connect
+from airflow_agari_provider.scoring.aws_requests import AwsRequests, Connect, console_of
 from airflow_agari_provider.scoring.driver_log import DriverLog, read_tail
 from airflow_agari_provider.scoring.emr_cluster import (
     ClusterMissing,
@@ -21,8 +21,6 @@ from airflow_agari_provider.scoring.emr_steps import job_state, log_files, step_
 from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable, JobState, SparkJob
 
 logger = logging.getLogger(__name__)
-
-_CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
 
 class EmrClusterJobs:
@@ -150,9 +148,8 @@ class EmrClusterJobs:
     def console_url(self, job: JobState) -> str:
         """Return the URL of the cluster's page in the AWS console."""
         with self._aws.asking("Naming the page of the job's cluster"):
-            meta = self._aws.client("emr").meta
-        domain = _CONSOLES.get(meta.partition, _CONSOLES["aws"])
-        return f"https://console.{domain}/emr/home?region={meta.region_name}#/clusterDetails/{job.cluster_id}"
+            console, region = console_of(self._aws.client("emr"))
+        return f"{console}/emr/home?region={region}#/clusterDetails/{job.cluster_id}"
 
     # clusters
 
@@ -170,19 +167,23 @@ class EmrClusterJobs:
             cluster_id = self._aws.client_asking_once("emr").run_job_flow(**request)["JobFlowId"]
         end = "when it is idle for too long" if self._clusters.target.keep else "after this step"
         logger.info("Created EMR cluster %s (%s), which ends %s", cluster_id, self._clusters.target.name, end)
+        if self._clusters.target.execution_role_arn:
+            self._share_the_older_cluster(cluster_id)
+            return self._add_step(cluster_id, 0, step, token)
         with self._aws.asking(f"Asking EMR for the steps of new cluster {cluster_id}"):
             jobs = list(self._jobs(cluster_id))
         for job in jobs:
             if job.token == token:
-                self._share_the_older_cluster(job)
+                self._share_the_older_cluster(cluster_id, job)
                 logger.info("Submitted %s, which runs once the cluster has started", job)
                 return job
         raise BackendUnavailable(f"Submitting a step to new EMR cluster {cluster_id}", "it does not list the step yet")
 
-    def _share_the_older_cluster(self, job: JobState) -> None:
+    def _share_the_older_cluster(self, new: str, job: JobState | None = None) -> None:
         """
-        Give up the new cluster of a job if another run created one of the same name at the same time.
+        Give up a new cluster if another run created one of the same name at the same time.
 
+        :param job: the job that it was created with.
         :raises BackendUnavailable: the job is cancelled and the new cluster ends: submit to the other one.
         """
         target = self._clusters.target
@@ -190,14 +191,15 @@ class EmrClusterJobs:
             return
         with self._aws.asking(f"Looking for other new EMR clusters with {target}"):
             other = self._clusters.oldest()
-            active = len(list(self._jobs(job.cluster_id, states=ACTIVE_STEPS)))
-        if other in (None, job.cluster_id) or active > 1 + len((target.create or {}).get("Steps", [])):
+            active = len(list(self._jobs(new, states=ACTIVE_STEPS)))
+        if other in (None, new) or active > (job is not None) + len((target.create or {}).get("Steps", [])):
             return  # the older one stays; and so does one that has been given a step of another run
-        self.cancel(job)
-        self._clusters.end(job.cluster_id)
+        if job is not None:
+            self.cancel(job)
+        self._clusters.end(new)
         raise BackendUnavailable(
             f"Creating EMR cluster {target.name!r}",
-            f"another run created {other} at the same time: {job.cluster_id} ends, and both runs share {other}",
+            f"another run created {other} at the same time: {new} ends, and both runs share {other}",
         )
 
     def failed_start(self, job: JobState) -> str | None:
@@ -214,7 +216,9 @@ class EmrClusterJobs:
         try:
             with self._aws.asking(f"Submitting a step to EMR cluster {cluster_id}"):
                 emr = self._aws.client_asking_once("emr")
-                step_id = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])["StepIds"][0]
+                role = self._clusters.target.execution_role_arn
+                more = {"ExecutionRoleArn": role} if role else {}
+                step_id = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step], **more)["StepIds"][0]
         except BackendRefused as error:
             with self._aws.asking(f"Asking EMR for cluster {cluster_id}"):
                 ending = self._clusters.describe(cluster_id)["Status"]["State"] not in ACCEPTING

@@ -9,12 +9,7 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError, cut
 from airflow_agari_provider.scoring.job_owner import OWNER_PROPERTY
 from airflow_agari_provider.scoring.jobs import LIVE, JobState, Phase, SparkJob, phase_of
-
-RUN_PROPERTY = "spark.agari.run_token"
-
-# EMR 6 keeps its spark-avro in external/lib, EMR 7 in connector/lib. spark-submit resolves the pattern on the cluster,
-# and a pattern without a match does no harm: Spark 4 includes the reader.
-AVRO_JAR = "file:///usr/lib/spark/*/lib/spark-avro.jar"
+from airflow_agari_provider.scoring.spark_options import RUN_PROPERTY, spark_options
 
 STEP_TEXT_LIMIT = 10_240  # characters of all strings of a HadoopJarStep; EMR API reference, AddJobFlowSteps
 NAME_LIMIT = 256  # characters; EMR API reference, StepConfig
@@ -57,32 +52,14 @@ def step_of(job: SparkJob, token: str) -> dict[str, Any]:
 
     :raises StepTooLong: EMR would refuse the step.
     """
-    conf = {**job.spark_conf, RUN_PROPERTY: token}
-    arguments = ["spark-submit"]
-    if "spark.submit.deployMode" not in conf:
-        arguments += ["--deploy-mode", "client"]
-    for key, value in conf.items():
-        arguments += ["--conf", f"{key}={_property_text(value)}"]
-    jars = [*job.jars, *_avro_jars(job.avro)]
-    for option, urls in (("--jars", jars), ("--py-files", job.py_files)):
-        if urls:
-            arguments += [option, ",".join(urls)]
+    client = [] if "spark.submit.deployMode" in job.spark_conf else ["--deploy-mode", "client"]
+    arguments = ["spark-submit", *client, *spark_options(job, token)]
     jar_step = {"Jar": "command-runner.jar", "Args": [*arguments, job.script, *job.arguments]}
     length = len(jar_step["Jar"]) + sum(map(len, jar_step["Args"]))
     if length > STEP_TEXT_LIMIT:
         raise StepTooLong(length)
     # CONTINUE: the only action that EMR allows for steps that run at the same time
     return {"Name": cut(job.name, NAME_LIMIT, "…"), "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar_step}
-
-
-def _property_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)  # Spark expects true and false
-
-
-def _avro_jars(avro: bool | str) -> list[str]:
-    if isinstance(avro, str):
-        return [avro]
-    return [AVRO_JAR] if avro else []
 
 
 def job_state(cluster_id: str, step: Mapping[str, Any]) -> JobState:
@@ -95,16 +72,17 @@ def job_state(cluster_id: str, step: Mapping[str, Any]) -> JobState:
         cluster_id,
         step["Id"],
         phase,
-        token=_property(arguments, RUN_PROPERTY),
+        token=property_of(arguments, RUN_PROPERTY),
         reason="" if phase in LIVE else _reason(status),
-        submitted_at=_seconds(times.get("CreationDateTime")),
-        started_at=_seconds(times.get("StartDateTime")),
-        ended_at=_seconds(times.get("EndDateTime")),
-        owner=_property(arguments, OWNER_PROPERTY),
+        submitted_at=seconds_of(times.get("CreationDateTime")),
+        started_at=seconds_of(times.get("StartDateTime")),
+        ended_at=seconds_of(times.get("EndDateTime")),
+        owner=property_of(arguments, OWNER_PROPERTY),
     )
 
 
-def _property(arguments: Collection[str], name: str) -> str:
+def property_of(arguments: Collection[str], name: str) -> str:
+    """Return the value of a Spark property among the arguments of spark-submit; empty if it is not there."""
     start = f"{name}="
     return next((argument.removeprefix(start) for argument in arguments if argument.startswith(start)), "")
 
@@ -115,7 +93,8 @@ def _reason(status: Mapping[str, Any]) -> str:
     return " ".join(dict.fromkeys(text.strip() for text in said if text))
 
 
-def _seconds(moment: datetime | None) -> float | None:
+def seconds_of(moment: datetime | None) -> float | None:
+    """Return a time that a service gives, in seconds since 1970."""
     return None if moment is None else moment.timestamp()
 
 

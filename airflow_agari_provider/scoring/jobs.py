@@ -49,12 +49,13 @@ class SparkJob:
     What to run.
 
     :param name: a name for people to read; a service cuts it to its limit.
-    :param script: ``s3://`` URL of a Python script.
+    :param script: ``s3://`` URL of a Python script, or of a jar.
     :param spark_conf: Spark properties; values are text, numbers or booleans.
     :param jars: URLs, as ``spark-submit --jars`` takes them.
     :param py_files: URLs, as ``spark-submit --py-files`` takes them.
     :param avro: whether the job uses ``format("avro")``. True: the service adds the jar that its Spark needs for it. A
         URL: the service adds this jar.
+    :param main_class: class to run, if the script is a jar; empty for a Python script, or a jar that names its own.
     """
 
     name: str
@@ -64,6 +65,7 @@ class SparkJob:
     jars: tuple[str, ...] = ()
     py_files: tuple[str, ...] = ()
     avro: bool | str = True
+    main_class: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,12 @@ class JobState:
     """
     The state of a job: one answer of its service. ``dataclasses.asdict`` of it fits into JSON.
 
-    :param cluster_id: the cluster that runs it.
+    :param cluster_id: where it runs: the cluster's id, or the application's.
     :param token: the run token that it carries.
     :param reason: the service's explanation of how it ended; empty while it is live.
     :param submitted_at: seconds since 1970, by the service's clock; so are ``started_at`` and ``ended_at``.
     :param owner: address of its task instance, see ``job_owner``.
+    :param kind: what it runs on: ``cluster``, or ``application`` of EMR Serverless.
     """
 
     cluster_id: str
@@ -87,9 +90,10 @@ class JobState:
     started_at: float | None = None
     ended_at: float | None = None
     owner: str = ""
+    kind: str = "cluster"
 
     def __str__(self) -> str:
-        return f"Spark job {self.job_id} on cluster {self.cluster_id}"
+        return f"Spark job {self.job_id} on {self.kind} {self.cluster_id}"
 
     @property
     def live(self) -> bool:

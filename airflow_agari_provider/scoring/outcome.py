@@ -86,7 +86,7 @@ def result_of(backend: SparkBackend, job: JobState, rejoined: bool) -> dict[str,
     """Return what a task tells about a job that succeeded."""
     return {
         "job_id": job.job_id,
-        "cluster_id": job.cluster_id,
+        f"{job.kind}_id": job.cluster_id,
         "run_token": job.token,
         "state": job.phase,
         "seconds": job.seconds,

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_agari_provider.airflow_compat import TRIGGERS_HAVE_ON_KILL, BaseTrigger, TriggerEvent, in_thread
 from airflow_agari_provider.airflow_runs import is_deferred
 from airflow_agari_provider.hooks.aws_clients import shared_clients
-from airflow_agari_provider.hooks.emr_jobs import emr_jobs
+from airflow_agari_provider.hooks.emr_jobs import spark_jobs
 from airflow_agari_provider.scoring.cancelling import PAUSE as CANCEL_PAUSE
 from airflow_agari_provider.scoring.job_wait import JobWait
 from airflow_agari_provider.scoring.jobs import BackendUnavailable, JobState
@@ -93,7 +93,7 @@ class SparkRunTrigger(BaseTrigger):
         """Wait until nothing is left to wait for. A pause counts from the beginning of the look before it."""
         try:
             clients = shared_clients(self.aws_conn_id, self.region_name)
-            backend = emr_jobs(self.aws_conn_id, self.region_name)
+            backend = spark_jobs(self.aws_conn_id, self.region_name, wait.job.kind)
             begun = time.monotonic()
             while (pause := await clients.run(wait.observe, backend, time.time())) is not None:
                 await asyncio.sleep(begun + pause - time.monotonic())
@@ -119,7 +119,8 @@ class SparkRunTrigger(BaseTrigger):
 
     async def _cancel(self, job: JobState) -> None:
         clients = shared_clients(self.aws_conn_id, self.region_name)
-        backend, until = emr_jobs(self.aws_conn_id, self.region_name), time.monotonic() + KILL_SECONDS
+        backend = spark_jobs(self.aws_conn_id, self.region_name, job.kind)
+        until = time.monotonic() + KILL_SECONDS
         while True:
             try:
                 await clients.run(backend.cancel, job)

@@ -28,6 +28,7 @@ WRITTEN_BY_USERS = [
     "operators.discrepancy_check.Stage",
     "operators.discrepancy_check.Tolerance",
     "operators.emr_spark_scoring.EmrCluster",
+    "operators.emr_spark_scoring.EmrServerless",
     "operators.emr_spark_scoring.EmrSparkScoringOperator",
     "operators.spark_job_sweep.SparkJobSweepOperator",
     "operators.sqs_dead_letters.SqsDeadLetterPurgeOperator",

@@ -12,7 +12,7 @@ from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNoti
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import Comparison, DiscrepancyCheckOperator, Stage, Tolerance
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
+from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrServerless, EmrSparkScoringOperator
 from airflow_agari_provider.operators.spark_job_sweep import SparkJobSweepOperator
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
 from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
@@ -25,7 +25,7 @@ PAGES = {
     "avro_s3_import": (AvroS3ImportOperator,),
     "avro_s3_loaded": (AvroS3LoadedSensor,),
     "discrepancy_check": (Comparison, DiscrepancyCheckOperator, Stage, Tolerance),
-    "emr_spark_scoring": (EmrCluster, EmrSparkScoringOperator, SparkJobSweepOperator),
+    "emr_spark_scoring": (EmrCluster, EmrServerless, EmrSparkScoringOperator, SparkJobSweepOperator),
     "sqs_dead_letters": (SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator),
     "sqs_drain": (SqsDrainSensor,),
 }

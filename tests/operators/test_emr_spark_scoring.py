@@ -15,7 +15,7 @@ import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowException, AirflowFailException, TaskDeferred
 from airflow_agari_provider.operators import emr_spark_scoring
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
+from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrServerless, EmrSparkScoringOperator
 from airflow_agari_provider.scoring import cancelling
 from airflow_agari_provider.scoring.job_files import ScriptMissing
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
@@ -522,6 +522,30 @@ def test_a_kill_in_the_middle_of_the_submission_leaves_no_job(emr_world, carried
     with pytest.raises(WorkerDied):
         operator.execute(task.context(operator))
     assert emr_world.states == (["CANCELLED"] if carried_out else [])
+
+
+# On EMR Serverless
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
+def test_a_job_on_emr_serverless_is_waited_for(serverless_world, deferrable):
+    role = "arn:aws:iam::123456789012:role/scoring"
+    task = ScoringTask(serverless_world, deferrable)
+    task.arguments = {"target": EmrServerless(name="scoring", execution_role_arn=role)}
+    serverless_world.work("SUCCESS")
+    result = task.attempt()
+    assert (result["application_id"], result["state"]) == (serverless_world.application_id, "SUCCEEDED")
+    assert (result["job_id"], "cluster_id" in result) == (serverless_world.steps[0].id, False)
+    assert result["usage"]["billed_vcpu_hours"] == 0.0
+
+
+def test_a_late_job_on_emr_serverless_is_cancelled_in_the_triggerer(serverless_world):
+    role = "arn:aws:iam::123456789012:role/scoring"
+    task = ScoringTask(serverless_world, True)
+    task.arguments = {"target": EmrServerless(name="scoring", execution_role_arn=role)}
+    with pytest.raises(AirflowException, match="was still PENDING at its deadline"):
+        task.attempt(step_timeout=timedelta(0))
+    assert serverless_world.states == ["CANCELLED"]
 
 
 # In a DAG

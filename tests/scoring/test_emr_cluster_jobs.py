@@ -153,6 +153,35 @@ def test_a_wrong_create_is_refused_and_not_asked_again(emr_world):
         EmrClusterJobs(emr_world.connect, target).submit(JOB, "t")
 
 
+@pytest.mark.parametrize("create", [None, CREATE], ids=["a live cluster", "a new one"])
+def test_a_step_gets_its_runtime_role(emr_world, create):
+    roles = []
+
+    def connect():
+        def client(service, **config):
+            made = emr_world.client(service, **config)
+            made.meta.events.register(
+                "provide-client-params.emr.AddJobFlowSteps",
+                lambda params, **_: roles.append(params.get("ExecutionRoleArn")),
+            )
+            return made
+
+        return client
+
+    if create is None:
+        emr_world.cluster("scoring")
+    role = "arn:aws:iam::123456789012:role/scoring"
+    jobs = EmrClusterJobs(connect, EmrCluster(name="scoring", create=create, execution_role_arn=role))
+    job = jobs.submit(JOB, "t")
+    assert (roles, [step.id for step in emr_world.steps]) == ([role], [job.job_id])
+    assert emr_world.clusters[job.cluster_id].auto_terminate is False
+
+
+def test_a_runtime_role_needs_a_cluster_that_stays():
+    with pytest.raises(ValueError, match="does not go with keep=False"):
+        EmrCluster(name="scoring", create=CREATE, keep=False, execution_role_arn="arn:aws:iam::1:role/x")
+
+
 # Finding a job again
 
 

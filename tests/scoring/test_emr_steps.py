@@ -49,6 +49,7 @@ def test_a_step_is_a_spark_submit_in_client_mode_that_lets_other_steps_go_on():
         ),
         pytest.param({"avro": True}, ["--jars", "file:///usr/lib/spark/*/lib/spark-avro.jar"], id="EMR's spark-avro"),
         pytest.param({"avro": "s3://a/avro.jar"}, ["--jars", "s3://a/avro.jar"], id="a spark-avro of one's own"),
+        pytest.param({"main_class": "com.example.Score"}, ["--class", "com.example.Score"], id="a class of a jar"),
         pytest.param({"py_files": ("s3://a/lib.zip",)}, ["--py-files", "s3://a/lib.zip"], id="Python files"),
     ],
 )
