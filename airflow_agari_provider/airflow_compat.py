@@ -97,6 +97,7 @@ __all__ = [
     "conf",
     "default_deferrable",
     "in_thread",
+    "is_mapped",
     "mask_secret",
     "task",
     "timezone",
@@ -106,6 +107,15 @@ __all__ = [
 def default_deferrable() -> bool:
     """``[operators] default_deferrable`` of the running Airflow: a parameter's default, as in its own operators."""
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def is_mapped(task: Any) -> bool:
+    """Whether a task is mapped by itself, and not only by a task group that it is in."""
+    if AIRFLOW_3:
+        return bool(task.is_mapped)
+    from airflow.models.mappedoperator import MappedOperator
+
+    return isinstance(task, MappedOperator)
 
 
 async def in_thread(function: Callable[..., Result], *arguments: Any, pool: ThreadPoolExecutor | None = None) -> Result:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, conf, timezone
 from airflow_agari_provider.alerts.miss import TaskInState
+from airflow_agari_provider.alerts.sweeper import RunAsItIs
 from airflow_agari_provider.alerts.task_states import tasks_in_states
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.scoring.task_run import TaskRun, generation_of
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
+ANSWERS_EVERYWHERE = not AIRFLOW_3  # 2.11 reads its database; Airflow 3 answers tasks and triggers only
 CLOCK_SLACK = timedelta(days=1)  # how much older than its run a job may look, because clocks differ
 # Airflow's default, and addresses that a server listens on: links to them lead nowhere. A person who writes 127.0.0.1
 # means their own machine, as the demo does.
@@ -89,11 +93,28 @@ def read_run(dag_id: str, run_id: str) -> tuple[str, Mapping[str, str | None] | 
         run = session.query(DagRun).filter_by(dag_id=dag_id, run_id=run_id).one()
         tasks = [
             TaskInState(
-                ti.task_id, str(ti.state) if ti.state else None, ti.map_index, ti.try_number, since=ti.start_date
+                ti.task_id,
+                str(ti.state) if ti.state else None,
+                ti.map_index,
+                ti.try_number,
+                since=ti.start_date,
+                until=ti.end_date,
             )
             for ti in run.get_task_instances(session=session)
         ]
         return str(run.state), tasks
+
+
+def run_exists(dag_id: str, run_id: str) -> bool:
+    """Whether Airflow has a run; blocks. On Airflow 3 only tasks and triggers can ask."""
+    if AIRFLOW_3:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        return bool(RuntimeTaskInstance.get_dr_count(dag_id=dag_id, run_ids=[run_id]))
+    from airflow.models.dagrun import DagRun
+
+    with _session_of_its_own() as session:
+        return session.query(DagRun.id).filter_by(dag_id=dag_id, run_id=run_id).first() is not None
 
 
 class RunNotCreated(AgariError):
@@ -140,6 +161,12 @@ def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
         return None  # a later run exists, and runs are created in order: this one was skipped, as after a pause
 
 
+def ask_database(work: Callable[[Any], Answer]) -> Answer:
+    """On Airflow 2.11: read something of its database, in a session of its own. :param work: takes the session."""
+    with _session_of_its_own() as session:
+        return work(session)
+
+
 def base_url() -> tuple[str, str]:
     """Address of Airflow's web pages, without a slash at its end, and the name of the option it comes from."""
     section = "api" if AIRFLOW_3 else "webserver"
@@ -183,6 +210,16 @@ def tasks_of_run(
     """
     run_state, found = read_run(dag_id, run_id)
     return run_state, tasks_in_states(found, mapped, others) if isinstance(found, Mapping) else found
+
+
+def run_as_it_is(dag_id: str, run_id: str, mapped: Sequence[str] = (), others: Sequence[str] = ()) -> RunAsItIs | None:
+    """Return a run and its tasks, or ``None``: what :class:`~airflow_agari_provider.alerts.sweeper.Runs` asks for."""
+    try:
+        return RunAsItIs(*tasks_of_run(dag_id, run_id, mapped, others))
+    except Exception:  # of a supervisor, an API server or a database; or there is no such run
+        if run_exists(dag_id, run_id):
+            raise
+        return None
 
 
 def moment(value: Any) -> datetime:

@@ -76,7 +76,37 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "EP_STAGE",
                         "default": "",
-                    }
+                    },
+                    "alerts_conn_id": {
+                        "description": "Connection to the database of the alerts' claims, as in claims='sql:<conn_id>' "
+                        "of set_slas, for the page of alerts and the command agari.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "scoring_db",
+                        "default": "",
+                    },
+                    "airflow_api_conn_id": {
+                        "description": "Connection to Airflow 3's REST API (host, login, password), for `agari alerts "
+                        "sweep` outside of a DAG.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "airflow_api",
+                        "default": "",
+                    },
+                    "alerts_give_up_days": {
+                        "description": "Days after which an alert whose task is still late is swept no more.",
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "7",
+                    },
+                    "alerts_keep_days": {
+                        "description": "Days after which the sweep deletes rows of claims and of silences.",
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "90",
+                    },
                 },
             }
         },

@@ -23,6 +23,7 @@ NEED_AIRFLOW = (
     "hooks",
     "notifications",
     "slas",
+    "commands",
     "views",
     "contracts",
     "docs",

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
-from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline, deadline_alert
+from airflow_agari_provider.airflow_deadlines import HistoryDeadline, TimeOfDayDeadline, deadline_alert, durations
+from airflow_agari_provider.alerts.history import FromHistory
 
 BERLIN = TimeOfDayDeadline("06:00:00 Europe/Berlin")
 
@@ -24,6 +25,56 @@ class Runs:
 def test_a_time_of_day_comes_back_from_what_it_is_serialized_to():
     assert BERLIN.serialize_reference() == {"reference_type": "TimeOfDayDeadline", "by": "06:00:00 Europe/Berlin"}
     assert TimeOfDayDeadline.deserialize_reference(BERLIN.serialize_reference()) == BERLIN
+
+
+@pytest.fixture
+def metadata(tmp_path):
+    """Ten runs, each a minute longer than the one before: the task took 1 to 10 min after 2 min in the queue."""
+    from tests.views.metadata_rows import Metadata, at
+
+    metadata = Metadata(f"sqlite:///{tmp_path}/airflow.db")
+    metadata.dag("telemetry")
+    for number in range(1, 12):
+        due = number * 3600
+        state = "success" if number < 11 else "running"
+        queued = {"queued_at": at(due), "end_date": at(due + 120 + 60 * number + 30)}
+        metadata.run("telemetry", f"run {number}", due, state, **queued)
+        for index in range(2):
+            times = {"start": due + 120, "end": due + 120 + 60 * number - 30 * index, "map_index": index}
+            metadata.instance("telemetry", f"run {number}", "load", 1, state, **times)
+    metadata.run("telemetry", "failed", 50_000, "failed", queued_at=at(50_000), end_date=at(99_000))
+    metadata.run("telemetry", "cleared", 60_000, "success", queued_at=at(61_000), end_date=at(60_900))
+    yield metadata
+    metadata.close()
+
+
+def test_history_is_what_the_last_successful_runs_took(metadata):
+    took = durations(metadata.session, "telemetry", "run 11", "load", 4)
+    assert took == [120 + 60 * number for number in (10, 9, 8)]  # of the cleared run the task is not known
+    assert durations(metadata.session, "telemetry", "run 11", None, 3) == [-100, 750, 690]
+    assert durations(metadata.session, "telemetry", "run 10", "load", 2) == [660]
+    assert durations(metadata.session, "other", "run 1", "load", 2) == []
+
+
+@pytest.mark.parametrize(
+    ("task_id", "history", "minutes"),
+    [
+        ("load", FromHistory(runs=11, factor=2), 24),
+        ("load", FromHistory(runs=11, percentile=50, factor=1), 7),
+        ("", FromHistory(runs=11, factor=2), 25),
+        ("load", FromHistory(floor=timedelta(minutes=40)), 40),
+        ("load", FromHistory(least=11), None),
+        ("other", FromHistory(), None),
+    ],
+)
+def test_a_run_is_due_as_long_after_it_was_queued_as_its_history_says(task_id, history, minutes, metadata):
+    from tests.views.metadata_rows import at
+
+    reference = HistoryDeadline(task_id, history.text)
+    again = HistoryDeadline.deserialize_reference(reference.serialize_reference())
+    due = again._evaluate_with(session=metadata.session, dag_id="telemetry", run_id="run 11")
+    queued = at(11 * 3600)
+    assert (due and due.replace(tzinfo=UTC) - queued) == (minutes and timedelta(minutes=minutes))
 
 
 if AIRFLOW_3:  # 2.11 has no deadlines
@@ -62,3 +113,5 @@ if AIRFLOW_3:  # 2.11 has no deadlines
         def test_a_time_of_day_is_refused_before_airflow_3_2():
             with pytest.raises(ValueError, match=r"An SLA by a time of day \(06:00:00 UTC\) needs Airflow 3\.2"):
                 deadline_alert("06:00:00 UTC", timedelta(0), "module.function", {})
+            with pytest.raises(ValueError, match="An SLA from history needs Airflow 3"):
+                deadline_alert(HistoryDeadline("load", FromHistory().text), timedelta(0), "module.function", {})

@@ -37,7 +37,7 @@ INNER_FLOORS = {
     "local": ("local/__main__", "local/demo", "local", "local/emr"),
 }
 
-AIRFLOW_NOUNS = {"operators", "sensors", "triggers", "hooks", "notifications", "views", "slas", "plugin"}
+AIRFLOW_NOUNS = {"operators", "sensors", "triggers", "hooks", "notifications", "views", "slas", "commands", "plugin"}
 AIRFLOW_NOUNS |= {"airflow_compat", "airflow_errors", "airflow_runs", "airflow_deadlines"}
 # The neighbours of airflow_compat, the plugin that registers with the web of either Airflow, and what drives an Airflow
 # from outside, by its commands and its API.

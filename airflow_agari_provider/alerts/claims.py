@@ -9,43 +9,28 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import wraps
 from hashlib import sha256
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from uuid import uuid4
 
-from airflow_agari_provider.alerts.claim_rows import TABLE, UNKNOWN, About, ClaimRows
+from airflow_agari_provider.alerts.alert_database import AlertDatabase
+from airflow_agari_provider.alerts.claim_rows import CLAIMS, TABLE, UNKNOWN, About
+from airflow_agari_provider.alerts.table_rows import TableRows
 from airflow_agari_provider.alerts.threads import Patience
-from airflow_agari_provider.exceptions import AgariError, cut
+from airflow_agari_provider.exceptions import cut
 
 # Seconds until an owner is taken for dead: much longer than a request may take, and than hosts' clocks may differ by.
 LEASE = 120.0
 ALERT_CHARACTERS = 1000
-ANSWERS_WITHIN = 4.0  # seconds for connecting and all statements; a task that may be late waits for them
-SILENT_FOR = 15.0  # seconds for which a database that did not answer is not asked again
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 State = Literal["mine", "takeover", "busy", "sent", "refused", "sending", "doubtful"]
-
-
-class ClaimsUnavailable(AgariError):
-    """
-    The claims could be neither read nor written.
-
-    :param problem: the error of the database, or of what opens connections to it.
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"The database of the claims cannot be used: {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -67,13 +52,13 @@ class Claim:
 
 
 def _bounded(
-    method: Callable[Concatenate[ClaimTable, ClaimRows, Arguments], Result],
+    method: Callable[Concatenate[ClaimTable, TableRows, Arguments], Result],
 ) -> Callable[Concatenate[ClaimTable, Arguments], Result]:
     """Give a method of a claim table its rows, and a limited time."""
 
     @wraps(method)
     def run(self: ClaimTable, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
-        return self._run(lambda table: method(self, table, *arguments, **named))
+        return self.database.run(CLAIMS, lambda table: method(self, table, *arguments, **named))
 
     return run
 
@@ -100,22 +85,19 @@ class ClaimTable:
         prepare: Callable[[], object] = lambda: None,
         patience: Patience | None = None,
     ) -> None:
-        self._connect = connect
-        self._prepare = prepare
-        self._patience = patience or Patience(ANSWERS_WITHIN, SILENT_FOR)
+        self.database = AlertDatabase(connect, prepare, patience)
         self._owner = owner or f"{socket.gethostname()[:100]}:{os.getpid()}:{uuid4().hex[:8]}"
         self._lease = lease
-        self._there = False
 
     @_bounded
-    def claim(self, table: ClaimRows, key: str, now: float, about: About = UNKNOWN) -> Claim:
+    def claim(self, table: TableRows, key: str, now: float, about: About = UNKNOWN) -> Claim:
         """
         Claim the sending of an alert.
 
         :param key: name of the alert; of any length.
         :param now: seconds since the epoch.
         """
-        id_ = _id(key)
+        id_ = id_of(key)
         if table.insert(self._row(id_, key, "sending", now, "", about)):
             return Claim("mine", now)
         found = table.rows("SELECT state, owner, claimed_at, first_at, reference", "WHERE id = ?", (id_,))
@@ -124,29 +106,37 @@ class ClaimTable:
         ((state, owner, claimed_at, first_at, reference),) = found
         if state in ("sent", "refused"):
             return Claim(state, first_at, reference)
-        if now < claimed_at + (self._lease if state == "sending" else 0):
+        # One that is silenced waits for who looks whether the silence is over
+        if state != "silenced" and now < claimed_at + (self._lease if state == "sending" else 0):
             return Claim("busy", first_at)
         same = "WHERE id = ? AND owner = ? AND state = ? AND claimed_at = ?"  # if no other process was faster
         taken = table.change(
-            f"UPDATE {TABLE} SET owner = ?, state = 'sending', claimed_at = ? {same}",  # noqa: S608 - a constant
-            (self._owner, now, id_, owner, state, claimed_at),
+            f"UPDATE {TABLE} SET owner = ?, state = 'sending', claimed_at = ?, standing = ? {same}",  # noqa: S608
+            (self._owner, now, about.standing, id_, owner, state, claimed_at),
         )
         if not taken:
             return Claim("busy", first_at)
-        return Claim("mine" if state == "postponed" else "takeover", first_at, failures=int(reference or 0))
+        return Claim(
+            "mine" if state in ("postponed", "silenced") else "takeover", first_at, failures=int(reference or 0)
+        )
 
-    def mark_sent(self, key: str, reference: str) -> None:
-        """Record for good that the alert was sent. :param reference: to what was sent, up to 255 characters."""
-        self._settle(f"UPDATE {TABLE} SET state = 'sent', reference = ?", (reference[:255],), key)  # noqa: S608
+    def mark_sent(self, key: str, reference: str, now: float | None = None) -> None:
+        """
+        Record for good that the alert was sent.
+
+        :param reference: to what was sent, up to 255 characters.
+        :param now: when; seconds since the epoch; default: now.
+        """
+        changes = "state = 'sent', reference = ?, sent_at = ?"
+        values = (reference[:255], time.time() if now is None else now)
+        self._settle(f"UPDATE {TABLE} SET {changes}", values, key)  # noqa: S608
 
     @_bounded
-    def record_sent(self, table: ClaimRows, key: str, now: float, about: About, reference: str) -> None:
+    def record_sent(self, table: TableRows, key: str, now: float, about: About, reference: str) -> None:
         """Record an alert that was sent without a claim, or whose sending could not be recorded in time."""
-        if not table.insert(self._row(_id(key), key, "sent", now, reference[:255], about)):
-            table.change(
-                f"UPDATE {TABLE} SET state = 'sent', reference = ? WHERE id = ? AND state <> 'sent'",  # noqa: S608
-                (reference[:255], _id(key)),
-            )
+        if not table.insert({**self._row(id_of(key), key, "sent", now, reference[:255], about), "sent_at": now}):
+            changes = "state = 'sent', reference = ?, sent_at = ? WHERE id = ? AND state <> 'sent'"
+            table.change(f"UPDATE {TABLE} SET {changes}", (reference[:255], now, id_of(key)))  # noqa: S608
 
     def mark_refused(self, key: str) -> None:
         """Record for good that the service does not accept the alert."""
@@ -166,6 +156,28 @@ class ClaimTable:
         """Give up the claim: the alert was certainly not sent, and no process may claim it until then."""
         self._settle(f"UPDATE {TABLE} SET state = 'postponed', claimed_at = ?", (until,), key)  # noqa: S608
 
+    @_bounded
+    def silence(self, table: TableRows, key: str, now: float, about: About, why: str, until: float) -> str:
+        """
+        Record that an alert is silenced, unless it was, or may have been, sent.
+
+        :param why: what silences it; up to a thousand characters.
+        :param until: when it may be told; seconds since the epoch.
+        :return: the state of its row.
+        """
+        row = self._row(id_of(key), key, "silenced", now, "", about)
+        silenced = {"claimed_at": until, "silence": why[:ALERT_CHARACTERS], "silenced_until": until}
+        if table.insert({**row, **silenced}):
+            return "silenced"
+        changes = "state = 'silenced', standing = ?, claimed_at = ?, silence = ?, silenced_until = ?"
+        where = "WHERE id = ? AND state IN ('postponed', 'silenced')"
+        table.change(
+            f"UPDATE {TABLE} SET {changes} {where}",  # noqa: S608 - constants
+            (about.standing, *silenced.values(), id_of(key)),
+        )
+        found = table.rows("SELECT state", "WHERE id = ?", (id_of(key),))
+        return str(found[0][0]) if found else "silenced"
+
     def release(self, key: str) -> None:
         """Give up the claim: the alert was certainly not sent."""
         self._settle(f"DELETE FROM {TABLE}", (), key)  # noqa: S608
@@ -176,14 +188,14 @@ class ClaimTable:
         return found if found and found.state == "sent" else None
 
     @_bounded
-    def perhaps_sent(self, table: ClaimRows, key: str) -> Claim | None:
+    def perhaps_sent(self, table: TableRows, key: str) -> Claim | None:
         """Return what was sent under a key, is being sent, or may have been; ``None`` if nothing was."""
-        found = table.rows("SELECT state, first_at, reference", "WHERE id = ?", (_id(key),))
+        found = table.rows("SELECT state, first_at, reference", "WHERE id = ?", (id_of(key),))
         return Claim(*found[0]) if found and found[0][0] in ("sent", "sending", "doubtful") else None
 
     @_bounded
     def enter_window(
-        self, table: ClaimRows, window: str, key: str, text: str, now: float, about: About = UNKNOWN
+        self, table: TableRows, window: str, key: str, text: str, now: float, about: About = UNKNOWN
     ) -> float | None:
         """
         Collect an alert for the digest of a window.
@@ -192,16 +204,18 @@ class ClaimTable:
         :param now: seconds since the epoch.
         :return: when the window's first alert came; ``None`` if this is the first, which is not collected.
         """
-        first, collected = _id(f"{window}|first"), _id(f"{window}|{key}")
-        table.insert(self._row(first, window, "first", now, _id(key), UNKNOWN))
+        first, collected = id_of(f"{window}|first"), id_of(f"{window}|{key}")
+        table.insert(self._row(first, window, "first", now, id_of(key), UNKNOWN))
         ((holder, came_at),) = table.rows("SELECT reference, first_at", "WHERE id = ?", (first,))
-        if holder == _id(key):
+        if holder == id_of(key):
             return None
+        # What was silenced is now told with the others
+        table.change(f"DELETE FROM {TABLE} WHERE id = ? AND state = 'silenced'", (id_of(key),))  # noqa: S608
         table.insert(self._row(collected, window, "collected", now, cut(text, 255, "…"), about))
         return float(came_at)
 
     @_bounded
-    def close_window(self, table: ClaimRows, window: str) -> list[str]:
+    def close_window(self, table: TableRows, window: str) -> list[str]:
         """Return what is collected in a window up to now; alerts that come later are not in its digest."""
         window = window[:ALERT_CHARACTERS]
         table.change(
@@ -212,12 +226,12 @@ class ClaimTable:
         return sorted(text for alert, text in found if alert == window)  # MySQL takes "a" and "A" for the same
 
     @_bounded
-    def was_collected(self, table: ClaimRows, window: str, key: str) -> bool:
+    def was_collected(self, table: TableRows, window: str, key: str) -> bool:
         """Whether an alert was in the window when it was closed."""
-        return bool(table.rows("SELECT 1", "WHERE id = ? AND state = 'told'", (_id(f"{window}|{key}"),)))
+        return bool(table.rows("SELECT 1", "WHERE id = ? AND state = 'told'", (id_of(f"{window}|{key}"),)))
 
     @_bounded
-    def reported(self, table: ClaimRows, run: str) -> set[tuple[str, str]]:
+    def reported(self, table: TableRows, run: str) -> set[tuple[str, str]]:
         """Return (task, destination) of each alert of a run that was or may have been sent, and has not recovered."""
         found = table.rows(
             "SELECT run, task, destination",
@@ -227,7 +241,7 @@ class ClaimTable:
         return {(task, destination) for of, task, destination in found if of == run}  # MySQL takes "a" for "A"
 
     @_bounded
-    def open_misses(self, table: ClaimRows, incident: str, since: float) -> set[tuple[str, str]]:
+    def open_misses(self, table: TableRows, incident: str, since: float) -> set[tuple[str, str]]:
         """
         Return (run, task) of each miss that was or may have been reported in an incident, and has not recovered.
 
@@ -242,7 +256,7 @@ class ClaimTable:
         return {(run, task) for of, run, task in found if of == incident}
 
     @_bounded
-    def mark_recovered(self, table: ClaimRows, run: str, task: str, now: float) -> None:
+    def mark_recovered(self, table: TableRows, run: str, task: str, now: float) -> None:
         """Record that a late task of a run has finished: what was reported of it is over."""
         found = table.rows("SELECT id, run, task", "WHERE run = ? AND recovered_at IS NULL", (run,))
         for id_, *of in found:
@@ -262,30 +276,10 @@ class ClaimTable:
         }
 
     @_bounded
-    def _settle(self, table: ClaimRows, sql: str, values: tuple[Any, ...], key: str) -> None:
-        table.change(f"{sql} WHERE id = ? AND owner = ? AND state <> 'sent'", (*values, _id(key), self._owner))
-
-    def _run(self, work: Callable[[ClaimRows], Result]) -> Result:
-        """Work on a new connection, for a limited time."""
-        from airflow_agari_provider.databases.dialects import dialect_of
-
-        def on_connection(is_wanted: Callable[[], bool]) -> Result:
-            with closing(self._connect()) as connection:
-                dialect = dialect_of(connection)
-                dialect.prepare(connection)
-                table = ClaimRows(dialect, connection, is_wanted)
-                if not self._there:
-                    table.create()
-                    self._there = True
-                return work(table)
-
-        try:
-            self._prepare()
-            return self._patience.run(on_connection)
-        except Exception as error:  # any error of a driver, or of what opens the connections
-            raise ClaimsUnavailable(f"{type(error).__name__}: {error}") from error
+    def _settle(self, table: TableRows, sql: str, values: tuple[Any, ...], key: str) -> None:
+        table.change(f"{sql} WHERE id = ? AND owner = ? AND state <> 'sent'", (*values, id_of(key), self._owner))
 
 
-def _id(key: str) -> str:
-    """Hash a key: databases limit the length of keys, and many take "a" and "A" for the same."""
+def id_of(key: str) -> str:
+    """Return the id of an alert's row: databases limit the length of keys, and many take "a" and "A" for the same."""
     return sha256(key.encode()).hexdigest()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from airflow_agari_provider.alerts.alert_database import ClaimsUnavailable
 from airflow_agari_provider.alerts.claim_rows import UNKNOWN, About
-from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claims import Claim, ClaimTable
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sender import (
     AlertInDoubt,
@@ -20,9 +22,11 @@ from airflow_agari_provider.alerts.sender import (
     AlertSender,
     CannotLook,
 )
+from airflow_agari_provider.alerts.silences import Quiet
 
 logger = logging.getLogger(__name__)
 
+QUIET_PAUSE = 60.0  # seconds until it is looked again whether a silence has ended before its time
 BUSY_PAUSE = 2.0  # seconds until another process's claim is looked at again
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds between tries; each pause is twice the one before
 LONGEST_RETRY_AFTER = 900.0  # seconds; even if a service asks for more, it is asked again before the alert is given up
@@ -59,6 +63,7 @@ class Delivery:
     about: About = UNKNOWN
     unrecorded: str | None = None
     _is_unclaimed: bool = False
+    _is_silenced: bool = False
     _doubtful_since: float = 0
     _failures: int = 0
     _claim: Claim | None = None
@@ -73,6 +78,10 @@ class Delivery:
         """
         if self.unrecorded is not None:
             return self._record(self.unrecorded, now)
+        if miss is not None:
+            self.about, self._is_silenced = replace(self.about, standing=miss.standing), False
+        elif self._is_silenced:  # its row stays, for those who look what was silenced
+            return self._ended("silenced, and nothing to tell any more")
         claim = self._claim = self._claimed(now)
         if claim.state == "sent":
             return self._ended("sent already")
@@ -112,6 +121,28 @@ class Delivery:
             return self._try_again(error)
         return self._ended("sent")
 
+    def silence(self, quiet: Quiet, now: float, leave: bool) -> float | None:
+        """
+        Send nothing while it is quiet.
+
+        :param leave: whether to end, and leave the alert to who looks later.
+        :return: seconds until the next step; ``None`` if it has ended.
+        """
+        assert self.claims is not None
+        self.since, self._is_silenced = now, True
+        try:
+            state = self.claims.silence(self.key, now, self.about, quiet.why, quiet.until)
+        except ClaimsUnavailable as error:
+            logger.warning("Alert %s is silenced, which is recorded later. %s", self.key, error)
+            state = ""
+        if state == "refused":
+            self.refused = True
+        if state in ("sent", "refused"):
+            return self._ended(f"{state} already")
+        if state == "silenced" and leave:
+            return self._ended(f"silenced until {datetime.fromtimestamp(quiet.until, UTC):%Y-%m-%d %H:%M} UTC")
+        return min(QUIET_PAUSE, quiet.until - now)
+
     def refuse(self, error: Exception) -> None:
         """End the alert, in this process and in all others: it cannot be sent."""
         self.refused = True
@@ -129,7 +160,7 @@ class Delivery:
 
     def instead(self, sender: AlertSender) -> Delivery:
         """Return the alert that replaces this one if it cannot be sent."""
-        about = replace(self.about, destination=sender.destination)
+        about = replace(self.about, destination=sender.destination, service=sender.name)
         return Delivery(sender, f"{self.key}|fallback", self.claims, since=self.since, about=about)
 
     @property

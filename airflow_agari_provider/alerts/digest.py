@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from airflow_agari_provider.alerts.alert_database import ClaimsUnavailable
 from airflow_agari_provider.alerts.claim_rows import UNKNOWN, About
-from airflow_agari_provider.alerts.claims import ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claims import ClaimTable
 from airflow_agari_provider.alerts.delivery import Delivery
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sender import AlertSender

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-Event = Literal["miss", "recovery", "failure", "retry", "success", "start"]
-Standing = Literal["late", "failed", "failed and therefore late", "perhaps late"]
+Event = Literal["miss", "recovery", "failed since", "failure", "retry", "success", "start"]
+Standing = Literal["late", "failed", "failed and therefore late", "perhaps late", "deleted"]
 Scope = Literal["task", "run", "dag"]
 
 _SUBJECTS: Mapping[Event, str] = {
     "miss": "SLA Miss for",  # as Agari published it
     "recovery": "SLA Miss recovered for",
+    "failed since": "Failure after SLA Miss for",
     "failure": "Failure of",
     "retry": "Retry of",
     "success": "Success of",
@@ -30,6 +31,7 @@ class TaskInState:
     :param map_index: -1 for a task that is not mapped.
     :param try_number: ``None`` if Airflow does not tell it: Airflow 3 tells a deadline's callback only states.
     :param since: start of its current try, if known.
+    :param until: end of its last try, if known.
     """
 
     task_id: str
@@ -38,6 +40,7 @@ class TaskInState:
     try_number: int | None = None
     since: datetime | None = None
     url: str = ""
+    until: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -61,7 +64,8 @@ class SlaMiss:
     :param task_id: ``None`` if it is about the whole run.
     :param date: the run's date as alerts show it, such as ``2016-02-26T18:00:00`` (UTC).
     :param environment: stands before the text, such as ``EP_STAGE``, and in the entity id.
-    :param standing: it is ``perhaps late`` if Airflow did not tell how it stands.
+    :param standing: it is ``perhaps late`` if Airflow did not tell how it stands; ``deleted`` if its run does not exist
+        any more.
     :param due: when it should have been done.
     :param at: when it was found late, or finished.
     :param blocking: the tasks that it waits for, including itself.
@@ -110,6 +114,11 @@ class SlaMiss:
         return self.event == "recovery"
 
     @property
+    def is_open(self) -> bool:
+        """Whether it tells of an SLA that is missed and not made up for."""
+        return self.event in ("miss", "failed since")
+
+    @property
     def late_by(self) -> timedelta | None:
         return self.at - self.due if self.at and self.due else None
 
@@ -120,13 +129,17 @@ class SlaMiss:
             return ""
         late = self.late_by
         facts = []
-        if self.event == "recovery":
+        if self.standing == "deleted":
+            facts.append("The run was deleted")
+        elif self.event == "recovery":
             facts.append(f"Finished {duration_text(late)} late" if late else "Finished late")
         elif self.event == "miss":
             by = f" by {duration_text(late)}" if late and self.standing == "late" else ""
             unknown = ": Airflow did not tell how it stands" if self.standing == "perhaps late" else ""
             facts.append(self.standing.capitalize() + by + unknown)
-        if self.due and self.event == "miss":
+        elif self.event == "failed since":
+            facts.append(self.standing.capitalize())
+        if self.due and self.is_open:
             facts.append(f"due {self.due.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
         if self.owner:
             facts.append(f"owner {self.owner}")
@@ -138,7 +151,7 @@ class SlaMiss:
         name = f"{self.dag_id}.{self.task_id}" if self.task_id else self.dag_id
         late = self.late_by
         standing = f"{self.standing} by {duration_text(late)}" if late and self.standing == "late" else self.standing
-        told = standing if self.event == "miss" else self.event
+        told = standing if self.is_open else self.event
         return f"{name} {told} ({self.run_id if self.scope != 'dag' else 'SLA'})"
 
     @property

@@ -56,6 +56,10 @@ class Watch:
     :param carriers: on Airflow 2.11: the tasks through whose SLA Airflow checks this one.
     :param packed: the three sets before, as :mod:`~airflow_agari_provider.alerts.sla_payload` writes them.
     :param families: beginnings of names that look like those of mapped tasks' indexes, and are not.
+    :param quiet: hours of each week in which nobody is told, as
+        :func:`~airflow_agari_provider.alerts.quiet_hours.quiet_hours` returns them.
+    :param history: instead of ``sla``, which is then the shortest that it can be: the text of a
+        :class:`~airflow_agari_provider.alerts.history.FromHistory`.
     """
 
     task_id: str | None
@@ -79,6 +83,8 @@ class Watch:
     carriers: Sequence[str] = field(default_factory=list)
     packed: dict[str, str] = field(default_factory=dict)
     families: Sequence[str] = field(default_factory=list)
+    quiet: Sequence[str] = field(default_factory=list)
+    history: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -97,12 +103,13 @@ class Watch:
     @property
     def text(self) -> str:
         """The SLA itself, as it tells this one from another SLA of the same task: seconds, or a time of day."""
-        return self.by or f"{self.sla:g}"
+        return self.by or (f"history {self.history}" if self.history else f"{self.sla:g}")
 
     @property
     def name(self) -> str:
         """For people, with the first step, such as ``load within 30 min``, or ``the run by 06:00:00 UTC, + 15 min``."""
         within = f"by {self.by}" if self.by else f"within {duration_text(timedelta(seconds=self.sla))}"
+        within = "within what its history says" if self.history else within
         after = f", + {duration_text(timedelta(seconds=self.steps[0]))}" if self.steps[0] else ""
         return f"{self.task_id or 'the run'} {within}{after}"
 
@@ -183,8 +190,12 @@ def due_between(
     """
     The earliest and the latest time at which the SLA of a run can have been over; ``None`` if not known.
 
-    They are the same, unless the SLA counts from when the run was queued: between its planned start and its start.
+    They are the same, unless the SLA counts from when the run was queued: between its planned start and its start. Of
+    an SLA from history only the earliest is known.
     """
+    if watch.history:
+        earliest, _ = due_between(replace(watch, history=""), planned, logical_date, started)
+        return earliest, None
     if watch.by or watch.reference != "queued_at":
         start = logical_date if watch.reference == "logical_date" and not watch.by else planned
         due = due_after(watch, start) if start else None

@@ -36,7 +36,7 @@ def slack_message(
     blocks = [section("\n".join(filter(None, lines)))]
     if miss.collected:
         blocks.append(section(_listed("", [f"• {_name(name)}" for name in miss.collected])))
-    elif miss.blocking and miss.event == "miss":
+    elif miss.blocking and miss.is_open:
         blocks.append(section(_blocking(miss.blocking)))
     if in_doubt:
         blocks.append(section("_This message may come twice: it could not be found out whether it was sent before._"))

@@ -21,7 +21,7 @@ def message_type_of(miss: SlaMiss, of_a_miss: str) -> str:
 
     :param of_a_miss: message type for a miss, and for a task that has failed.
     """
-    if miss.event in ("miss", "failure"):
+    if miss.is_open or miss.event == "failure":
         return "WARNING" if miss.downgraded and of_a_miss == "CRITICAL" else of_a_miss
     return "RECOVERY" if miss.event in ("recovery", "success") else "INFO"
 
@@ -53,7 +53,7 @@ def victorops_alert(
         "run_id": miss.run_id,
         "task_id": miss.task_id or "",
         "owner": miss.owner,
-        "blocking_tasks": ", ".join(map(str, miss.blocking[:BLOCKING_NAMED])) if miss.event == "miss" else "",
+        "blocking_tasks": ", ".join(map(str, miss.blocking[:BLOCKING_NAMED])) if miss.is_open else "",
         "vo_annotate.u.Task": miss.task_url,
         "vo_annotate.u.Run": miss.run_url,
     }
@@ -62,7 +62,7 @@ def victorops_alert(
         "entity_id": miss.entity_id,
         "entity_display_name": cut(miss.display_name, FIELD_CHARACTERS),
         "state_message": cut(miss.text if text is None else text, STATE_MESSAGE_CHARACTERS),
-        **({"state_start_time": int(miss.due.timestamp())} if miss.due and miss.event == "miss" else {}),
+        **({"state_start_time": int(miss.due.timestamp())} if miss.due and miss.is_open else {}),
         "monitoring_tool": MONITORING_TOOL,
         **{name: cut(value, FIELD_CHARACTERS) for name, value in facts.items() if value},
         **(fields or {}),

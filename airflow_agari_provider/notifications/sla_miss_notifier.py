@@ -133,10 +133,12 @@ class SlaMissNotifier(BaseNotifier):
 
 
 def count_alert(delivery: Delivery) -> None:
-    """Count in Airflow's metrics an alert that this process has sent, or could not send."""
+    """Count in Airflow's metrics an alert that this process has sent, could not send, or leaves to who looks later."""
     outcome = delivery.outcome.removeprefix("digest ")
     if outcome in ("sent", "found sent"):
         Stats.incr("agari.alerts.sent", tags={"service": delivery.sender.name})
+    elif outcome.startswith("silenced"):
+        Stats.incr("agari.alerts.silenced", tags={"service": delivery.sender.name})
     elif outcome in ("refused", ""):  # or given up
         Stats.incr("agari.alerts.failed", tags={"service": delivery.sender.name})
 

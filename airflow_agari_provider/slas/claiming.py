@@ -10,12 +10,13 @@ from functools import cache
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseHook
-from airflow_agari_provider.airflow_runs import tasks_of_run
+from airflow_agari_provider.alerts.alert_database import ANSWERS_WITHIN, SILENT_FOR, ClaimsUnavailable
 from airflow_agari_provider.alerts.claim_rows import About
-from airflow_agari_provider.alerts.claims import ANSWERS_WITHIN, SILENT_FOR, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claims import ClaimTable
 from airflow_agari_provider.alerts.miss import incident_id
 from airflow_agari_provider.alerts.sla import Run, Watch
 from airflow_agari_provider.alerts.sla_payload import row_payload, unpacked
+from airflow_agari_provider.alerts.sweeper import Runs
 from airflow_agari_provider.alerts.task_states import is_late
 from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.slas.sla_alert import sender_of
@@ -34,8 +35,13 @@ OPEN_FOR = 7 * 86400.0  # seconds for which a miss keeps a shared incident open:
 logger = logging.getLogger(__name__)
 
 
-def claims_of(claims: str) -> ClaimTable | None:
-    """Return the table of claims. :param claims: ``sql:<conn_id>``; empty for none."""
+def claims_of(claims: str, patience: Patience | None = None) -> ClaimTable | None:
+    """
+    Return the table of claims.
+
+    :param claims: ``sql:<conn_id>``; empty for none.
+    :param patience: default: that of all alerts of the process.
+    """
     if not claims:
         return None
     conn_id = claims.partition(":")[2]
@@ -52,7 +58,7 @@ def claims_of(claims: str) -> ClaimTable | None:
         hook.get_connection = lambda *_, **__: connection  # it would ask Airflow again
         hooks.append(hook)
 
-    return ClaimTable(lambda: hooks[0].get_conn(), prepare=prepare, patience=_patience(conn_id))
+    return ClaimTable(lambda: hooks[0].get_conn(), prepare=prepare, patience=patience or _patience(conn_id))
 
 
 @cache
@@ -77,6 +83,13 @@ def about(watch: Watch, run: Run, alert: dict[str, Any], due: datetime) -> About
         incident=incident_id(watch.environment, run.dag_id, run.run_id, watch.task_id, watch.incident),
         due_at=due.timestamp(),
         payload=row_payload(watch, run, alert),
+        environment=watch.environment,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        task_owner=watch.owner,
+        service=sender.name,
+        sla=watch.text,
+        step=alert["after"],
     )
 
 
@@ -98,32 +111,34 @@ def reported_tasks(watch: Watch, run: Run) -> set[str | None]:
     return {task or None for task, _ in found if all((task, place) in found for place in places)}
 
 
-def others_are_open(claims: ClaimTable, watch: Watch, run: Run, now: float) -> bool:
+def others_are_open(claims: ClaimTable, watch: Watch, run: Run, now: float, runs: Runs | None) -> bool:
     """
     Whether another task, or run, that shares the incident was reported and is still late; blocks.
 
     A task that was marked as a success by hand calls nobody. So Airflow is asked about each; one of which it cannot
     tell counts as late.
+
+    :param runs: how to ask Airflow; ``None`` where it would not answer.
     """
     incident = incident_id(watch.environment, run.dag_id, run.run_id, watch.task_id, watch.incident)
     others = claims.open_misses(incident, now - OPEN_FOR)
-    if watch.task_id is None:
-        # The run is a success, and so nothing in it is late. About other runs Airflow 3 would not answer here: it calls
-        # back for a run in the process that works on the DAG's file, and a question it does not know waits for ever.
-        return any(name != _run_name(watch, run) for name, _ in others)
-    return any(_is_open(watch, run, name, task) for name, task in sorted(others))
+    if runs is None:
+        return any(name != _run_name(watch, run) for name, _ in others)  # the run is a success, and so is all in it
+    return any(_is_open(watch, run, name, task, runs) for name, task in sorted(others))
 
 
-def _is_open(watch: Watch, run: Run, name: str, task: str) -> bool:
+def _is_open(watch: Watch, run: Run, name: str, task: str, runs: Runs) -> bool:
     run_id = name.removeprefix(_run_name(watch, replace(run, run_id="")))
     try:
-        run_state, found = tasks_of_run(run.dag_id, run_id, watch.mapped, watch.lookalikes)
-    except Exception as error:  # noqa: BLE001 - of a supervisor, an API server or a database; or there is no such run
+        found = runs(run.dag_id, run_id, [*watch.mapped, task], watch.lookalikes)  # it may be mapped too
+    except Exception as error:  # noqa: BLE001 - of a supervisor, an API server or a database
         kind = type(error).__name__
         logger.warning("It is unknown whether %s of %s is still late. %s: %s", task, run_id, kind, error)
         return True
-    _, tasks = unpacked(watch, found)
-    return is_late(tasks, run_state, task or None)
+    if found is None:
+        return False
+    _, tasks = unpacked(watch, found.tasks)
+    return is_late(tasks, found.state, task or None)
 
 
 def mark_recovered(claims: ClaimTable, watch: Watch, run: Run, now: float) -> None:

@@ -15,13 +15,8 @@ from airflow_agari_provider.airflow_runs import link, run_date, told, told_momen
 from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.sla import Run, Watch, unknown_miss
 from airflow_agari_provider.alerts.threads import POOL
-from airflow_agari_provider.slas.dispatch import (
-    RECOVERY_FOR,
-    UNEXPECTED_PAUSE,
-    dispatch_miss,
-    make_ready,
-    tell_recovery_or_close,
-)
+from airflow_agari_provider.slas.dispatch import UNEXPECTED_PAUSE, dispatch_miss, make_ready
+from airflow_agari_provider.slas.follow_up import RECOVERY_FOR, tell_recovery_or_close
 from airflow_agari_provider.slas.observation import Observation, observe
 
 logger = logging.getLogger(__name__)

@@ -1,36 +1,38 @@
-"""Send all alerts of a miss, or of its recovery."""
+"""Send all alerts of a miss, or what follows it."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cache
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import AirflowNotFoundException
-from airflow_agari_provider.airflow_runs import link
-from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.claims import ClaimTable
 from airflow_agari_provider.alerts.delivery import LONGEST_PAUSE, Delivery
 from airflow_agari_provider.alerts.digest import DigestedDelivery, window_of
 from airflow_agari_provider.alerts.miss import SlaMiss
-from airflow_agari_provider.alerts.sender import AlertSender
-from airflow_agari_provider.alerts.sla import Run, Watch, recovery_of
+from airflow_agari_provider.alerts.silences import Quiet
+from airflow_agari_provider.alerts.sla import Run, Watch
 from airflow_agari_provider.notifications.sla_miss_notifier import count_alert
-from airflow_agari_provider.slas.claiming import about, claims_of, key_of, mark_recovered, others_are_open
-from airflow_agari_provider.slas.sla_alert import follows_up, import_needs, sender_of
+from airflow_agari_provider.slas.claiming import about, claims_of, key_of
+from airflow_agari_provider.slas.silencing import quiet_now
+from airflow_agari_provider.slas.sla_alert import import_needs, sender_of
 
 logger = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 3600.0  # seconds; an alert that comes later than this is useless
+# Seconds for which an alert waits for the end of a silence: a triggerer holds a thousand of what waits in it. The sweep
+# tells what is silenced for longer.
+SILENT_WAIT = 3600.0
 UNEXPECTED_PAUSE = 10.0  # seconds after an error that no service answered, such as a claims database that is down
 # Seconds until a connection that is not found is taken for missing. Airflow also reports a connection as not found if
 # it could not read it, because its database, its API server or a Vault is down.
 MISSING_FOR = 300.0
-RECOVERY_FOR = 120.0  # seconds for which a worker tries to send a recovery
 
 
 @dataclass
@@ -55,9 +57,17 @@ class Dispatch:
 
     :param deliveries: each with the specification of its fallback.
     :param begun: when this or another process first tried to send them; seconds since the epoch.
+    :param quiet: takes the time, and tells whether, and until when, nobody is to be told of a miss; blocks. ``None``
+        for what always goes, such as recoveries.
     """
 
-    def __init__(self, deliveries: Iterable[tuple[Delivery, dict[str, Any] | None]], begun: float) -> None:
+    def __init__(
+        self,
+        deliveries: Iterable[tuple[Delivery, dict[str, Any] | None]],
+        begun: float,
+        quiet: Callable[[float], Quiet | None] | None = None,
+    ) -> None:
+        self._quiet = quiet
         self._all = [_OnItsWay(delivery, fallback, begun + GIVE_UP_AFTER, begun) for delivery, fallback in deliveries]
         self._open = list(self._all)
 
@@ -80,13 +90,12 @@ class Dispatch:
         :param miss: the miss as it stands now; ``None`` if there is nothing to report any more.
         :return: seconds to wait, ``None`` when all alerts have ended.
         """
-        due = list(self._open)
+        due = [one for one in self._open if one.next_at <= now]
         called, clock = now, time.monotonic()
+        quiet = self._quiet(now) if self._quiet and miss and due else None
         for one in due:  # and the fallbacks that are added to it meanwhile
             now = called + time.monotonic() - clock  # so that a slow service does not shorten the others' leases
-            if one.next_at > now:
-                continue
-            pause = self._attempt(one, miss, now)
+            pause = self._attempt(one, miss, now, quiet)
             if one.delivery.outcome:  # it may still have to be recorded
                 one.count()
             if pause is not None and now + pause < one.give_up:
@@ -117,9 +126,12 @@ class Dispatch:
         return True
 
     @staticmethod
-    def _attempt(one: _OnItsWay, miss: SlaMiss | None, now: float) -> float | None:
+    def _attempt(one: _OnItsWay, miss: SlaMiss | None, now: float, quiet: Quiet | None) -> float | None:
         delivery, missing_since, one.missing_since = one.delivery, one.missing_since, None
         try:
+            if quiet and delivery.unrecorded is None:
+                one.give_up = quiet.until + GIVE_UP_AFTER
+                return delivery.silence(quiet, now, leave=quiet.until - now > SILENT_WAIT)
             return delivery.attempt(miss, now)
         except AirflowNotFoundException as error:
             one.missing_since = now if missing_since is None else missing_since
@@ -171,92 +183,20 @@ def dispatch_miss(
     for delivery, _ in deliveries:
         delivery.unrecorded = (unrecorded or {}).get(delivery.key)
     # Pages go first, so that they do not wait for a slow Slack
-    return Dispatch(sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat), begun)
+    in_order = sorted(deliveries, key=lambda one: not one[0].sender.safe_to_repeat)
+    return Dispatch(in_order, begun, partial(quiet_now, watch, run, claims) if claims else None)
 
 
 def _delivery(
     watch: Watch, run: Run, alert: dict[str, Any], claims: ClaimTable | None, due: datetime, begun: float
 ) -> Delivery:
     sender, key = sender_of(alert), key_of(watch, run, alert)
-    if claims is None or not watch.digest or _opens_incident(alert):  # and each incident has to be closed
+    if claims is None or not watch.digest or opens_incident(alert):  # and each incident has to be closed
         return Delivery(sender, key, claims, since=begun, about=about(watch, run, alert, due))
     together = f"digest|{watch.environment}|{run.dag_id}|{alert['after']:g}|{sender.destination}"
     window = window_of(together, due.timestamp() + alert["after"], watch.digest)
     return DigestedDelivery(sender, key, claims, window, since=begun, about=about(watch, run, alert, due))
 
 
-def _opens_incident(alert: dict[str, Any]) -> bool:
+def opens_incident(alert: dict[str, Any]) -> bool:
     return sender_of(alert).safe_to_repeat or bool(alert.get("recovery"))
-
-
-def tell_recovery(
-    watch: Watch, run: Run, at: datetime, due: datetime | None = None, seconds: float = RECOVERY_FOR
-) -> bool:
-    """
-    Send the recovery of a miss to the destinations that got the miss, and to no others.
-
-    Without claims it is not known who got the miss. Then only incidents are closed, which does no harm if none is open.
-    An incident that several misses share is closed with the last of them.
-
-    :param due: when the SLA was over, or the latest time at which it can have been; ``None`` if that is not known.
-    :param seconds: no further try begins after this time.
-    :return: whether nothing is left to do.
-    :raises ClaimsUnavailable: it cannot be known now who got the miss.
-    """
-    claims = claims_of(watch.claims)
-    told: dict[str, Delivery] = {}
-    closing: set[str] = set()
-    for alert, key in _alerts_and_fallbacks(watch, run):
-        sender: Any = sender_of(alert)
-        if not follows_up(alert) or sender.destination in told:
-            continue
-        sent = _told(sender, key, claims, at.timestamp())
-        if sent is None:
-            continue
-        # A miss that is being sent right now may arrive after its recovery, which then has to be sent again
-        agreed = claims if sent.state == "sent" else None
-        told[sender.destination] = Delivery(sender, f"recovery|{key}", agreed, sent.reference)
-        if _opens_incident(alert):
-            closing.add(sender.destination)
-        if sent.first_at:
-            told_for = datetime.fromtimestamp(sent.first_at - alert["after"], UTC)
-            due = min(due or told_for, told_for)
-    if claims:
-        mark_recovered(claims, watch, run, at.timestamp())  # first, so that of two that finish at once one closes
-        if closing and watch.incident != "task" and others_are_open(claims, watch, run, at.timestamp()):
-            logger.info("The incident of %s stays open, because other misses share it", run.run_id)
-            told = {place: delivery for place, delivery in told.items() if place not in closing}
-    dispatch = Dispatch([(delivery, None) for delivery in told.values()], at.timestamp())
-    return dispatch.run(recovery_of(watch, run, due if due and due < at else None, at, link), seconds)
-
-
-def tell_recovery_or_close(watch: Watch, run: Run, at: datetime, due: datetime | None, seconds: float) -> None:
-    """Like :func:`tell_recovery`; if the claims cannot be read now, only close the incident, unless others share it."""
-    try:
-        tell_recovery(watch, run, at, due, seconds)
-    except ClaimsUnavailable as error:
-        late = watch.task_id or "the run"
-        if watch.incident != "task":
-            logger.error("Without claims, the incident that %s shares stays open. Close it. %s", late, error)
-            return
-        logger.error("Without claims, the recovery of %s only closes incidents. %s", late, error)
-        tell_recovery(replace(watch, claims=""), run, at, due, seconds)
-
-
-def _alerts_and_fallbacks(watch: Watch, run: Run) -> Iterator[tuple[dict[str, Any], str]]:
-    for alert in watch.alerts:
-        key = key_of(watch, run, alert)
-        yield alert, key
-        if alert["fallback"]:
-            yield {"notifier": alert["fallback"], "after": alert["after"]}, f"{key}|fallback"
-
-
-def _told(sender: AlertSender, key: str, claims: ClaimTable | None, now: float) -> Claim | None:
-    """What was sent; or may have been, if the recovery is safe to repeat. ``None`` if nothing was sent."""
-    if claims is None:
-        return Claim("sent") if sender.safe_to_repeat else None
-    found = claims.perhaps_sent(key)
-    if found and found.state == "doubtful":
-        Delivery(sender, key, claims).attempt(None, now)  # finds out whether it was sent, and records that
-        found = claims.perhaps_sent(key)
-    return found if found and (found.state == "sent" or sender.safe_to_repeat) else None

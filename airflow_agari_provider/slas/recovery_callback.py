@@ -10,7 +10,7 @@ from typing import Any
 from airflow_agari_provider.airflow_runs import planned_start, run_date, tasks_of_run, told, told_moment, told_run
 from airflow_agari_provider.alerts.sla import Run, Watch, due_between
 from airflow_agari_provider.alerts.task_states import DONE
-from airflow_agari_provider.slas.dispatch import RECOVERY_FOR, tell_recovery_or_close
+from airflow_agari_provider.slas.follow_up import RECOVERY_FOR, tell_recovery_or_close
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,12 @@ class OnSuccess:
         is_late = earliest is not None and earliest < at  # as far as can be known without claims
         if not is_late and (earliest is not None or not self.watch.claims):
             return  # certainly in time: then a claims database that hangs does not hold up the task
-        seconds = RUN_RECOVERY_FOR if self.watch.task_id is None else RECOVERY_FOR
-        tell_recovery_or_close(self.watch, run, at, latest, seconds)
+        if self.watch.task_id is not None:
+            tell_recovery_or_close(self.watch, run, at, latest, RECOVERY_FOR)
+            return
+        # Airflow 3 calls back for a run in the process that works on the DAG's file. There it answers nothing about
+        # runs: a question that it does not know waits for ever.
+        tell_recovery_or_close(self.watch, run, at, latest, RUN_RECOVERY_FOR, runs=None)
 
     def _others_are_open(self, ti: Any, dag_id: str, run_id: str) -> bool:
         """Whether other indexes of a mapped task are not done yet."""

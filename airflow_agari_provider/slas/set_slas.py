@@ -5,36 +5,47 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from airflow_agari_provider.airflow_compat import BaseNotifier, CronDataIntervalTimetable
-from airflow_agari_provider.airflow_deadlines import DAGS_HAVE_DEADLINES, deadline_alert, makes_runs_without_a_date
+from airflow_agari_provider.airflow_compat import CronDataIntervalTimetable, is_mapped
+from airflow_agari_provider.airflow_deadlines import (
+    DAGS_HAVE_DEADLINES,
+    HistoryDeadline,
+    deadline_alert,
+    makes_runs_without_a_date,
+)
+from airflow_agari_provider.alerts.history import FromHistory
 from airflow_agari_provider.alerts.miss import Scope
+from airflow_agari_provider.alerts.quiet_hours import quiet_hours
 from airflow_agari_provider.alerts.sla import Watch, WhenFailed, due_after
 from airflow_agari_provider.alerts.sla_payload import payload
 from airflow_agari_provider.alerts.time_of_day import time_of_day_text
-from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES, environment_or_default
+from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
+from airflow_agari_provider.slas.arguments import (
+    DAG_RUN,
+    Sla,
+    check,
+    check_digest,
+    check_incident,
+    check_quiet,
+)
 from airflow_agari_provider.slas.deadline_callback import ON_DEADLINE
 from airflow_agari_provider.slas.recovery_callback import OnSuccess
-from airflow_agari_provider.slas.sla_alert import SlaAlert, sender_of
+from airflow_agari_provider.slas.routing import Alerts, Route, routes_of
 from airflow_agari_provider.slas.sla_miss_callback import OnSlaMiss
 
 logger = logging.getLogger(__name__)
 
-LONGEST_DIGEST = timedelta(minutes=30)  # an alert that cannot be sent within an hour is given up
-DAG_RUN = "__dag_run__"  # stands for the run, in place of a task's id; an unlikely task id
-
 
 def set_slas(
     dag: Any,
-    slas: Mapping[str, timedelta | time],
+    slas: Mapping[str, Sla],
     *,
-    alerts: Sequence[BaseNotifier | SlaAlert],
+    alerts: Alerts | Mapping[str, Alerts] | Callable[[str], Alerts],
     claims: str | None = None,
     reference: Literal["queued_at", "logical_date"] = "queued_at",
     environment: str | None = None,
@@ -43,6 +54,7 @@ def set_slas(
     manual: bool = True,
     backfill: bool = False,
     digest: timedelta | None = None,
+    quiet: Sequence[str] = (),
 ) -> None:
     """
     Give tasks, and the run, an SLA. Call it after all tasks of the DAG are defined.
@@ -51,8 +63,12 @@ def set_slas(
 
     :param dag: the DAG object; with ``@dag``, what the decorated function returned.
     :param slas: task id, or ``DAG_RUN``: time within which it has to be done; or time of day (in the DAG's time zone if
-        it has none), the first one after the run's planned start. A time of day needs Airflow 2.11, or 3.2.
+        it has none), the first one after the run's planned start; or ``FromHistory(...)``: what earlier runs took,
+        times a factor (needs ``claims``). The last two need Airflow 2.11, or 3.2.
     :param alerts: what to send: notifiers, or ``SlaAlert``s for escalations, fallbacks and other notifiers' recoveries.
+        To send each SLA's where they belong: a mapping of ``owner:<name>``, ``tag:<name>``, ``task:<id>`` (names may
+        have ``*`` and ``?``) and ``*`` (all others) to such lists, of which the first that fits counts; or a function
+        that takes a task id or ``DAG_RUN``, and returns such a list.
     :param claims: ``sql:<conn_id>``: a PostgreSQL, MySQL, MariaDB or SQLite in which processes agree who sends, so that
         each alert is sent once. ``None``: a VictorOps incident stays one, other alerts may be sent twice, and Slack
         gets no recoveries.
@@ -67,26 +83,23 @@ def set_slas(
     :param digest: if many tasks of the DAG miss their SLAs within this time, up to half an hour, only the first miss is
         sent at once, and the rest in one message this long after it; needs ``claims``. Alerts that open incidents are
         sent one by one: VictorOps (see ``incident``), and alerts with a ``recovery``.
+    :param quiet: hours of each week in which no miss is told, in the DAG's time zone if they name none, such as
+        ``["Sun 02:00-06:00"]``; what is still late when they end is told then. Needs ``claims``.
     :raises ValueError: an unknown task, or an argument that is none of the above.
-    :raises TypeError: an SLA that is not a time.
+    :raises TypeError: an SLA that is not a time, or an alert that is none.
     """
-    _check(dag, slas, claims, reference, incident, when_failed)
-    _check_digest(dag, claims, digest)
-    each = [alert if isinstance(alert, SlaAlert) else SlaAlert(alert) for alert in alerts]
-    _check_alerts(dag, each)
-    if not claims:
-        if any(alert.after for alert in each):
-            raise ValueError(f"{dag.dag_id}: an alert with after= needs claims=, which record what was sent.")
-        if incident != "task":
-            raise ValueError(f"{dag.dag_id}: incident={incident!r} needs claims=, which record what is still late.")
-        logger.info("%s: set_slas has no claims=, so Slack may get an alert twice", dag.dag_id)
+    check(dag, slas, claims, reference, incident, when_failed)
+    check_digest(dag, claims, digest)
+    check_quiet(dag, claims, quiet)
+    routes = routes_of(dag, slas, alerts, claims)
+    check_incident(dag, claims, incident)
     ids = list(dag.task_ids)
     mapped = [task.task_id for task in dag.tasks if _is_mapped(task)]
     common = Watch(
         task_id=None,
         dag_id=dag.dag_id,
         sla=0,
-        alerts=[alert.specification() for alert in each],
+        alerts=[],
         claims=claims or "",
         environment=environment_or_default(environment),
         digest=digest.total_seconds() if digest else 0,
@@ -95,9 +108,10 @@ def set_slas(
         reference=reference if DAGS_HAVE_DEADLINES else "planned",
         silent_for=[*([] if manual and DAGS_HAVE_DEADLINES else ["manual"]), *([] if backfill else ["backfill"])],
         mapped=mapped,
+        quiet=quiet_hours(quiet, time_of_day_text(time(), dag.timezone)[len("00:00:00") :].strip()) if quiet else [],
         lookalikes=[name for name in ids if re.sub(r"_\d+$", "", name) in mapped and name not in mapped],
     )
-    watches = [_watch(dag, common, name, slas) for name in slas]
+    watches = [_watch(dag, common, name, slas, routes) for name in slas]
     if DAGS_HAVE_DEADLINES:
         _set_deadlines(dag, watches, reference)
     else:
@@ -112,61 +126,19 @@ def set_slas(
         dag.has_on_success_callback = True  # computed when the DAG was made
 
 
-def _check(
-    dag: Any, slas: Mapping[str, timedelta | time], claims: str | None, reference: str, incident: str, when_failed: str
-) -> None:
-    unknown = sorted(set(slas) - set(dag.task_ids) - {DAG_RUN})
-    if unknown:
-        raise ValueError(f"{dag.dag_id} has no task {', '.join(unknown)}; call set_slas after all tasks are defined.")
-    _check_slas(dag, slas)
-    if claims is not None and not re.fullmatch(r"sql:\S+", claims):
-        raise ValueError(f"claims must be 'sql:<conn_id>' or None, not {claims!r}.")
-    for name, value, choices in (
-        ("reference", reference, ("queued_at", "logical_date")),
-        ("incident", incident, SCOPES),
-        ("when_failed", when_failed, ("page", "downgrade", "skip")),
-    ):
-        require_one_of(name, value, choices)
-
-
-def _check_alerts(dag: Any, alerts: Sequence[SlaAlert]) -> None:
-    if not alerts:
-        raise ValueError(f"{dag.dag_id}: alerts is empty, so no alert would be sent. Give a notifier.")
-    told: set[tuple[str, timedelta]] = set()
-    for alert in alerts:
-        if alert.after < timedelta(0):
-            raise ValueError(f"{dag.dag_id}: after= of an alert must be a time after the SLA, not {alert.after}.")
-        destination = sender_of(alert.specification()).destination
-        if (destination, alert.after) in told:
-            raise ValueError(
-                f"{dag.dag_id}: two alerts go to {destination.strip()} at the same time, of which one would never be "
-                "sent. Remove one, or give it another after=."
-            )
-        told.add((destination, alert.after))
-
-
-def _check_slas(dag: Any, slas: Mapping[str, timedelta | time]) -> None:
-    for name, sla in slas.items():
-        where = f"{dag.dag_id}: the SLA of {'the run' if name == DAG_RUN else name}"
-        if not isinstance(sla, timedelta | time):
-            raise TypeError(f"{where} must be a timedelta or a time of day, not {sla!r}: e.g. timedelta(minutes=30).")
-        if isinstance(sla, timedelta) and sla <= timedelta(0):
-            raise ValueError(f"{where} must be longer than zero, not {sla}.")
-
-
-def _check_digest(dag: Any, claims: str | None, digest: timedelta | None) -> None:
-    if digest is None:
-        return
-    if not claims:
-        raise ValueError(f"{dag.dag_id}: digest= needs claims=, which collect what is sent together.")
-    if not timedelta(0) < digest <= LONGEST_DIGEST:
-        raise ValueError(f"{dag.dag_id}: digest must be above zero and at most {LONGEST_DIGEST}, not {digest}.")
-
-
-def _watch(dag: Any, common: Watch, name: str, slas: Mapping[str, timedelta | time]) -> Watch:
+def _watch(
+    dag: Any,
+    common: Watch,
+    name: str,
+    slas: Mapping[str, Sla],
+    routes: Mapping[str, Route],
+) -> Watch:
     sla = slas[name]
+    common = replace(common, alerts=routes[name].specifications)
     if isinstance(sla, time):
         common = replace(common, by=time_of_day_text(sla, dag.timezone))
+    elif isinstance(sla, FromHistory):
+        common = replace(common, sla=sla.floor.total_seconds(), history=sla.text)
     else:
         common = replace(common, sla=sla.total_seconds())
     if name == DAG_RUN:
@@ -175,7 +147,9 @@ def _watch(dag: Any, common: Watch, name: str, slas: Mapping[str, timedelta | ti
         )
     task = dag.get_task(name)
     upstream = sorted({name, *task.get_flat_relative_ids(upstream=True)})
-    causes = [other for other in slas if other == DAG_RUN or (other in upstream and other != name)]
+    # A failure is told elsewhere only if it is told to everybody who would be told of this task
+    told_alike = [other for other in slas if routes[other].destinations >= routes[name].destinations]
+    causes = [other for other in told_alike if other == DAG_RUN or (other in upstream and other != name)]
     later = [other for other in causes if _is_not_over_before(slas[other], sla)]
     following = [task, *(dag.get_task(other) for other in sorted(task.get_flat_relative_ids(upstream=False)))]
     return replace(
@@ -189,11 +163,12 @@ def _watch(dag: Any, common: Watch, name: str, slas: Mapping[str, timedelta | ti
     )
 
 
-def _is_not_over_before(other: timedelta | time, sla: timedelta | time) -> bool:
+def _is_not_over_before(other: Sla, sla: Sla) -> bool:
     """Whether it is certain that an SLA of a run is not over before another one."""
     if isinstance(other, timedelta) and isinstance(sla, timedelta):
         return other >= sla
-    return other == sla  # which of two times of day comes first depends on when the run starts
+    # Which of two times of day comes first depends on when the run starts
+    return isinstance(sla, time) and other == sla
 
 
 def _id(name: str) -> str | None:
@@ -206,7 +181,7 @@ def _carriers(dag: Any, tasks: Sequence[Any]) -> list[str]:
 
 
 def _is_mapped(task: Any) -> bool:
-    return hasattr(task, "partial_kwargs") or any(task.iter_mapped_task_groups())
+    return is_mapped(task) or any(task.iter_mapped_task_groups())
 
 
 def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
@@ -214,7 +189,11 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
         # It has no scheduler, and fails for every DAG with a deadline: apache/airflow#73428
         logger.warning("%s: `airflow dags test` watches no SLAs", dag.dag_id)
         return
-    if reference == "logical_date" and makes_runs_without_a_date(dag.timetable) and not all(one.by for one in watches):
+    if (
+        reference == "logical_date"
+        and makes_runs_without_a_date(dag.timetable)
+        and not all(one.by or one.history for one in watches)
+    ):
         logger.warning(
             "%s: runs that its schedule makes for assets or partitions have no logical date, so with "
             "reference='logical_date' their SLAs are not watched. Give reference='queued_at'.",
@@ -225,8 +204,8 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
         *(present if isinstance(present, list | tuple) else [present]),
         *(
             deadline_alert(
-                watch.by or reference,
-                timedelta(seconds=watch.sla + after),
+                HistoryDeadline(watch.task_id or "", watch.history) if watch.history else watch.by or reference,
+                timedelta(seconds=(0 if watch.history else watch.sla) + after),
                 ON_DEADLINE,
                 {"watch": payload(watch.step(after), dag.task_ids)},
                 watch.step(after).name,

@@ -88,8 +88,9 @@ class _NotifierSender:
         raise CannotLook(f"{self.name} cannot be asked whether it sent anything")
 
     def follow_up(self, miss: SlaMiss, key: str, reference: str) -> str:
-        if self._recovery:
-            self._notify(self._recovery, miss)
+        notifier = self._notifier if miss.is_open else self._recovery
+        if notifier:
+            self._notify(notifier, miss)
         return ""
 
     def _notify(self, notifier: BaseNotifier, miss: SlaMiss) -> None:

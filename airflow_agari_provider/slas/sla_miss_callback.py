@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_runs import RunNotCreated, late_run
+from airflow_agari_provider.airflow_deadlines import durations
+from airflow_agari_provider.airflow_runs import RunNotCreated, ask_database, late_run
+from airflow_agari_provider.alerts.history import FromHistory
 from airflow_agari_provider.alerts.sla import Run, Watch, due_after
 from airflow_agari_provider.notifications.sla_miss_notifier import RETRY_FOR
-from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss, tell_recovery
+from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss
+from airflow_agari_provider.slas.follow_up import tell_recovery
 from airflow_agari_provider.slas.observation import observe
 
 logger = logging.getLogger(__name__)
@@ -22,6 +25,16 @@ logger = logging.getLogger(__name__)
 CHECK_FOR = 20.0
 RECOVERY_FOR = 0.0  # seconds; a recovery that cannot be sent at once is sent at the next check
 OPEN_FOR = 86400.0  # seconds for which checks look whether a late task has finished
+
+
+def _due(watch: Watch, run: Run, planned: datetime) -> datetime | None:
+    """When the SLA is over; ``None`` if too few runs have succeeded for it to have one."""
+    if not watch.history:
+        return due_after(watch, planned)
+    history = FromHistory.from_text(watch.history)
+    took = ask_database(lambda session: durations(session, run.dag_id, run.run_id, watch.task_id, history.runs))
+    sla = history.sla(took)
+    return planned + sla if sla else None
 
 
 class OnSlaMiss:
@@ -66,11 +79,9 @@ class OnSlaMiss:
         found_at = recorded.timestamp.timestamp()
         # Airflow keeps this text with the miss, and does not use it: the next check is in another process
         unrecorded: dict[str, str] = json.loads(recorded.description or "{}")
+        dues = [(watch, _due(watch, run, facts["planned"])) for watch in watches]
         try:
-            told = [
-                self._tell(watch, run, due_after(watch, facts["planned"]), found_at, now, unrecorded)
-                for watch in watches
-            ]
+            told = [self._tell(watch, run, due, found_at, now, unrecorded) for watch, due in dues if due]
         finally:
             recorded.description = json.dumps(unrecorded) if unrecorded else None
         return all(told)

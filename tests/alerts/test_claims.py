@@ -17,8 +17,9 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_agari_provider.alerts.claim_rows import UNKNOWN, About
-from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.alert_database import ClaimsUnavailable
+from airflow_agari_provider.alerts.claim_rows import CLAIMS, UNKNOWN, About
+from airflow_agari_provider.alerts.claims import Claim, ClaimTable
 from airflow_agari_provider.alerts.threads import Patience
 from tests.alerts.sending_process import POINTS
 
@@ -135,7 +136,7 @@ def test_a_statement_that_waits_for_another_s_lock_is_given_up_and_claims_nothin
         other.cursor().execute("LOCK TABLE agari_alert_claims IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(ClaimsUnavailable, match=r"TimeoutError: it did not answer within 0\.3 s"):
             hurried.claim(KEY, 1000.0)
-    hurried._patience._abandoned[0].join(30)
+    hurried.database.patience._abandoned[0].join(30)
     assert table(60).claim(KEY, 1001.0) == Claim("mine", 1001.0)
 
 
@@ -167,6 +168,38 @@ def test_a_table_of_an_older_version_gets_the_new_columns_and_keeps_its_claims(c
     assert tables("first").claim(KEY, 2000.0) == Claim("sent", 1000.0, "C1:17.5")
     assert tables("second").claim("another", 2000.0, About("run", "load", "Slack")).state == "mine"
     assert tables("third").reported("run") == {("load", "Slack")}
+
+
+INDEXES = {
+    "sqlite3": "SELECT name FROM sqlite_master WHERE type = 'index'",
+    "psycopg": "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'",
+    "MySQLdb": "SELECT index_name FROM information_schema.statistics WHERE table_schema = DATABASE()",
+}
+
+
+def test_what_is_asked_for_by_run_incident_or_time_is_found_by_an_index(connect, tables):
+    table = tables("first")
+    table.claim(KEY, 1000.0, About("run" * 500, "load", "Slack", "incident" * 500))  # longer than MySQL's index takes
+    table.database.run(CLAIMS, lambda rows: rows.add_indexes())  # a second time
+    with closing(connect()) as connection, closing(connection.cursor()) as cursor:
+        driver = type(connection).__module__.partition(".")[0].replace("psycopg2", "psycopg")
+        cursor.execute(INDEXES[driver])
+        found = {(row if isinstance(row, tuple) else tuple(row.values()))[0] for row in cursor.fetchall()}
+    columns = ("run", "incident", "first_at", "due_at", "closed_at_due_at")
+    assert {f"agari_alert_claims_{name}" for name in columns} <= found
+
+
+def test_a_row_tells_when_it_was_sent_and_how_the_task_stood(connect, tables):
+    first = tables("first")
+    first.claim(KEY, 1000.0, About("run", "load", standing="late"))
+    first.postpone(KEY, 1030.0)
+    tables("second").claim(KEY, 1030.0, About("run", "load", standing="failed"))
+    first.mark_sent(KEY, "not its claim any more", 1031.0)
+    tables("third").record_sent(KEY, 1032.0, UNKNOWN, "17")
+    with closing(connect()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT state, standing, sent_at FROM agari_alert_claims")
+        (row,) = cursor.fetchall()
+    assert (tuple(row.values()) if isinstance(row, dict) else tuple(row)) == ("sent", "failed", 1032.0)
 
 
 def test_a_window_has_one_first_and_collects_the_others_until_it_is_closed(tables):

