@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sqlite3
+import sys
 import time
+from contextlib import closing
 from urllib.parse import quote
 
 import pytest
 
-from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3
+from airflow_agari_provider.local.demo.airflow_home import AIRFLOW_3, USER
 from tests.airflow_processes import Airflow, running, without_settings_of_tests
 
 pytestmark = pytest.mark.end_to_end
@@ -103,6 +108,27 @@ def test_a_late_task_is_told_once_and_again_when_it_comes_in(airflow, alert_serv
     assert f"/runs/{quote(run_id, safe='')}" in pages[0][1]["vo_annotate.u.Run"] or not AIRFLOW_3
     assert airflow.secrets_shown() == []
 
+    # As if nobody had told that the task came in: who looks later asks Airflow, and tells it
+    sweep(airflow)
+    assert len(alert_services.received) == 8
+    with closing(sqlite3.connect(airflow.databases["claims"])) as connection, connection:
+        connection.execute("DELETE FROM agari_alert_claims WHERE due_at IS NULL")
+        connection.execute("UPDATE agari_alert_claims SET closed_at = NULL, recovered_at = NULL")
+    sweep(airflow)
+    again = [body.get("text") or body["state_message"] for _, body in alert_services.received[8:]]
+    assert again == [recovered] * 4
+    late_by = {body["details"].partition(", owner")[0] for _, body in alert_services.received[8:] if "details" in body}
+    assert re.fullmatch(r"Finished \d+ (s|min) late", *late_by)
+
     # Airflow 3 alone fails here, for every DAG with a deadline
     airflow.airflow("dags", "test", "telemetry", "2016-02-01")
-    assert len(alert_services.received) == 8
+    assert len(alert_services.received) == 12
+
+
+def sweep(airflow):
+    """Run the command; on Airflow 3 it asks the REST API."""
+    api = {"conn_type": "http", "host": airflow.home.url, "login": USER, "password": airflow.home.password}
+    environment = {**airflow.home.environment(), "AIRFLOW_CONN_AIRFLOW_API": json.dumps(api)}
+    environment["AIRFLOW__AGARI__AIRFLOW_API_CONN_ID"] = "airflow_api" if AIRFLOW_3 else ""
+    command = [sys.executable, "-m", "airflow_agari_provider.commands.agari", "alerts", "sweep"]
+    airflow.processes.run("agari-alerts-sweep", [*command, "--claims-conn-id", "claims"], environment)
