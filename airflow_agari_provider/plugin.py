@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 # The commands whose logs people read when Airflow starts; a task's log would repeat the warning for each task.
 SERVICES = frozenset({"api-server", "dag-processor", "scheduler", "standalone", "triggerer", "webserver"})
 PAGE = "agari/charts"  # relative: Airflow's pages have a base address, which may be a path
+ALERTS = "agari/alerts"
 
 
 class LazyApp:
@@ -70,6 +71,13 @@ class AgariPlugin(AirflowPlugin):
                 "url_route": "agari-charts",
             },
             {
+                "name": "Agari alerts",
+                "href": ALERTS,
+                "destination": "nav",
+                "category": "browse",
+                "url_route": "agari-alerts",
+            },
+            {
                 "name": "Tries",
                 "href": f"{PAGE}?dag_id={{DAG_ID}}",
                 "destination": "dag",
@@ -81,8 +89,15 @@ class AgariPlugin(AirflowPlugin):
                 "destination": "task",
                 "url_route": "agari-task-tries",
             },
+            {
+                "name": "Alerts",
+                "href": f"{ALERTS}?dag_id={{DAG_ID}}",
+                "destination": "dag",
+                "url_route": "agari-dag-alerts",
+            },
         ]
     else:
+        appbuilder_menu_items = [{"name": "Agari alerts", "category": "Browse", "href": "AgariView.alerts_page"}]
 
         @property
         def appbuilder_views(self) -> list[dict[str, Any]]:

@@ -70,6 +70,14 @@ def get_provider_info() -> dict[str, Any]:
             "agari": {
                 "description": "Alerts of the Agari provider.",
                 "options": {
+                    "slack_url": {
+                        "description": "Address of the Slack workspace, so that the page of the alerts links to the "
+                        "messages themselves instead of to their channel.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "https://example.slack.com",
+                        "default": "",
+                    },
                     "environment": {
                         "description": "Name of the environment, before every alert and in the ids of incidents.",
                         "version_added": "0.1.0",

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from airflow_agari_provider import __version__
+from airflow_agari_provider.airflow_compat import conf
 
 FRONTEND = Path(__file__).parent / "frontend"
+PAGES = {"charts": "index.html", "alerts": "alerts.html"}
 FILE_NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")  # no file system takes a longer name, or one with NUL
 NO_SUCH_PATH = "There is no such page: an address names a DAG or a file."
 PLACEHOLDER = "__CONFIGURATION__"
@@ -77,15 +79,17 @@ def error_answer(status: int, sentence: str) -> Answer:
     return Answer(status, JSON, json.dumps({"detail": sentence}).encode(), headers=SECURITY_HEADERS)
 
 
-def page_answer(airflow: int, root: str, if_none_match: str | None) -> Answer:
-    """Answer with the page. :param airflow: 2 or 3. :param root: path of Airflow's first page."""
-    page = (FRONTEND / "index.html").read_text().replace(PLACEHOLDER, configuration(airflow, root)).encode()
+def page_answer(airflow: int, root: str, if_none_match: str | None, name: str = "charts") -> Answer:
+    """Answer with a page. :param airflow: 2 or 3. :param root: path of Airflow's first page. :param name: of a page."""
+    page = (FRONTEND / PAGES[name]).read_text().replace(PLACEHOLDER, configuration(airflow, root)).encode()
     return _unless_known(HTML, page, page, if_none_match)
 
 
 def configuration(airflow: int, root: str) -> str:
     """Return the page's settings as JSON that is safe inside a script element."""
     old = airflow == 2
+    slack = conf.get("agari", "slack_url", fallback="").strip()
+    run = "dags/{dag_id}/grid?dag_run_id={run_id}" if old else "dags/{dag_id}/runs/{run_id}"
     settings = {
         "airflow": airflow,
         "version": __version__,
@@ -95,6 +99,9 @@ def configuration(airflow: int, root: str) -> str:
         "mapped_log_url": "&map_index={map_index}" if old else "/mapped/{map_index}",
         "root": root,
         "dag_url": "dags/{dag_id}/grid" if old else "dags/{dag_id}",
+        "run_url": run,
+        "task_url": f"{run}&task_id={{task_id}}&tab=logs" if old else f"{run}/tasks/{{task_id}}",
+        "slack_url": slack if slack.startswith("https://") else "",
         "refresh_seconds": REFRESH_SECONDS,
     }
     return json.dumps(settings).replace("<", "\\u003c")

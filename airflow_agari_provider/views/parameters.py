@@ -117,7 +117,7 @@ def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
     :param arguments: name and value of each parameter.
     :raises BadQuestion: a parameter or a value is not allowed.
     """
-    values = _parsed(arguments, TRIES_PARAMETERS)
+    values = parsed(arguments, TRIES_PARAMETERS)
     if values["before"] and values["after"]:
         raise BadQuestion("after", values["after"], "Give before or after, not both.")
     return TriesQuestion(
@@ -143,10 +143,11 @@ def _position(name: str, text: str | None) -> Position | None:
 
 def overview_question(arguments: Iterable[tuple[str, str]]) -> OverviewQuestion:
     """Parse the parameters of a request. :raises BadQuestion: a parameter or a value is not allowed."""
-    return OverviewQuestion(_parsed(arguments, OVERVIEW_PARAMETERS)["days"])
+    return OverviewQuestion(parsed(arguments, OVERVIEW_PARAMETERS)["days"])
 
 
-def _parsed(arguments: Iterable[tuple[str, str]], parameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def parsed(arguments: Iterable[tuple[str, str]], parameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the value of each parameter of a table. :raises BadQuestion: a parameter or a value is not allowed."""
     given: dict[str, list[str]] = {}
     for name, value in arguments:
         if name not in parameters:

@@ -1,5 +1,5 @@
 """
-The charts in Airflow 2's web server: a view of Flask-AppBuilder.
+The charts and the alerts in Airflow 2's web server: a view of Flask-AppBuilder.
 
 A view's routes are open to everybody by default. So every route here asks Airflow's auth manager, as Airflow's own
 routes do.
@@ -21,11 +21,14 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views import http_answers, parameters
+from airflow_agari_provider.views.alerts_question import alerts_question
+from airflow_agari_provider.views.alerts_source import AlertsNotShown, AlertSource
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
 from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up
 
 CHARTS = SharedCharts(create_session)
+ALERTS = AlertSource(create_session)
 GZIP_FROM = 1024  # bytes
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
@@ -55,6 +58,8 @@ def answer_or_error(route: Callable[[], http_answers.Answer]) -> http_answers.An
         return route()
     except BadQuestion as error:
         return http_answers.error_answer(422, str(error))
+    except AlertsNotShown as error:
+        return http_answers.error_answer(error.status, str(error))
     except DBAPIError as error:
         if not gave_up(error):
             raise
@@ -83,7 +88,12 @@ class AgariView(BaseView):  # type: ignore[misc]
     @expose("/charts")
     @auth.has_access_view()
     def charts(self) -> Response:
-        return response(http_answers.page_answer(2, request.script_root + "/", request.headers.get("If-None-Match")))
+        return page("charts")
+
+    @expose("/alerts")
+    @auth.has_access_view()
+    def alerts_page(self) -> Response:
+        return page("alerts")
 
     @expose("/static/<path:name>")
     @for_people_logged_in
@@ -115,9 +125,22 @@ class AgariView(BaseView):  # type: ignore[misc]
     def task_time(self) -> http_answers.Answer:
         return of_all_dags(CHARTS.all_task_time)
 
+    @expose("/api/alerts")
+    @for_people_logged_in
+    def alerts(self) -> http_answers.Answer:
+        return of_all_dags(ALERTS.alerts, alerts_question)
 
-def of_all_dags(figures: Callable[..., tuple[dict[str, Any], float]]) -> http_answers.Answer:
-    question = parameters.overview_question(request.args.items(multi=True))
+
+def page(name: str) -> Response:
+    answer = http_answers.page_answer(2, request.script_root + "/", request.headers.get("If-None-Match"), name)
+    return response(answer)
+
+
+def of_all_dags(
+    figures: Callable[..., tuple[dict[str, Any], float]],
+    parse: Callable[..., Any] = parameters.overview_question,
+) -> http_answers.Answer:
+    question = parse(request.args.items(multi=True))
     with create_session():  # its end returns the connection to the pool
         permitted = readable_dags()
     found, now = figures(question, permitted)

@@ -1,5 +1,5 @@
 """
-The charts in Airflow 3's web server: a FastAPI app that Airflow mounts.
+The charts and the alerts in Airflow 3's web server: a FastAPI app that Airflow mounts.
 
 Airflow authenticates nothing below a plugin's mount. So every route here does it: it depends on ``User``, or on
 ``OneDag`` or ``ReadableDags``, which depend on ``User``. The page itself redirects to the login instead.
@@ -24,12 +24,15 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
 from airflow_agari_provider.exceptions import BadQuestion
-from airflow_agari_provider.views import http_answers, openapi, parameters
+from airflow_agari_provider.views import alerts_openapi, http_answers, openapi, parameters
+from airflow_agari_provider.views.alerts_question import ALERTS_PARAMETERS, alerts_question
+from airflow_agari_provider.views.alerts_source import AlertsNotShown, AlertSource
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
 from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up, require_known_columns
 
 CHARTS = SharedCharts(create_session)
+ALERTS = AlertSource(create_session)
 PREFIX = "/agari"
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
@@ -113,7 +116,7 @@ def create_app() -> FastAPI:
     """
     require_known_columns()
     app = FastAPI(
-        title="Agari charts",
+        title="Agari charts and alerts",
         version=__version__,
         docs_url=None,
         redoc_url=None,
@@ -123,28 +126,15 @@ def create_app() -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=http_answers.GZIP_LEVEL)
     app.add_middleware(AnswersHead)
 
-    @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Response:
-        return response(http_answers.error_answer(error.status_code, str(error.detail)))
-
-    @app.exception_handler(BadQuestion)
-    async def bad_question(request: Request, error: BadQuestion) -> Response:
-        return response(http_answers.error_answer(422, str(error)))
-
-    @app.exception_handler(DBAPIError)
-    async def database_error(request: Request, error: DBAPIError) -> Response:
-        if not gave_up(error):
-            raise error
-        return response(http_answers.error_answer(503, http_answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT)))
+    answer_errors(app)
 
     @app.get("/charts", include_in_schema=False)
-    async def page(request: Request) -> Response:
-        try:
-            await current_user(request)
-        except HTTPException:
-            return RedirectResponse(get_auth_manager().get_url_login(next_url=str(request.url)), status_code=307)
-        root = request.scope.get("root_path", "").removesuffix(PREFIX) + "/"
-        return response(http_answers.page_answer(3, root, request.headers.get("if-none-match")))
+    async def charts_page(request: Request) -> Response:
+        return await page(request, "charts")
+
+    @app.get("/alerts", include_in_schema=False)
+    async def alerts_page(request: Request) -> Response:
+        return await page(request, "alerts")
 
     @app.get("/static/{name:path}", include_in_schema=False)
     def static(name: str, user: User, request: Request) -> Response:
@@ -189,7 +179,53 @@ def create_app() -> FastAPI:
         found, now = CHARTS.all_task_time(question, dags)
         return json_response(request, http_answers.encoded(found), now)
 
+    @app.get(
+        "/api/alerts",
+        responses=openapi.responses(
+            "The alerts.", alerts_openapi.ALERTS, _404="The setting alerts_conn_id is missing."
+        ),
+        openapi_extra={"parameters": parameters.openapi(ALERTS_PARAMETERS)},
+    )
+    def alerts(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
+        """Missed SLAs: what is open, who was told, how often each SLA was met; of the DAGs that the user may read."""
+        question = alerts_question(request.query_params.multi_items())
+        session.close()  # returns the connection to the pool
+        found, now = ALERTS.alerts(question, dags)
+        return json_response(request, http_answers.encoded(found), now)
+
     return app
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Answer errors as JSON that says what is wrong and what to do."""
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        return response(http_answers.error_answer(error.status_code, str(error.detail)))
+
+    @app.exception_handler(BadQuestion)
+    async def bad_question(request: Request, error: BadQuestion) -> Response:
+        return response(http_answers.error_answer(422, str(error)))
+
+    @app.exception_handler(AlertsNotShown)
+    async def not_shown(request: Request, error: AlertsNotShown) -> Response:
+        return response(http_answers.error_answer(error.status, str(error)))
+
+    @app.exception_handler(DBAPIError)
+    async def database_error(request: Request, error: DBAPIError) -> Response:
+        if not gave_up(error):
+            raise error
+        return response(http_answers.error_answer(503, http_answers.TOO_SLOW.format(seconds=STATEMENT_TIMEOUT)))
+
+
+async def page(request: Request, name: str) -> Response:
+    """Answer with a page; without a login, with a redirection to Airflow's login page, which leads back."""
+    try:
+        await current_user(request)
+    except HTTPException:
+        return RedirectResponse(get_auth_manager().get_url_login(next_url=str(request.url)), status_code=307)
+    root = request.scope.get("root_path", "").removesuffix(PREFIX) + "/"
+    return response(http_answers.page_answer(3, root, request.headers.get("if-none-match"), name))
 
 
 def json_response(request: Request, text: bytes, now: float) -> Response:

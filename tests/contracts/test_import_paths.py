@@ -171,8 +171,8 @@ def test_a_stored_trigger_is_made_again(path, arguments):
 def test_what_a_stored_trigger_waits_with_is_made_again():
     (_, spark), (_, drain) = STORED_TRIGGERS
     watch = RunWatch(**{**spark["watch"], "job": JobState(**spark["watch"]["job"])})
-    again = asdict(watch)
-    assert {**again, **spark["watch"], "job": {**again["job"], **spark["watch"]["job"]}} == again
+    waiting = asdict(watch)
+    assert {**waiting, **spark["watch"], "job": {**waiting["job"], **spark["watch"]["job"]}} == waiting
     again = DrainWatch.again(drain["watch"])
     assert {name: value for name, value in drain["watch"].items() if asdict(again).get(name) != value} == {
         "progress_at": 1456507800.0,  # fields that there are no longer: the stall clock begins anew,

@@ -35,6 +35,8 @@ def walked(request, tmp_path):
     (tmp_path / "passwords.json").write_text(json.dumps({"eve": PASSWORD, "bob": PASSWORD}))
     environment = os.environ | {
         "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_CONN_ALERTS_DB": json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "alerts.db")}),
+        "AIRFLOW__AGARI__ALERTS_CONN_ID": "alerts_db",
         "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
         "AIRFLOW__CORE__AUTH_MANAGER": MANAGERS[request.param],
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(tmp_path / "passwords.json"),
@@ -57,6 +59,13 @@ def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
     to_login = {"status": 307 if AIRFLOW_3 else 302, "login": True, "dags": []}
     expected = {
         "/charts": {**logged_in, "anonymous": to_login, "again": again(large=False)},
+        "/alerts": {**logged_in, "anonymous": to_login, "again": again(large=False)},
+        "/api/alerts": {
+            "anonymous": REFUSED,
+            "stranger": ok(*theirs),
+            "viewer": ok(DAG_ID, OTHER),
+            "again": again(large=True),
+        },
         "/static/{name}": {**logged_in, "again": again(large=True)},
         "/api/overview": {
             "anonymous": REFUSED,

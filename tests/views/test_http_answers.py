@@ -79,6 +79,14 @@ def test_the_page_knows_its_airflow_and_no_value_can_end_its_script(frontend):
     assert settings["log_url"] == "dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}?try_number={try_number}"
 
 
+def test_each_page_has_a_file_of_its_own_and_only_https_leads_to_slack(frontend, monkeypatch):
+    (frontend / "alerts.html").write_text("alerts __CONFIGURATION__")
+    for address, shown in (("https://example.slack.com", "https://example.slack.com"), ("javascript:alert(1)", "")):
+        monkeypatch.setenv("AIRFLOW__AGARI__SLACK_URL", address)
+        page = http_answers.page_answer(2, "/", None, "alerts").body.decode()
+        assert json.loads(page.removeprefix("alerts "))["slack_url"] == shown
+
+
 def test_every_answer_may_be_framed_by_airflow_alone_and_kept_by_the_reader_alone(frontend):
     for answer in (
         http_answers.page_answer(2, "/", None),

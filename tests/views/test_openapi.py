@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
-from airflow_agari_provider.views import http_answers, openapi
+from airflow_agari_provider.views import alerts_openapi, http_answers, openapi
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.parameters import overview_question, tries_question
 from tests.views.metadata_rows import EPOCH, Metadata
@@ -109,11 +109,13 @@ if AIRFLOW_3:
             ),
             ("/api/overview", "days", "200 304 401 403 422 503", openapi.OVERVIEW),
             ("/api/overview/task_time", "days", "200 304 401 403 422 503", openapi.TASK_TIME),
+            ("/api/alerts", "days month dag_id", "200 304 401 403 404 422 503", alerts_openapi.ALERTS),
         ],
-        ids=["tries", "overview", "task time"],
+        ids=["tries", "overview", "task time", "alerts"],
     )
     def test_the_document_describes_each_route(document, path, parameters, statuses, schema):
-        assert set(document["paths"]) == {"/api/dags/{dag_id}/tries", "/api/overview", "/api/overview/task_time"}
+        overviews = {"/api/overview", "/api/overview/task_time"}
+        assert set(document["paths"]) == {"/api/dags/{dag_id}/tries", "/api/alerts", *overviews}
         described = document["paths"][path]["get"]
         assert sorted(one["name"] for one in described["parameters"]) == sorted(parameters.split())
         assert sorted(described["responses"]) == statuses.split()

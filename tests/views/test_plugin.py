@@ -65,18 +65,25 @@ def test_airflow_accepts_the_plugin():
         plugins_manager.initialize_web_ui_plugins()
         names = [view["name"] for view in plugins_manager.flask_appbuilder_views if "view" in view]
         assert "Agari charts" in names
+        links = {item["name"]: item["href"] for item in plugins_manager.flask_appbuilder_menu_links}
+        assert links["Agari alerts"] == "AgariView.alerts_page"
 
 
-def test_the_page_is_in_the_browse_menu_and_on_airflow_3_also_on_dags_and_tasks():
+def test_the_pages_are_in_the_browse_menu_and_on_airflow_3_also_on_dags_and_tasks():
     if AIRFLOW_3:
         views = [(view["destination"], view.get("category"), view["href"]) for view in AgariPlugin.external_views]
         assert views == [
             ("nav", "browse", "agari/charts"),
+            ("nav", "browse", "agari/alerts"),
             ("dag", None, "agari/charts?dag_id={DAG_ID}"),
             ("task", None, "agari/charts?dag_id={DAG_ID}&task_id={TASK_ID}"),
+            ("dag", None, "agari/alerts?dag_id={DAG_ID}"),
         ]
-        assert len({view["url_route"] for view in AgariPlugin.external_views}) == 3
+        assert len({view["url_route"] for view in AgariPlugin.external_views}) == 5
     else:
         assert [(view["category"], view["name"]) for view in AgariPlugin().appbuilder_views] == [
             ("Browse", "Agari charts")
+        ]
+        assert [(item["category"], item["name"]) for item in AgariPlugin().appbuilder_menu_items] == [
+            ("Browse", "Agari alerts")
         ]

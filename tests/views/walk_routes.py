@@ -1,5 +1,5 @@
 """
-Ask every route of the charts without a login, as a stranger to the DAG, and as a viewer; print the answers as JSON.
+Ask every route of our pages without a login, as a stranger to the DAG, and as a viewer; print the answers as JSON.
 
 ``python -m tests.views.walk_routes <folder>``, with an AIRFLOW_HOME of its own: an Airflow reads its configuration
 once per process. The web server, the auth manager, the tokens and the cookies are Airflow's own.
@@ -10,10 +10,15 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from airflow_agari_provider.alerts.claim_rows import About
+from airflow_agari_provider.alerts.claims import ClaimTable
 
 DAG_ID, OTHER = "secret_dag", "other_dag"
 PASSWORD = "correct horse"
@@ -39,10 +44,21 @@ def prepare(folder: Path) -> None:
         metadata.instance(dag_id, "r", "load", 1, "success", start=1, end=2)
     metadata.session.commit()
     metadata.close()
+    record_alerts(folder / "alerts.db")
     http_answers.FRONTEND = folder / "frontend"
     http_answers.FRONTEND.mkdir()
-    (http_answers.FRONTEND / "index.html").write_text("<script>__CONFIGURATION__</script>")
+    for page in http_answers.PAGES.values():
+        (http_answers.FRONTEND / page).write_text("<script>__CONFIGURATION__</script>")
     (http_answers.FRONTEND / "page.js").write_text("// page\n" * 500)
+
+
+def record_alerts(path: Path) -> None:
+    """An alert of a run of each DAG."""
+    claims = ClaimTable(lambda: sqlite3.connect(path))
+    for dag_id in (DAG_ID, OTHER):
+        due = time.time() - 3600
+        about = About(run=f"|{dag_id}|r", task="load", destination="Slack", due_at=due)
+        claims.claim(f"|{dag_id}|r|load|60|0|Slack", due + 1, about)
 
 
 def add_fab_users(security: Any) -> None:

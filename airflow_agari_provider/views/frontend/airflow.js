@@ -24,6 +24,12 @@ export function logAddress(configuration, { dagId, runId, taskId, tryNumber, map
   );
 }
 
+/** Address of a run; of a task in it, if there is one. */
+export function runAddress(configuration, { dagId, runId, taskId }) {
+  const template = taskId ? configuration.task_url : configuration.run_url;
+  return configuration.root + fill(template, { dag_id: dagId, run_id: runId, task_id: taskId });
+}
+
 export function dagAddress(configuration, dagId) {
   return configuration.root + fill(configuration.dag_url, { dag_id: dagId });
 }
@@ -111,6 +117,27 @@ export function airflowLink(address, properties, ...children) {
     openAirflow(address);
   };
   return element("a", { href: address, ...properties, on: { click: open } }, ...children);
+}
+
+/** Make a link to another of our pages: in the frame, to where Airflow shows that page. @param {string} name of the page. */
+export function pageLink(configuration, name, query, properties, text) {
+  const path = `${new URL(name, window.location.href).pathname}${query && `?${query}`}`;
+  const address = around() === null ? path : `${configuration.root}plugin/agari-${name}${path}`;
+  return airflowLink(address, { "data-key": `page-${name}`, ...properties }, text);
+}
+
+/** Make a link to another site, in a new tab. The frame may not open one, but the document around it may. */
+export function outsideLink(address, properties, text) {
+  const target = { href: address, target: "_blank", rel: "noopener noreferrer" };
+  const open = (event) => {
+    const frame = around();
+    if (frame === null) return;
+    event.preventDefault();
+    const link = frame.document.createElement("a");
+    Object.assign(link, target);
+    link.click();
+  };
+  return element("a", { ...target, ...properties, on: { click: open } }, text);
 }
 
 /** Whether Airflow shows its dark theme. */

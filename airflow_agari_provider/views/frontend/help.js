@@ -34,6 +34,16 @@ export const OVERVIEW_HELP = {
   ],
 };
 
+/** Keys and mouse actions on the page of alerts. */
+export const ALERTS_HELP = {
+  keys: COMMON,
+  mouse: [
+    ["Click a name", "the task in Airflow; in the table of SLAs: its tries"],
+    ["Click a message", "the message in Slack"],
+    ["Click a title", "sort by that column"],
+  ],
+};
+
 /** Show the help. Escape closes it, and the focus goes back to where it was. */
 export function showHelp({ keys, mouse }) {
   const held = /** @type {HTMLElement} */ (document.activeElement);

@@ -1,121 +1,13 @@
 // @ts-check
-/** Start the page: read its address, show the page of one DAG or of all DAGs, and keep the address up to date. */
+/** The charts: the page of one DAG, or of all DAGs. */
 
-import { airflowZone, dark, firstQuery, framed, mirror, onThemeChange } from "./airflow.js";
-import { element } from "./dom.js";
-import { keepFocus } from "./focus.js";
-import { showHelp } from "./help.js";
 import { OverviewPage } from "./overview_page.js";
-import { format, parse } from "./permalink.js";
+import * as permalink from "./permalink.js";
+import { start } from "./shell.js";
 import { TaskPage } from "./task_page.js";
-import { setLocalZone } from "./units.js";
 
-const TOLD = 4000; // milliseconds that a short message stays visible
-
-const configuration = JSON.parse(document.getElementById("configuration").textContent);
-const root = document.getElementById("page");
-const spoken = document.getElementById("spoken");
-const chosenZone = airflowZone(configuration);
-let state = clocked(parse(firstQuery()));
-let page = null;
-let telling = 0;
-
-const frame = {
-  configuration,
-  chosenZone,
-
-  /** Change some controls. Each change is a step for the Back button, unless it replaces the step before. */
-  go(change, { replace = false } = {}) {
-    state = { ...state, ...change };
-    write(replace);
-    show();
-  },
-
-  /** Write a change into the address that the page already shows. */
-  note(change) {
-    state = { ...state, ...change };
-    write(true);
-  },
-
-  query: (change) => format({ ...state, ...change }),
-
-  link(change, text) {
-    const go = (event) => {
-      if (event.ctrlKey || event.metaKey) return; // open a new tab, if the browser allows it
-      event.preventDefault();
-      frame.go(change);
-    };
-    return element("a", { href: `?${frame.query(change)}`, "data-key": `row-${text}`, on: { click: go } }, text);
-  },
-
-  say(text) {
-    spoken.textContent = text;
-    spoken.classList.remove("seen");
-  },
-
-  /** Say a text to screen readers, and show it on the page for a moment. */
-  tell(text) {
-    frame.say(text);
-    spoken.classList.add("seen");
-    clearTimeout(telling);
-    telling = setTimeout(() => spoken.classList.remove("seen"), TOLD);
-  },
-};
-
-/** The state with a time zone: if the reader chose none here, the one that they chose in Airflow. */
-function clocked(given) {
-  const unset = !given.local && given.zone === null;
-  if (chosenZone === null) return given.zone === "airflow" ? { ...given, local: false, zone: null } : given;
-  return unset ? { ...given, local: true, zone: "airflow" } : given;
-}
-
-function write(replace) {
-  const address = `${window.location.pathname}?${format(state)}`;
-  if (replace) window.history.replaceState(null, "", address);
-  else window.history.pushState(null, "", address);
-  mirror();
-}
-
-function show() {
-  keepFocus(turnTo);
-}
-
-function turnTo() {
-  if (page === null || page.dag !== (state.dag ?? undefined)) {
-    page?.close();
-    page = state.dag === null ? new OverviewPage(root, frame) : new TaskPage(root, frame, state.dag);
-  }
-  setLocalZone(state.zone === "airflow" ? chosenZone : null);
-  page.update(state);
-}
-
-function followTheme() {
-  document.documentElement.classList.toggle("dark", dark());
-  page?.recolour();
-}
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const typing = event.target.closest("input[type=search], select, textarea");
-  if (typing) {
-    if (event.key === "Escape") typing.blur();
-    return;
-  }
-  const pressing = event.key === "Enter" && event.target.closest("a, button, input, summary");
-  if (event.key === "/") /** @type {HTMLElement | null} */ (document.querySelector("input[type=search]"))?.focus();
-  else if (event.key === "?") showHelp(page.help);
-  else if (pressing || !page.key(event.key)) return;
-  event.preventDefault();
-}
-
-window.addEventListener("popstate", () => {
-  state = clocked(parse(window.location.search));
-  mirror();
-  show();
+start(permalink, (page, root, frame, state) => {
+  if (page !== null && page.dag === (state.dag ?? undefined)) return page;
+  page?.close();
+  return state.dag === null ? new OverviewPage(root, frame) : new TaskPage(root, frame, state.dag);
 });
-document.addEventListener("keydown", onKey);
-onThemeChange(followTheme);
-document.documentElement.classList.toggle("framed", framed());
-followTheme();
-write(true);
-show();

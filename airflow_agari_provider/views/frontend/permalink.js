@@ -36,6 +36,20 @@ const FLAGS = ["idle", "queued", "deferred", "last", "log"];
 /** Controls that change the request to the server; all other controls only change how its answer is shown. */
 export const ASKED = ["dag", "task", "runs", "before", "after", "runTypes", "runStates", "mapped", "days"];
 
+/** Which time a query string names: ``local`` and ``zone`` of a page's state. @param {URLSearchParams} given */
+export function timeOf(given) {
+  const time = given.get("time");
+  return {
+    local: ["local", "airflow"].includes(time),
+    zone: ["airflow", "utc"].includes(time) ? time : null,
+  };
+}
+
+/** The time of a page's state as its query string names it; null: UTC. */
+export function timeWord({ local, zone }) {
+  return zone ?? (local ? "local" : null);
+}
+
 /** Read a query string. A control that is missing or has a wrong value is as in {@link DEFAULTS}. */
 export function parse(query) {
   const given = new URLSearchParams(query);
@@ -54,8 +68,7 @@ export function parse(query) {
     from: epoch(given.get("from")),
     to: epoch(given.get("to")),
     run: given.get("run") || null,
-    local: ["local", "airflow"].includes(given.get("time")),
-    zone: ["airflow", "utc"].includes(given.get("time")) ? given.get("time") : null,
+    ...timeOf(given),
     sort: sort ? sort.replace(/^-/, "") : null,
     descending: sort ? sort.startsWith("-") : true,
     search: given.get("search") ?? "",
@@ -79,7 +92,7 @@ export function format(state) {
   add("from", state.from);
   add("to", state.to);
   add("run", state.run);
-  if (state.zone ?? state.local) add("time", state.zone ?? "local");
+  add("time", timeWord(state));
   if (state.sort) add("sort", `${state.descending ? "-" : ""}${state.sort}`);
   add("search", state.search);
   if (state.days !== DEFAULTS.days) add("days", state.days);

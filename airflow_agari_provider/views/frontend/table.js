@@ -6,9 +6,10 @@ import { element } from "./dom.js";
 /**
  * Rows in the order of a column; unknown values always come last, in both directions. Pure.
  *
- * @param {string} key of the column to sort by; its ``value`` returns a number or a text.
+ * @param {string|null} key of the column to sort by; its ``value`` returns a number or a text. null: as the rows come.
  */
 export function sorted(rows, columns, key, descending) {
+  if (key === null) return rows;
   const value = columns.find((column) => column.key === key)?.value ?? columns[0].value;
   const known = (row) => value(row) !== null && value(row) !== undefined;
   const compare = (left, right) => {
@@ -83,7 +84,7 @@ export function table(
         ...columns.map((column) =>
           element(
             column.name ? "th" : "td",
-            column.name ? { scope: "row", class: "name" } : {},
+            column.name ? { scope: "row", class: "name" } : { class: column.left ? "text" : null },
             column.node ? column.node(row) : String((column.text ?? column.value)(row)),
           ),
         ),

@@ -22,8 +22,12 @@ CONFIGURATION_3 = {
     "mapped_log_url": "/mapped/{map_index}",
     "root": "/",
     "dag_url": "dags/{dag_id}",
+    "run_url": "dags/{dag_id}/runs/{run_id}",
+    "task_url": "dags/{dag_id}/runs/{run_id}/tasks/{task_id}",
+    "slack_url": "https://example.slack.com",
     "refresh_seconds": 1,
 }
+PAGES = {"charts": "index.html", "alerts": "alerts.html"}
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'self'"
@@ -40,7 +44,7 @@ def until(page: Any, condition: str, timeout: float = 30) -> None:
 
 class ChartsServer:
     """
-    Serves ``/agari/charts`` and what belongs to it; any other path is a page of "Airflow", empty but for its title.
+    Serves ``/agari/charts``, ``/agari/alerts`` and what belongs to them; any other path is an empty page of "Airflow".
 
     ``answers`` maps a path below ``/agari/`` to a body, or to a status and a body; ``asked`` lists every address of
     the API that was asked for, with the status of its answer.
@@ -67,8 +71,8 @@ class ChartsServer:
         self._http.shutdown()
         self._http.server_close()
 
-    def page(self, query: str = "") -> str:
-        return f"{self.url}/agari/charts{'?' if query else ''}{query}"
+    def page(self, query: str = "", name: str = "charts") -> str:
+        return f"{self.url}/agari/{name}{'?' if query else ''}{query}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -79,8 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         root = self.charts.configuration["root"]
         path = address.path.removeprefix(root + "agari/") if address.path.startswith(root + "agari/") else None
-        if path == "charts":
-            page = (FRONTEND / "index.html").read_text()
+        if path in PAGES:
+            page = (FRONTEND / PAGES[path]).read_text()
             self._send(page.replace("__CONFIGURATION__", json.dumps(self.charts.configuration)).encode(), ".html")
         elif path and path.startswith("static/"):
             self._send((FRONTEND / path.removeprefix("static/")).read_bytes(), Path(path).suffix)

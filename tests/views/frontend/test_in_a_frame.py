@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.views.frontend.alert_answers import alerts_answer
 from tests.views.frontend.browsing import DRAWN, ROWS
 from tests.views.frontend.charts_server import CONFIGURATION_3, ChartsServer, until
 from tests.views.frontend.payloads import overview_answer, task_time_answer, tries_answer
@@ -81,3 +82,23 @@ def test_the_theme_is_that_of_the_page_around_and_changes_with_it(page, airflow)
     assert frame.evaluate(background) == "rgb(255, 255, 255)"
     page.evaluate("document.documentElement.className = 'dark'")
     until(frame, f"{background} === 'rgb(22, 29, 45)'")
+
+
+def test_another_page_is_opened_where_airflow_shows_it(page, airflow):
+    frame = frame_of(page, airflow.place)
+    frame.locator("[data-key=page-alerts]").click()
+    until(page, "window.opened.length > 0")
+    root = airflow.configuration["root"]
+    assert page.evaluate("window.opened") == [f"{root}plugin/agari-alerts{root}agari/alerts?dag_id=scoring"]
+
+
+@pytest.mark.parametrize("airflow", ["/"], indirect=True, ids=["under_browse"])
+def test_a_message_is_opened_in_a_new_tab_though_the_frame_may_open_none(page, airflow):
+    airflow.answers["api/alerts"] = alerts_answer()
+    airflow.pages["/plugin/agari-alerts/agari/alerts"] = AIRFLOW.format(source="/agari/alerts", root="/")
+    page.context.route("https://example.slack.com/**", lambda route: route.fulfill(body="the message"))
+    frame = frame_of(page, f"{airflow.url}/plugin/agari-alerts/agari/alerts")
+    with page.context.expect_page() as opened:
+        frame.locator(".told a").first.click()
+    assert opened.value.url == "https://example.slack.com/archives/C012AB3CD/p1795168000000100"
+    opened.value.close()

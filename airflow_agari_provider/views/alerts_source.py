@@ -1,0 +1,127 @@
+"""Where the alerts' page reads: the claims, by the connection of a setting; and Airflow's own tables."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+from airflow_agari_provider.airflow_compat import conf
+from airflow_agari_provider.alerts.alert_database import AlertDatabase, ClaimsUnavailable
+from airflow_agari_provider.alerts.alert_reading import read_alerts
+from airflow_agari_provider.alerts.miss_figures import DAY
+from airflow_agari_provider.alerts.recorded_miss import recorded_misses
+from airflow_agari_provider.alerts.threads import Patience
+from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.slas.claiming import claims_of
+from airflow_agari_provider.views.alerts_api import Records, alerts
+from airflow_agari_provider.views.alerts_question import AlertsQuestion
+from airflow_agari_provider.views.cache import Kept
+from airflow_agari_provider.views.queries.tables import limit_time
+
+logger = logging.getLogger(__name__)
+
+ANSWERS_WITHIN = 8.0  # seconds for connecting and reading; the reader waits for them
+SILENT_FOR = 10.0  # seconds for which a database that did not answer is not asked again
+KEPT = 5.0  # seconds for which readers share what was read
+MOST_KEPT = 8  # windows
+AT_ONCE = 2  # threads; as many connections to the database of the claims
+OPEN_FOR = 90 * DAY  # a miss that has been open for longer is not shown as open
+NO_CONNECTION = (
+    "This page does not know where the alerts are recorded. Set alerts_conn_id in section [agari] of airflow.cfg (or "
+    "AIRFLOW__AGARI__ALERTS_CONN_ID) of the web server to the connection that the DAGs name: it is <conn_id> of "
+    'set_slas(claims="sql:<conn_id>"). Then restart the web server.'
+)
+UNREADABLE = (
+    "The database of the alerts cannot be read now, by connection {conn_id}, which [agari] alerts_conn_id names. "
+    "Alerts are sent without this page. The web server's log says what is wrong."
+)
+NO_TABLE = (
+    "No alert was ever recorded in this database: the table appears with the first one. If alerts were sent, their "
+    'DAGs have no claims="sql:<conn_id>" in set_slas(), or one of another connection than [agari] alerts_conn_id.'
+)
+
+
+def database_of(conn_id: str) -> AlertDatabase:
+    """Return the database of the claims. Its connection is read anew each time, so that a change of it is noticed."""
+    claims = claims_of(f"sql:{conn_id}", _patience(conn_id))
+    assert claims is not None
+    return claims.database
+
+
+@cache
+def _patience(conn_id: str) -> Patience:
+    return Patience(ANSWERS_WITHIN, SILENT_FOR)
+
+
+class AlertsNotShown(AgariError):
+    """
+    The alerts cannot be shown.
+
+    :param status: HTTP status: 404 if the setting is missing, 503 if a later request may succeed.
+    :param problem: what is wrong and what to do, in whole sentences.
+    """
+
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(status, problem)
+        self.status, self.problem = status, problem
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class AlertSource:
+    """
+    Answers about alerts. The web server checks who may see alerts of which DAGs.
+
+    :param sessions: makes a session of the metadata database.
+    :param database: opens the database of the claims by the id of a connection.
+    """
+
+    def __init__(
+        self,
+        sessions: Callable[[], AbstractContextManager[Any]],
+        *,
+        database: Callable[[str], AlertDatabase] = database_of,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._sessions, self._database, self._clock = sessions, database, clock
+        self._records: Kept[tuple[Records, float]] = Kept(KEPT, KEPT, MOST_KEPT, AT_ONCE, clock)
+
+    def alerts(self, question: AlertsQuestion, permitted: Collection[str]) -> tuple[dict[str, Any], float]:
+        """
+        Return the answer, and the time of its data in seconds since the epoch.
+
+        :param permitted: ids of the DAGs that the reader may read.
+        :raises AlertsNotShown: no connection is set, or the database cannot be read.
+        """
+        conn_id = _conn_id()
+        window = conn_id, question.days, question.month
+        records, now = self._records.get(window, lambda: self._read(conn_id, question))
+        environment = conf.get("agari", "environment", fallback="")
+        with self._sessions() as session:
+            limit_time(session)
+            return alerts(session, records, question, permitted, environment, now), now
+
+    def _read(self, conn_id: str, question: AlertsQuestion) -> tuple[Records, float]:
+        now = self._clock()
+        since, until = question.window(now)
+        try:
+            found = read_alerts(self._database(conn_id), since, until, now - OPEN_FOR)
+        except ClaimsUnavailable as error:
+            logger.error("The alerts cannot be shown. %s", error)
+            raise AlertsNotShown(503, UNREADABLE.format(conn_id=conn_id)) from error
+        if found is None:
+            return Records([], True, NO_TABLE), now
+        rows, complete = found
+        return Records(recorded_misses(rows), complete), now
+
+
+def _conn_id() -> str:
+    conn_id = str(conf.get("agari", "alerts_conn_id", fallback="")).strip()
+    if not conn_id:
+        raise AlertsNotShown(404, NO_CONNECTION)
+    return conn_id

@@ -1,0 +1,186 @@
+"""The page of the alerts in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.views.frontend.alert_answers import alerts_answer, no_alerts
+from tests.views.frontend.browsing import DRAWN, control, keyed, query_of, text_of_download
+from tests.views.frontend.charts_server import ChartsServer, until
+from tests.views.frontend.payloads import overview_answer, task_time_answer
+
+
+@pytest.fixture
+def alerts() -> Iterator[ChartsServer]:
+    """Forty misses of two DAGs, of which two are open."""
+    answers = {
+        "api/alerts": alerts_answer(),
+        "api/overview": overview_answer(),
+        "api/overview/task_time": task_time_answer(),
+    }
+    with ChartsServer(answers) as server:
+        yield server
+
+
+def open_alerts(page, alerts, query: str = "") -> None:
+    page.goto(alerts.page(query, "alerts"))
+    until(page, DRAWN)
+
+
+def rows(page) -> list[list[str]]:
+    lines = page.locator("section[aria-label=Misses] tbody tr")
+    return [lines.nth(at).locator("th, td").all_inner_texts() for at in range(lines.count())]
+
+
+def forget_refusals(page) -> None:
+    """Leave the page, which asks again and again, and forget what the browser said about refused requests."""
+    page.goto("about:blank")
+    page.complaints[:] = [one for one in page.complaints if "status of" not in one]
+
+
+def test_what_is_open_stands_first_with_who_was_told(page, alerts):
+    open_alerts(page, alerts)
+    assert page.locator("dl.cards dd").first.inner_text() == "2\n2 incidents"
+    first, second, third, fourth, *_ = rows(page)
+    assert first == [
+        "message_scoring › load_data_into_db\nwithin 30 min",  # noqa: RUF001
+        "open: running",
+        "2.0 h",
+        "2026-11-20 07:46",
+        "Slack 2026-11-20 07:46\nVictorOps 2026-11-20 07:46",
+        "–",  # noqa: RUF001
+        "scheduled__000",
+        "ada",
+    ]
+    assert (second[1], second[4]) == ("open: up for retry", "Slack doubtful\nVictorOps refused")
+    assert third[1] == "came in, nobody told"
+    assert (fourth[0].splitlines()[0], fourth[4]) == ("message_scoring › the run", "Slack silenced")  # noqa: RUF001
+    sentence = page.locator(".window").inner_text()
+    assert sentence == "40 misses due from 2026-10-21 09:46 to 2026-11-20 09:46 (UTC), 2 open"
+
+
+def test_links_lead_to_the_task_the_run_the_message_and_the_charts(page, alerts):
+    open_alerts(page, alerts)
+    line = page.locator("section[aria-label=Misses] tbody tr").first
+    places = [link.get_attribute("href") for link in line.locator("a").all()]
+    assert places == [
+        "/dags/message_scoring/runs/scheduled__000/tasks/load_data_into_db",
+        "https://example.slack.com/archives/C012AB3CD/p1795168000000100",
+        "/dags/message_scoring/runs/scheduled__000",
+    ]
+    sla = page.locator("section[aria-label='SLAs that were missed'] tbody a").first
+    assert sla.get_attribute("href") == "/agari/charts?dag_id=ep_telemetry_v2&task_id=score_messages"
+
+
+def test_filters_are_in_the_address_and_survive_a_reload(page, alerts):
+    open_alerts(page, alerts)
+    control(page, "show").select_option("open")
+    control(page, "owner").select_option("ada")
+    assert len(rows(page)) == 1
+    control(page, "service").select_option("VictorOps")
+    page.keyboard.press("/")
+    page.keyboard.type("LOAD")
+    page.reload()
+    until(page, DRAWN)
+    assert query_of(page) == {"show": ["open"], "owner": ["ada"], "service": ["VictorOps"], "search": ["LOAD"]}
+    assert [line[1] for line in rows(page)] == ["open: running"]
+    page.locator("input[type=search]").fill("nowhere")
+    page.locator(".notice button").click()
+    assert (len(rows(page)), query_of(page)) == (40, {})
+
+
+def test_a_dag_and_a_month_are_asked_for(page, alerts):
+    open_alerts(page, alerts)
+    control(page, "dag").select_option("message_scoring")
+    control(page, "window").select_option("2026-10")
+    until(page, "document.querySelector('h1').textContent.endsWith('message_scoring')")
+    page.wait_for_timeout(50)
+    assert ("api/alerts", {"month": ["2026-10"], "dag_id": ["message_scoring"]}, 200) in alerts.asked
+
+
+def test_the_tables_are_saved_in_plain_numbers(page, alerts):
+    open_alerts(page, alerts)
+    name, text = text_of_download(page, control(page, "csv-misses"))
+    assert name == "alerts-30-days.csv"
+    head, first, *_ = text.removeprefix("\ufeff").splitlines()
+    assert head == "environment,dag_id,task_id,sla,owner,outcome,state,late_seconds,due,told_at,told,came_in,run_id"
+    assert first == (
+        "EP_STAGE,message_scoring,load_data_into_db,within 30 min,ada,open,running,7200,2026-11-20T07:46:40.000Z,"
+        "2026-11-20T07:46:45.000Z,Slack on_call sent; VictorOps on_call sent,,scheduled__000"
+    )
+    name, text = text_of_download(page, control(page, "csv-slas"))
+    assert name == "alerts-30-days-slas.csv"
+    assert "EP_STAGE,ep_telemetry_v2,score_messages,within 30 min,data,13,720,0.98" in text
+
+
+def test_a_long_list_is_drawn_in_part_until_the_reader_wants_all(page, alerts):
+    alerts.answers["api/alerts"] = alerts_answer(500)
+    open_alerts(page, alerts)
+    assert page.locator("section[aria-label=Misses] tbody tr").count() == 200
+    control(page, "more-misses").click()
+    assert page.locator("section[aria-label=Misses] tbody tr").count() == 500
+
+
+@pytest.mark.parametrize(
+    ("answer", "title", "text"),
+    [
+        (no_alerts(), "No SLA was missed", "Nothing is open"),
+        (no_alerts(note="No alert was ever recorded."), "Nothing is recorded", "No alert was ever recorded."),
+        ((404, {"detail": "Set alerts_conn_id."}), "The alerts are not set up", "Set alerts_conn_id."),
+        ((503, {"detail": "The web server's log says why."}), "database too long", "The web server's log says why."),
+    ],
+    ids=["nothing missed", "nothing recorded", "no setting", "database away"],
+)
+def test_where_there_is_nothing_the_page_says_why(page, alerts, answer, title, text):
+    alerts.answers["api/alerts"] = answer
+    page.goto(alerts.page("", "alerts"))
+    until(page, "document.querySelector('.notice') !== null")
+    notice = page.locator(".notice").inner_text()
+    assert title in notice
+    assert text in notice
+    forget_refusals(page)
+
+
+def test_a_refresh_that_fails_keeps_what_is_shown(page, alerts):
+    open_alerts(page, alerts)
+    alerts.answers["api/alerts"] = (503, {"detail": "Away."})
+    until(page, "!document.querySelector('.stale').hidden")
+    assert len(rows(page)) == 40
+    forget_refusals(page)
+
+
+def test_the_pages_lead_to_each_other_and_keep_the_time_zone(page, alerts):
+    open_alerts(page, alerts, "time=local")
+    assert page.locator("#pages a[aria-current]").inner_text() == "Alerts"
+    keyed(page, "page-charts").click()
+    until(page, "document.querySelectorAll('tbody tr').length > 10")
+    assert page.url.endswith("/agari/charts?time=local")
+    keyed(page, "page-alerts").click()
+    until(page, DRAWN)
+    assert page.url.endswith("/agari/alerts?time=local")
+
+
+def test_names_are_never_taken_for_markup(page, alerts):
+    hostile = "<img src=x onerror=window.hacked=1>\"'&"
+    answer = alerts.answers["api/alerts"]
+    for column in ("dag_id", "task_id", "run_id", "owner", "sla", "environment"):
+        answer["misses"][column][0] = hostile
+    answer["misses"]["told"][0][0] |= {
+        "service": hostile,
+        "destination": hostile,
+        "state": hostile,
+        "recovery": hostile,
+    }
+    answer["slas"]["dag_id"][0] = hostile
+    open_alerts(page, alerts)
+    assert hostile in rows(page)[0][0]
+    assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_fits_the_screen(page, alerts, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    open_alerts(page, alerts)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
