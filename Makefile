@@ -5,7 +5,9 @@
 # make lint                     ruff and mypy for Python, Biome and TypeScript's checker for JavaScript; make format: corrects
 # make bench                    speed and memory figures; make bench-charts: the charts on two million task instances
 # make bench-shifts             how often the charts find a change at its place, compared with the best possible
-# make bench-discrepancy        a million keys in four stages: time beside the databases' own, and memory |
+# make bench-discrepancy        a million keys in four stages: time beside the databases' own, and memory
+# make bench-drain              how often a wait for a drained queue is wrong, over simulated queues (ARGS="--histories 100")
+# make bench-alerts             how long the page of the alerts takes with 10,000 of them
 # make bench-import             the import, S3ToSqlOperator and the server's own COPY compared (SIZE=large: 4,000,000 rows)
 # make torture-import           importers that are killed, race and get messages twice, over three databases; TORTURE_SEED=... repeats
 # make wheel                    the package, in dist/
@@ -53,7 +55,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-drain bench-discrepancy bench-import torture-import scenario-hours scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-alerts bench-drain bench-discrepancy bench-import torture-import scenario-hours scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -97,6 +99,9 @@ bench-import: $(VENV)/.installed
 
 bench-charts: $(VENV)/.installed $(VENV2)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.charts
+
+bench-alerts: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.alerts_page
 
 bench-shifts: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.shifts $(ARGS)
