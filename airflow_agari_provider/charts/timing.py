@@ -11,6 +11,7 @@ from airflow_agari_provider.charts.rows import PauseRow, TryRow
 Place: TypeAlias = tuple[str, str, int, int]  # run, task, map index, try
 Pauses: TypeAlias = Mapping[Place, PauseRow]
 SKEW = 1.0  # seconds by which the clocks of a worker and of the server may differ
+LOGGED_WITHIN = 5.0  # seconds that a busy server may take to log that a try has started
 
 
 class Timed(NamedTuple):
@@ -69,7 +70,7 @@ def _lacks_the_first_wait(row: TryRow, pause: PauseRow, tells: bool) -> bool:
     """
     if pause.first_pause is not None and pause.first_pause < pause.first_slice - SKEW:
         return True
-    return tells and (pause.pauses == 0 or pause.first_slice > row.started + SKEW)
+    return tells and (pause.pauses == 0 or pause.first_slice > row.started + LOGGED_WITHIN)
 
 
 def _waited(pause: PauseRow, ended: float, waiting: bool) -> float | None:

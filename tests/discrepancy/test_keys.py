@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
@@ -15,6 +16,11 @@ from airflow_agari_provider.discrepancy.keys import NULL, in_key_order, key_rule
 
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 MIDNIGHT = "2016-02-03 00:00:00"
+
+
+def named(value: object) -> str:
+    """The value in a test's name, without its address, which differs between the processes that run the tests."""
+    return "" if isinstance(value, int) else re.sub(" at 0x[0-9a-f]+", "", f"{value!r:.40}")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ MIDNIGHT = "2016-02-03 00:00:00"
         ("2016-02-03T05", "2016-02-03T05"),
         ("2016-02-31T00:00:00", "2016-02-31T00:00:00"),
     ],
-    ids=lambda value: repr(value)[:40] if not isinstance(value, int) else "",
+    ids=named,
 )
 def test_keys_of_a_query_and_of_json_join_as_text(key, text):
     assert key_text(key) == text
@@ -91,7 +97,7 @@ def test_null_is_a_key_of_its_own():
         (lambda key: str(key).casefold(), ["ACME", "Acme"], "acme"),
         (["int", "text"], [(5, "a"), ["05", "a"], '[5, "a"]'], "5 | a"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_declared_rule_brings_keys_to_one_text(rule, keys, text):
     assert {key_rule(rule)(key) for key in keys} == {text}
@@ -113,7 +119,7 @@ def test_the_rule_text_keeps_keys_apart_that_auto_joins():
         (["int", "text"], [5], "it does not have 2 parts"),
         (len, 5, "the key 5 is no key by the rule len \\(TypeError"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_key_that_does_not_fit_its_rule_names_stage_and_rule(rule, key, says):
     value = {tuple(key) if isinstance(key, list) else key: 1}

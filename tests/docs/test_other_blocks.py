@@ -14,6 +14,7 @@ from contextlib import closing
 
 import pytest
 
+from airflow_agari_provider.commands import agari
 from tests.docs.blocks import ROOT, blocks
 
 SHELL = blocks("bash", "sh", "console")
@@ -41,7 +42,7 @@ def kind(block) -> str:
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_each_shell_block_is_run_or_says_why_not(block):
-    assert kind(block) in ("marked", "make", "variable", "airflow")
+    assert kind(block) in ("marked", "make", "variable", "airflow", "agari")
     if block.mark.startswith("run by make "):
         assert f"{block.mark.removeprefix('run by make ')}:" in (ROOT / "Makefile").read_text()
     elif block.mark.startswith("run by "):
@@ -56,6 +57,12 @@ def test_make_knows_what_the_pages_ask_it_for(block):
         pytest.skip("no make on this machine; on Debian: apt-get install make")
     for words in commands(block.text):
         subprocess.run([words[0], "--dry-run", *words[1:]], cwd=ROOT, check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("block", [block for block in SHELL if kind(block) == "agari"], ids=str)
+def test_agari_knows_the_commands(block):
+    for words in commands(block.text):
+        assert callable(agari.parser().parse_args(words[1:]).run)
 
 
 @pytest.mark.parametrize("block", [block for block in SHELL if kind(block) == "variable"], ids=str)

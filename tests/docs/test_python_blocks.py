@@ -52,7 +52,7 @@ import json, runpy, sys
 
 from airflow_agari_provider.airflow_compat import DAG
 
-(dag,) = {id(one): one for one in runpy.run_path(sys.argv[1]).values() if isinstance(one, DAG)}.values()
+dag, *_ = (one for one in runpy.run_path(sys.argv[1]).values() if isinstance(one, DAG))
 run = dag.test()
 print("RESULT", json.dumps({ti.task_id: str(ti.state) for ti in run.get_task_instances()}))
 """
@@ -70,7 +70,7 @@ def empty_airflow(tmp_path_factory):
 
 @pytest.fixture
 def run_page(aws, tmp_path, alerts, mails, empty_airflow):
-    """Run the DAG of a page with ``airflow dags test``'s own method; return the states of its tasks."""
+    """Run the first DAG of a page with ``airflow dags test``'s own method; return the states of its tasks."""
     services = alerts.connections()
     connections = {
         "AWS_DEFAULT": json.dumps(
