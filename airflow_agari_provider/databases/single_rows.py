@@ -54,7 +54,8 @@ def insert_rows(dialect: Dialect, connection: Any, target: Target, batch: Batch,
             # An upsert counts 0 to 2 in MySQL.
             done.rows += 1 if target.key_columns or cursor.rowcount < 0 else cursor.rowcount
             if how.savepoints:
-                cursor.execute(f"RELEASE {SAVEPOINT}; {SAVEPOINT}")
+                cursor.execute(f"RELEASE {SAVEPOINT}")  # not every driver takes two statements at once
+                cursor.execute(SAVEPOINT)
         if how.savepoints:
             cursor.execute(f"RELEASE {SAVEPOINT}")
     return done
