@@ -11,7 +11,7 @@ from airflow_agari_provider.charts.rows import PauseRow, TryRow
 Place: TypeAlias = tuple[str, str, int, int]  # run, task, map index, try
 Pauses: TypeAlias = Mapping[Place, PauseRow]
 SKEW = 1.0  # seconds by which the clocks of a worker and of the server may differ
-LOGGED_WITHIN = 5.0  # seconds that a busy server may take to log that a try has started
+LOGGED_WITHIN = 30.0  # seconds that a busy server may take to log that a try has started
 
 
 class Timed(NamedTuple):

@@ -201,7 +201,7 @@ def _with(
     """
     seen = set()
     for suspect in suspects:
-        seen.add(suspect[0]) if doubled else None
+        seen.add(suspect[0])
         yield suspect
     yield from ((place, limit) for place in doubled if place not in seen)
 

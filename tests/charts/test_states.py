@@ -134,7 +134,7 @@ def test_indexes_of_one_outcome_are_apart_if_only_some_of_them_were_retried():
         (row(1, start=0, end=8.3, scheduled=7, requeued=True), pause([7.3], [])),
         (row(1, start=0, end=8.3, scheduled=7, requeued=True), None),
         (row(1, start=0, end=4, deferred=True), None),
-        (row(1, start=0, end=20, scheduled=12, requeued=True), pause([7.3, 13], [8])),
+        (row(1, start=0, end=60, scheduled=52, requeued=True), pause([37.3, 53], [38])),
         (row(1, start=10, end=120, scheduled=99, requeued=True), pause([100], [15])),
         (row(1, start=10, end=120, scheduled=99, requeued=True), pause([100], [])),
         (row(1, start=10, end=120, scheduled=99, requeued=True), pause([10, 100], [])),
