@@ -42,7 +42,7 @@ export function alertCards(answer) {
   return CARDS.map(({ title, hint, text, note = () => "" }) =>
     element(
       "div",
-      { class: title === "Open now" && answer?.counts.open ? "card alarm" : "card", title: hint },
+      { class: title === "Open now" && answer?.counts.open ? "wrapped card alarm" : "wrapped card", title: hint },
       element("dt", {}, title),
       element("dd", {}, answer ? text(answer) : "–", element("small", {}, answer ? note(answer) : "")),
     ),

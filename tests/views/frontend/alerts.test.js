@@ -26,6 +26,7 @@ test("the address holds every control, and nothing that is as usual", () => {
     days: 7,
     month: "2026-11",
     local: true,
+    zone: "airflow",
     search: "load",
     sort: "due",
     descending: false,
