@@ -2,7 +2,8 @@
 The long form of the torture of imports; what it did is printed, the last line is one JSON object.
 
 100 kill -9 at random moments over SQLite, PostgreSQL and MariaDB, each followed by a retry; four importers at once for
-200 objects, from a folder and from a queue; every message twice, in a queue that hides it for one second.
+200 objects, from a folder and from a queue; every message twice, in a queue that hides it for one second; 20,000
+mutated schemas and as many headers.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-SETTINGS = {"TORTURE_KILLS": "100", "TORTURE_OBJECTS": "200", "TORTURE_BIG": "60000"}
+SETTINGS = {"TORTURE_KILLS": "100", "TORTURE_OBJECTS": "200", "TORTURE_BIG": "60000", "TORTURE_MUTATED": "20000"}
+FILES = ["tests/avro_import/test_torture.py", "tests/avro_import/test_odd_objects.py"]
 
 
 def main() -> int:
@@ -26,7 +28,7 @@ def main() -> int:
             SETTINGS | {"TORTURE_SEED": str(int(time.time()))} | dict(os.environ) | {"TORTURE_REPORT": str(report)}
         )
         print(f"seed {settings['TORTURE_SEED']}", flush=True)
-        tests = ["-m", "pytest", "-q", "--no-header", "--show-capture=no", "tests/avro_import/test_torture.py"]
+        tests = ["-m", "pytest", "-q", "--no-header", "--show-capture=no", *FILES]
         code = subprocess.run([sys.executable, *tests], env=settings).returncode
         runs = [json.loads(line) for line in report.read_text().splitlines()]
     for run in runs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -28,6 +29,7 @@ from tests.avro.sample_schemas import record_of
 from tests.avro.scored_messages import messages
 from tests.avro_import.importers import failing_for
 
+MUTATED = int(os.environ.get("TORTURE_MUTATED", "2000"))  # schemas, and headers; make torture-import tries more
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
 
 
@@ -184,7 +186,7 @@ def places(schema: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(schema[key])
 
 
-@pytest.mark.parametrize("first", range(0, 20_000, 2_000))
+@pytest.mark.parametrize("first", range(0, MUTATED, 2_000))
 def test_no_schema_raises_an_error_that_is_not_ours(first, dialects):
     for seed in range(first, first + 2_000):
         schema = mutated(seed)
@@ -209,7 +211,7 @@ def test_no_schema_raises_an_error_that_is_not_ours(first, dialects):
 
 def test_no_header_raises_an_error_that_is_not_ours():
     sound = messages(1)
-    for seed in range(20_000):
+    for seed in range(MUTATED):
         choose, data = random.Random(seed), bytearray(sound)
         for _ in range(choose.randint(1, 4)):
             data[choose.randrange(len(sound))] = choose.randrange(256)
