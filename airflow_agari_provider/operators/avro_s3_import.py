@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, get_args
 
-from airflow_agari_provider.airflow_compat import AirflowSkipException, BaseHook, BaseOperator
-from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.airflow_compat import BaseHook, BaseOperator
+from airflow_agari_provider.airflow_errors import no_retry, without_objects
 from airflow_agari_provider.avro.blocks import MAX_BLOCK_BYTES
 from airflow_agari_provider.avro.columns import BytesInJson
 from airflow_agari_provider.avro.decoders import ArrowUnusable, Decoder
@@ -249,10 +249,9 @@ class AvroS3ImportOperator(BaseOperator):
                 self.pattern,
                 skipped[0],
             )
-        if not found and self.if_no_objects == "fail":
-            raise NoObjects(str(self.s3_url), str(self.pattern), len(skipped))
-        if not found and self.if_no_objects == "skip":
-            raise AirflowSkipException(f"There is no object at {self.s3_url}; skipped, as if_no_objects='skip' asks.")
+        if not found:
+            error = NoObjects(str(self.s3_url), str(self.pattern), len(skipped))
+            without_objects(self.if_no_objects, self.s3_url, error)
         progress = ImportProgress()
         with closing(self._importer(s3, job, progress)) as importer:
             imported = importer.replace_window(found) if job.mode == "replace" else importer.import_objects(found)

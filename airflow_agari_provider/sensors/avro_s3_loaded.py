@@ -18,7 +18,7 @@ from airflow_agari_provider.airflow_compat import (
     PokeReturnValue,
     default_deferrable,
 )
-from airflow_agari_provider.airflow_errors import no_retry
+from airflow_agari_provider.airflow_errors import no_retry, without_objects
 from airflow_agari_provider.avro_import.errors import IfNoObjects, NoObjects
 from airflow_agari_provider.avro_import.load_state import (
     LedgerUnknown,
@@ -214,10 +214,8 @@ class AvroS3LoadedSensor(BaseSensorOperator):
 
         self._s3 = self._s3 or S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
         found = objects_to_load(self._s3, self.s3_url, self.pattern)
-        if not found and self.if_no_objects == "fail":
-            raise NoObjects(str(self.s3_url))
-        if not found and self.if_no_objects == "skip":
-            raise AirflowSkipException(f"There is no object at {self.s3_url}; skipped, as if_no_objects='skip' asks.")
+        if not found:
+            without_objects(self.if_no_objects, self.s3_url, NoObjects(str(self.s3_url)))
         hook = BaseHook.get_connection(self.sql_conn_id).get_hook()
         with no_retry(UnknownDatabase), closing(hook.get_conn()) as connection:
             return load_state(connection, self.table, found, getattr(hook, "placeholder", None))
