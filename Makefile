@@ -24,6 +24,7 @@ TESTS  ?= tests
 # Test files run at the same time, one process for each core. WORKERS=0 runs them in one process, for a debugger.
 WORKERS ?= auto
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+NO_SPARK := --ignore=tests/example_dags/spark --ignore=tests/local/emr/test_local_spark.py
 # AIRFLOW_ARGS=--need-airflow leaves out the tests of our own nouns, which test-core runs.
 AIRFLOW_ARGS ?=
 
@@ -67,10 +68,10 @@ test: $(VENV)/.installed
 	$(VENV)/bin/python $(PYTEST) $(AIRFLOW_ARGS) $(ARGS) $(TESTS)
 
 test-airflow2: $(VENV2)/.installed
-	$(VENV2)/bin/python $(PYTEST) --ignore=tests/example_dags/spark $(AIRFLOW_ARGS) $(ARGS) $(TESTS)
+	$(VENV2)/bin/python $(PYTEST) $(NO_SPARK) $(AIRFLOW_ARGS) $(ARGS) $(TESTS)
 
 test-next: $(NEXT)/.installed
-	$(NEXT)/bin/python $(PYTEST) --ignore=tests/example_dags/spark --need-airflow $(ARGS) $(TESTS)
+	$(NEXT)/bin/python $(PYTEST) $(NO_SPARK) --need-airflow $(ARGS) $(TESTS)
 
 # The modules that never import Airflow, with Airflow not installed.
 test-core: $(CORE)/.installed

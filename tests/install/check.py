@@ -134,12 +134,13 @@ def example_dags() -> str:
 
 
 def pages() -> str:
-    """Open the charts' page and its API in Airflow's own web app, as a user who is logged in."""
+    """Open each page and its API in Airflow's own web app, as a user who is logged in."""
     from airflow_agari_provider.airflow_compat import AIRFLOW_3
 
     get = _web_3() if AIRFLOW_3 else _web_2()
     for path, words in (
         ("/agari/charts", "<script"),
+        ("/agari/alerts", "<script"),
         ("/agari/api/overview", '"dags"'),
         ("/agari/api/overview/task_time", '"dags"'),
         ("/agari/api/dags/no_such_dag/tries", "no_such_dag"),
@@ -147,7 +148,7 @@ def pages() -> str:
         status, text = get(path)
         assert status == (404 if "no_such_dag" in path else 200), (path, status, text[:500])
         assert words in text, (path, text[:500])
-    return "page and API open for a user"
+    return "pages and API open for a user"
 
 
 def _web_3() -> Callable[[str], tuple[int, str]]:
