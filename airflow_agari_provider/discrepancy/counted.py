@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -264,7 +263,7 @@ def _plain_texts(keys: Sequence[Any]) -> list[str] | None:
 def _plain_numbers(numbers: Sequence[Any]) -> list[int] | None:
     """Return counts that are whole numbers of 0 or more; otherwise None."""
     kinds = set(map(type, numbers))
-    if not kinds <= {int, Decimal} or not all(map(math.isfinite, numbers)):
+    if not kinds <= {int, Decimal} or not all(number.is_finite() for number in numbers if type(number) is Decimal):
         return None
     if not (min(numbers) >= 0 and max(numbers) <= LARGEST):
         return None

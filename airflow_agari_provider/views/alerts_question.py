@@ -54,6 +54,6 @@ def alerts_question(arguments: Iterable[tuple[str, str]]) -> AlertsQuestion:
     """Parse the parameters of a request. :raises BadQuestion: a parameter or a value is not allowed."""
     values = parsed(arguments, ALERTS_PARAMETERS)
     month = values["month"] or ""
-    if month and not re.match(MONTH, month):
+    if month and not re.fullmatch(MONTH, month):
         raise BadQuestion("month", month, f"month is a year and a month such as 2026-11, not {cut(month, 80)!r}.")
     return AlertsQuestion(values["days"], month, values["dag_id"])

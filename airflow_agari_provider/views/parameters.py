@@ -136,7 +136,7 @@ def _position(name: str, text: str | None) -> Position | None:
     if text is None:
         return None
     due, _, run = text.partition("-")
-    if not re.match(POSITION, text) or float(due) > LATEST:
+    if not re.fullmatch(POSITION, text) or float(due) > LATEST:
         raise _not_allowed(name, text, A_POSITION)
     return Position(float(due), int(run) if run else None)
 
