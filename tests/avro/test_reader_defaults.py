@@ -51,6 +51,7 @@ def test_json_becomes_the_value_that_it_means(kind, default, value):
     ("kind", "default"),
     [
         ("int", 2**31),
+        ("int", -(2**31) - 1),
         ("int", True),
         ("long", "1"),
         ("boolean", 1),

@@ -38,7 +38,7 @@ def decimal(kind="bytes", **more):
         {"type": "string", "logicalType": "uuid"},
         decimal(precision=5, scale=5),
         decimal(precision=5),
-        decimal("fixed", name="f", size=4, precision=9),
+        decimal("fixed", name="f", size=5, precision=11),
     ],
     ids=str,
 )
@@ -58,7 +58,7 @@ def test_a_valid_logical_type_is_kept(schema):
         decimal(precision=5, scale=-1),
         decimal(precision=True),
         decimal(precision="5"),
-        decimal("fixed", name="f", size=4, precision=10),
+        decimal("fixed", name="f", size=5, precision=12),
         decimal("fixed", name="f", size="4", precision=1),
     ],
     ids=str,
