@@ -27,6 +27,8 @@ PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reor
 NO_SPARK := --ignore=tests/example_dags/spark --ignore=tests/local/emr/test_local_spark.py
 # AIRFLOW_ARGS=--need-airflow leaves out the tests of our own nouns, which test-core runs.
 AIRFLOW_ARGS ?=
+# TEST_ARGS are for the tests alone, where make also does something else.
+TEST_ARGS ?= $(ARGS)
 
 # Python keeps what it compiled, even where the environment says otherwise: a process of Airflow imports 2,400 modules, and
 # to compile them again takes twice as long as all the rest of its start.
@@ -65,17 +67,17 @@ demo-airflow2: $(VENV2)/.installed
 	@$(VENV2)/bin/python -m airflow_agari_provider.local demo $(ARGS)
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python $(PYTEST) $(AIRFLOW_ARGS) $(ARGS) $(TESTS)
+	$(VENV)/bin/python $(PYTEST) $(AIRFLOW_ARGS) $(TEST_ARGS) $(TESTS)
 
 test-airflow2: $(VENV2)/.installed
-	$(VENV2)/bin/python $(PYTEST) $(NO_SPARK) $(AIRFLOW_ARGS) $(ARGS) $(TESTS)
+	$(VENV2)/bin/python $(PYTEST) $(NO_SPARK) $(AIRFLOW_ARGS) $(TEST_ARGS) $(TESTS)
 
 test-next: $(NEXT)/.installed
-	$(NEXT)/bin/python $(PYTEST) $(NO_SPARK) --need-airflow $(ARGS) $(TESTS)
+	$(NEXT)/bin/python $(PYTEST) $(NO_SPARK) --need-airflow $(TEST_ARGS) $(TESTS)
 
 # The modules that never import Airflow, with Airflow not installed.
 test-core: $(CORE)/.installed
-	$(CORE)/bin/python $(PYTEST) $(ARGS) $(TESTS)
+	$(CORE)/bin/python $(PYTEST) $(TEST_ARGS) $(TESTS)
 
 lint: $(VENV)/.installed node_modules/.installed
 	$(VENV)/bin/ruff check .
