@@ -10,8 +10,10 @@ from uuid import UUID
 from airflow_agari_provider.avro.columns import UUID_BYTES
 from airflow_agari_provider.avro.reader_defaults import set_defaults
 from airflow_agari_provider.avro.reader_types import Convert, conversion, exact_decimal
+from airflow_agari_provider.avro.resolution import promotions
 from airflow_agari_provider.avro.schema_shape import parts
 from airflow_agari_provider.avro.schemas import AvroSchema
+from airflow_agari_provider.exceptions import cut
 
 # What fastavro raises for bytes that do not fit the schema. (ValueError covers invalid UTF-8, ArithmeticError covers
 # dates after the year 9999.)
@@ -168,6 +170,7 @@ def schemas_of(
         return in_record(field, each(wanted_only(writer.raw, fields))), None
     wanted = wanted_only(reader.raw, fields)
     converted = {name for name, kinds in _READ_AS.items() if kinds & _logical_bases(wanted)}
+    converted |= {name for name, wider in promotions(writer, reader) if wider == "float" and name != "float"}
     parsed = fastavro.parse_schema(_record(field, each(wanted)))
     set_defaults(reader, parsed)
     return in_record(field, each(_marked(writer.raw, converted, _Resolver(reader, writer.legacy_calendar)))), parsed
@@ -189,6 +192,8 @@ def why_not_decoded(read: Callable[..., Any], datum: bytes, schemas: tuple[Any, 
     except (*MISFITS, SchemaResolutionError) as clear:
         if type(clear) is ValueError:  # fastavro raises subclasses
             return str(clear)
+    if isinstance(error, SchemaResolutionError):
+        return f"reader_schema has no place for it: {cut(str(error).removeprefix('Schema mismatch: '), 200)}"
     return repr(error)
 
 

@@ -8,10 +8,11 @@ Source: Avro 1.12 specification, "Complex Types", table of field default values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from airflow_agari_provider.avro.reader_types import type_name, value_of
+from airflow_agari_provider.avro.reader_types import as_float, type_name, value_of
 from airflow_agari_provider.avro.schema_shape import parts
 from airflow_agari_provider.avro.schemas import AvroSchema, parse_reader_schema
 
@@ -62,7 +63,8 @@ def default_value(schema: AvroSchema, kind: Any, default: Any) -> Any:
         return _of_a_branch(schema, kind, default)
     name = type_name(kind)
     if name in ("record", "error"):
-        return {field["name"]: _of_field(schema, field, default) for field in kind["fields"]}
+        given = _of_type(default, dict)
+        return {field["name"]: _of_field(schema, field, given) for field in kind["fields"]}
     if name == "array":
         return [default_value(schema, kind["items"], one) for one in _of_type(default, list)]
     if name == "map":
@@ -82,10 +84,9 @@ def _of_a_branch(schema: AvroSchema, branches: list[Any], default: Any) -> Any:
     raise ValueError("; ".join(problems))
 
 
-def _of_field(schema: AvroSchema, field: Any, default: Any) -> Any:
-    given = _of_type(default, dict)
+def _of_field(schema: AvroSchema, field: Any, given: Mapping[str, Any]) -> Any:
     if field["name"] not in given and "default" not in field:
-        raise ValueError(f"{default!r} has no field {field['name']!r}")
+        raise ValueError(f"{given!r} has no field {field['name']!r}")
     return default_value(schema, field["type"], given.get(field["name"], field.get("default")))
 
 
@@ -99,7 +100,9 @@ def _plain_default(name: str, kind: Any, default: Any) -> Any:
             raise ValueError(f"{default!r} is not a {name}")
         return default
     if name in ("float", "double"):
-        return float(default)
+        if isinstance(default, bool) or not isinstance(default, int | float):
+            raise ValueError(f"{default!r} is not a {name}")
+        return as_float(default) if name == "float" else float(default)
     text = _of_type(default, str)
     if name == "enum" and text not in kind["symbols"]:
         raise ValueError(f"{text!r} is not a symbol of {kind['name']}")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, InvalidOperation, Overflow, Rounded
 from functools import cache, partial
+from struct import pack, unpack
 from typing import Any
 from uuid import UUID
 
@@ -103,10 +104,19 @@ def _corrected(written: Any) -> Convert | None:
 def _promotion(written: Any, wanted: Any) -> Convert | None:
     pair = type_name(written), type_name(wanted)
     if pair[0] in ("int", "long") and pair[1] in ("float", "double"):
-        return float
+        return as_float if pair[1] == "float" else float
     if pair == ("string", "bytes"):
         return str.encode
     return bytes.decode if pair == ("bytes", "string") else None
+
+
+def as_float(number: float) -> float:
+    """
+    Return a number as a float of 32 bits holds it; a double column would show the difference.
+
+    :raises OverflowError: it is too large.
+    """
+    return float(unpack("f", pack("f", number))[0])
 
 
 def _in_units_of(written: Any, wanted: Any) -> Convert | None:

@@ -7,6 +7,7 @@ Source: Avro 1.12 specification, "Schema Resolution".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_agari_provider.avro.reader_types import mismatch
@@ -71,6 +72,32 @@ def matching_branch(writer: AvroSchema, written: Any, reader: AvroSchema, union:
     return next(same, next(iter(fitting), None))
 
 
+def promotions(writer: AvroSchema, reader: AvroSchema) -> set[tuple[str, str]]:
+    """Return the plain types of the file that are read as others, with these; maybe some that no value has."""
+    resolution = _Resolution(writer, reader)
+    resolution.problem(writer.definition, reader.definition, "the record")
+    return resolution.promotions
+
+
+def sources(written: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, str]:
+    """
+    Return the names of the reader's fields that a file has, and the names that these have in the file.
+
+    A field's name counts before its aliases, and then each alias in its order: files may have the old and the new name
+    while a field is being renamed. No field of the file goes to two of the reader.
+
+    :param written: a record of the file; ``wanted`` the reader's.
+    """
+    names = [field["name"] for field in written["fields"]]
+    found = {field["name"]: field["name"] for field in wanted["fields"] if field["name"] in names}
+    for field in wanted["fields"]:
+        if field["name"] not in found:
+            aliases = (alias for alias in field.get("aliases", []) if alias in names and alias not in found.values())
+            if alias := next(aliases, None):
+                found[field["name"]] = alias
+    return found
+
+
 def _identity(kind: Any) -> str:
     return str(kind if isinstance(kind, str) else kind.get("name", kind["type"]))
 
@@ -79,6 +106,7 @@ class _Resolution:
     def __init__(self, writer: AvroSchema, reader: AvroSchema) -> None:
         self._writer, self._reader = writer, reader
         self._seen: set[tuple[str, str]] = set()
+        self.promotions: set[tuple[str, str]] = set()
 
     def problem(self, written: Any, wanted: Any, where: str) -> str | None:
         written, wanted = self._writer.resolved(written), self._reader.resolved(wanted)
@@ -99,6 +127,7 @@ class _Resolution:
             return self.problem(written[part], wanted[part], where)
         if name != wanted_name and wanted_name not in _PROMOTIONS.get(name, ()):
             return f"{where} is {name} in the file and {wanted_name} in reader_schema"
+        self.promotions.add((name, wanted_name))
         return _of_values(written, wanted, where)
 
     def _of_names(self, written: Any, wanted: Any, where: str) -> str | None:
@@ -114,12 +143,14 @@ class _Resolution:
             return None
         self._seen.add(pair)
         kinds = {field["name"]: field["type"] for field in written["fields"]}
+        found = sources(written, wanted)
         for field in wanted["fields"]:
-            names = [name for name in (field["name"], *field.get("aliases", [])) if name in kinds]
-            if not names and "default" not in field:
+            if field["name"] not in found and "default" not in field:
                 return f"the file has no field {field['name']!r}, which has no default in reader_schema"
-            if names and (problem := self.problem(kinds[names[0]], field["type"], f"field {field['name']!r}")):
-                return problem
+            if field["name"] in found:
+                kind = kinds[found[field["name"]]]
+                if problem := self.problem(kind, field["type"], f"field {field['name']!r}"):
+                    return problem
         return None
 
 

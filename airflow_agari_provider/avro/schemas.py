@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from airflow_agari_provider.avro.schema_shape import Shape
+from airflow_agari_provider.avro.schema_shape import Shape, parts
 from airflow_agari_provider.avro.sound_schema import short, without_defaults
 from airflow_agari_provider.exceptions import BadAvro, cut
 
@@ -87,9 +87,18 @@ def parse_reader_schema(schema: Any) -> AvroSchema:
     :raises ValueError: the schema is not valid.
     """
     try:
-        return _parsed(schema)
+        parsed = _parsed(schema)
+        _require_flat_unions(parsed.definition)
     except _invalid() as error:
         raise ValueError(f"reader_schema is not a valid Avro schema: {error}") from error
+    return parsed
+
+
+def _require_flat_unions(kind: Any) -> None:
+    for part in parts(kind):
+        if isinstance(kind, list) and isinstance(part, list):
+            raise ValueError("a union is directly within another one")
+        _require_flat_unions(part)
 
 
 def reparsed(schema: AvroSchema, raw: Any) -> AvroSchema:

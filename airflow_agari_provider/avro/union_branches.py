@@ -1,5 +1,5 @@
 """
-Schemas whose tagged unions say in each value which branch it has.
+Schemas whose tagged unions say in each value which branch it has, and whose fields have the names of the reader's.
 
 Each branch becomes a record of one field, which has the branch's name. Such a record is encoded as the field itself: by
 that schema a decoder reads ``{"string": "a"}`` from the bytes of ``"a"``, which is also Avro's own JSON encoding.
@@ -8,13 +8,13 @@ that schema a decoder reads ``{"string": "a"}`` from the bytes of ``"a"``, which
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, UnsupportedAvroType, kind_of_column
 from airflow_agari_provider.avro.reader_defaults import default_value
-from airflow_agari_provider.avro.resolution import matching_branch
+from airflow_agari_provider.avro.resolution import matching_branch, sources
 from airflow_agari_provider.avro.schemas import AvroSchema, reparsed
 from airflow_agari_provider.avro.unions import Unions, UnionTags, branch_names
 
@@ -23,7 +23,8 @@ def with_branches(
     writer: AvroSchema, reader: AvroSchema | None, unions: Unions
 ) -> tuple[AvroSchema, AvroSchema | None]:
     """
-    Return the schemas by which to read a file, so that the values of tagged unions say their branch.
+    Return the schemas by which to read a file, so that the values of tagged unions say their branch, and each field
+    gets the value of its own field of the file.
 
     :param writer: schema of the file.
     :param reader: schema to resolve the records to, which can be done; its unions decide. None: they stay as they are.
@@ -36,7 +37,8 @@ def with_branches(
             if any(map(tags.tags, found))
             else writer
         ), None
-    if all(len(union) - union.count("null") < 2 for union in found):
+    aliased = any(field.get("aliases") for kind in reader.named.values() for field in kind.get("fields", []))
+    if not aliased and all(len(union) - union.count("null") < 2 for union in found):
         return writer, reader
     paired = _Paired(writer, reader, tags)
     written = paired.schema(writer.definition, reader.definition)
@@ -145,8 +147,9 @@ class _Paired:
     """
     Makes the schema of a file whose values say their branches in the unions of another schema.
 
-    fastavro would compare the last parts of names only, and take the first branch that fits. So a type of the file gets
-    a name of ours where its own would not do.
+    fastavro would compare the last parts of names only, and take the first branch that fits; of two fields for one of
+    the reader it would take the first, or fail. So a type of the file gets a name of ours where its own would not do,
+    and a field the name that the reader has for it.
     """
 
     def __init__(self, writer: AvroSchema, reader: AvroSchema, tags: UnionTags) -> None:
@@ -174,16 +177,23 @@ class _Paired:
                 return self._made[pair]
             own = _named(self._name(pair), [])
         if "fields" in written:
-            own["fields"] = [
-                {"name": field["name"], "type": self.schema(field["type"], _kind_of_field(field["name"], counterpart))}
-                for field in written["fields"]
-            ]
+            own["fields"] = list(self._fields(written, counterpart))
         return _unparsed(written) | own
+
+    def _fields(self, written: Any, counterpart: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        wanted = {field["name"]: field["type"] for field in counterpart.get("fields", [])}
+        names = {source: name for name, source in sources(written, counterpart).items()} if wanted else {}
+        for number, field in enumerate(written["fields"]):
+            name = names.get(field["name"])
+            yield {
+                "name": name or f"agari_unread_{number}",
+                "type": self.schema(field["type"], wanted.get(name) if name else None),
+            }
 
     def _name(self, pair: tuple[str, str | None]) -> str:
         name, wanted = pair
         taken = name in self._made.values() or (wanted and self._last_parts[_last_part(wanted)] > 1)
-        made = f"AgariWritten{next(self._numbers)}" if taken else name
+        made = f"agari.Written{next(self._numbers)}" if taken else name
         if taken and wanted:
             self.aliases[wanted].append(made)
         self._made[pair] = made
@@ -196,7 +206,7 @@ class _Paired:
         inner = self.schema(written, union[position])
         if not self._tags.tags(union) or union[position] == "null":
             return inner
-        name = f"AgariWritten{next(self._numbers)}"
+        name = f"agari.Written{next(self._numbers)}"
         self.aliases[id(union), position].append(name)
         return _branch(name, _names_of(self._tags, union)[position], inner, [])
 
@@ -220,10 +230,3 @@ def _named(name: str, aliases: Sequence[str]) -> dict[str, Any]:
 
 def _unparsed(kind: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in kind.items() if not key.startswith("__")}
-
-
-def _kind_of_field(name: str, record: Mapping[str, Any]) -> Any:
-    """Return the type of the reader's field for a field of the file, by its name or an alias; None without one."""
-    fields = record.get("fields", [])
-    named = (field for field in fields if field["name"] == name)
-    return next(named, next((field for field in fields if name in field.get("aliases", [])), {"type": None}))["type"]

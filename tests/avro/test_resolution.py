@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_agari_provider.avro.resolution import ReaderSchemaMismatch, require_resolvable
+from airflow_agari_provider.avro.resolution import ReaderSchemaMismatch, require_resolvable, sources
 from airflow_agari_provider.avro.schemas import parse_reader_schema, parse_writer_schema
 
 
@@ -111,6 +111,25 @@ def test_a_schema_that_avro_resolves_is_accepted(written, wanted):
 )
 def test_a_schema_that_no_record_resolves_to_is_refused_with_the_reason(written, wanted, problem):
     assert mismatch(written, wanted) == problem
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        pytest.param([field("int", "b", aliases=["a"])], {"b": "b"}, id="the name before the alias"),
+        pytest.param([field("int", "c", aliases=["x", "b", "a"])], {"c": "b"}, id="the first alias that is there"),
+        pytest.param(
+            [field("int", "c", aliases=["a"]), field("int", "a")], {"a": "a"}, id="not the field of another name"
+        ),
+        pytest.param(
+            [field("int", "c", aliases=["a"]), field("int", "d", aliases=["a", "b"])],
+            {"c": "a", "d": "b"},
+            id="not one field twice",
+        ),
+    ],
+)
+def test_each_field_of_the_reader_has_one_of_the_file(wanted, found):
+    assert sources(record(field("int", "a"), field("int", "b")), record(*wanted)) == found
 
 
 def test_the_error_names_the_file_and_survives_pickling():

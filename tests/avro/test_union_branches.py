@@ -128,6 +128,17 @@ def test_a_record_of_the_file_may_be_two_of_the_reader():
     assert found == [{"a": {"x": {"string": "1"}}, "b": {"x": {"string": "2"}}}]
 
 
+def test_a_record_that_is_not_wanted_may_hold_itself():
+    again = {"name": "again", "type": ["null", "a.b.r", "int"]}
+    fields = [{"name": "v", "type": ["string", "bytes"]}]
+    whole = {"type": "record", "name": "r", "namespace": "a.b", "fields": [*fields, again]}
+    data = written(whole, [{"v": "x", "again": {"v": b"y", "again": None}}])
+    file = ContainerFile(io.BytesIO(data))
+    writer, reader = parse_writer_schema(file.schema, "k"), parse_reader_schema(whole | {"fields": fields})
+    (batch,) = decode(file, *with_branches(writer, reader, "auto"), columns_of(reader))
+    assert list(batch.columns[0]) == [{"string": "x"}]
+
+
 def test_defaults_of_reader_schema_say_their_branch():
     fields = [
         {"name": "text", "type": ["string", "bytes"], "default": "q"},

@@ -3,7 +3,7 @@ The long form of the torture of imports; what it did is printed, the last line i
 
 100 kill -9 at random moments over SQLite, PostgreSQL and MariaDB, each followed by a retry; four importers at once for
 200 objects, from a folder and from a queue; every message twice, in a queue that hides it for one second; 20,000
-mutated schemas and as many headers.
+mutated schemas and as many headers, and as many pairs of a file's and a reader's schema.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
-SETTINGS = {"TORTURE_KILLS": "100", "TORTURE_OBJECTS": "200", "TORTURE_BIG": "60000", "TORTURE_MUTATED": "20000"}
-FILES = ["tests/avro_import/test_torture.py", "tests/avro_import/test_odd_objects.py"]
+SETTINGS = {
+    "TORTURE_KILLS": "100", "TORTURE_OBJECTS": "200", "TORTURE_BIG": "60000", "TORTURE_MUTATED": "20000",
+    "TORTURE_PAIRS": "20000",
+}  # fmt: skip
+FILES = [
+    "tests/avro_import/test_torture.py",
+    "tests/avro_import/test_odd_objects.py",
+    "tests/avro/test_resolution_matrix.py",
+]
 
 
 def main() -> int:

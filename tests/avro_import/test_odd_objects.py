@@ -18,8 +18,11 @@ from airflow_agari_provider.avro.arrow.fastavro_arrays import FastavroArrays
 from airflow_agari_provider.avro.arrow.schema import NotForArrow
 from airflow_agari_provider.avro.blocks import ContainerFile
 from airflow_agari_provider.avro.columns import columns_of
+from airflow_agari_provider.avro.reader_defaults import parsed_reader
 from airflow_agari_provider.avro.records import decode
+from airflow_agari_provider.avro.resolution import require_resolvable
 from airflow_agari_provider.avro.schemas import parse_writer_schema
+from airflow_agari_provider.avro.union_branches import with_branches
 from airflow_agari_provider.avro_import.errors import ObjectsFailed, ObjectsFailedForNow
 from airflow_agari_provider.avro_import.failures import failure_reason
 from airflow_agari_provider.exceptions import UnimportableObject
@@ -205,6 +208,28 @@ def test_no_schema_raises_an_error_that_is_not_ours(first, dialects):
         except UnimportableObject as error:
             str(error)
         except BaseException as error:
+            error.add_note(json.dumps(schema))
+            raise
+
+
+def test_no_reader_schema_raises_an_error_that_is_not_ours():
+    for seed in range(MUTATED // 5):
+        schema, choose = mutated(seed), random.Random(seed)
+        for place, key in list(places(schema)):
+            if key == "type" and "name" in place and choose.random() < 0.3:
+                place["default"] = choose.choice(
+                    [None, 1, "x", [], {}, True, 1.5, "\u0100", {"k": [1]}, -(2**70), "NaN"]
+                )
+        file = ContainerFile(io.BytesIO(by_hand(SAMPLE, (1, choose.randbytes(40)))), "f")
+        try:
+            reader, writer = parsed_reader(schema), parse_writer_schema(file.schema, "f")
+            require_resolvable(writer, reader, "f")
+            list(decode(file, *with_branches(writer, reader, "auto"), columns_of(reader)))
+        except UnimportableObject as error:
+            str(error)
+        except BaseException as error:
+            if isinstance(error, ValueError) and str(error).startswith("reader_schema is not a valid Avro schema"):
+                continue
             error.add_note(json.dumps(schema))
             raise
 
