@@ -133,6 +133,15 @@ def sqlite_path(tmp_path: Path) -> Path:
 
 DATABASES = ("sqlite", "psycopg", "psycopg2", "mysqlclient")
 WITHOUT_ARROW = "psycopg without [arrow]"
+# Drivers of MySQL, and how each is told whether it may send files.
+FILES_OF_MYSQL: dict[str, tuple[str, dict[str, Any]]] = {
+    "mysqlclient without files": ("MySQLdb", {"local_infile": 0}),
+    "pymysql": ("pymysql", {}),
+    "pymysql with files": ("pymysql", {"local_infile": True}),
+    "mysql.connector": ("mysql.connector", {}),
+    "mysql.connector with files": ("mysql.connector", {"allow_local_infile": True}),
+    "mysql.connector in Python with files": ("mysql.connector", {"allow_local_infile": True, "use_pure": True}),
+}
 
 
 @pytest.fixture(params=DATABASES)
@@ -157,11 +166,12 @@ def _opener(request: pytest.FixtureRequest) -> Callable[[], Any]:
     if request.param == "mysqlclient":
         driver = pytest.importorskip("MySQLdb")
         socket, name = request.getfixturevalue("mariadb_database")
-        return lambda: driver.connect(unix_socket=socket, user="root", db=name)
-    if request.param in ("pymysql", "mysql.connector"):
-        driver = pytest.importorskip(request.param)
+        return lambda: driver.connect(unix_socket=socket, user="root", db=name, local_infile=1)
+    if request.param in FILES_OF_MYSQL:
+        driver_name, option = FILES_OF_MYSQL[request.param]
+        driver = pytest.importorskip(driver_name)
         socket, name = request.getfixturevalue("mariadb_database")
-        return lambda: driver.connect(unix_socket=socket, user="root", database=name)
+        return lambda: driver.connect(unix_socket=socket, user="root", database=name, **option)
     if request.param == WITHOUT_ARROW:
         hidden = ("a_module_that_is_not_there",)
         request.getfixturevalue("monkeypatch").setattr(f"{PACKAGE}.avro.arrow.batches.NEEDED", hidden)

@@ -1,12 +1,15 @@
-"""MySQL and MariaDB: batched INSERT, straight into the table or through a temporary one."""
+"""MySQL and MariaDB: LOAD DATA or batched INSERT, straight into the table or through a temporary one."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
 from math import isfinite
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow_agari_provider.avro.columns import Column, Kind, UnsupportedAvroType
@@ -15,6 +18,8 @@ from airflow_agari_provider.databases.arrow_texts import listed
 from airflow_agari_provider.databases.base import Fault, RowByRow, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.lossless import require_lossless
+from airflow_agari_provider.databases.mysql_errors import DUPLICATE_COLUMN, OF_COLUMNS, fault_of, number_of
+from airflow_agari_provider.databases.mysql_files import RowsFile, file_parts, load_file, load_sql, why_no_file
 from airflow_agari_provider.databases.mysql_literals import insert_parts
 from airflow_agari_provider.databases.mysql_names import names_of, require_key, schema_and_name
 from airflow_agari_provider.databases.row_checks import checked, rows_at_once
@@ -32,12 +37,13 @@ from airflow_agari_provider.databases.statements import (
 )
 from airflow_agari_provider.s3.read_ahead import ReadAhead
 
+logger = logging.getLogger(__name__)
+
 NAME_CHARACTERS = 64
 MAX_PRECISION, MAX_SCALE = 65, 30  # digits of DECIMAL
 KEY_LENGTH = 255  # characters; with four bytes each well below InnoDB's 3072 bytes for a key
 STAGING = "agari_staging"
 POSITION = "agari_position"
-DUPLICATE_COLUMN = 1060  # error number
 LOCK_WAIT = 30  # seconds of each wait, repeated until the lock is free
 
 _TYPES: Mapping[Kind, str] = {
@@ -50,16 +56,6 @@ _KEY_TYPES: Mapping[Kind, str] = {
     "text": f"VARCHAR({KEY_LENGTH}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     "bytes": f"VARBINARY({KEY_LENGTH})",
 }
-# Error numbers; MySQL reference manual, "Server Error Message Reference" and "Client Error Message Reference". Drivers
-# raise many of them as OperationalError, although they mean other things.
-_ROWS = frozenset(
-    {1048, 1062, 1118, 1264, 1265, 1292, 1366, 1369, 1406, 1411, 1451, 1452, 1644, 1690, 3140, 3819, 4025}
-)
-_CONFLICTS = frozenset({1020, 1205, 1213})
-_PASSING = frozenset({1021, 1040, 1041, 1053, 1114, 1158, 1159, 1160, 1161, 1317, 2002, 2003, 2006, 2013, 2014, 2055})
-# Of CREATE and ALTER TABLE: names that are too long, twice there or wrong; too many columns, or too large ones; SQL
-# that does not parse; a key that is too long; digits beyond a decimal's limits.
-_COLUMNS = frozenset({1059, 1060, 1064, 1071, 1074, 1117, 1118, 1166, 1170, 1425, 1426, 1427, 4017})
 
 
 class MySqlDialect:
@@ -78,6 +74,7 @@ class MySqlDialect:
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
+        self._told: str | None = None  # why rows do not go by LOAD DATA
 
     def prepare(self, connection: Any) -> None:
         connection.rollback()
@@ -92,7 +89,9 @@ class MySqlDialect:
         # Without STRICT_ALL_TABLES, values that do not fit are cut with only a warning. Without NO_AUTO_VALUE_ON_ZERO,
         # a 0 becomes the next number of an AUTO_INCREMENT. With NO_BACKSLASH_ESCAPES, our literals would be wrong.
         modes = "CONCAT(REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''), ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO')"
-        execute(connection, f"SET SESSION sql_mode = {modes}, time_zone = '+00:00'")
+        # Warnings tell what LOAD DATA has changed; notes are about other things.
+        settings = "time_zone = '+00:00', sql_notes = 0, max_error_count = 64"
+        execute(connection, f"SET SESSION sql_mode = {modes}, {settings}")
 
     def begin(self, connection: Any) -> None:
         """Nothing: without autocommit, the first statement begins a transaction."""
@@ -168,7 +167,7 @@ class MySqlDialect:
         try:
             execute(connection, f"ALTER TABLE {table} ADD COLUMN {definition}")
         except self.driver.Error as error:
-            if error.args[0] != DUPLICATE_COLUMN:
+            if number_of(error) != DUPLICATE_COLUMN:
                 raise
 
     def values(self, column: Column, values: Sequence[Any]) -> Sequence[Any]:
@@ -186,7 +185,7 @@ class MySqlDialect:
         names = names_of(target)
         batches = checked(target, batches, self._text_lengths(connection, target))
         if not target.key_columns:
-            return self._insert(connection, target.table, target.columns, batches)
+            return self._insert(connection, target.table, target, batches)
         require_key(connection, target)
         execute(connection, f"DROP TEMPORARY TABLE IF EXISTS {STAGING}")  # of a temporary table does not commit
         execute(
@@ -194,7 +193,7 @@ class MySqlDialect:
             f"CREATE TEMPORARY TABLE {STAGING} ({POSITION} BIGINT AUTO_INCREMENT PRIMARY KEY) "  # noqa: S608 - quoted
             f"AS SELECT {quoted_list(self, names)} FROM {quoted_table(self, target.table)} WHERE 1 = 0",
         )
-        rows = self._insert(connection, STAGING, target.columns, batches)
+        rows = self._insert(connection, STAGING, target, batches)
         execute(connection, self._merge_sql(target))
         execute(connection, f"DROP TEMPORARY TABLE {STAGING}")
         return rows
@@ -219,16 +218,31 @@ class MySqlDialect:
         ((packet,),) = query(connection, "SELECT @@max_allowed_packet")
         return int(packet) - len(sql.encode())
 
-    def _insert(self, connection: Any, table: str, columns: Sequence[Column], batches: Iterable[Batch]) -> int:
-        sql = insert_sql(self, table, [column.name for column in columns])
-        room, head, inserted = self._statement_bytes(connection, sql), sql[: sql.rindex("(")], 0
-        others = partial(row_parts, self, columns, rows_at_once=partial(rows_at_once, statement_bytes=room))
-        parts = insert_parts(head, columns, batches, room, others)
-        with closing(connection.cursor()) as cursor, closing(ReadAhead(parts, 1)) as ready:
-            for part in ready:  # the next part is made while the server works on this one
-                cursor.execute(part) if isinstance(part, bytes) else cursor.executemany(sql, part)
-                inserted += cursor.rowcount
+    def _insert(self, connection: Any, table: str, target: Target, batches: Iterable[Batch]) -> int:
+        """:param table: to put the rows into; its columns have the types of those of the target's table."""
+        sql = insert_sql(self, table, names_of(target))
+        room, load = self._statement_bytes(connection, sql), load_sql(self, table, target.columns)
+        others = partial(row_parts, self, target.columns, rows_at_once=partial(rows_at_once, statement_bytes=room))
+        inserts = partial(insert_parts, sql[: sql.rindex("(")], target.columns, room=room, others=others)
+        with closing(connection.cursor()) as cursor, TemporaryDirectory(prefix="agari-rows-") as name:
+            folder, inserted = Path(name), 0
+            refusal = why_no_file(self, connection, target, load, folder)
+            self._tell(refusal)
+            parts = inserts(batches) if refusal else file_parts(folder, target.columns, batches, room, others)
+            with closing(ReadAhead(parts, 1)) as ready:
+                for part in ready:  # the next part is made while the server works on this one
+                    if isinstance(part, RowsFile) and load_file(connection, cursor, load, part):
+                        inserted += part.batch.rows
+                        continue
+                    for one in inserts([part.batch]) if isinstance(part, RowsFile) else (part,):
+                        cursor.execute(one) if isinstance(one, bytes) else cursor.executemany(sql, one)
+                        inserted += cursor.rowcount
         return inserted
+
+    def _tell(self, refusal: str | None) -> None:
+        if refusal and refusal != self._told:
+            logger.info("Rows go by INSERT, not by LOAD DATA, which is faster: %s", refusal)
+        self._told = refusal
 
     def _text_lengths(self, connection: Any, target: Target) -> dict[str, int]:
         sql = (
@@ -255,15 +269,10 @@ class MySqlDialect:
         )
 
     def fault(self, error: Exception) -> Fault:
-        number = error.args[0] if error.args else 0
-        if number in _ROWS or isinstance(error, self.driver.IntegrityError | self.driver.DataError):
-            return "rows"
-        if number in _CONFLICTS:
-            return "conflict"
-        return "passing" if number in _PASSING or isinstance(error, self.driver.InterfaceError) else "target"
+        return fault_of(self.driver, error)
 
     def refuses_columns(self, error: Exception) -> bool:
-        return bool(error.args) and error.args[0] in _COLUMNS
+        return number_of(error) in OF_COLUMNS
 
 
 def _lock_name(name: str) -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
-from airflow_agari_provider.avro.arrow.batches import ArrowBatch
+from airflow_agari_provider.avro.arrow.batches import ArrowBatch, arrow_batch
 from airflow_agari_provider.avro.arrow.values import content
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.avro.records import Batch
-from airflow_agari_provider.databases.arrow_texts import TEXT_KINDS, text_array
+from airflow_agari_provider.databases.arrow_texts import TEXT_KINDS, hex_array, text_array
 from airflow_agari_provider.databases.errors import UnstorableValue
 
 Rows = list[tuple[Any, ...]]
@@ -45,15 +45,22 @@ def insert_parts(
 
 
 def _insert_statements(head: str, columns: Sequence[Column], batch: ArrowBatch, room: int) -> Iterator[bytes]:
+    for part in in_parts(columns, batch):
+        yield from _statements(head.encode(), columns, part.arrays, room)
+
+
+def in_parts(columns: Sequence[Column], batch: ArrowBatch) -> Iterator[ArrowBatch]:
+    """Part a batch into batches that are small enough to become texts."""
     size = sum(array.nbytes for array in batch.arrays)
     step = max(1, batch.rows // (size // PART_BYTES + 1))
     for start in range(0, batch.rows, step):
-        arrays = [array.slice(start, step) for array in batch.arrays]
-        yield from _statements(head.encode(), columns, arrays, room)
+        arrays = tuple(array.slice(start, step) for array in batch.arrays)
+        yield arrow_batch(min(step, batch.rows - start), columns, arrays)
 
 
 def _statements(head: bytes, columns: Sequence[Column], arrays: Sequence[Any], room: int) -> Iterator[bytes]:
-    rows = _rows(columns, arrays)
+    rows = rows_array(columns, arrays, _literals, "NULL", ("(", ",", "),"))
+    require_rows_fit(columns, arrays, rows, room)
     offsets = memoryview(rows.buffers()[1]).cast("i")
     data = memoryview(rows.buffers()[2])
     first, last = rows.offset, rows.offset + len(rows)
@@ -62,41 +69,82 @@ def _statements(head: bytes, columns: Sequence[Column], arrays: Sequence[Any], r
         end = first + 1
         while end < last and offsets[end + 1] - offsets[first] <= enough:
             end += 1
-        taken = offsets[end] - offsets[first] - 1  # without the last comma
-        if taken > room:
-            _refuse(columns, arrays, first - rows.offset, taken)
-        yield head + data[offsets[first] : offsets[end] - 1]
+        yield head + data[offsets[first] : offsets[end] - 1]  # without the last comma
         first = end
 
 
-def _rows(columns: Sequence[Column], arrays: Sequence[Any]) -> Any:
-    """Return the rows as ``(value,...),``."""
+def rows_array(
+    columns: Sequence[Column],
+    arrays: Sequence[Any],
+    texts: Callable[[Column, Any], Any],
+    null: str,
+    marks: tuple[str, str, str],
+) -> Any:
+    """
+    Return an array with a text for each row.
+
+    :param texts: makes an array of texts from an array of a column's values.
+    :param null: text for a value that is missing.
+    :param marks: what stands before a row, between its values, and after it.
+    """
     import pyarrow.compute as pc
 
-    pieces: list[Any] = ["("]
+    before, between, after = marks
+    pieces: list[Any] = [before]
     for column, array in zip(columns, arrays, strict=True):
-        pieces += [pc.fill_null(_literals(column, array), "NULL"), ","]
-    return pc.binary_join_element_wise(*pieces[:-1], "),", "")
+        pieces += [pc.fill_null(texts(column, array), null), between]
+    return pc.binary_join_element_wise(*pieces[:-1], after, "")
+
+
+def require_rows_fit(columns: Sequence[Column], arrays: Sequence[Any], rows: Any, room: int) -> None:
+    """
+    Check that each row alone fits into a statement.
+
+    :param rows: the rows as texts that end with one more character.
+    :raises UnstorableValue: a row does not fit.
+    """
+    import pyarrow.compute as pc
+
+    lengths = pc.binary_length(rows)
+    longest = (pc.max(lengths).as_py() or 0) - 1
+    if longest > room:
+        row = pc.index(lengths, longest + 1).as_py()
+        sizes = [len(str(array[row].as_py() or "")) for array in arrays]
+        column = columns[sizes.index(max(sizes))]
+        problem = f"its row takes {longest} bytes, more than the server's max_allowed_packet allows"
+        raise UnstorableValue(column.name, problem)
 
 
 def _literals(column: Column, array: Any) -> Any:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if column.kind in TEXT_KINDS:
         return pc.binary_join_element_wise("'", _escaped(text_array(array, column.kind, " ")), "'", "")
     if column.kind == "bytes":
-        return pa.array([None if value is None else f"x'{value.hex()}'" for value in array.to_pylist()], "string")
+        return pc.binary_join_element_wise("x'", hex_array(array), "'", "")
     if column.kind == "boolean":
         return pc.if_else(array, "1", "0")
     if column.kind not in ("float", "double"):
         return pc.cast(array, "string")
+    texts = pc.cast(finite(column, array), "string")
+    # Without an exponent it would be a decimal, which has fewer digits than a double.
+    return pc.if_else(pc.match_substring(texts, "e"), texts, pc.binary_join_element_wise(texts, "e0", ""))
+
+
+def finite(column: Column, array: Any) -> Any:
+    """
+    Return numbers with all digits that they have, in 64 bits; integers as they are.
+
+    :raises UnstorableValue: one is NaN or infinite.
+    """
+    import pyarrow.compute as pc
+
+    if column.kind not in ("float", "double"):
+        return array
     numbers = pc.cast(array, "float64")
     if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
         raise UnstorableValue(column.name, "MySQL cannot hold NaN or infinity")
-    texts = pc.cast(numbers, "string")
-    # Without an exponent it would be a decimal, which has fewer digits than a double.
-    return pc.if_else(pc.match_substring(texts, "e"), texts, pc.binary_join_element_wise(texts, "e0", ""))
+    return numbers
 
 
 def _escaped(array: Any) -> Any:
@@ -106,10 +154,3 @@ def _escaped(array: Any) -> Any:
     if b"\\" in data:
         array = pc.replace_substring(array, "\\", "\\\\")
     return pc.replace_substring(array, "'", "''") if b"'" in data else array
-
-
-def _refuse(columns: Sequence[Column], arrays: Sequence[Any], row: int, size: int) -> None:
-    sizes = [len(str(array[row].as_py() or "")) for array in arrays]
-    column = columns[sizes.index(max(sizes))]
-    problem = f"its row takes {size} bytes, more than the server's max_allowed_packet allows"
-    raise UnstorableValue(column.name, problem)

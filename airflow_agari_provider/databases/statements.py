@@ -13,6 +13,7 @@ from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import ColumnsRefused, SameColumn, UnstorableValue
 from airflow_agari_provider.exceptions import cut
+from airflow_agari_provider.s3.read_ahead import ReadAhead
 
 VALUES_IN_A_QUERY = 900  # Oracle takes 1,000 in a list, SQLite before 3.32 takes 999 in a statement
 
@@ -177,17 +178,17 @@ def insert_batches(
     rows_at_once: Callable[[Sequence[Column], Sequence[Sequence[Any]]], int] | None = None,
 ) -> int:
     """
-    Insert every batch by ``executemany``.
+    Insert every batch by ``executemany``. The next rows are made while the database works on these.
 
     :param rows_at_once: tells how many rows of some values one call may have; None: a whole batch.
     :return: rows, as the driver counts them; the rows given, if the driver does not count, which PEP 249 allows.
     """
+    parts = (part for batch in batches if batch.rows for part in row_parts(dialect, columns, batch, rows_at_once))
     inserted = 0
-    with closing(connection.cursor()) as cursor:
-        for batch in filter(lambda batch: batch.rows, batches):
-            for part in row_parts(dialect, columns, batch, rows_at_once):
-                cursor.executemany(sql, part)
-                inserted += cursor.rowcount if cursor.rowcount >= 0 else len(part)
+    with closing(connection.cursor()) as cursor, closing(ReadAhead(parts, 1)) as ready:
+        for part in ready:
+            cursor.executemany(sql, part)
+            inserted += cursor.rowcount if cursor.rowcount >= 0 else len(part)
     return inserted
 
 

@@ -62,6 +62,7 @@ class AvroS3ImportOperator(BaseOperator):
     :param table: table to load into, as ``table`` or ``schema.table``, in upper and lower case as in the database.
     :param sql_conn_id: connection to PostgreSQL, MySQL, MariaDB or SQLite; or to any other database whose hook is a
         ``DbApiHook``, with the limits in the documentation.
+    :param hook_params: arguments for the hook of ``sql_conn_id``, such as ``{"local_infile": True}`` for MySQL's.
     :param s3_url: URL of an object or a folder (everything below it), or a list of URLs. Give either this or
         ``queue_url``.
     :param pattern: the names of the objects to load, with ``*``, ``?`` and ``[...]``: in a folder, and of a queue's
@@ -161,6 +162,7 @@ class AvroS3ImportOperator(BaseOperator):
         max_seconds: float | str | None = None,
         max_objects: int | str | None = None,
         requester_pays: bool = False,
+        hook_params: Mapping[str, Any] | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         **kwargs: Any,
@@ -198,6 +200,7 @@ class AvroS3ImportOperator(BaseOperator):
         self.max_seconds = max_seconds
         self.max_objects = max_objects
         self.requester_pays = requester_pays
+        self.hook_params = hook_params
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self._folders: list[str] = []
@@ -285,7 +288,7 @@ class AvroS3ImportOperator(BaseOperator):
         return s3
 
     def _importer(self, s3: Any, job: ImportJob, progress: ImportProgress) -> Importer:
-        hook = BaseHook.get_connection(self.sql_conn_id).get_hook()
+        hook = BaseHook.get_connection(self.sql_conn_id).get_hook(hook_params=self.hook_params)
         return Importer(hook.get_conn(), s3, job, progress, getattr(hook, "placeholder", None))
 
 
