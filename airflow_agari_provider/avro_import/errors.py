@@ -166,3 +166,23 @@ class ObjectsFailed(_SomeFailed, UnimportableObject):
 
 class ObjectsFailedForNow(_SomeFailed):
     """A retry may help some of these objects."""
+
+
+class MessageStuck(AgariError):
+    """
+    A message that cannot be imported, in a queue without a dead-letter queue to take it.
+
+    :param queue_url: URL of the queue.
+    :param message_id: SQS's id of the message.
+    :param reason: why it cannot be imported.
+    """
+
+    def __init__(self, queue_url: str, message_id: str, reason: str) -> None:
+        super().__init__(queue_url, message_id, reason)
+        self.queue_url, self.message_id, self.reason = queue_url, message_id, reason
+
+    def __str__(self) -> str:
+        return (
+            f"Message {self.message_id} of {self.queue_url} cannot be imported and keeps coming back: "
+            f"{self.reason} Give the queue a redrive policy, which moves such messages to a dead-letter queue."
+        )

@@ -22,7 +22,7 @@ from airflow_agari_provider.avro_import.errors import (
 )
 from airflow_agari_provider.avro_import.failures import record_failure
 from airflow_agari_provider.avro_import.job import ImportJob
-from airflow_agari_provider.avro_import.joint_load import JointLoad, Received
+from airflow_agari_provider.avro_import.joint_load import JointLoad
 from airflow_agari_provider.avro_import.ledger import TableLedger
 from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
 from airflow_agari_provider.avro_import.object_load import ObjectLoad
@@ -81,6 +81,11 @@ class Importer:
         self._joint = JointLoad(self.dialect, connection, s3, *parts)
         self.dialect.prepare(connection)
         create_import_tables(self.dialect, connection)
+
+    @property
+    def objects_at_once(self) -> int:
+        """How many small objects may share a transaction; 1: none."""
+        return self.job.objects_per_transaction if self._joint.possible else 1
 
     def close(self) -> None:
         self._joint.close()
@@ -143,12 +148,10 @@ class Importer:
             help.
         """
         run = _Run()
-        for received in self._received(self._expected(found)):
-            outcomes = self._joint.load(received)
-            for one in received.objects:
+        for objects, outcomes in self._together(self._expected(found)):
+            for one in objects:
                 if one in outcomes:
                     run.imported.append(outcomes[one])
-                    self._progress.finish(outcomes[one].rows, one.size_bytes, outcomes[one].skipped)
                 else:
                     self._import_alone(one, run, wait=False)
         for one in run.busy:  # now wait for the objects that other importers were loading
@@ -157,19 +160,22 @@ class Importer:
             raise (ObjectsFailedForNow if run.curable else ObjectsFailed)(run.reasons, len(run.imported))
         return run.imported
 
-    def _received(self, found: Sequence[FoundObject]) -> Iterator[Received]:
-        """Yield groups of objects, of which the next one is received meanwhile."""
-        last: Received | None = None
-        if found and self._joint.possible and not self._table.there():
-            yield Received(found[:1], {}, {})  # which creates the table
-            found = found[1:]
-        for group in self._joint.groups(found):
-            received = self._joint.receive(group)
-            if last:
-                yield last
-            last = received
-        if last:
-            yield last
+    def import_together(self, found: Sequence[FoundObject]) -> dict[FoundObject, ImportedObject]:
+        """
+        Import those objects that can share a transaction. :meth:`import_object` tells what is with the others.
+
+        :param found: of different keys.
+        """
+        return {one: outcome for _, outcomes in self._together(found) for one, outcome in outcomes.items()}
+
+    def _together(
+        self, found: Sequence[FoundObject]
+    ) -> Iterator[tuple[Sequence[FoundObject], dict[FoundObject, ImportedObject]]]:
+        for received in self._joint.received(found):
+            outcomes = self._joint.load(received)
+            for one, outcome in outcomes.items():
+                self._progress.finish(outcome.rows, one.size_bytes, outcome.skipped)
+            yield received.objects, outcomes
 
     def _import_alone(self, one: FoundObject, run: _Run, wait: bool) -> None:
         try:

@@ -116,6 +116,20 @@ class JointLoad:
         if group:
             yield group
 
+    def received(self, found: Sequence[FoundObject]) -> Iterator[Received]:
+        """Yield groups of objects, of which the next one is received meanwhile."""
+        last: Received | None = None
+        if found and self.possible and not self._table.there():
+            yield Received(found[:1], {}, {})  # which creates the table
+            found = found[1:]
+        for group in self.groups(found):
+            received = self.receive(group)
+            if last:
+                yield last
+            last = received
+        if last:
+            yield last
+
     def receive(self, objects: Sequence[FoundObject]) -> Received:
         """Ask the ledger for objects, and begin to receive those that it does not know."""
         outcomes: dict[FoundObject, ImportedObject] = {}
@@ -134,7 +148,9 @@ class JointLoad:
         return Received(objects, outcomes, streams)
 
     def _received(self, one: FoundObject) -> ObjectStream:
-        with ObjectStream(self._s3, one.bucket, one.key) as stream:
+        with ObjectStream(self._s3, one.bucket, one.key, one.version_id) as stream:
+            if stream.stored.size_bytes > SMALL_BYTES:
+                raise ValueError("it is larger than it was when it was listed or announced")
             stream.receive_all()
             return stream
 

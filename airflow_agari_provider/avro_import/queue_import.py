@@ -1,29 +1,34 @@
 """
 Imports the objects that an SQS queue of S3 notifications names, at the same time as other importers of that queue.
 
-A message is received, imported, and deleted only after the commit: if an importer dies, others get its messages.
+A message is received, imported, and deleted only after the commit: if an importer dies, others get its messages. Small
+objects share a transaction, and so do their messages a request; what goes wrong with one of them leaves it alone.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import partial
 from typing import Any
 
-from airflow_agari_provider.avro_import.errors import ObjectBusy, UnexpectedFailure
+from airflow_agari_provider.avro_import.errors import MessageStuck, ObjectBusy, UnexpectedFailure
 from airflow_agari_provider.avro_import.importer import Importer
+from airflow_agari_provider.avro_import.letters import Letter, are_small, can_share
 from airflow_agari_provider.avro_import.outcome import ImportedObject, reason
 from airflow_agari_provider.avro_import.quarantine import in_quarantine
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject, may_pass
+from airflow_agari_provider.exceptions import UnimportableObject, may_pass
 from airflow_agari_provider.queues.dead_letters import source_settings
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, read_depth
-from airflow_agari_provider.queues.lease import Lease
+from airflow_agari_provider.queues.lease import Lease, received_before
 from airflow_agari_provider.queues.patience import patiently
 from airflow_agari_provider.s3.errors import ArchivedObject, ForbiddenObject, ObjectOverwritten
 from airflow_agari_provider.s3.notifications import MalformedNotification, ObjectReference, object_references
+from airflow_agari_provider.s3.objects import FoundObject
 from airflow_agari_provider.s3.urls import is_data
 
 logger = logging.getLogger(__name__)
@@ -34,24 +39,17 @@ UNEXPECTED = 3  # messages in a row that failed unexpectedly; then the objects a
 EMPTY_POLLS = 2  # empty receives in a row while the counts are 0; one is not enough, because the counts lag
 
 
-class MessageStuck(AgariError):
-    """
-    A message that cannot be imported, in a queue without a dead-letter queue to take it.
+class Fate(IntEnum):
+    """What becomes of an object, and of a message: the largest one of its objects decides."""
 
-    :param queue_url: URL of the queue.
-    :param message_id: SQS's id of the message.
-    :param reason: why it cannot be imported.
-    """
-
-    def __init__(self, queue_url: str, message_id: str, reason: str) -> None:
-        super().__init__(queue_url, message_id, reason)
-        self.queue_url, self.message_id, self.reason = queue_url, message_id, reason
-
-    def __str__(self) -> str:
-        return (
-            f"Message {self.message_id} of {self.queue_url} cannot be imported and keeps coming back: "
-            f"{self.reason} Give the queue a redrive policy, which moves such messages to a dead-letter queue."
-        )
+    DONE = 0
+    """The message is deleted."""
+    PASSING = 1
+    """It comes back, and what is wrong may have passed."""
+    FORBIDDEN = 2
+    """It comes back until a person helps."""
+    REFUSED = 3
+    """Coming back would not help."""
 
 
 @dataclass
@@ -88,6 +86,8 @@ class QueueImport:
     _importer: Importer = field(init=False)
     _refused: set[str] = field(default_factory=set, init=False)
     _unexpected: set[str] = field(default_factory=set, init=False)
+    _spared: int = field(default=0, init=False)
+    """Objects that were loaded together: as many others of these messages may fail unexpectedly before that counts."""
 
     def run(self) -> None:
         """
@@ -117,34 +117,50 @@ class QueueImport:
     def _work(self, lease: Lease) -> None:
         began, taken, empty = self.clock(), 0, 0
         while empty < EMPTY_POLLS:
-            left = RECEIVE if self.max_messages is None else min(RECEIVE, self.max_messages - taken)
+            left = self._left(taken)
             if left <= 0 or self._capped(began):
                 logger.warning("Stopped by max_messages, max_seconds or max_objects; the queue may hold more messages")
                 return
             # A receive counts, and too many make a message a dead letter. So take only one before anything has worked:
             # if the table is wrong, say, then no other message pays for that.
             alone = not self.imported
-            messages = lease.receive(1 if alone else left, self.wait_time_seconds)
-            todo, busy = [(message, False) for message in messages], []
+            messages = list(lease.receive(1 if alone else min(left, RECEIVE), self.wait_time_seconds))
+            letters = self._read(lease, messages)
+            if len(messages) == RECEIVE and are_small(letters):  # large ones are left to other importers
+                more = lease.receive_more(min(left, self._importer.objects_at_once) - RECEIVE)
+                known = {message["MessageId"] for message in messages}
+                messages += [message for message in more if message["MessageId"] not in known]
+                letters += self._read(lease, messages[RECEIVE:])
+            rest = letters if alone else self._take_together(lease, letters)
+            taken += len(messages) - len(rest)
+            todo, busy = [(letter, False) for letter in rest], []
             while todo and not self._capped(began):  # at the end, the lease gives back the rest
-                (message, wait), *todo = todo
+                (letter, wait), *todo = todo
                 try:
-                    self._take(lease, message, wait)
+                    self._take(lease, letter, wait)
                     taken += 1
                 except ObjectBusy:  # another importer is loading it, from a copy of the message
-                    busy.append((message, True))
+                    busy.append((letter, True))
                     if alone and left > 1:  # this much works: look for others before waiting for it
-                        alone, todo = False, [(message, False) for message in lease.receive(left - 1, 0)]
+                        alone, others = False, lease.receive(min(left, RECEIVE) - 1, 0)
+                        todo = [(letter, False) for letter in self._read(lease, others)]
                 if not todo:
                     todo, busy = busy, []
             empty = empty + 1 if not messages and self._drained() else 0
             if not messages and not empty and not self.wait_time_seconds:
                 self.sleep(IDLE)  # other importers hold the rest; do not poll without a pause
 
+    def _left(self, taken: int) -> int:
+        """Return how many more messages may be begun."""
+        caps = ((self.max_messages, taken), (self.max_objects, self._loaded()))
+        return min((most - done for most, done in caps if most is not None), default=sys.maxsize)
+
+    def _loaded(self) -> int:
+        return sum(not one.skipped for one in self.imported)
+
     def _capped(self, began: float) -> bool:
         late = self.max_seconds is not None and self.clock() - began >= self.max_seconds
-        loaded = sum(not one.skipped for one in self.imported)
-        return late or (self.max_objects is not None and loaded >= self.max_objects)
+        return late or (self.max_objects is not None and self._loaded() >= self.max_objects)
 
     def _drained(self) -> bool:
         try:
@@ -153,28 +169,66 @@ class QueueImport:
             logger.warning("%s", error)
             return False
 
-    def _take(self, lease: Lease, message: Mapping[str, Any], wait: bool) -> None:
-        message_id = message["MessageId"]
+    def _read(self, lease: Lease, messages: Iterable[Mapping[str, Any]]) -> list[Letter]:
+        """Return the messages that are notifications; the others are refused."""
+        letters = []
+        for message in messages:
+            message_id = message["MessageId"]
+            try:
+                references = [one for one in object_references(message["Body"]) if not self._passed_over(one)]
+            except MalformedNotification as error:
+                self._fail(message_id, str(error))
+                self._importer.record_failure("", message_id, error)
+                self._refuse(lease, message_id)
+            else:
+                letters.append(Letter(message_id, references, received_before(message)))
+        return letters
+
+    def _take_together(self, lease: Lease, letters: Sequence[Letter]) -> list[Letter]:
+        """Import small objects together, delete the messages that are done, and return those that are not."""
+        found = can_share(letters)
+        outcomes = self._loaded_together(list(found)) if len(found) > 1 else {}
+        self._spared = len(outcomes)
+        if outcomes:
+            self._unexpected.clear()
+        loaded = {found[one]: outcome for one, outcome in outcomes.items()}
+        rest = [letter.without(loaded) for letter in letters]
+        for one in (one for letter in letters for one in letter.references if one in loaded):
+            self.imported.append(loaded[one])
+            loaded[one] = ImportedObject(one.url, skipped=True)  # for a copy of the message
+        done = [letter.message_id for letter in rest if not letter.references]
+        lease.delete_all(done)
+        for message_id in done:
+            self.failed.pop(message_id, None)
+        return [letter for letter in rest if letter.references]
+
+    def _loaded_together(self, found: Sequence[FoundObject]) -> dict[FoundObject, ImportedObject]:
         try:
-            references = [one for one in object_references(message["Body"]) if not self._passed_over(one)]
-        except MalformedNotification as error:
-            self._fail(message_id, str(error))
-            self._importer.record_failure("", message_id, error)
-            self._refuse(lease, message_id)
-            return
-        outcomes = [self._import(message_id, reference, wait) for reference in references]
-        if "refused" in outcomes:
-            self._refuse(lease, message_id)
-        elif "forbidden" in outcomes:
-            self._refuse(lease, message_id, at_once=False)
-        elif "passing" in outcomes:
-            lease.leave(message_id)
-        else:
+            return self._importer.import_together(found)
+        except self._importer.dialect.driver.Error as error:
+            logger.info("%s objects are imported one by one, because together they fail: %s", len(found), error)
+            self._connect_again(error)
+            return {}
+
+    def _connect_again(self, error: Exception) -> None:
+        """After an error of the database; raise it if another connection would not help."""
+        if self._importer.dialect.fault(error) == "target":
+            raise error
+        self._importer.close()  # it may be broken
+        self._importer = self.connect()
+
+    def _take(self, lease: Lease, letter: Letter, wait: bool) -> None:
+        message_id = letter.message_id
+        fate = max((self._import(message_id, one, wait) for one in letter.references), default=Fate.DONE)
+        if fate is Fate.DONE:
             lease.delete(message_id)
             self.failed.pop(message_id, None)
+        elif fate is Fate.PASSING:
+            lease.leave(message_id)
+        else:
+            self._refuse(lease, message_id, at_once=fate is Fate.REFUSED)
 
-    def _import(self, message_id: str, reference: ObjectReference, wait: bool) -> str:
-        """``done``, ``refused`` (for good), ``forbidden`` (until a person helps) or ``passing`` (for now)."""
+    def _import(self, message_id: str, reference: ObjectReference, wait: bool) -> Fate:
         from botocore.exceptions import BotoCoreError, ClientError
 
         importer = self._importer
@@ -184,29 +238,30 @@ class QueueImport:
             )
         except UnimportableObject as error:
             self._fail(message_id, reason(reference.url, error))
-            return "forbidden" if isinstance(error, ForbiddenObject | ArchivedObject) else "refused"
+            return Fate.FORBIDDEN if isinstance(error, ForbiddenObject | ArchivedObject) else Fate.REFUSED
         except ObjectOverwritten as error:
             self._fail(message_id, reason(reference.url, error))
-            return "passing"
+            return Fate.PASSING
         except UnexpectedFailure as error:
+            first = message_id not in self.failed
             self._fail(message_id, str(error))
-            self._unexpected.add(message_id)
+            if first and self._spared:
+                self._spared -= 1
+            elif first:
+                self._unexpected.add(message_id)
             if len(self._unexpected) >= UNEXPECTED:
                 raise
-            return "forbidden"  # until a person helps
+            return Fate.FORBIDDEN
         except (BotoCoreError, ClientError) as error:
             self._pass(message_id, reference, error)
-            return "passing" if may_pass(error) else "forbidden"
+            return Fate.PASSING if may_pass(error) else Fate.FORBIDDEN
         except importer.dialect.driver.Error as error:
-            if importer.dialect.fault(error) == "target":
-                raise
-            importer.close()  # it may be broken
-            self._importer = self.connect()
+            self._connect_again(error)
             self._pass(message_id, reference, error)
-            return "passing"
+            return Fate.PASSING
         self.imported.append(imported)
         self._unexpected.clear()
-        return "done"
+        return Fate.DONE
 
     def _pass(self, message_id: str, reference: ObjectReference, error: Exception) -> None:
         self._fail(message_id, reason(reference.url, error))

@@ -6,10 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_agari_provider.exceptions import may_pass
 from airflow_agari_provider.queues.depth import queue_settings
@@ -17,7 +19,19 @@ from airflow_agari_provider.queues.patience import patiently, request_errors
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+BATCH = 10  # messages of a request; the most that SQS allows
+REQUESTS = 6  # at once
 DEFAULT_TIMEOUT = 30  # seconds; SQS's own default, used if the queue's visibility timeout is 0
+
+
+def received_before(message: Mapping[str, Any]) -> bool:
+    """Whether a message was received at least once before, by whoever."""
+    return int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)) > 1
+
+
+def _parts(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
 
 
 class Lease:
@@ -55,6 +69,7 @@ class Lease:
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=wait_time_seconds,
                 VisibilityTimeout=self.timeout,
+                AttributeNames=["ApproximateReceiveCount"],
             ),
             self._sleep,
         )
@@ -63,11 +78,46 @@ class Lease:
             self._receipts |= {message_id: message["ReceiptHandle"] for message_id, message in messages.items()}
         return list(messages.values())
 
-    def delete(self, message_id: str) -> None:
-        """Delete a message from the queue: the work on it is done."""
+    def receive_more(self, most: int) -> list[Mapping[str, Any]]:
+        """Receive up to this many of the messages that are there now, by several requests at once."""
+        sizes = [min(BATCH, most - begun) for begun in range(0, most, BATCH)]
+        messages = chain.from_iterable(self._at_once(lambda size: self.receive(size, 0), sizes))
+        return list({message["MessageId"]: message for message in messages}.values())
+
+    def delete_all(self, message_ids: Sequence[str]) -> None:
+        """Delete messages from the queue: the work on them is done."""
+        self._at_once(self._delete_part, _parts(message_ids))
+
+    def _delete_part(self, message_ids: Sequence[str]) -> None:
         from botocore.exceptions import ClientError
 
-        receipt = self.leave(message_id)
+        receipts = [self.leave(message_id) for message_id in message_ids]
+        entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
+        try:
+            answer = patiently(
+                lambda: self._sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries), self._sleep
+            )
+            failed = [int(failure["Id"]) for failure in answer.get("Failed", [])]
+        except ClientError as error:
+            if may_pass(error):
+                raise
+            failed = list(range(len(receipts)))
+        for number in failed:  # each alone, which tells why
+            self._delete(message_ids[number], receipts[number])
+
+    def _at_once(self, request: Callable[[Any], T], arguments: Sequence[Any]) -> list[T]:
+        if len(arguments) < 2:
+            return [request(one) for one in arguments]
+        with ThreadPoolExecutor(min(REQUESTS, len(arguments)), "sqs") as pool:
+            return list(pool.map(request, arguments))
+
+    def delete(self, message_id: str) -> None:
+        """Delete a message from the queue: the work on it is done."""
+        self._delete(message_id, self.leave(message_id))
+
+    def _delete(self, message_id: str, receipt: str) -> None:
+        from botocore.exceptions import ClientError
+
         try:
             patiently(lambda: self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt), self._sleep)
         except ClientError as error:
@@ -92,13 +142,12 @@ class Lease:
     def _extend_until_stopped(self) -> None:
         while not self._stop.wait(self.timeout / 3):
             with self._guard:  # so that a message released at this moment is not hidden again
-                if self._receipts:
-                    self._extend()
+                self._at_once(self._extend, _parts(list(self._receipts.values())))
 
-    def _extend(self) -> None:
+    def _extend(self, receipts: Sequence[str]) -> None:
         entries = [
             {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": self.timeout}
-            for number, receipt in enumerate(self._receipts.values())
+            for number, receipt in enumerate(receipts)
         ]
         try:
             answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
@@ -122,5 +171,4 @@ class Lease:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        for message_id in list(self._receipts):
-            self.release(message_id)
+        self._at_once(self.release, list(self._receipts))

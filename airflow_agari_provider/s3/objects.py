@@ -214,12 +214,17 @@ def forbidden(error: Any) -> bool:
 
 
 class FoundObject(NamedTuple):
-    """An object of a listing. The ETag, without quotes, and the size are those at the time of the listing."""
+    """
+    An object of a listing or a message. The ETag, without quotes, and the size are those at that time.
+
+    :param version_id: the version that is meant; None: the current content.
+    """
 
     bucket: str
     key: str
     etag: str
     size_bytes: int = 0
+    version_id: str | None = None
 
 
 def objects_at(

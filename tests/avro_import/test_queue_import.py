@@ -238,12 +238,59 @@ def test_caps_end_the_import_early(share, notify, sqs, queue_url, count):
         notify(**{f"part-{number}": messages(10, first=number * 10)})
     assert run(share(max_messages=2))["objects"] == 2
     assert read_depth(sqs, queue_url).visible == 3
-    ticks = iter(range(100))
-    assert run(share(max_seconds=5, clock=lambda: next(ticks)))["objects"] == 2
+    ticks, one_by_one = iter(range(100)), dataclasses.replace(JOB, objects_per_transaction=1)
+    assert run(share(one_by_one, max_seconds=5, clock=lambda: next(ticks)))["objects"] == 2
     assert read_depth(sqs, queue_url).visible == 1, "what was received and not begun is given back"
     assert run(share(max_objects=1))["objects"] == 1
     assert run(share())["objects"] == 0
     assert count() == 50
+
+
+@pytest.mark.parametrize("connect", ["psycopg"], indirect=True)
+def test_small_objects_share_a_transaction_and_their_messages_a_request(notify, s3, sqs, queue_url, connect):
+    for number in range(23):
+        notify(**{f"part-{number}": messages(2, first=number * 2)})
+    deletions: list[int] = []
+    note = lambda params, **_: deletions.append(len(params["Entries"]))  # noqa: E731
+    sqs.meta.events.register("provide-client-params.sqs.DeleteMessageBatch", note)
+    one = QueueImport(sqs, queue_url, lambda: Importer(connect(), s3, JOB), wait_time_seconds=0)
+    figures = run(one)
+    sqs.meta.events.unregister("provide-client-params.sqs.DeleteMessageBatch", note)
+    assert (figures["objects"], figures["rows"], figures["counts"]) == (23, 46, {"1": 46})
+    assert sorted(deletions) == [2, 10, 10]
+    with closing(connect()) as connection:
+        assert query(connection, "SELECT COUNT(*) FROM scored") == [(46,)]
+        (transactions,) = query(connection, "SELECT COUNT(DISTINCT xmin::text) FROM agari_import_ledger")
+    assert transactions == (2,), "the first message; all others"
+    assert read_depth(sqs, queue_url).total == 0
+
+
+def test_an_odd_object_in_every_tenth_place_costs_the_others_nothing(
+    share, notify, sqs, queue_url, dead_letter_url, count
+):
+    odd = [b"not Avro", messages(3)[:-1], b"", None]
+    for number in range(40):
+        data = odd[number // 10] if number % 10 == 5 else messages(3, first=number * 3)
+        notify(**{f"part-{number}": data})
+    for number in (1, 2):
+        notify(**{f"part-{number}": messages(3, first=number * 3)})  # again
+    figures = run(share())
+    assert (figures["objects"], figures["skipped_objects"], figures["failed_messages"]) == (36, 2, 4)
+    assert count() == 36 * 3
+    assert read_depth(sqs, queue_url).total == 0
+    keys = [json.loads(body)["Records"][0]["s3"]["object"]["key"] for body in bodies(sqs, dead_letter_url)]
+    assert sorted(keys) == ["part-15.avro", "part-25.avro", "part-35.avro", "part-5.avro"]
+
+
+def test_unexpected_failures_among_objects_that_are_loaded_do_not_end_the_run(
+    share, notify, sqs, s3, queue_url, dead_letter_url, count
+):
+    for number in range(12):
+        notify(**{f"part-{number}": messages(1, first=number)})
+    with failing_for(s3, *(f"part-{number}.avro" for number in (3, 5, 7, 9))):
+        figures = run(share())
+    assert (figures["objects"], figures["failed_messages"], count()) == (8, 4, 8)
+    assert len(bodies(sqs, dead_letter_url)) == 4
 
 
 def test_a_cap_on_objects_leaves_the_other_messages_in_the_queue(share, notify, sqs, queue_url):
