@@ -30,6 +30,14 @@ def browser() -> Iterator[BrowserContext]:
         chromium.close()
 
 
+def accessibility_faults(page: Page) -> list[str]:
+    """What axe-core finds wrong on a page as it is: the rule, its meaning and the element, a line for each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {rule['help']}: {node['html']}" for rule in found for node in rule["nodes"]]
+
+
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
     """A page in which nothing may complain."""

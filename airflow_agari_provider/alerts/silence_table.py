@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from airflow_agari_provider.alerts.alert_database import AlertDatabase
-from airflow_agari_provider.alerts.silences import Silence, checked
+from airflow_agari_provider.alerts.silences import Silence, WrongSilence, checked
 from airflow_agari_provider.alerts.table_rows import AlertTable, TableRows
 
 TABLE = "agari_alert_silences"
@@ -52,6 +52,8 @@ class SilenceTable:
         :raises WrongSilence: it cannot be.
         """
         kept = replace(checked(silence, now), id=uuid4().hex[:8], made_at=now)
+        if len(self.not_over(now)) >= MOST_SHOWN:  # each alert reads them all
+            raise WrongSilence(f"There are {MOST_SHOWN:,} silences already. End some, or give one of them a pattern.")
         row = {
             "id": kept.id,
             "environment": kept.environment,

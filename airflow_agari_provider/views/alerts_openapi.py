@@ -18,6 +18,17 @@ from airflow_agari_provider.views.openapi import (
     of,
 )
 
+SILENCE: dict[str, Schema] = {
+    "id": STRING,
+    "dag_id": {**STRING, "description": "A DAG id, or a pattern with * and ?."},
+    "task_id": {**STRING, "description": "A task id or a pattern; __dag_run__ is the run itself."},
+    "environment": {**STRING, "description": "Pattern of the environments of alerts."},
+    "since": TIME,
+    "until": TIME,
+    "who": STRING,
+    "why": STRING,
+    "may_end": {**BOOLEAN, "description": "Whether the user may end it before its time."},
+}
 INTEGER_OR_NULL: Schema = {"type": ["integer", "null"]}
 TOLD = of(
     service=STRING,
@@ -29,6 +40,27 @@ TOLD = of(
     reference={**STRING, "description": "To what was sent, such as a Slack message."},
     recovery={**STRING, "description": "State of its recovery; empty if none was begun."},
 )
+SILENCES = of(
+    now=TIME,
+    environment={**STRING_OR_NULL, "description": "Of this Airflow, to which silences from here are limited."},
+    dag_ids={**array(STRING), "description": "The DAGs that the user may silence."},
+    may_silence_all={**BOOLEAN, "description": "Whether the user may silence all DAGs, and so patterns."},
+    csrf_token={**STRING_OR_NULL, "description": "Airflow 2.11: the header X-CSRFToken of a POST."},
+    silences=columns(**SILENCE),
+)
+A_SILENCE = of(now=TIME, **columns(**SILENCE)["properties"])
+NEW_SILENCE: Schema = {
+    "type": "object",
+    "properties": {
+        "dag_id": {**STRING, "description": "A DAG id, or a pattern with * and ?."},
+        "task_id": {**STRING, "description": "A task id or a pattern; __dag_run__ is the run itself.", "default": "*"},
+        "since": {**NUMBER_OR_NULL, "description": "Epoch seconds; default: now."},
+        "until": TIME,
+        "why": {**STRING, "description": "The reason, up to 1,000 characters."},
+    },
+    "required": ["dag_id", "until", "why"],
+    "additionalProperties": False,
+}
 ALERTS = of(
     now=TIME,
     since=TIME,

@@ -59,9 +59,10 @@ def _patience(conn_id: str) -> Patience:
 
 class AlertsNotShown(AgariError):
     """
-    The alerts cannot be shown.
+    The alerts, or silences, cannot be shown or changed.
 
-    :param status: HTTP status: 404 if the setting is missing, 503 if a later request may succeed.
+    :param status: HTTP status: 404 if the setting is missing, 403 if the reader may not, 503 if a later request may
+        succeed.
     :param problem: what is wrong and what to do, in whole sentences.
     """
 
@@ -98,7 +99,7 @@ class AlertSource:
         :param permitted: ids of the DAGs that the reader may read.
         :raises AlertsNotShown: no connection is set, or the database cannot be read.
         """
-        conn_id = _conn_id()
+        conn_id = named_connection()
         window = conn_id, question.days, question.month
         records, now = self._records.get(window, lambda: self._read(conn_id, question))
         environment = conf.get("agari", "environment", fallback="")
@@ -120,7 +121,8 @@ class AlertSource:
         return Records(recorded_misses(rows), complete), now
 
 
-def _conn_id() -> str:
+def named_connection() -> str:
+    """Return the connection of the setting. :raises AlertsNotShown: there is none."""
     conn_id = str(conf.get("agari", "alerts_conn_id", fallback="")).strip()
     if not conn_id:
         raise AlertsNotShown(404, NO_CONNECTION)

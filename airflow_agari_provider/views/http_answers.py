@@ -29,6 +29,7 @@ CONTENT_TYPES = {
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 REFRESH_SECONDS = 30
+LARGEST_BODY = 16_384  # bytes of a request
 GZIP_LEVEL = 1  # takes half the time of level 3; the answers are a twentieth larger
 SECURITY_HEADERS = {
     "Cache-Control": "private, no-cache",
@@ -73,6 +74,28 @@ def json_answer(text: bytes, now: float, if_none_match: str | None) -> Answer:
     """
     body = b'{"now":%.3f,%b' % (now, text[1:])
     return _unless_known(JSON, body, text, if_none_match)
+
+
+def changed_answer(found: Mapping[str, Any], now: float, status: int = 200) -> Answer:
+    """Answer to a request that has changed something."""
+    return Answer(status, JSON, encoded({"now": now, **found}), headers=SECURITY_HEADERS)
+
+
+def refused_change(headers: Mapping[str, str]) -> tuple[int, str] | None:
+    """
+    Return the status and the sentence for a request that is not to change anything; ``None``: it may.
+
+    The login is a cookie, which a browser also sends with a form of another site. That form can send no JSON: for this
+    type a browser asks first, and Airflow allows it only to the sites of ``[api] access_control_allow_origins``.
+    """
+    if headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return 403, "Another site has sent this request. Open the page in Airflow."
+    if headers.get("Content-Type", "").partition(";")[0].strip().lower() != JSON:
+        return 415, f"Send the request as {JSON}."
+    length = headers.get("Content-Length", "")
+    if not length.isdecimal() or int(length) > LARGEST_BODY:
+        return 413, f"Send at most {LARGEST_BODY:,} bytes, and their number in the header Content-Length."
+    return None
 
 
 def error_answer(status: int, sentence: str) -> Answer:

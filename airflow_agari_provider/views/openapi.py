@@ -148,6 +148,16 @@ LOGINS = {
 }
 
 
+def change(
+    description: str, schema: Schema, body: Schema | None = None, status: int = 200, **errors: str
+) -> dict[str, Any]:
+    """Return what FastAPI takes for a route that changes something. :param body: schema of the request's body."""
+    found = responses(description, schema, _413="The body is too large.", _415="The body is no JSON.", **errors)
+    found = {status: found.pop(200), **{code: told for code, told in found.items() if code != 304}}
+    content = {"requestBody": {"required": True, **_json(body)}} if body else {}
+    return {"responses": found, "openapi_extra": content}
+
+
 def responses(description: str, schema: Schema, **errors: str) -> dict[int | str, Schema]:
     """Return the responses of one route. :param errors: status, such as ``_404``, and text of its own errors."""
     all_errors = ERRORS | {int(name.lstrip("_")): text for name, text in errors.items()}

@@ -17,6 +17,7 @@ from airflow.www import auth
 from airflow.www.extensions.init_auth_manager import get_auth_manager
 from flask import Response, request
 from flask_appbuilder import BaseView, expose
+from flask_wtf.csrf import generate_csrf
 from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider.exceptions import BadQuestion
@@ -26,9 +27,11 @@ from airflow_agari_provider.views.alerts_source import AlertsNotShown, AlertSour
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
 from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up
+from airflow_agari_provider.views.silences_api import Reader, SilenceDesk
 
 CHARTS = SharedCharts(create_session)
 ALERTS = AlertSource(create_session)
+SILENCES = SilenceDesk()
 GZIP_FROM = 1024  # bytes
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
@@ -129,6 +132,37 @@ class AgariView(BaseView):  # type: ignore[misc]
     @for_people_logged_in
     def alerts(self) -> http_answers.Answer:
         return of_all_dags(ALERTS.alerts, alerts_question)
+
+    @expose("/api/silences")
+    @for_people_logged_in
+    def silences(self) -> http_answers.Answer:
+        found, now = SILENCES.listed(reader(), generate_csrf())
+        return json_answer(http_answers.encoded(found), now)
+
+    # Airflow itself refuses a POST without the token of the session, before it comes here
+    @expose("/api/silences", methods=["POST"])
+    @for_people_logged_in
+    def silence(self) -> http_answers.Answer:
+        return changed(lambda who: SILENCES.add(who, request.get_data()), status=201)
+
+    @expose("/api/silences/<silence_id>/end", methods=["POST"])
+    @for_people_logged_in
+    def end_silence(self, silence_id: str) -> http_answers.Answer:
+        return changed(lambda who: SILENCES.end(who, silence_id))
+
+
+def reader() -> Reader:
+    manager = get_auth_manager()
+    with create_session():  # its end returns the connection to the pool
+        readable, editable = readable_dags(), manager.get_permitted_dag_ids(methods=["PUT"])
+        edits_all = manager.is_authorized_dag(method="PUT")
+    return Reader(manager.get_user_name(), frozenset(readable), frozenset(editable), edits_all)
+
+
+def changed(work: Callable[[Reader], tuple[dict[str, Any], float]], status: int = 200) -> http_answers.Answer:
+    if refused := http_answers.refused_change(request.headers):
+        return http_answers.error_answer(*refused)
+    return http_answers.changed_answer(*work(reader()), status=status)
 
 
 def page(name: str) -> Response:

@@ -23,6 +23,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
+from airflow_agari_provider.airflow_compat import conf
 from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views import alerts_openapi, http_answers, openapi, parameters
 from airflow_agari_provider.views.alerts_question import ALERTS_PARAMETERS, alerts_question
@@ -30,10 +31,13 @@ from airflow_agari_provider.views.alerts_source import AlertsNotShown, AlertSour
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
 from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up, require_known_columns
+from airflow_agari_provider.views.silences_api import Reader, SilenceDesk
 
 CHARTS = SharedCharts(create_session)
 ALERTS = AlertSource(create_session)
+SILENCES = SilenceDesk()
 PREFIX = "/agari"
+NO_SETTING = "The setting alerts_conn_id is missing."
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
 
@@ -106,6 +110,27 @@ def readable_dags(user: User, session: SessionDep) -> set[str]:
 
 
 ReadableDags = Annotated[set[str], Depends(readable_dags)]
+
+
+def reader(user: User, dags: ReadableDags, session: SessionDep) -> Reader:
+    manager = get_auth_manager()
+    editable = manager.get_authorized_dag_ids(user=user, method="PUT", session=session)
+    # In an Airflow of several teams nobody is asked about the DAGs of all of them
+    one_team = not conf.getboolean("core", "multi_team", fallback=False)
+    edits_all = one_team and manager.is_authorized_dag(method="PUT", user=user)
+    session.close()  # returns the connection to the pool
+    return Reader(user.get_name(), frozenset(dags), frozenset(editable), edits_all)
+
+
+async def told_body(request: Request) -> bytes:
+    """Return what a request has to say. :raises HTTPException: it must not change anything."""
+    if refused := http_answers.refused_change(request.headers):
+        raise HTTPException(*refused)
+    return await request.body()
+
+
+OneReader = Annotated[Reader, Depends(reader)]
+Body = Annotated[bytes, Depends(told_body)]
 
 
 def create_app() -> FastAPI:
@@ -181,9 +206,7 @@ def create_app() -> FastAPI:
 
     @app.get(
         "/api/alerts",
-        responses=openapi.responses(
-            "The alerts.", alerts_openapi.ALERTS, _404="The setting alerts_conn_id is missing."
-        ),
+        responses=openapi.responses("The alerts.", alerts_openapi.ALERTS, _404=NO_SETTING),
         openapi_extra={"parameters": parameters.openapi(ALERTS_PARAMETERS)},
     )
     def alerts(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
@@ -192,6 +215,29 @@ def create_app() -> FastAPI:
         session.close()  # returns the connection to the pool
         found, now = ALERTS.alerts(question, dags)
         return json_response(request, http_answers.encoded(found), now)
+
+    @app.get("/api/silences", responses=openapi.responses("The silences.", alerts_openapi.SILENCES, _404=NO_SETTING))
+    def silences(who: OneReader, request: Request) -> Response:
+        """The silences that are not over, of the DAGs that the user may read; and what they may silence."""
+        found, now = SILENCES.listed(who)
+        return json_response(request, http_answers.encoded(found), now)
+
+    @app.post(
+        "/api/silences",
+        status_code=201,
+        **openapi.change("The silence.", alerts_openapi.A_SILENCE, alerts_openapi.NEW_SILENCE, 201, _404=NO_SETTING),
+    )
+    def silence(who: OneReader, body: Body) -> Response:
+        """Tell nobody of the misses of some tasks for a while; needs the permission to edit the DAG."""
+        return response(http_answers.changed_answer(*SILENCES.add(who, body), status=201))
+
+    @app.post(
+        "/api/silences/{silence_id}/end",
+        **openapi.change("The silence that is over.", alerts_openapi.A_SILENCE, _404="There is no such silence."),
+    )
+    def end_silence(who: OneReader, body: Body, silence_id: str) -> Response:
+        """End a silence before its time; needs the permission to edit the DAG."""
+        return response(http_answers.changed_answer(*SILENCES.end(who, silence_id)))
 
     return app
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
-from tests.views.walk_routes import DAG_ID, OTHER, PASSWORD
+from tests.views.walk_routes import CHANGES, DAG_ID, OTHER, PASSWORD
 
 FAB_3 = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -29,10 +29,24 @@ def again(*, large: bool) -> dict:
     return {"status": 304, "empty": True, "same": True, **coding}
 
 
+def changes() -> dict:
+    """Statuses of a POST about silences: of the page, of a form, of another site; on 2.11 without and with a token."""
+    setting = {"anonymous": 401, "viewer": 403, "stranger": 422, "editor": 201}  # a stranger reads no such DAG
+    ending = {**dict.fromkeys(setting, 404), "anonymous": 401}
+    found = {}
+    for route, statuses in (("/api/silences", setting), ("/api/silences/{silence_id}/end", ending)):
+        found[route] = {}
+        for who, status in statuses.items():
+            refused = [401, 401] if who == "anonymous" else [415, 403]
+            tokens = [] if AIRFLOW_3 else [400, 400 if who == "anonymous" else status]
+            found[route][who] = [status, *refused, *tokens]
+    return found
+
+
 @pytest.fixture(params=list(MANAGERS))
 def walked(request, tmp_path):
     """(name of the auth manager, route: who: answer)."""
-    (tmp_path / "passwords.json").write_text(json.dumps({"eve": PASSWORD, "bob": PASSWORD}))
+    (tmp_path / "passwords.json").write_text(json.dumps({"eve": PASSWORD, "bob": PASSWORD, "ann": PASSWORD}))
     environment = os.environ | {
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW_CONN_ALERTS_DB": json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "alerts.db")}),
@@ -40,7 +54,7 @@ def walked(request, tmp_path):
         "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
         "AIRFLOW__CORE__AUTH_MANAGER": MANAGERS[request.param],
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(tmp_path / "passwords.json"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "eve:,bob:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "eve:,bob:viewer,ann:op",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
         "AIRFLOW__WEBSERVER__SECRET_KEY": "s" * 64,
     }
@@ -55,7 +69,7 @@ def walked(request, tmp_path):
 def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
     manager, found = walked
     theirs = [] if manager == "simple" else [OTHER]  # a role of SimpleAuthManager applies to all DAGs or to no DAG
-    logged_in = {"anonymous": REFUSED, "stranger": ok(), "viewer": ok()}
+    logged_in = {"anonymous": REFUSED, "stranger": ok(), "viewer": ok(), "editor": ok()}
     to_login = {"status": 307 if AIRFLOW_3 else 302, "login": True, "dags": []}
     expected = {
         "/charts": {**logged_in, "anonymous": to_login, "again": again(large=False)},
@@ -64,30 +78,41 @@ def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
             "anonymous": REFUSED,
             "stranger": ok(*theirs),
             "viewer": ok(DAG_ID, OTHER),
+            "editor": ok(DAG_ID, OTHER),
             "again": again(large=True),
         },
         "/static/{name}": {**logged_in, "again": again(large=True)},
+        "/api/silences": {
+            **logged_in,
+            "anonymous": REFUSED,
+            "editor": ok(DAG_ID, OTHER),
+            "again": again(large=False),
+        },
         "/api/overview": {
             "anonymous": REFUSED,
             "stranger": ok(*theirs),
             "viewer": ok(DAG_ID, OTHER),
+            "editor": ok(DAG_ID, OTHER),
             "again": again(large=False),
         },
         "/api/overview/task_time": {
             "anonymous": REFUSED,
             "stranger": ok(),
             "viewer": ok(),
+            "editor": ok(),
             "again": again(large=False),
         },
         "/api/dags/{dag_id}/tries": {
             "anonymous": REFUSED,
             "stranger": FORBIDDEN,
             "viewer": ok(DAG_ID),
+            "editor": ok(DAG_ID),
             "again": again(large=True),
         },
     }
     if AIRFLOW_3:
         expected["/api/openapi.json"] = {**logged_in, "again": {**again(large=True), "status": 200, "empty": False}}
+    assert found.pop(CHANGES) == changes()
     bad = {route: answers.pop("odd") for route, answers in found.items()}
     assert {route: answers.pop("head") for route, answers in found.items()} == {
         route: [200, True, True] for route in found

@@ -6,6 +6,27 @@ import pytest
 
 from airflow_agari_provider.views import http_answers
 
+OURS = {"Content-Type": "application/json; charset=utf-8", "Content-Length": "20"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (OURS, None),
+        (OURS | {"Sec-Fetch-Site": "same-origin"}, None),
+        (OURS | {"Sec-Fetch-Site": "cross-site"}, 403),
+        (OURS | {"Sec-Fetch-Site": "same-site"}, 403),
+        (OURS | {"Content-Type": "text/plain"}, 415),
+        (OURS | {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Length": "20"}, 415),
+        (OURS | {"Content-Length": "16385"}, 413),
+        ({"Content-Type": "application/json"}, 413),
+    ],
+)
+def test_what_another_site_can_send_changes_nothing(headers, status):
+    refused = http_answers.refused_change(headers)
+    assert (refused and refused[0]) == status
+
 
 @pytest.fixture
 def frontend(tmp_path, monkeypatch):

@@ -25,8 +25,14 @@ PASSWORD = "correct horse"
 LARGE = 1024  # bytes; larger answers are worth compressing
 STRANGER_MAY = ("Website", "DAG Runs", "Task Instances", f"DAG:{OTHER}")
 # The viewer asks before the stranger, who must not get the answer that was kept for the viewer.
-VISITORS = (("anonymous", None), ("viewer", "bob"), ("stranger", "eve"))
-FILL = {"dag_id": DAG_ID, "name": "page.js"}  # of the routes' parameters
+VISITORS = (("anonymous", None), ("viewer", "bob"), ("stranger", "eve"), ("editor", "ann"))
+UNTIMED = re.compile(rb'"now":[^,]*|"csrf_token":"[^"]*"')  # what differs from one moment to the next
+FILL = {"dag_id": DAG_ID, "name": "page.js", "silence_id": "none"}  # of the routes' parameters
+
+
+CHANGES = "changes"  # stands for the routes that change something
+SENT = ("ours", "a form", "another site")  # kinds of a POST
+SENT_AS = {"starlette": "content", "fastapi": "content", "flask": "data", "werkzeug": "data"}  # a body, by client
 
 
 def prepare(folder: Path) -> None:
@@ -67,7 +73,8 @@ def add_fab_users(security: Any) -> None:
     stranger = security.add_role("Stranger")
     for resource in STRANGER_MAY:
         security.add_permission_to_role(stranger, security.create_permission("can_read", resource))
-    for name, role in (("eve", stranger), ("bob", security.find_role("Viewer"))):
+    users = {"eve": stranger, "bob": security.find_role("Viewer"), "ann": security.find_role("Op")}
+    for name, role in users.items():
         assert security.add_user(name, name, name, f"{name}@example.com", role, password=PASSWORD)
 
 
@@ -84,7 +91,9 @@ def walk_3() -> Iterator[tuple[str, str, Any]]:
 
         with get_application_builder() as builder:
             add_fab_users(builder.sm)
-    routes = [route.path for route in web_airflow3.create_app().routes]
+    found = web_airflow3.create_app().routes
+    routes = [route.path for route in found if "GET" in route.methods]
+    changing = [route.path for route in found if "POST" in route.methods]
     with TestClient(create_app()) as client:
         for who, name in VISITORS:
             client.cookies.clear()
@@ -92,6 +101,8 @@ def walk_3() -> Iterator[tuple[str, str, Any]]:
                 answer = client.post("/auth/token", json={"username": name, "password": PASSWORD})
                 assert answer.status_code == 201, answer.text
                 client.cookies.set("_token", answer.json()["access_token"])
+            for route in changing:
+                yield route, who, [posted(client, "/agari" + filled(route), kind) for kind in SENT]
             for route in routes:
                 answer = client.get("/agari" + filled(route), follow_redirects=False)
                 yield route, who, told(answer.status_code, answer.headers, answer.text)
@@ -108,12 +119,21 @@ def walk_2() -> Iterator[tuple[str, str, Any]]:
     app = create_app(config={"WTF_CSRF_ENABLED": False})
     with app.app_context():
         add_fab_users(app.appbuilder.sm)
-    routes = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("AgariView.")]
+    found = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("AgariView.")]
+    routes = [rule.rule for rule in found if "GET" in rule.methods]
+    changing = [rule.rule for rule in found if "POST" in rule.methods]
     for who, name in VISITORS:
         client = app.test_client()
         if name:
             logged_in = client.post("/login/", data={"username": name, "password": PASSWORD})
             assert logged_in.status_code == 302, logged_in.text
+        for route in changing:
+            answers = [posted(client, filled(route), kind) for kind in SENT]
+            app.config["WTF_CSRF_ENABLED"] = True  # as outside of this walk, which logs in without a form
+            token = (client.get("/agari/api/silences").json or {}).get("csrf_token", "")
+            answers += [posted(client, filled(route), kind, token) for kind in ("ours without a token", "ours")]
+            app.config["WTF_CSRF_ENABLED"] = False
+            yield route.removeprefix("/agari"), who, answers
         for route in routes:
             answer = client.get(filled(route))
             yield route.removeprefix("/agari"), who, told(answer.status_code, answer.headers, answer.text)
@@ -122,6 +142,16 @@ def walk_2() -> Iterator[tuple[str, str, Any]]:
                 yield route.removeprefix("/agari"), "odd", [client.get(path).status_code for path in odd(route)]
                 head = client.head(filled(route))
                 yield route.removeprefix("/agari"), "head", [head.status_code, not head.data, bool(head.content_type)]
+
+
+def posted(client: Any, path: str, kind: str, token: str = "") -> int:
+    """Status of the answer to a POST, as the page or another site sends it."""
+    body = {"dag_id": DAG_ID, "until": time.time() + 3600, "why": "upgrade"}
+    headers = {"Content-Type": "text/plain" if kind == "a form" else "application/json"}
+    headers |= {"Sec-Fetch-Site": "cross-site"} if kind == "another site" else {}
+    headers |= {"X-CSRFToken": token} if kind == "ours" and token else {}
+    sent = {SENT_AS[type(client).__module__.partition(".")[0]]: json.dumps(body)}
+    return client.post(path, **sent, headers=headers).status_code
 
 
 def filled(route: str) -> str:
@@ -145,7 +175,8 @@ def asked_again(get: Callable[..., Any], path: str, body: Callable[[Any], bytes]
     """The answer to a browser that has it already, and how it was sent to a browser that accepts compression."""
     plain, packed = (get(path, headers={"Accept-Encoding": encoding}) for encoding in ("identity", "gzip"))
     again = get(path, headers={"If-None-Match": packed.headers.get("etag", ""), "Accept-Encoding": "gzip"})
-    found = {"status": again.status_code, "empty": not body(again), "same": body(packed) == body(plain)}
+    same = UNTIMED.sub(b"", body(packed)) == UNTIMED.sub(b"", body(plain))
+    found = {"status": again.status_code, "empty": not body(again), "same": same}
     if len(body(plain)) > LARGE:
         found["encoding"] = packed.headers.get("content-encoding")
         found["vary"] = "Accept-Encoding" in packed.headers.get("vary", "")
@@ -157,13 +188,21 @@ def told(status: int, headers: Any, text: str) -> dict[str, Any]:
     return {"status": status, "login": "login" in headers.get("location", ""), "dags": seen}
 
 
+def plain(route: str) -> str:
+    """The route as FastAPI spells it."""
+    return re.sub(r"<(?:path:)?(\w+)>|\{(\w+)(?::path)?\}", r"{\1\2}", route)
+
+
 def main() -> None:
     prepare(Path(sys.argv[1]))
     from airflow_agari_provider.airflow_compat import AIRFLOW_3
 
     found: dict[str, dict[str, Any]] = {}
     for route, who, answer in walk_3() if AIRFLOW_3 else walk_2():
-        found.setdefault(re.sub(r"<(?:path:)?(\w+)>|\{(\w+)(?::path)?\}", r"{\1\2}", route), {})[who] = answer
+        if isinstance(answer, list) and who in dict(VISITORS):
+            found.setdefault(CHANGES, {}).setdefault(plain(route), {})[who] = answer
+            continue
+        found.setdefault(plain(route), {})[who] = answer
     print("RESULT", json.dumps(found))
 
 

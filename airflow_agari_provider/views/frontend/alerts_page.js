@@ -11,6 +11,7 @@ import { copyLink } from "./exports.js";
 import { keepFocus } from "./focus.js";
 import { ALERTS_HELP, showHelp } from "./help.js";
 import { errorNotice, staleNotice } from "./notices.js";
+import { SilencesPart } from "./silences_part.js";
 import { TablePart } from "./table_part.js";
 
 const ALL = "";
@@ -44,6 +45,7 @@ export class AlertsPage {
       title: "SLAs that were missed",
       firstOrder: { sort: "missed", descending: true },
     });
+    this.silences = new SilencesPart(frame, this);
     this.parts = {
       window: element("p", { class: "muted window", role: "status" }),
       stale: element("p", { class: "stale", role: "status", hidden: true }),
@@ -61,6 +63,7 @@ export class AlertsPage {
       this.parts.cards,
       this.parts.notice,
       this.parts.body,
+      this.silences.node,
     );
   }
 
@@ -141,6 +144,7 @@ export class AlertsPage {
     this.heading.textContent = state.dag === null ? "Alerts" : `Alerts › ${state.dag}`;
     document.title = state.dag === null ? "Alerts" : `${state.dag} · alerts`;
     this.#sync();
+    this.silences.draw();
     if (this.answer && before === alertsAddress(state)) this.#render();
     else this.load();
   }
@@ -158,6 +162,7 @@ export class AlertsPage {
       this.answer = answer ?? this.answer;
       this.#tell(null);
       this.#render();
+      this.silences.load(again);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof ApiError)) throw error;

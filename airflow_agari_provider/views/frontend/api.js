@@ -22,20 +22,39 @@ export class ApiError extends Error {
 export async function ask(address, { again = false, signal = undefined } = {}) {
   const headers = { Accept: "application/json" };
   if (again && tags.has(address)) headers["If-None-Match"] = tags.get(address);
+  const { answer, body } = await answered(address, { headers, signal });
+  if (answer.headers.has("ETag")) tags.set(address, answer.headers.get("ETag"));
+  return body;
+}
+
+/**
+ * Change something.
+ *
+ * @param {string} address
+ * @param {object} body
+ * @param {string|null} token what the server wants to see with each change, if it does.
+ * @throws {ApiError}
+ */
+export async function send(address, body, token) {
+  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  if (token) headers["X-CSRFToken"] = token;
+  await answered(address, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function answered(address, options) {
   let answer;
   try {
-    answer = await fetch(address, { headers, credentials: "same-origin", signal });
+    answer = await fetch(address, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "");
   }
-  if (answer.status === 304) return null;
+  if (answer.status === 304) return { answer, body: null };
   const isJson = (answer.headers.get("Content-Type") ?? "").includes("json");
   if (answer.ok && !isJson) throw new ApiError(401, ""); // the log-in page, after a redirection
   const body = isJson ? await bodyOf(answer) : null;
   if (!answer.ok) throw new ApiError(answer.status, typeof body?.detail === "string" ? body.detail : "");
-  if (answer.headers.has("ETag")) tags.set(address, answer.headers.get("ETag"));
-  return body;
+  return { answer, body };
 }
 
 async function bodyOf(answer) {

@@ -100,7 +100,7 @@ export function start({ parse, format }, turn) {
 
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const typing = event.target.closest("input[type=search], select, textarea");
+    const typing = event.target.closest("input:not([type=checkbox]), select, textarea");
     if (typing) {
       if (event.key === "Escape") typing.blur();
       return;

@@ -155,6 +155,15 @@ export function momentWithOffset(epoch, utc) {
   return utc ? moment(epoch, true) : `${moment(epoch, false)} (UTC${minutes < 0 ? "−" : "+"}${clock})`;
 }
 
+/** The moment of a time as {@link moment} writes it, such as "2026-11-17T04:00", in epoch seconds; NaN: it is none. */
+export function epochOf(text, utc) {
+  const written = Date.parse(`${text.replace(" ", "T")}Z`) / 1000;
+  if (utc || Number.isNaN(written)) return written;
+  const ahead = (epoch) =>
+    Date.parse(`${moment(epoch, false).replace(" ", "T")}Z`) / 1000 - Math.floor(epoch / MINUTE) * MINUTE;
+  return written - ahead(written - ahead(written)); // twice: clocks may change between the guess and the moment
+}
+
 /** A number of things: "1 try", "1,250 tries". */
 export function counted(number, one, several) {
   return `${count(number)} ${number === 1 ? one : several}`;

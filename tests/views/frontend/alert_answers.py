@@ -101,6 +101,34 @@ def alerts_answer(count: int = 40, **changed: Any) -> dict[str, Any]:
     }
 
 
+def silences_answer(**changed: Any) -> dict[str, Any]:
+    """One silence that the reader may end, and one of all DAGs that they may not."""
+    return {
+        "now": NOW,
+        "environment": "EP_STAGE",
+        "dag_ids": ["message_scoring"],
+        "may_silence_all": False,
+        "csrf_token": "token",
+        "silences": {
+            "id": ["0a1b2c3d", "4e5f6a7b"],
+            "dag_id": ["message_scoring", "*"],
+            "task_id": ["load_*", "*"],
+            "environment": ["EP_STAGE", "*"],
+            "since": [NOW - 600, NOW + 86400],
+            "until": [NOW + 3000, NOW + 90000],
+            "who": ["ada", "root"],
+            "why": ["database upgrade", "move to another region"],
+            "may_end": [True, False],
+        },
+        **changed,
+    }
+
+
+def no_silences(**changed: Any) -> dict[str, Any]:
+    found = silences_answer(**changed)
+    return {**found, "silences": {name: [] for name in found["silences"]}}
+
+
 def no_alerts(**changed: Any) -> dict[str, Any]:
     found = alerts_answer()
     columns = {name: {column: [] for column in found[name]} for name in ("misses", "slas")}

@@ -46,14 +46,16 @@ class ChartsServer:
     """
     Serves ``/agari/charts``, ``/agari/alerts`` and what belongs to them; any other path is an empty page of "Airflow".
 
-    ``answers`` maps a path below ``/agari/`` to a body, or to a status and a body; ``asked`` lists every address of
-    the API that was asked for, with the status of its answer.
+    ``answers`` maps a path below ``/agari/`` to a body, or to a status and a body; for a POST, ``POST`` and the path.
+    ``asked`` lists every address of the API that was asked for, with the status of its answer; ``sent`` each POST:
+    path, body and token.
     """
 
     def __init__(self, answers: Mapping[str, Any], configuration: Mapping[str, Any] = CONFIGURATION_3) -> None:
         self.answers = dict(answers)
         self.configuration = configuration
         self.asked: list[tuple[str, dict[str, list[str]], int]] = []
+        self.sent: list[tuple[str, Any, str | None]] = []
         self.pages: dict[str, str] = {}
         server = self
 
@@ -93,6 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             page = self.charts.pages.get(address.path, "<title>Airflow</title>")
             self._send(page.encode(), ".js" if address.path.endswith(".js") else ".html")
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        path = urlsplit(self.path).path.removeprefix(self.charts.configuration["root"] + "agari/")
+        self.charts.sent.append((path, body, self.headers["X-CSRFToken"]))
+        status, answer = self.charts.answers[f"POST {path}"]
+        self._send(json.dumps(answer).encode(), ".json", status)
 
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         answer = self.charts.answers[path]

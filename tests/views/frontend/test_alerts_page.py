@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.views.frontend.alert_answers import alerts_answer, no_alerts
+from tests.fix_browser import accessibility_faults
+from tests.views.frontend.alert_answers import NOW, alerts_answer, no_alerts, no_silences, silences_answer
 from tests.views.frontend.browsing import DRAWN, control, keyed, query_of, text_of_download
 from tests.views.frontend.charts_server import ChartsServer, until
 from tests.views.frontend.payloads import overview_answer, task_time_answer
@@ -17,6 +18,7 @@ def alerts() -> Iterator[ChartsServer]:
     """Forty misses of two DAGs, of which two are open."""
     answers = {
         "api/alerts": alerts_answer(),
+        "api/silences": silences_answer(),
         "api/overview": overview_answer(),
         "api/overview/task_time": task_time_answer(),
     }
@@ -162,6 +164,80 @@ def test_the_pages_lead_to_each_other_and_keep_the_time_zone(page, alerts):
     assert page.url.endswith("/agari/alerts?time=local")
 
 
+def silences(page) -> list[list[str]]:
+    until(page, "document.querySelector('section[aria-label=Silences]:not([hidden])') !== null")
+    lines = page.locator("section[aria-label=Silences] tbody tr")
+    return [lines.nth(at).locator("th, td").all_inner_texts() for at in range(lines.count())]
+
+
+def test_silences_are_listed_and_ended_by_who_may(page, alerts):
+    open_alerts(page, alerts)
+    assert silences(page) == [
+        [
+            "message_scoring › load_*",  # noqa: RUF001
+            "2026-11-20 09:36",
+            "2026-11-20 10:36",
+            "ada",
+            "database upgrade",
+            "End",
+        ],
+        ["* › *", "2026-11-21 09:46", "2026-11-21 10:46", "root", "move to another region", ""],  # noqa: RUF001
+    ]
+    alerts.answers["POST api/silences/0a1b2c3d/end"] = (200, {})
+    alerts.answers["api/silences"] = no_silences()
+    keyed(page, "end-0a1b2c3d").click()
+    until(page, "document.querySelector('#spoken').textContent.startsWith('The silence is over')")
+    assert alerts.sent == [("api/silences/0a1b2c3d/end", {}, "token")]
+    assert silences(page) == []
+    assert "Nothing is silenced." in page.locator("section[aria-label=Silences]").inner_text()
+
+
+def test_a_silence_is_set_in_the_time_zone_of_the_page(page, alerts):
+    alerts.answers["api/alerts"] = no_alerts()  # also where nothing is late
+    open_alerts(page, alerts, "dag_id=message_scoring")
+    assert len(silences(page)) == 2
+    control(page, "silence").click()
+    assert control(page, "new-dag_id").input_value() == "message_scoring"
+    assert control(page, "new-until").input_value() == "2026-11-20T11:46"
+    control(page, "new-task_id").fill("load_*")
+    control(page, "new-why").fill("upgrade? / yes")  # these keys are shortcuts elsewhere
+    alerts.answers["POST api/silences"] = (403, {"detail": "Only who may edit the DAG may silence its alerts."})
+    control(page, "set-silence").click()
+    until(page, "document.querySelector('.problem').textContent.startsWith('Only who may edit')")
+    alerts.answers["POST api/silences"] = (201, {})
+    control(page, "new-since").fill("2026-11-20T10:00")
+    control(page, "set-silence").click()
+    until(page, "document.querySelector('#new-silence').hidden")
+    first, second = alerts.sent
+    body = {"dag_id": "message_scoring", "task_id": "load_*", "since": None, "until": NOW - 40 + 7200}
+    assert first == ("api/silences", {**body, "why": "upgrade? / yes"}, "token")
+    assert second[1]["since"] == NOW - 40 + 840
+    page.complaints[:] = [one for one in page.complaints if "status of 403" not in one]
+
+
+def test_who_may_edit_nothing_is_offered_no_silence(page, alerts):
+    alerts.answers["api/silences"] = silences_answer(dag_ids=[])
+    open_alerts(page, alerts)
+    assert len(silences(page)) == 2
+    assert control(page, "silence").is_hidden()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(page, alerts, theme):
+    page.emulate_media(color_scheme=theme)
+    open_alerts(page, alerts)
+    silences(page)
+    control(page, "silence").click()
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.classList.contains('dark')") == (theme == "dark")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert accessibility_faults(page) == []
+    alerts.answers["api/alerts"] = no_alerts(note="No alert was ever recorded.")
+    open_alerts(page, alerts, "days=7")
+    assert accessibility_faults(page) == []
+
+
 def test_names_are_never_taken_for_markup(page, alerts):
     hostile = "<img src=x onerror=window.hacked=1>\"'&"
     answer = alerts.answers["api/alerts"]
@@ -174,7 +250,10 @@ def test_names_are_never_taken_for_markup(page, alerts):
         "recovery": hostile,
     }
     answer["slas"]["dag_id"][0] = hostile
+    for column in ("dag_id", "task_id", "who", "why"):
+        alerts.answers["api/silences"]["silences"][column][0] = hostile
     open_alerts(page, alerts)
+    assert silences(page)[0][4] == hostile
     assert hostile in rows(page)[0][0]
     assert page.locator("img").count() == 0
 

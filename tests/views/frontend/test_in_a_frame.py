@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.views.frontend.alert_answers import alerts_answer
+from tests.views.frontend.alert_answers import alerts_answer, silences_answer
 from tests.views.frontend.browsing import DRAWN, ROWS
 from tests.views.frontend.charts_server import CONFIGURATION_3, ChartsServer, until
 from tests.views.frontend.payloads import overview_answer, task_time_answer, tries_answer
@@ -94,7 +94,7 @@ def test_another_page_is_opened_where_airflow_shows_it(page, airflow):
 
 @pytest.mark.parametrize("airflow", ["/"], indirect=True, ids=["under_browse"])
 def test_a_message_is_opened_in_a_new_tab_though_the_frame_may_open_none(page, airflow):
-    airflow.answers["api/alerts"] = alerts_answer()
+    airflow.answers |= {"api/alerts": alerts_answer(), "api/silences": silences_answer()}
     airflow.pages["/plugin/agari-alerts/agari/alerts"] = AIRFLOW.format(source="/agari/alerts", root="/")
     page.context.route("https://example.slack.com/**", lambda route: route.fulfill(body="the message"))
     frame = frame_of(page, f"{airflow.url}/plugin/agari-alerts/agari/alerts")

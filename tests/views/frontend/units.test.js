@@ -6,6 +6,7 @@ import {
   change,
   changeBetween,
   duration,
+  epochOf,
   logLines,
   logRange,
   moment,
@@ -77,6 +78,16 @@ test("a moment is told to the minute, in UTC or as the browser's clock has it", 
   assert.equal(moment(1_795_168_000, true), "2026-11-20 09:46");
   assert.equal(moment(1_795_168_000, false), "2026-11-20 15:16"); // TZ is set to Asia/Kolkata
   assert.equal(moment(null, true), "–");
+});
+
+test("a time as it is written is the moment that is shown as it", () => {
+  assert.equal(epochOf("2026-11-20T09:46", true), 1_795_167_960);
+  assert.equal(epochOf("2026-11-20 15:16", false), 1_795_167_960);
+  setLocalZone("Europe/Berlin");
+  for (const at of [1_774_745_940, 1_774_746_000, 1_792_893_600, 1_780_000_020])
+    assert.equal(epochOf(moment(at, false), false), at); // around the change of clocks in March and October
+  setLocalZone(null);
+  assert.ok(Number.isNaN(epochOf("", true)));
 });
 
 test("a moment on the browser's clock says how far that is from UTC", () => {
