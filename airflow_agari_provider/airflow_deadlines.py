@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,10 @@ from typing import Any, ClassVar
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
 from airflow_agari_provider.alerts.history import FromHistory
 from airflow_agari_provider.alerts.time_of_day import first_after
+from airflow_agari_provider.alerts.variable_sla import FromVariable
 from airflow_agari_provider.exceptions import cut
+
+logger = logging.getLogger(__name__)
 
 NAME_CHARACTERS = 250  # column "name" of Airflow's table deadline_alert
 DAGS_HAVE_DEADLINES = AIRFLOW_3  # 2.11 has SLAs of tasks instead
@@ -81,6 +85,63 @@ class HistoryDeadline(BaseDeadlineReference):  # type: ignore[misc]
         return queued + sla if sla and queued else None
 
 
+@dataclass(frozen=True)
+class VariableDeadline(BaseDeadlineReference):  # type: ignore[misc]
+    """
+    Reference of Airflow 3.2's deadlines: as long after the run was queued, or its logical date, as a Variable says.
+
+    :param variable: text of a :class:`~airflow_agari_provider.alerts.variable_sla.FromVariable`.
+    :param begin: ``queued_at`` or ``logical_date``.
+    """
+
+    required_kwargs: ClassVar[set[str]] = {"dag_id", "run_id"}
+    reference_name: ClassVar[str] = "VariableDeadline"
+    variable: str
+    begin: str
+
+    def serialize_reference(self) -> dict[str, str]:
+        return {"reference_type": self.reference_name, "variable": self.variable, "begin": self.begin}
+
+    @classmethod
+    def deserialize_reference(cls, reference: Mapping[str, str]) -> VariableDeadline:
+        return cls(reference["variable"], reference["begin"])
+
+    def _evaluate_with(self, *, session: Any, dag_id: str, run_id: str) -> datetime | None:
+        from airflow.models.dagrun import DagRun
+
+        begin = getattr(DagRun, self.begin)
+        (begun,) = session.query(begin).filter_by(dag_id=dag_id, run_id=run_id).one()
+        known = FromVariable.from_text(self.variable)
+        return begun + known.sla(variable_value(session, known.key)) if begun else None
+
+
+def variable_value(session: Any, key: str) -> str | None:
+    """
+    Return the value of an Airflow Variable; ``None`` if there is none, or it cannot be read.
+
+    ``Variable.get`` would commit what a scheduler has begun in this session.
+
+    :param session: of Airflow's database.
+    """
+    from airflow.configuration import ensure_secrets_loaded
+    from airflow.models.variable import Variable
+    from airflow.secrets.metastore import MetastoreBackend
+
+    for backend in ensure_secrets_loaded():
+        try:
+            if isinstance(backend, MetastoreBackend):
+                found = session.query(Variable).filter_by(key=key).first()
+                value = found.val if found else None
+            else:
+                value = backend.get_variable(key=key)
+        except Exception:  # of any backend; the scheduler must go on
+            logger.exception("Airflow Variable %s cannot be read from %s", key, type(backend).__name__)
+            continue
+        if value is not None:
+            return str(value)
+    return None
+
+
 def durations(session: Any, dag_id: str, run_id: str, task_id: str | None, runs: int) -> list[float]:
     """
     Return how long a task, or the run, took in the last successful runs: seconds from when each run was queued.
@@ -115,21 +176,29 @@ def durations(session: Any, dag_id: str, run_id: str, task_id: str | None, runs:
 
 
 def makes_runs_without_a_date(timetable: Any) -> bool:
-    """Whether a DAG's timetable makes runs without a logical date, as Airflow 3 does for assets and for partitions."""
+    """
+    Whether runs of a DAG may have no logical date by its timetable: on Airflow 3 those for assets and partitions, and,
+    where there is no schedule, those that are triggered without one.
+    """
     if not AIRFLOW_3:
         return False
-    by_partition = getattr(timetable, "partitioned_at_runtime", False) or "Partition" in type(timetable).__name__
-    return bool(getattr(timetable, "asset_condition", None)) or by_partition
+    by_partition = any(getattr(timetable, name, False) for name in ("partitioned", "partitioned_at_runtime"))
+    name = type(timetable).__name__
+    return bool(getattr(timetable, "asset_condition", None)) or by_partition or "Partition" in name or "Null" in name
 
 
 def deadline_alert(
-    reference: str | HistoryDeadline, interval: timedelta, callback: str, kwargs: dict[str, Any], name: str = ""
+    reference: str | HistoryDeadline | VariableDeadline,
+    interval: timedelta,
+    callback: str,
+    kwargs: dict[str, Any],
+    name: str = "",
 ) -> Any:
     """
     Return Airflow 3's deadline of a run; its callback runs in the triggerer.
 
-    :param reference: ``queued_at``, ``logical_date``, a time of day, or what history says; the interval counts from
-        there.
+    :param reference: ``queued_at``, ``logical_date``, a time of day, or what history or a Variable says; the interval
+        counts from there.
     :param callback: dotted path of a coroutine function in an installed package.
     :param name: what Airflow's page of deadlines shows, from the version on that has names.
     """
@@ -143,7 +212,8 @@ def deadline_alert(
         "logical_date": DeadlineReference.DAGRUN_LOGICAL_DATE,
     }
     if reference not in references and not hasattr(AirflowPlugin, "deadline_references"):
-        kind = f"by a time of day ({reference})" if isinstance(reference, str) else "from history"
+        other = "from history" if isinstance(reference, HistoryDeadline) else "from a Variable"
+        kind = f"by a time of day ({reference})" if isinstance(reference, str) else other
         raise ValueError(f"An SLA {kind} needs Airflow 3.2, or 2.11. Give a timedelta.")
     begin = reference
     if isinstance(reference, str):

@@ -54,9 +54,9 @@ class AgariPlugin(AirflowPlugin):
     @property
     def deadline_references(self) -> list[Any]:
         """Airflow 3.2 and later reads this when it reads or writes a DAG with a deadline."""
-        from airflow_agari_provider.airflow_deadlines import HistoryDeadline, TimeOfDayDeadline
+        from airflow_agari_provider.airflow_deadlines import HistoryDeadline, TimeOfDayDeadline, VariableDeadline
 
-        return [HistoryDeadline, TimeOfDayDeadline]
+        return [HistoryDeadline, TimeOfDayDeadline, VariableDeadline]
 
     if AIRFLOW_3:
         fastapi_apps = [

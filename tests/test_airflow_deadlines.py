@@ -6,8 +6,17 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, AirflowPlugin
-from airflow_agari_provider.airflow_deadlines import HistoryDeadline, TimeOfDayDeadline, deadline_alert, durations
+from airflow_agari_provider.airflow_deadlines import (
+    HistoryDeadline,
+    TimeOfDayDeadline,
+    VariableDeadline,
+    deadline_alert,
+    durations,
+    makes_runs_without_a_date,
+    variable_value,
+)
 from airflow_agari_provider.alerts.history import FromHistory
+from airflow_agari_provider.alerts.variable_sla import FromVariable
 
 BERLIN = TimeOfDayDeadline("06:00:00 Europe/Berlin")
 
@@ -77,7 +86,51 @@ def test_a_run_is_due_as_long_after_it_was_queued_as_its_history_says(task_id, h
     assert (due and due.replace(tzinfo=UTC) - queued) == (minutes and timedelta(minutes=minutes))
 
 
+@pytest.mark.parametrize("name", ["asset_condition", "partitioned", "partitioned_at_runtime"])
+def test_a_timetable_says_whether_its_runs_may_have_no_date(name):
+    assert makes_runs_without_a_date(SimpleNamespace(**{name: True})) is AIRFLOW_3
+    assert not makes_runs_without_a_date(SimpleNamespace(**{name: False}))
+
+
+class Unreadable:
+    def get_variable(self, key):
+        raise OSError("the vault is sealed")
+
+
+def test_a_variable_is_read_where_airflow_looks_for_it(metadata, monkeypatch):
+    from airflow import configuration
+    from airflow.models.variable import Variable
+
+    found = configuration.ensure_secrets_loaded()
+    monkeypatch.setattr(configuration, "ensure_secrets_loaded", lambda: [Unreadable(), *found])
+    metadata.session.add(Variable(key="load_sla", val="600"))
+    assert variable_value(metadata.session, "load_sla") == "600"
+    assert variable_value(metadata.session, "no_such") is None
+    monkeypatch.setenv("AIRFLOW_VAR_LOAD_SLA", "1200")
+    assert variable_value(metadata.session, "load_sla") == "1200"
+
+
 if AIRFLOW_3:  # 2.11 has no deadlines
+
+    @pytest.mark.parametrize(("begin", "seconds"), [("queued_at", 30), ("logical_date", 0)])
+    def test_a_run_is_due_as_long_after_its_begin_as_a_variable_says(begin, seconds, metadata, monkeypatch):
+        from tests.views.metadata_rows import at
+
+        metadata.run("telemetry", "new", 80_000, "queued", queued_at=at(80_030))
+        known = FromVariable("load_sla", default=timedelta(hours=1))
+        reference = VariableDeadline(known.text, begin)
+        again = VariableDeadline.deserialize_reference(reference.serialize_reference())
+        assert again == reference
+        for value, sla in ((None, 3600), ("600", 600)):
+            if value:
+                monkeypatch.setenv("AIRFLOW_VAR_LOAD_SLA", value)
+            due = again._evaluate_with(session=metadata.session, dag_id="telemetry", run_id="new")
+            assert due.replace(tzinfo=UTC) == at(80_000 + seconds + sla)
+
+    def test_a_run_without_a_logical_date_has_no_sla_from_there(metadata):
+        metadata.run("telemetry", "by hand", 80_000, "queued", logical_date=None)
+        reference = VariableDeadline(FromVariable("load_sla", default=timedelta(hours=1)).text, "logical_date")
+        assert reference._evaluate_with(session=metadata.session, dag_id="telemetry", run_id="by hand") is None
 
     @pytest.mark.parametrize(
         ("run_after", "deadline"),
@@ -115,3 +168,6 @@ if AIRFLOW_3:  # 2.11 has no deadlines
                 deadline_alert("06:00:00 UTC", timedelta(0), "module.function", {})
             with pytest.raises(ValueError, match="An SLA from history needs Airflow 3"):
                 deadline_alert(HistoryDeadline("load", FromHistory().text), timedelta(0), "module.function", {})
+            variable = VariableDeadline(FromVariable("sla", timedelta(hours=1)).text, "queued_at")
+            with pytest.raises(ValueError, match="An SLA from a Variable needs Airflow 3"):
+                deadline_alert(variable, timedelta(0), "module.function", {})

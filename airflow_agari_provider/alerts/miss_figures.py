@@ -110,8 +110,12 @@ def incidents(misses: Iterable[RecordedMiss]) -> int:
     return len({miss.incident or miss.place for miss in misses if miss.is_open})
 
 
+@lru_cache(maxsize=1000)
 def sla_text(sla: str) -> str:
-    """Return an SLA in words: ``within 30 min``, ``by 06:00:00 Europe/Berlin``; empty for none."""
+    """Return an SLA in words: ``within 30 min``, ``by 06:00:00 Europe/Berlin``, ``from history``; empty for none."""
+    kind, _, rest = sla.partition(" ")
+    if kind in ("history", "variable"):
+        return "from history" if kind == "history" else f"from Variable {rest.split(' ', 2)[-1]}"
     try:
         return f"within {duration_text(timedelta(seconds=float(sla)))}"
     except (OverflowError, ValueError):

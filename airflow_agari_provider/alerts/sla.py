@@ -60,6 +60,7 @@ class Watch:
         :func:`~airflow_agari_provider.alerts.quiet_hours.quiet_hours` returns them.
     :param history: instead of ``sla``, which is then the shortest that it can be: the text of a
         :class:`~airflow_agari_provider.alerts.history.FromHistory`.
+    :param variable: likewise, the text of a :class:`~airflow_agari_provider.alerts.variable_sla.FromVariable`.
     """
 
     task_id: str | None
@@ -85,6 +86,7 @@ class Watch:
     families: Sequence[str] = field(default_factory=list)
     quiet: Sequence[str] = field(default_factory=list)
     history: str = ""
+    variable: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -102,14 +104,28 @@ class Watch:
 
     @property
     def text(self) -> str:
-        """The SLA itself, as it tells this one from another SLA of the same task: seconds, or a time of day."""
-        return self.by or (f"history {self.history}" if self.history else f"{self.sla:g}")
+        """The SLA itself: seconds, or a time of day."""
+        if self.differs:
+            return f"history {self.history}" if self.history else f"variable {self.variable}"
+        return self.by or f"{self.sla:g}"
+
+    @property
+    def differs(self) -> bool:
+        """Whether each run has an SLA of its own, of which ``sla`` is the shortest that it can be."""
+        return bool(self.history or self.variable)
+
+    @property
+    def identity(self) -> str:
+        """What tells this SLA from another one of the same task."""
+        from_date = self.reference == "logical_date" and not (self.by or self.history)  # which count from elsewhere
+        return f"{self.text} from the logical date" if from_date else self.text
 
     @property
     def name(self) -> str:
         """For people, with the first step, such as ``load within 30 min``, or ``the run by 06:00:00 UTC, + 15 min``."""
         within = f"by {self.by}" if self.by else f"within {duration_text(timedelta(seconds=self.sla))}"
-        within = "within what its history says" if self.history else within
+        if self.differs:
+            within = f"within what {'its history' if self.history else 'a Variable'} says"
         after = f", + {duration_text(timedelta(seconds=self.steps[0]))}" if self.steps[0] else ""
         return f"{self.task_id or 'the run'} {within}{after}"
 
@@ -191,10 +207,10 @@ def due_between(
     The earliest and the latest time at which the SLA of a run can have been over; ``None`` if not known.
 
     They are the same, unless the SLA counts from when the run was queued: between its planned start and its start. Of
-    an SLA from history only the earliest is known.
+    an SLA from history or from a Variable only the earliest is known.
     """
-    if watch.history:
-        earliest, _ = due_between(replace(watch, history=""), planned, logical_date, started)
+    if watch.differs:
+        earliest, _ = due_between(replace(watch, history="", variable=""), planned, logical_date, started)
         return earliest, None
     if watch.by or watch.reference != "queued_at":
         start = logical_date if watch.reference == "logical_date" and not watch.by else planned

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_agari_provider.alerts.history import FromHistory
 from airflow_agari_provider.alerts.silences import RUN
+from airflow_agari_provider.alerts.variable_sla import FromVariable
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES
 from airflow_agari_provider.slas.sla_alert import SlaAlert
@@ -17,7 +18,7 @@ from airflow_agari_provider.slas.sla_alert import SlaAlert
 LONGEST_DIGEST = timedelta(minutes=30)  # an alert that cannot be sent within an hour is given up
 logger = logging.getLogger(__name__)
 
-Sla = timedelta | time | FromHistory
+Sla = timedelta | time | FromHistory | FromVariable
 DAG_RUN = RUN  # stands for the run, in place of a task's id
 
 
@@ -59,12 +60,14 @@ def check_alerts(dag: Any, alerts: Sequence[SlaAlert], places: Sequence[str], cl
 def _check_slas(dag: Any, slas: Mapping[str, Sla], claims: str | None) -> None:
     for name, sla in slas.items():
         where = f"{dag.dag_id}: the SLA of {'the run' if name == DAG_RUN else name}"
-        if not isinstance(sla, timedelta | time | FromHistory):
+        if not isinstance(sla, timedelta | time | FromHistory | FromVariable):
             raise TypeError(
-                f"{where} must be a timedelta, a time of day or FromHistory(), not {sla!r}: e.g. timedelta(minutes=30)."
+                f"{where} must be a timedelta, a time of day, FromHistory() or FromVariable(), not {sla!r}: e.g. "
+                "timedelta(minutes=30)."
             )
-        if isinstance(sla, FromHistory) and not claims:
-            raise ValueError(f"{where} is from history. That needs claims=, which record who was told.")
+        if isinstance(sla, FromHistory | FromVariable) and not claims:
+            origin = "history" if isinstance(sla, FromHistory) else "a Variable"
+            raise ValueError(f"{where} is from {origin}. That needs claims=, which record who was told.")
         if isinstance(sla, timedelta) and sla <= timedelta(0):
             raise ValueError(f"{where} must be longer than zero, not {sla}.")
 

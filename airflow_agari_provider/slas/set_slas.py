@@ -15,6 +15,7 @@ from airflow_agari_provider.airflow_compat import CronDataIntervalTimetable, is_
 from airflow_agari_provider.airflow_deadlines import (
     DAGS_HAVE_DEADLINES,
     HistoryDeadline,
+    VariableDeadline,
     deadline_alert,
     makes_runs_without_a_date,
 )
@@ -24,6 +25,7 @@ from airflow_agari_provider.alerts.quiet_hours import quiet_hours
 from airflow_agari_provider.alerts.sla import Watch, WhenFailed, due_after
 from airflow_agari_provider.alerts.sla_payload import payload
 from airflow_agari_provider.alerts.time_of_day import time_of_day_text
+from airflow_agari_provider.alerts.variable_sla import FromVariable
 from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
 from airflow_agari_provider.slas.arguments import (
     DAG_RUN,
@@ -64,7 +66,8 @@ def set_slas(
     :param dag: the DAG object; with ``@dag``, what the decorated function returned.
     :param slas: task id, or ``DAG_RUN``: time within which it has to be done; or time of day (in the DAG's time zone if
         it has none), the first one after the run's planned start; or ``FromHistory(...)``: what earlier runs took,
-        times a factor (needs ``claims``). The last two need Airflow 2.11, or 3.2.
+        times a factor; or ``FromVariable(...)``: what an Airflow Variable says. The last two need ``claims``, and the
+        last three Airflow 2.11, or 3.2.
     :param alerts: what to send: notifiers, or ``SlaAlert``s for escalations, fallbacks and other notifiers' recoveries.
         To send each SLA's where they belong: a mapping of ``owner:<name>``, ``tag:<name>``, ``task:<id>`` (names may
         have ``*`` and ``?``) and ``*`` (all others) to such lists, of which the first that fits counts; or a function
@@ -139,6 +142,8 @@ def _watch(
         common = replace(common, by=time_of_day_text(sla, dag.timezone))
     elif isinstance(sla, FromHistory):
         common = replace(common, sla=sla.floor.total_seconds(), history=sla.text)
+    elif isinstance(sla, FromVariable):
+        common = replace(common, sla=sla.floor.total_seconds(), variable=sla.text)
     else:
         common = replace(common, sla=sla.total_seconds())
     if name == DAG_RUN:
@@ -195,8 +200,8 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
         and not all(one.by or one.history for one in watches)
     ):
         logger.warning(
-            "%s: runs that its schedule makes for assets or partitions have no logical date, so with "
-            "reference='logical_date' their SLAs are not watched. Give reference='queued_at'.",
+            "%s: by its schedule, runs may have no logical date (for assets, for partitions, or triggered without "
+            "one). With reference='logical_date' the SLAs of such runs are not watched. Give reference='queued_at'.",
             dag.dag_id,
         )
     present = dag.deadline or []
@@ -204,8 +209,8 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
         *(present if isinstance(present, list | tuple) else [present]),
         *(
             deadline_alert(
-                HistoryDeadline(watch.task_id or "", watch.history) if watch.history else watch.by or reference,
-                timedelta(seconds=(0 if watch.history else watch.sla) + after),
+                _deadline_reference(watch, reference),
+                timedelta(seconds=(0 if watch.differs else watch.sla) + after),
                 ON_DEADLINE,
                 {"watch": payload(watch.step(after), dag.task_ids)},
                 watch.step(after).name,
@@ -214,6 +219,12 @@ def _set_deadlines(dag: Any, watches: Sequence[Watch], reference: str) -> None:
             for after in watch.steps
         ),
     ]
+
+
+def _deadline_reference(watch: Watch, reference: str) -> str | HistoryDeadline | VariableDeadline:
+    if watch.history:
+        return HistoryDeadline(watch.task_id or "", watch.history)
+    return VariableDeadline(watch.variable, reference) if watch.variable else watch.by or reference
 
 
 def _set_sla_misses(dag: Any, watches: Sequence[Watch]) -> None:

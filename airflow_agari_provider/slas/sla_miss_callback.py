@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_deadlines import durations
+from airflow_agari_provider.airflow_deadlines import durations, variable_value
 from airflow_agari_provider.airflow_runs import RunNotCreated, ask_database, late_run
 from airflow_agari_provider.alerts.history import FromHistory
 from airflow_agari_provider.alerts.sla import Run, Watch, due_after
+from airflow_agari_provider.alerts.variable_sla import FromVariable
 from airflow_agari_provider.notifications.sla_miss_notifier import RETRY_FOR
 from airflow_agari_provider.slas.dispatch import GIVE_UP_AFTER, dispatch_miss
 from airflow_agari_provider.slas.follow_up import tell_recovery
@@ -29,6 +30,9 @@ OPEN_FOR = 86400.0  # seconds for which checks look whether a late task has fini
 
 def _due(watch: Watch, run: Run, planned: datetime) -> datetime | None:
     """When the SLA is over; ``None`` if too few runs have succeeded for it to have one."""
+    if watch.variable:
+        known = FromVariable.from_text(watch.variable)
+        return planned + known.sla(ask_database(lambda session: variable_value(session, known.key)))
     if not watch.history:
         return due_after(watch, planned)
     history = FromHistory.from_text(watch.history)

@@ -87,6 +87,8 @@ def test_misses_that_share_an_incident_are_one():
         ("1800", "within 30 min"),
         ("0.5", "within 0 s"),
         ("06:00:00 Europe/Berlin", "by 06:00:00 Europe/Berlin"),
+        ("history 20 95 1.5 300 5", "from history"),
+        ("variable 3600 60 load sla", "from Variable load sla"),
         ("", ""),
         ("nan", "by nan"),
         ("1e99", "by 1e99"),

@@ -35,8 +35,10 @@ LISTED = {
     "airflow.api_fastapi.auth.managers.models.resource_details": ["DagAccessEntity", "DagDetails"],
     "airflow.api_fastapi.common.db.common": ["SessionDep"],
     "airflow.api_fastapi.core_api.security": ["resolve_user_from_token"],
+    "airflow.configuration": ["ensure_secrets_loaded"],
     "airflow.models.dag": ["DagModel"],
     "airflow.sdk.execution_time.task_runner": ["RuntimeTaskInstance"],
+    "airflow.secrets.metastore": ["MetastoreBackend"],
     "airflow.utils.session": ["create_session"],
 }
 

@@ -8,13 +8,13 @@ from datetime import time, timedelta
 import pytest
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3, DAG, AirflowPlugin, BaseOperator, TaskGroup, task, timezone
-from airflow_agari_provider.airflow_deadlines import HistoryDeadline, TimeOfDayDeadline
+from airflow_agari_provider.airflow_deadlines import HistoryDeadline, TimeOfDayDeadline, VariableDeadline
 from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.sla import Watch
 from airflow_agari_provider.alerts.sla_payload import unpacked
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
-from airflow_agari_provider.slas import DAG_RUN, FromHistory, SlaAlert, set_slas
+from airflow_agari_provider.slas import DAG_RUN, FromHistory, FromVariable, SlaAlert, set_slas
 from tests.fix_alerts import SECRETS
 
 ALERTS = [
@@ -94,6 +94,20 @@ if TAKES_TIMES:
             assert [one.interval for one in dag.deadline[:2]] == [timedelta(0), timedelta(minutes=15)]
         else:
             assert dag.get_task("report").sla == timedelta(minutes=5)
+
+    @pytest.mark.parametrize("reference", ["queued_at", "logical_date"])
+    def test_an_sla_from_a_variable_is_a_deadline_of_its_own_kind(reference, dag):
+        sla = FromVariable("load_sla", default=HOUR)
+        set_slas(dag, {"report": sla, "extract": HOUR}, alerts=ALERTS, claims="sql:claims", reference=reference)
+        first, *_ = watches(dag)
+        assert (first.variable, first.sla, first.text) == ("3600 60 load_sla", 60, "variable 3600 60 load_sla")
+        assert (first.reported_later, first.reported_earlier) == ([], ["extract"])
+        assert first.name == "report within what a Variable says"
+        if AIRFLOW_3:
+            assert dag.deadline[0].reference == VariableDeadline("3600 60 load_sla", reference)
+            assert [one.interval for one in dag.deadline[:2]] == [timedelta(0), timedelta(minutes=15)]
+        else:
+            assert dag.get_task("report").sla == timedelta(minutes=1)
 
 
 def test_backfills_are_not_watched_and_manual_runs_are(dag):
@@ -237,11 +251,16 @@ else:
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
         ({"report": timedelta(0)}, {}, "telemetry: the SLA of report must be longer than zero, not 0:00:00"),
         ({"report": FromHistory()}, {"claims": None}, "the SLA of report is from history. That needs claims="),
-        ({DAG_RUN: 30}, {}, r"the SLA of the run must be a timedelta, a time of day or FromHistory\(\), not 30"),
+        (
+            {"report": FromVariable("sla", HOUR)},
+            {"claims": None},
+            "the SLA of report is from a Variable. That needs claims=",
+        ),
+        ({DAG_RUN: 30}, {}, r"the SLA of the run must be a timedelta, a time of day, .* or FromVariable\(\), not 30"),
         (
             {"report": "06:00"},
             {},
-            r"telemetry: the SLA of report must be a timedelta, .* or FromHistory\(\), not '06:00'",
+            r"telemetry: the SLA of report must be a timedelta, .* or FromVariable\(\), not '06:00'",
         ),
         ({"report": HOUR}, {"alerts": []}, "telemetry: alerts is empty, so no alert would be sent"),
         (
@@ -257,20 +276,22 @@ def test_a_mistake_is_an_import_error(slas, changes, problem, dag):
 
 
 @pytest.mark.parametrize(
-    ("asset", "slas", "reference", "warnings"),
+    ("schedule", "slas", "reference", "warnings"),
     [
-        (True, {"load": HOUR}, "logical_date", 1 if AIRFLOW_3 else 0),
-        (True, {"load": HOUR}, "queued_at", 0),
-        (False, {"load": HOUR}, "logical_date", 0),
-        *([(True, {"load": time(6)}, "logical_date", 0)] if TAKES_TIMES else []),
+        ("an asset", {"load": HOUR}, "logical_date", 1 if AIRFLOW_3 else 0),
+        (None, {"load": HOUR}, "logical_date", 1 if AIRFLOW_3 else 0),
+        ("an asset", {"load": HOUR}, "queued_at", 0),
+        ("@hourly", {"load": HOUR}, "logical_date", 0),
+        *([("an asset", {"load": time(6)}, "logical_date", 0)] if TAKES_TIMES else []),
     ],
-    ids=["no date", "when it was queued", "every hour", *(["by a time of day"] if TAKES_TIMES else [])],
+    ids=["no date", "no schedule", "when it was queued", "hourly", *(["by a time of day"] if TAKES_TIMES else [])],
 )
-def test_a_schedule_whose_runs_have_no_date_to_count_from_is_a_warning(asset, slas, reference, warnings, caplog):
-    with DAG("assets", schedule=schedule_by_asset() if asset else "@hourly", start_date=START) as dag:
+def test_a_schedule_whose_runs_have_no_date_to_count_from_is_a_warning(schedule, slas, reference, warnings, caplog):
+    schedule = schedule_by_asset() if schedule == "an asset" else schedule
+    with DAG("assets", schedule=schedule, start_date=START) as dag:
         BaseOperator(task_id="load")
     set_slas(dag, slas, alerts=ALERTS[:1], reference=reference)
-    told = [record.getMessage() for record in caplog.records if "have no logical date" in record.getMessage()]
+    told = [record.getMessage() for record in caplog.records if "no logical date" in record.getMessage()]
     assert len(told) == warnings
 
 

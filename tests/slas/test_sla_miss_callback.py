@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_agari_provider.slas import FromHistory, SlaAlert, sla_miss_callback
+from airflow_agari_provider.slas import FromHistory, FromVariable, SlaAlert, sla_miss_callback
 from tests.slas.airflow_calls import MISSED, RECOVERED, RUN_ID, SLACK, VICTOROPS, WEBHOOK, recorded, succeeded
 
 
@@ -136,6 +136,15 @@ def test_2_survives_an_error_and_shows_the_miss_again(watch, airflow_2, alerts, 
     states[:] = [RuntimeError("database is gone")]
     assert airflow_2(watch(VICTOROPS), misses=[recorded(31)]) == 0
     assert "The alerts of the SLA miss of telemetry.load could not be sent" in caplog.text
+
+
+@pytest.mark.parametrize(("value", "told"), [("900", 1), ("3600", 0), (None, 1), ("no number", 1)])
+def test_an_sla_from_a_variable_is_over_when_that_says(value, told, watch, airflow_2, states, alerts, monkeypatch):
+    """Of a task that is 31 min late; without a number, the default of half an hour holds."""
+    monkeypatch.setattr(sla_miss_callback, "ask_database", lambda work: value)
+    variable = FromVariable("load_sla", default=timedelta(minutes=30)).text
+    airflow_2(watch(SLACK, sla=60, variable=variable), misses=[recorded(31)])
+    assert len(alerts.slack()) == told
 
 
 @pytest.mark.parametrize(("took", "told"), [([600.0] * 5, 1), ([3600.0] * 5, 0), ([600.0] * 4, 0)])
