@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -223,8 +223,9 @@ def run_as_it_is(dag_id: str, run_id: str, mapped: Sequence[str] = (), others: S
 
 
 def moment(value: Any) -> datetime:
-    """Read a time as Airflow gives it: a ``datetime``, or text in ISO 8601."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    """Read a time as Airflow gives it: a ``datetime``, or text in ISO 8601; without a zone it is in UTC."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def task_name(ti: Any) -> str:
@@ -257,14 +258,24 @@ def told(thing: Any, *names: str) -> Any:
 
     A callback gets a dict from one Airflow, and an object with attributes from another.
     """
-    found = (thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None) for name in names)
-    return next((fact for fact in found if fact), None)
+    for name in names:
+        try:
+            if fact := thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None):
+                return fact
+        except Exception:  # of a form that no Airflow had yet; an alert has what else is known
+            logger.exception("Airflow's %r cannot be read", name)
+    return None
 
 
 def told_moment(thing: Any, *names: str) -> datetime | None:
-    """Return the first of these times that Airflow tells about a run or deadline."""
-    found = told(thing, *names)
-    return moment(found) if found else None
+    """Return the first of these times that Airflow tells about a run or deadline, and that can be read."""
+    for name in names:
+        if found := told(thing, name):
+            try:
+                return moment(found)
+            except ValueError:
+                logger.error("Airflow's %r is no time: %r", name, found)
+    return None
 
 
 def told_run(context: Any, dag_id: str = "") -> tuple[str, str]:

@@ -129,6 +129,7 @@ class SlackSlaMissNotifier(SlaMissNotifier):
             return ""
         metadata = {"event_type": "airflow_sla_miss", "event_payload": {"key": key}}
         body = {**message, "channel": channel, "metadata": metadata, "unfurl_links": False}
+        body["unfurl_media"] = False  # an address of a picture in a name
         answer = self._call("chat.postMessage", json=body)
         return f"{answer['channel']}:{answer['ts']}"
 

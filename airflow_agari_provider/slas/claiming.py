@@ -69,7 +69,7 @@ def _patience(conn_id: str) -> Patience:
 def key_of(watch: Watch, run: Run, alert: dict[str, Any]) -> str:
     """Return the name of an alert. Each process that would send the same alert gets the same name."""
     sender: Any = sender_of(alert)
-    parts = [_run_name(watch, run), watch.task_id or "", watch.text, f"{alert['after']:g}", sender.destination]
+    parts = [_run_name(watch, run), watch.task_id or "", watch.identity, f"{alert['after']:g}", sender.destination]
     return "|".join(parts)
 
 

@@ -42,19 +42,20 @@ async def on_deadline(watch: str, context: Any = None, **_: Any) -> str:
     :param _: what another version of Airflow may add.
     :return: how each alert ended, as JSON.
     """
-    deadline = str(told(told(context, "deadline"), "id") or watch)
+    known = Watch.from_json(watch)
+    run, due = _run_and_due(known, context)
+    deadline = str(told(told(context, "deadline"), "id") or f"{watch}|{run.run_id}")
     if deadline not in _jobs:
         for finished in [key for key, job in _jobs.items() if job.done()][: max(0, len(_jobs) - KEPT_JOBS)]:
             del _jobs[finished]
-        _jobs[deadline] = asyncio.ensure_future(_alert(Watch.from_json(watch), context))
+        _jobs[deadline] = asyncio.ensure_future(_alert(known, run, due))
     return await asyncio.shield(_jobs[deadline])
 
 
 ON_DEADLINE = f"{on_deadline.__module__}.{on_deadline.__qualname__}"  # for Airflow; the charts find SLAs by it
 
 
-async def _alert(watch: Watch, context: Any) -> str:
-    run, due = _run_and_due(watch, context)
+async def _alert(watch: Watch, run: Run, due: datetime) -> str:
     if run.run_type in watch.silent_for:
         return json.dumps(f"not watched: {run.run_type}")
     dispatch = dispatch_miss(watch, run, due, time.time())
@@ -79,15 +80,11 @@ async def _alert(watch: Watch, context: Any) -> str:
 def _run_and_due(watch: Watch, context: Any) -> tuple[Run, datetime]:
     """Read a run, and when its SLA was over. What Airflow does not tell is filled with what is likely."""
     now = datetime.now(UTC)
-    try:
-        facts, passed = told(context, "dag_run"), told_moment(told(context, "deadline"), "deadline_time")
-        dag_id, run_id = told_run(context, watch.dag_id)
-        kind = told(facts, "run_type") or "scheduled"
-        run = Run(dag_id, run_id, run_date(facts) or now, str(getattr(kind, "value", kind)))
-        due = (passed or now) - timedelta(seconds=watch.steps[0])
-    except Exception:  # of a form that no Airflow had yet
-        logger.exception("What Airflow told about an SLA of %s cannot be read", watch.dag_id)
-        run, due = Run(watch.dag_id, "", now), now
+    facts, passed = told(context, "dag_run"), told_moment(told(context, "deadline"), "deadline_time")
+    dag_id, run_id = told_run(context, watch.dag_id)
+    kind = told(facts, "run_type") or "scheduled"
+    run = Run(dag_id, run_id, run_date(facts) or now, str(getattr(kind, "value", kind)))
+    due = (passed or now) - timedelta(seconds=watch.steps[0])
     if not run.run_id:
         logger.error("Airflow did not tell which run of %s has missed an SLA", run.dag_id)
         # The minute is part of the alert's key, so that another process does not send it too

@@ -247,7 +247,7 @@ def _misses(rows: Iterable[OpenClaim], claims: str) -> list[_Miss]:
             logger.exception("The row %s of the claims cannot be read", row.id)
             continue
         watch = replace(watch, claims=claims)
-        name = (watch.environment, run.dag_id, run.run_id, watch.task_id, watch.text)
+        name = (watch.environment, run.dag_id, run.run_id, watch.task_id, watch.identity)
         _, _, alerts, same = found.setdefault(name, (watch, run, [], []))
         alerts.extend(alert for alert in watch.alerts if alert not in alerts)
         same.append(row)

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from airflow_agari_provider import airflow_runs
 from airflow_agari_provider.alerts import delivery
 from airflow_agari_provider.slas import SlaAlert, deadline_callback, dispatch
 from airflow_agari_provider.slas.deadline_callback import on_deadline
 from tests.slas.airflow_calls import (
+    DATE,
     MISSED,
     RUN_ID,
     SLACK,
@@ -67,6 +69,36 @@ def test_what_cannot_be_read_pages_with_what_is_known(given, watch, states, aler
     assert alert["details"].startswith("Perhaps late: Airflow did not tell how it stands, due ")
     assert not [name for name in alert if name.startswith("vo_annotate")]
     assert "Airflow did not tell which run of telemetry has missed an SLA" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "passed"),
+    [({"logical_date": "soon", "run_after": "2016-02-26T18:00:00"}, None), ({"logical_date": DATE}, 1_456_509_600_000)],
+    ids=["a date", "a deadline"],
+)
+def test_a_fact_that_cannot_be_read_hides_no_other(changed, passed, watch, states, alerts):
+    given = context()
+    given["dag_run"] |= changed
+    given["deadline"]["deadline_time"] = passed
+    asyncio.run(on_deadline(watch(VICTOROPS).to_json(), context=given))
+    (alert,) = alerts.victorops()
+    assert (alert["run_id"], alert["state_message"]) == (RUN_ID, MISSED)
+
+
+def test_a_time_without_a_zone_is_in_utc(watch, states, alerts):
+    given = context()
+    given["deadline"]["deadline_time"] = "2016-02-26T19:30:00"
+    asyncio.run(on_deadline(watch(VICTOROPS).to_json(), context=given))
+    assert alerts.victorops()[0]["state_start_time"] == 1_456_515_000
+
+
+def test_each_run_is_told_also_if_airflow_gives_deadlines_no_id(watch, states, alerts, monkeypatch):
+    monkeypatch.setattr(airflow_runs, "read_run", lambda dag_id, run_id: ("running", {"load": "running"}))
+    runs = ["scheduled__1", "scheduled__2"]
+    for run_id in [*runs, runs[-1]]:
+        given = {"dag_run": {**context()["dag_run"], "dag_run_id": run_id}}
+        asyncio.run(on_deadline(watch(VICTOROPS).to_json(), context=given))
+    assert [alert["run_id"] for alert in alerts.victorops()] == runs
 
 
 def test_if_airflow_never_tells_how_a_task_stands_it_is_told(watch, states, alerts, monkeypatch):
