@@ -36,6 +36,6 @@ def read_alerts(
             f"OR (due_at IS NULL AND first_at >= ? AND alert LIKE ?) ORDER BY first_at DESC LIMIT {most + 1:d}",
             (since, until, open_since, min(since, open_since), f"{RECOVERY}%"),
         )
-        return [AlertRow(*row) for row in found[:most]], len(found) <= most
+        return list(map(AlertRow._make, found[:most])), len(found) <= most
 
     return database.read(CLAIMS, read, None)

@@ -27,7 +27,7 @@ MISS_COLUMNS: dict[str, Callable[[RecordedMiss], Any]] = {
     "late_seconds": lambda miss: miss.came_in_late,
     "outcome": lambda miss: miss.outcome,
     "state": lambda miss: miss.state or None,
-    "told": lambda miss: [told._asdict() for told in miss.told],
+    "told": lambda miss: miss.told,
 }
 
 

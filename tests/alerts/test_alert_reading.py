@@ -58,7 +58,7 @@ def test_recoveries_are_read_with_their_misses(connect):
     claims.mark_recovered("EP|scoring|r1", "load", DUE + 60)
     rows, _ = read(connect)
     (miss,) = recorded_misses(rows)
-    assert (miss.came_in_late, [(told.state, told.recovery) for told in miss.told]) == (60, [("sent", "refused")])
+    assert (miss.came_in_late, [(told["state"], told["recovery"]) for told in miss.told]) == (60, [("sent", "refused")])
 
 
 def test_the_newest_are_read_where_there_are_too_many(connect):
