@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice, repeat
-from operator import eq
+from operator import eq, itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from airflow_agari_provider.exceptions import AgariError, cut
 LARGEST = 2**63 - 1
 _COMMON = {str, int, float, Decimal, bytes, UUID, date, datetime, type(None)}  # no booleans: they are noted
 ROWS_AT_ONCE = 10_000
+_FIRST, _SECOND = itemgetter(0), itemgetter(1)
 
 
 class UnusableCounts(AgariError):
@@ -78,13 +79,13 @@ class Counted:
     :param stage: its name, for the errors' texts.
     :param key: rule of the keys.
     :param with_distinct: whether each row has a third figure: how many of its messages are different ones.
-    :param pool: texts of keys, shared by the stages so that a million of them are in memory once.
+    :param pool: key -> its text, shared by the stages so that a million of them are in memory once.
     """
 
     stage: str
     key: KeyRule = "auto"
     with_distinct: bool = False
-    pool: dict[str, str] = field(default_factory=dict, repr=False)
+    pool: dict[Any, str] = field(default_factory=dict, repr=False)
     counts: dict[str, int] = field(default_factory=dict)
     distinct: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
@@ -152,18 +153,32 @@ class Counted:
 
         That is most rows, and five times as fast as one by one.
         """
-        if self.key != "auto" or {type(row) for row in rows} != {tuple} or set(map(len, rows)) != {2}:
+        if self.key != "auto" or set(map(type, rows)) != {tuple} or set(map(len, rows)) != {2}:
             return False
-        keys, numbers = zip(*rows, strict=True)
-        texts, whole = _plain_texts(keys), _plain_numbers(numbers)
-        if texts is None or whole is None:
+        keys, numbers = list(map(_FIRST, rows)), list(map(_SECOND, rows))  # a third of the time that zip takes
+        texts, whole = self._texts(keys), _plain_numbers(numbers)
+        if texts is None or whole is None or not self.counts.keys().isdisjoint(texts):
             return False
-        texts = list(map(self.pool.setdefault, texts, texts))
-        batch = dict(zip(texts, whole, strict=True))
-        if len(batch) != len(texts) or not self.counts.keys().isdisjoint(batch):
-            return False
-        self.counts.update(batch)
-        return True
+        before = len(self.counts)
+        self.counts.update(zip(texts, whole, strict=True))
+        if len(self.counts) == before + len(texts):
+            return True
+        for text in texts:  # one is there twice: take them back
+            self.counts.pop(text, None)
+        return False
+
+    def _texts(self, keys: Sequence[Any]) -> list[str] | None:
+        """Return the texts of keys of common types; those that another stage had are looked up, which is faster."""
+        if set(map(type, keys)) not in ({int}, {str}):
+            return _plain_texts(keys)
+        known = list(map(self.pool.get, keys))
+        if None not in known:
+            return known  # type: ignore[return-value]
+        texts = _plain_texts(keys)
+        if texts is not None:
+            texts = [new if old is None else old for new, old in zip(texts, known, strict=True)]
+            self.pool.update(zip(keys, texts, strict=True))
+        return texts
 
     def _add(self, key: Any, count: Any) -> str:
         text = self._text(key)

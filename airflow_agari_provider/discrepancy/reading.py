@@ -13,6 +13,9 @@ from typing import Any
 from airflow_agari_provider.discrepancy.counted import ROWS_AT_ONCE, Counted, UnusableCounts
 from airflow_agari_provider.exceptions import AgariError, cut
 
+TURN = 2.0  # seconds; ten thousand rows take some milliseconds
+_turns = threading.Lock()
+
 
 class StageNotRead(AgariError):
     """
@@ -69,34 +72,52 @@ class Source:
     seconds: float
 
 
-def read_all(sources: Iterable[Source]) -> list[Counted]:
+def read_all(
+    sources: Iterable[Source],
+    others: Iterable[Source] = (),
+    on_problem: Callable[[Exception], None] = lambda problem: None,
+) -> list[Counted]:
     """
-    Read the stages, and return their counts in the same order.
+    Read the stages, and return their counts in the same order, and then those of the others that could be read.
 
+    :param others: what is read at the same time, but must not keep the stages from being compared.
+    :param on_problem: called with what kept one of the others from being read.
     :raises UnusableCounts: a stage gave no usable counts; a retry does not help.
     :raises StageNotRead: a stage could not be read, or not in time. Its query may go on until the process ends.
     """
     begun = time.monotonic()
     running = [(source, _started(source)) for source in sources]
-    problems: list[Exception] = []
-    for source, outcome in running:
-        try:
-            outcome.result(max(0.0, begun + source.seconds - time.monotonic()))
-        except TimeoutError:
-            # also the error of the source's own client, if it is there already
-            said = "it did not answer" if outcome.done() else f"it did not answer within {source.seconds:g} s"
-            problems.append(StageNotRead(source.counted.stage, source.where, said))
-        except (UnusableCounts, StageNotRead) as error:
-            problems.append(error)
-        except Exception as error:  # noqa: BLE001 - of any driver, service or function
-            problem = cut(f"{type(error).__name__}: {error}".strip(), 1000)
-            problems.append(StageNotRead(source.counted.stage, source.where, problem))
-            problems[-1].__cause__ = error
+    beside = [(source, _started(source)) for source in others]
+    problems = [problem for source, outcome in running if (problem := _problem(source, outcome, begun))]
     for first in sorted(problems, key=lambda each: not isinstance(each, UnusableCounts)):
         raise first
-    for source, _ in running:
-        source.counted.pool.clear()  # the counts hold its texts; the pool of a million has 40 MiB of its own
-    return [source.counted for source, _ in running]
+    read = [source.counted for source, _ in running]
+    for source, outcome in beside:
+        if problem := _problem(source, outcome, begun):
+            on_problem(problem)
+        else:
+            read.append(source.counted)
+    for counted in read:
+        counted.pool.clear()  # the counts hold its texts; the pool of a million has 40 MiB of its own
+    return read
+
+
+def _problem(source: Source, outcome: Future[None], begun: float) -> Exception | None:
+    """Wait until a source was read, or its time is over; return what went wrong."""
+    try:
+        outcome.result(max(0.0, begun + source.seconds - time.monotonic()))
+    except TimeoutError:
+        # also the error of the source's own client, if it is there already
+        said = "it did not answer" if outcome.done() else f"it did not answer within {source.seconds:g} s"
+        return StageNotRead(source.counted.stage, source.where, said)
+    except (UnusableCounts, StageNotRead) as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - of any driver, service or function
+        text = cut(f"{type(error).__name__}: {error}".strip(), 1000)
+        problem = StageNotRead(source.counted.stage, source.where, text)
+        problem.__cause__ = error
+        return problem
+    return None
 
 
 def _started(source: Source) -> Future[None]:
@@ -114,16 +135,27 @@ def _started(source: Source) -> Future[None]:
     return outcome
 
 
-def add_cursor(counted: Counted, cursor: Any) -> None:
+def add_cursor(counted: Counted, cursor: Any, turn: float = TURN) -> None:
     """
     Add all rows of a DB-API cursor, without holding them all.
 
+    The stages' databases work at the same time, but their rows come in turns: threads that all want Python's lock for
+    each row hinder each other.
+
+    :param turn: seconds to wait for one's turn; after that, another stage hangs, and this one no longer waits for it.
     :raises UnusableCounts: the statement has no rows to give, such as a DELETE.
     """
     if cursor.description is None:
         raise UnusableCounts(counted.stage, "its statement returns no rows: it is no query")
-    while rows := cursor.fetchmany(ROWS_AT_ONCE):
-        counted.add_rows(rows)
+    rows, takes_turns = cursor.fetchmany(ROWS_AT_ONCE), True
+    while rows:
+        takes_turns = takes_turns and _turns.acquire(timeout=turn)
+        try:
+            counted.add_rows(rows)
+            rows = cursor.fetchmany(ROWS_AT_ONCE)
+        finally:
+            if takes_turns:
+                _turns.release()
 
 
 def require_closed(end: datetime | None, now: datetime) -> None:

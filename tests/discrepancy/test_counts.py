@@ -236,3 +236,14 @@ def test_what_only_looks_like_a_boolean_or_null_stays_what_it_is():
     stages = [of((True, 3), (7, 1)), of((1, 3), (7, 1)), of((None, 1), ("null", 2)), of(("null", 2))]
     settle_nulls_and_booleans(stages)
     assert [list(stage.counts) for stage in stages] == [["true", "7"], ["1", "7"], [NULL, "null"], ["null"]]
+
+
+def test_keys_that_are_there_twice_are_added_up_wherever_they_stand():
+    pool = {}
+    for stage in ("Agg", "DB"):  # the second one looks the texts of its keys up
+        counted = Counted(stage, pool=pool)
+        counted.add_rows([(1, 10), (2, 20)])
+        counted.add_rows([(3, 1), (4, 1), (3, 5)])
+        counted.add_rows([(2, 2), ("1 ", 1)])
+        assert counted.counts == {"1": 11, "2": 22, "3": 6, "4": 1}
+        assert counted.repeated == 3

@@ -107,3 +107,33 @@ def test_what_is_odd_about_the_counts_is_said():
 def test_stages_that_share_a_key_or_are_empty_get_no_remark():
     stages = {"Agg": counted("Agg", ("a", 1)), "DB": counted("DB", ("a", 1)), "NRT": counted("NRT")}
     assert remarks_on(stages, [("Agg", "DB"), ("DB", "NRT")]) == []
+
+
+class Rows:
+    """A cursor that may hang after its first rows."""
+
+    description = ("key", "count")
+
+    def __init__(self, hangs=False):
+        self.batches, self.hangs = iter([[("5", 1)], []]), hangs
+        self.is_hanging, self.goes_on = threading.Event(), threading.Event()
+
+    def fetchmany(self, size):
+        rows = next(self.batches)
+        if not rows and self.hangs:
+            self.is_hanging.set()
+            self.goes_on.wait(5)
+        return rows
+
+
+def test_a_stage_that_hangs_among_its_rows_holds_up_no_other():
+    hung = Rows(hangs=True)
+    other = threading.Thread(target=add_cursor, args=(Counted("Agg"), hung))
+    other.start()
+    assert hung.is_hanging.wait(5)
+    counted = Counted("DB")
+    add_cursor(counted, Rows(), turn=0.01)
+    assert other.is_alive()
+    hung.goes_on.set()
+    other.join()
+    assert counted.counts == {"5": 1}
