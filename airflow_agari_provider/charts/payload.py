@@ -12,6 +12,7 @@ from airflow_agari_provider.charts.figures import Figures, Tally, figures_of, ta
 from airflow_agari_provider.charts.outcomes import OUTCOMES, standing
 from airflow_agari_provider.charts.rows import Position, RunRow, TaskFacts
 from airflow_agari_provider.charts.shifts import Measure, Shift, find_shifts
+from airflow_agari_provider.charts.task_order import downstream
 from airflow_agari_provider.charts.tries import PlainTry, Try
 from airflow_agari_provider.charts.window import RunWindow, minute_of
 
@@ -66,6 +67,7 @@ def answer(found: DagTries) -> dict[str, Any]:
             "operator": [found.operators.get(task) for task in tasks],
             "mapped": [task in found.repeated for task in tasks],
             "sla": [fact and fact.sla for _, fact in of_tasks],
+            "downstream": downstream(tasks, found.facts),
         },
         "outcomes": OUTCOMES,
         "tries": _tries(found.tries, runs, tasks),

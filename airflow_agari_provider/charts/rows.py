@@ -140,9 +140,13 @@ class TaskFacts(NamedTuple):
     :param sla: seconds after the run began; on Airflow 3 an SLA from ``set_slas``.
     :param reschedules: the task is a sensor that releases its worker between two pokes.
     :param display_name: what Airflow shows instead of the task's id; None: the id.
+    :param in_trigger: it begins in the triggerer, not on a worker (``start_from_trigger``).
+    :param downstream: ids of the tasks that come directly after it.
     """
 
     sla: float | None
     reschedules: bool
     mapped: bool
     display_name: str | None = None
+    in_trigger: bool = False
+    downstream: tuple[str, ...] = ()

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
-from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 from airflow_agari_provider.charts.outcomes import FAILED, UNFINISHED, outcome_of
 from airflow_agari_provider.charts.rows import PlainTryRow, RunRow, TryRow
-from airflow_agari_provider.charts.timing import Pauses, Timed, timed
+from airflow_agari_provider.charts.timing import NO_WAITS, Timed, Waits, timed
 
 RUN_AND_TASK = itemgetter(0, 1)
 
@@ -85,8 +84,7 @@ class _Known:
     now: float
     longest: bool
     runs: Mapping[str, RunRow]
-    pauses: Pauses
-    reschedules: Collection[str]
+    waits: Waits
 
 
 def tries_of(
@@ -96,8 +94,7 @@ def tries_of(
     longest: bool = False,
     single: Collection[str] = (),
     paused: Collection[str] = (),
-    pauses: Pauses = MappingProxyType({}),
-    reschedules: Collection[str] = (),
+    waits: Waits = NO_WAITS,
     runs: Iterable[RunRow] = (),
 ) -> list[PlainTry]:
     """
@@ -106,15 +103,14 @@ def tries_of(
     :param rows: rows of one or many runs, in any order.
     :param longest: for a mapped task, return the time of its longest index instead of the sum of all indexes.
     :param single: ids of tasks for which each row is a single map index.
-    :param paused: ids of tasks that wait without a worker; ``pauses`` says when they waited. A mapped task among them
+    :param paused: ids of tasks that wait without a worker; ``waits`` says when they waited. A mapped task among them
         must be in ``single`` too.
-    :param reschedules: ids of those of them that are sensors which release their worker between pokes.
     :param runs: the runs; a try without an end ended no later than its run.
     """
     found, others = _usual(rows, paused)
     others.sort(key=itemgetter(0, 1, 2))
-    known = _Known(now, longest, {run.run_id: run for run in runs}, pauses, reschedules)
-    unpaused = _Known(now, longest, known.runs, {}, ())
+    known = _Known(now, longest, {run.run_id: run for run in runs}, waits)
+    unpaused = replace(known, waits=NO_WAITS)
     for (_, task_id), of_task in groupby(others, key=RUN_AND_TASK):
         group = [TryRow._make(row) for row in of_task]
         of_these = known if task_id in paused else unpaused
@@ -123,6 +119,14 @@ def tries_of(
         else:
             found += _chain(group, of_these)
     return found
+
+
+def tries_by_index(
+    rows: Sequence[PlainTryRow], now: float, *, waits: Waits = NO_WAITS, runs: Iterable[RunRow] = ()
+) -> list[Try]:
+    """Return the tries of one task in one run, each map index apart. :param rows: each is a single map index."""
+    group = [TryRow._make(row) for row in sorted(rows, key=itemgetter(2))]
+    return _indexes(group, _Known(now, False, {run.run_id: run for run in runs}, waits))
 
 
 def _usual(rows: Sequence[PlainTryRow], paused: Collection[str]) -> tuple[list[PlainTry], list[PlainTryRow]]:
@@ -160,13 +164,7 @@ def _chain(group: Sequence[TryRow], known: _Known) -> list[Try]:
         # skip rows of tries that never started: Airflow left them the times of the previous try
         stale = {one.row.first_start for one in before}
         these = [
-            timed(
-                row,
-                known.pauses,
-                known.now,
-                _latest_end(row, group, known) if row.last_end is None else known.now,
-                reschedules=row.task_id in known.reschedules,
-            )
+            timed(row, known.waits, known.now, _latest_end(row, group, known) if row.last_end is None else known.now)
             for row in same_try
             if row.first_start not in stale
         ]

@@ -83,20 +83,20 @@ def _tries(
     by_index = bool(facts) and not any(fact.mapped for fact in facts.values())
     rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, by_index=by_index, longest=longest)
     known = {row[TASK] for row in rows}
+    in_triggers = {task_id for task_id in known if task_id in facts and facts[task_id].in_trigger}
     paused = {row[TASK] for row in rows if row[REQUEUED] or row[DEFERRED] or row[STATE] in WAITING_STATES}
     paused |= waits.ended_by_triggers(session, dag_id, rows)
     reschedules = {task_id for task_id in known if task_id in facts and facts[task_id].reschedules}
-    paused |= reschedules
+    paused |= reschedules | in_triggers
     if not paused:
         return rows, tries_of(rows, now, longest=longest, single=known if by_index else (), runs=runs)
     mapped = sorted({row[TASK] for row in rows if row[TASK] in paused and row[MAP_INDEX] >= 0})
     if mapped and not by_index:
         rows = [row for row in rows if row[TASK] not in mapped]
         rows += attempts.tries(session, dag_id, run_ids, mapped, now, by_index=True)
-    pauses = {row[:4]: row for row in waits.pauses(session, dag_id, run_ids, sorted(paused))}
+    logged = waits.logged(session, dag_id, run_ids, sorted(paused), reschedules, in_triggers)
     single = known if by_index else mapped
-    known_waits: dict[str, Any] = {"paused": paused, "pauses": pauses, "reschedules": reschedules}
-    return rows, tries_of(rows, now, longest=longest, single=single, runs=runs, **known_waits)
+    return rows, tries_of(rows, now, longest=longest, single=single, paused=paused, waits=logged, runs=runs)
 
 
 def _repeated(session: Any, dag_id: str, rows: list[PlainTryRow], tries: list[PlainTry]) -> dict[str, dict[str, int]]:

@@ -55,7 +55,7 @@ def test_what_is_known_of_a_task_or_a_run_stands_at_its_place():
         [run_of(0), run_of(1)],
         [one("r0", "load", 1, 5), one("r0", "score", 9, 5)],
         operators={"score": "PythonOperator"},
-        facts={"load": TaskFacts(60.0, reschedules=False, mapped=False)},
+        facts={"load": TaskFacts(60.0, reschedules=False, mapped=False, downstream=("score",))},
         repeated={"score": {}},
         deadlines={1: (90000.0, True)},
     )
@@ -65,6 +65,7 @@ def test_what_is_known_of_a_task_or_a_run_stands_at_its_place():
         "operator": [None, "PythonOperator"],
         "mapped": [False, True],
         "sla": [60.0, None],
+        "downstream": [[1], []],
     }
     assert (found["runs"]["deadline"], found["runs"]["deadline_missed"]) == ([None, 90000.0], [False, True])
 

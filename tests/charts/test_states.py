@@ -14,10 +14,11 @@ from airflow_agari_provider.charts.outcomes import COUNTED, NOT_COUNTED, USUAL, 
 from airflow_agari_provider.charts.payload import _shifts
 from airflow_agari_provider.charts.rows import RunRow
 from airflow_agari_provider.charts.tries import Try, tries_of
-from tests.charts.test_tries import NOW, by_place, pause, row
+from tests.charts.test_tries import NOW, pause, row, waits_of
 
 WEEKS = 20 * 86400.0
 WAITS = {"paused": {"task"}}
+IN_TRIGGER = {"in_triggers": {"task"}}
 
 
 def the_run(state="failed", end=7200.0):
@@ -94,7 +95,7 @@ def test_indexes_that_come_one_by_one_keep_their_unknown_ends():
 
 def test_a_try_that_was_cut_off_in_the_triggerer_waited_until_then():
     cut = endless(1, "skipped", deferred=True)
-    kept = {**WAITS, "pauses": by_place([pause(began=[10], left=[15])])}
+    kept = {**WAITS, "waits": waits_of([pause(began=[10], left=[15])])}
     found = found_in([cut], the_run(), **kept)
     assert [(one.outcome, one.run, one.deferred) for one in found] == [("failed_first", 5, 7185)]
 
@@ -129,36 +130,43 @@ def test_indexes_of_one_outcome_are_apart_if_only_some_of_them_were_retried():
 
 
 @pytest.mark.parametrize(
-    ("tried", "events"),
+    ("tried", "events", "known"),
     [
-        (row(1, start=0, end=8.3, scheduled=7, requeued=True), pause([7.3], [])),
-        (row(1, start=0, end=8.3, scheduled=7, requeued=True), None),
-        (row(1, start=0, end=4, deferred=True), None),
-        (row(1, start=0, end=60, scheduled=52, requeued=True), pause([37.3, 53], [38])),
-        (row(1, start=10, end=120, scheduled=99, requeued=True), pause([100], [15])),
-        (row(1, start=10, end=120, scheduled=99, requeued=True), pause([100], [])),
-        (row(1, start=10, end=120, scheduled=99, requeued=True), pause([10, 100], [])),
-        (row(1, start=10, end=120, deferred=True), pause([10], [])),
-        (row(1, "deferred", start=10), None),
-        (row(1, "deferred", start=10), pause([60], [])),
+        (row(1, start=0, end=8.3, scheduled=7, requeued=True), pause([7.3], []), IN_TRIGGER),
+        (row(1, start=0, end=8.3, scheduled=7, requeued=True), None, IN_TRIGGER),
+        (row(1, start=0, end=4, deferred=True), None, IN_TRIGGER),
+        (row(1, start=0, end=60, scheduled=52, requeued=True), pause([7.3, 53], [8]), IN_TRIGGER),
+        (row(1, "failed", old=True, start=0, end=4), None, IN_TRIGGER),
+        (row(1, "failed", old=True, start=0, end=9), pause([7.3], []), IN_TRIGGER),
+        (row(1, start=10, end=120, scheduled=99, requeued=True), pause([100], [15]), {}),
+        (row(1, start=10, end=120, scheduled=99, requeued=True), pause([100], []), {}),
+        (row(1, start=10, end=200, scheduled=149, requeued=True), pause([100, 150], [110]), {"since": 50}),
+        (row(1, start=10, end=120, scheduled=99, requeued=True), pause([10, 100], []), {}),
+        (row(1, start=10, end=120, deferred=True), pause([10], []), {}),
+        (row(1, "deferred", start=10), None, {}),
+        (row(1, "deferred", start=10), pause([60], []), IN_TRIGGER),
     ],
     ids=[
         "began in a trigger",
         "began in a trigger, log purged",
         "began and ended in a trigger",
         "began in a trigger, then deferred itself",
+        "began in a trigger and failed there; another try followed",
+        "began in a trigger and failed on a worker; another try followed",
         "the log's oldest event is purged",
         "the log's two oldest events are purged",
+        "the log's two oldest events are purged, two later ones are left",
         "2.11: only the returns are in the log",
         "2.11: ended in a trigger",
         "in a trigger, log purged",
         "in a trigger again, having begun in one",
     ],
 )
-def test_a_deferral_that_the_log_does_not_show_is_unknown(tried, events):
+def test_a_deferral_that_the_log_does_not_show_is_unknown(tried, events, known):
     # None has more than one pause, so the sum is the first
-    pauses = by_place([events._replace(first_pause=events.paused_sum if events.pauses else None)] if events else [])
-    (found,) = (Try._make(one) for one in tries_of([tried], NOW, pauses=pauses, **WAITS))
+    events = [events._replace(first_pause=events.paused_sum if events.pauses else None)] if events else []
+    pauses = waits_of(events, **known)
+    (found,) = (Try._make(one) for one in tries_of([tried], NOW, waits=pauses, **WAITS))
     assert found.deferred is None
     assert standing(found.outcome, found.run, found.deferred, found.end_unknown) == COUNTED
     tally = tally_of([found])
@@ -170,38 +178,41 @@ def test_a_deferral_that_the_log_does_not_show_is_unknown(tried, events):
 def test_a_task_that_ended_in_a_trigger_waited_until_its_end():
     """``end_from_trigger``: a second of work; the log has when it left its worker."""
     ended = row(1, start=0, end=5, deferred=True)
-    (found,) = tries_of([ended], NOW, pauses=by_place([pause([0], [1])]), **WAITS)
+    (found,) = tries_of([ended], NOW, waits=waits_of([pause([0], [1])]), **WAITS)
     assert (found.run, found.deferred) == (1, 4)
 
 
 def test_a_sensor_whose_pokes_are_not_in_the_log_waited_nobody_knows_how_long():
     """Airflow 3 shows only the last poke."""
     last_poke = row(1, scheduled=199, start=200, end=202)
-    (found,) = tries_of([last_poke], NOW, reschedules={"task"}, **WAITS)
+    (found,) = tries_of([last_poke], NOW, waits=waits_of([], reschedules={"task"}), **WAITS)
     assert (found.run, found.deferred) == (2, None)
-    (found,) = tries_of([last_poke], NOW, reschedules={"task"}, pauses=by_place([pause([200], [])]), **WAITS)
+    (found,) = tries_of([last_poke], NOW, waits=waits_of([pause([200], [])], reschedules={"task"}), **WAITS)
     assert (found[6], found[9]) == (2, 0)
 
 
-def test_clocks_that_differ_a_little_are_no_sign_of_a_wait():
+@pytest.mark.parametrize("known", [{}, IN_TRIGGER, {"since": 50}], ids=["", "begins in triggers now", "later log"])
+def test_clocks_that_differ_a_little_are_no_sign_of_a_wait(known):
+    """Nor that the DAG file was changed since, so that the task begins in a trigger now."""
     tried = row(1, start=10, end=100, scheduled=79, requeued=True)
     events = pause([10.8, 80], [15])._replace(first_pause=15)
-    (found,) = tries_of([tried], NOW, pauses=by_place([events]), **WAITS)
+    (found,) = tries_of([tried], NOW, waits=waits_of([events], **known), **WAITS)
     assert (found.run, found.deferred) == (pytest.approx(25, abs=1), 65)
 
 
-def test_a_busy_server_that_logs_the_start_late_is_no_sign_of_a_wait():
+@pytest.mark.parametrize("logged", [18, 58], ids=["8 s late", "48 s late"])
+def test_a_busy_server_that_logs_the_start_late_is_no_sign_of_a_wait(logged):
     """It logs that a task runs when it has time to; the task has run since its start."""
     tried = row(1, start=10, end=100, scheduled=79, requeued=True)
-    events = pause([18, 80], [25])._replace(first_pause=25)
-    (found,) = tries_of([tried], NOW, pauses=by_place([events]), **WAITS)
-    assert (found.run, found.deferred) == (35, 55)
+    events = pause([logged, 80], [logged + 2])._replace(first_pause=logged + 2)
+    (found,) = tries_of([tried], NOW, waits=waits_of([events], since=10), **WAITS)
+    assert (found.run, found.deferred) == (90 - (78 - logged), 78 - logged)
 
 
 def test_one_index_with_an_unknown_wait_makes_the_wait_of_all_unknown():
     rows = [row(1, start=0, end=100, scheduled=89, index=index, requeued=True) for index in (0, 1)]
-    pauses = by_place([pause([0, 90], [10], index=0)])
-    (found,) = tries_of(rows, NOW, pauses=pauses, single={"task"}, **WAITS)
+    pauses = waits_of([pause([0, 90], [10], index=0)])
+    (found,) = tries_of(rows, NOW, waits=pauses, single={"task"}, **WAITS)
     assert (found.run, found.deferred) == (120, None)
 
 

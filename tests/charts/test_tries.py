@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from airflow_agari_provider.charts.figures import figures_of, tally_of
 from airflow_agari_provider.charts.rows import PauseRow, TryRow
+from airflow_agari_provider.charts.timing import NO_WAITS, Waits
 from airflow_agari_provider.charts.tries import tries_of
 
 NOW = 100_000.0
@@ -38,8 +39,8 @@ def pause(began: list[float], left: list[float], number=1, index=-1) -> PauseRow
     return PauseRow("run", "task", index, number, len(began), sum(began), min(began), len(left), sum(left))
 
 
-def by_place(pauses):
-    return {one[:4]: one for one in pauses}
+def waits_of(pauses, **known):
+    return Waits({one[:4]: one for one in pauses}, **known)
 
 
 def split(found):
@@ -127,46 +128,46 @@ def test_a_skipped_task_is_shown_and_not_counted():
 
 def test_time_in_the_triggerer_is_not_run_time():
     deferred = row(1, "success", start=10, end=100, requeued=True)
-    pauses = by_place([pause(began=[10, 80], left=[15])])
-    found = tries_of([deferred], NOW, paused={"task"}, pauses=pauses)
+    pauses = waits_of([pause(began=[10, 80], left=[15])])
+    found = tries_of([deferred], NOW, paused={"task"}, waits=pauses)
     assert split(found) == [("success", 25, 0, None, 65)]
 
 
 def test_a_task_in_the_triggerer_waits_until_now():
     deferred = row(1, "deferred", scheduled=NOW - 103, start=NOW - 100)
-    pauses = by_place([pause(began=[NOW - 100], left=[NOW - 90])])
-    found = tries_of([deferred], NOW, paused={"task"}, pauses=pauses)
+    pauses = waits_of([pause(began=[NOW - 100], left=[NOW - 90])])
+    found = tries_of([deferred], NOW, paused={"task"}, waits=pauses)
     assert split(found) == [("deferred", 10, 0, 3, 90)]
 
 
 def test_a_task_that_was_killed_in_the_triggerer_waited_until_then():
     killed = row(1, "failed", scheduled=8, start=10, end=100)
-    found = tries_of([killed], NOW, paused={"task"}, pauses=by_place([pause(began=[10], left=[15])]))
+    found = tries_of([killed], NOW, paused={"task"}, waits=waits_of([pause(began=[10], left=[15])]))
     assert split(found) == [("failed_first", 5, 0, 2, 85)]
 
 
 def test_a_wait_that_the_log_does_not_tell_is_unknown_and_stays_in_the_run_time():
     """2.11 logs that a task came back, not when it left."""
     deferred = row(1, "success", start=10, end=100, requeued=True)
-    pauses = by_place([pause(began=[10, 80], left=[])])
-    for known in ({}, pauses):
-        found = tries_of([deferred], NOW, paused={"task"}, pauses=known)
+    pauses = waits_of([pause(began=[10, 80], left=[])])
+    for known in (NO_WAITS, pauses):
+        found = tries_of([deferred], NOW, paused={"task"}, waits=known)
         assert split(found) == [("success", 90, 0, None, None)]
 
 
 def test_a_rescheduled_sensor_began_with_its_first_look():
     """Airflow shows only the start of the last poke."""
     last_look = row(1, "success", scheduled=199, start=200, end=202)
-    looks = by_place([pause(began=[10, 110, 200], left=[12, 113])])
-    found = tries_of([last_look], NOW, paused={"task"}, pauses=looks)
+    looks = waits_of([pause(began=[10, 110, 200], left=[12, 113])])
+    found = tries_of([last_look], NOW, paused={"task"}, waits=looks)
     assert split(found) == [("success", 7, 0, None, 185)]
     assert found[0].start == 10
 
 
 def test_the_time_before_a_deferred_retry_is_idle_where_the_queue_is_forgotten():
     rows = [row(1, "failed", old=True, start=0, end=10), row(2, start=50, end=90, scheduled=50, requeued=True)]
-    pauses = by_place([pause(began=[0], left=[]), pause(began=[50, 80], left=[55], number=2)])
-    found = tries_of(rows, NOW, paused={"task"}, pauses=pauses)
+    pauses = waits_of([pause(began=[0], left=[]), pause(began=[50, 80], left=[55], number=2)])
+    found = tries_of(rows, NOW, paused={"task"}, waits=pauses)
     assert split(found) == [("failed_first", 10, 0, 0, 0), ("success", 15, 40, None, 25)]
 
 
@@ -204,8 +205,8 @@ def test_the_longest_index_is_the_critical_path():
 
 def test_mapped_indexes_that_defer_are_split_one_by_one():
     rows = [row(1, "success", start=0, end=100 + index, index=index, requeued=True) for index in (0, 1)]
-    pauses = by_place([pause(began=[0, 90], left=[10], index=index) for index in (0, 1)])
-    kept = {"paused": {"task"}, "pauses": pauses, "single": {"task"}}
+    pauses = waits_of([pause(began=[0, 90], left=[10], index=index) for index in (0, 1)])
+    kept = {"paused": {"task"}, "waits": pauses, "single": {"task"}}
     assert split(tries_of(rows, NOW, **kept)) == [("success", 41, 0, None, 160)]
     assert split(tries_of(rows, NOW, longest=True, **kept)) == [("success", 21, 0, None, 80)]
 
@@ -265,7 +266,7 @@ def histories(draw):
 @given(histories())
 def test_run_idle_queued_and_deferred_time_add_up_to_wall_time(history):
     rows, pauses, truth, wall = history
-    found = tries_of(rows[::-1], NOW, paused={"task"}, pauses=by_place(pauses))
+    found = tries_of(rows[::-1], NOW, paused={"task"}, waits=waits_of(pauses))
     tally = tally_of(found)
     split = {
         "run": tally.total,

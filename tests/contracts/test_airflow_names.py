@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -21,6 +22,7 @@ from airflow_agari_provider.airflow_compat import (
     timezone,
 )
 from airflow_agari_provider.airflow_deadlines import TimeOfDayDeadline
+from airflow_agari_provider.views.queries import dag_facts
 from tests.test_architecture import MODULES, ROOT
 
 PAGE = (ROOT / "docs" / "airflow_names.md").read_text()
@@ -133,6 +135,30 @@ def test_the_module_of_a_dag_file_has_an_unusual_name(tmp_path):
     from airflow.utils.file import get_unique_dag_module_name
 
     assert get_unique_dag_module_name(str(tmp_path / "dag.py")).startswith("unusual_prefix_")
+
+
+def test_a_task_that_begins_in_a_trigger_says_so_in_its_serialized_dag():
+    from airflow.serialization import serialized_objects
+    from airflow.triggers.base import StartTriggerArgs
+
+    class Begins(BaseOperator):
+        start_trigger_args = StartTriggerArgs("a.Trigger", "resume", {}, None, None)
+        start_from_trigger = True
+
+    class MayBegin(BaseOperator):
+        def __init__(self, start_from_trigger=False, **arguments):
+            super().__init__(**arguments)
+
+    with DAG("telemetry", schedule=None, start_date=timezone.datetime(2016, 2, 1)) as dag:
+        Begins(task_id="begins")
+        Begins.partial(task_id="mapped").expand(doc=["a", "b"])
+        MayBegin.partial(task_id="argument", start_from_trigger=True).expand(doc=["a", "b"])
+        BaseOperator(task_id="plain")
+    serialization = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+    tasks = json.loads(json.dumps(serialization.to_dict(dag)))["dag"]["tasks"]
+    found = [dag_facts._task_fact(task.get("__var", task), {}) for task in tasks]
+    in_triggers = {task_id: facts.in_trigger for task_id, facts in found}
+    assert in_triggers == {"begins": True, "mapped": True, "argument": True, "plain": False}
 
 
 @only_3

@@ -20,7 +20,7 @@ from airflow_agari_provider.local.demo.airflow_home import AIRFLOW, AIRFLOW_3, A
 from airflow_agari_provider.local.processes import Processes
 
 GOLDEN_FILE = Path(__file__).with_name("golden_dags.py")
-DAG_IDS = ("golden", "halfway", "by_hand", "rewritten", "daily", "told")
+DAG_IDS = ("golden", "cut_off", "halfway", "by_hand", "rewritten", "daily", "told")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Tried:
     :param most: seconds that it may have run; by default two minutes more, for a machine that has a lot to do.
     :param idle: least seconds between the end of the try before and the scheduling of this one.
     :param deferred: least seconds that it waited without a worker; None: that is unknown.
+    :param end_unknown: Airflow did not record when it ended.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Tried:
     deferred: float | None = 0
     instances: int = 1
     last: bool = True
+    end_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,22 @@ CASES = {
     ),
     "empty": Case("golden", "empty", ("instance 1 success",), (Tried(1, "success", 0, most=0),)),
     "deferred": Case("golden", "deferred", ("instance 1 success",), (RUN_OF_DEFERRED,)),
+    "end_from_trigger": Case(
+        "golden",
+        "ends_in_trigger",
+        ("instance 1 success",),
+        (Tried(1, "success", 3, deferred=6) if AIRFLOW_3 else Tried(1, "success", 9, deferred=None),),
+    ),
+    "start_from_trigger": Case(
+        "golden", "begins_in_trigger", ("instance 1 success",), (Tried(1, "success", 9, deferred=None),)
+    ),
+    "start_from_trigger and end_from_trigger": Case(
+        "golden", "never_on_worker", ("instance 1 success",), (Tried(1, "success", 6, deferred=None),)
+    ),
+    # it works for five seconds or longer, and is shown up to the end of its run
+    "dagrun_timeout": Case(
+        "cut_off", "cut_off", ("instance 1 skipped",), (Tried(1, "failed_first", 1, end_unknown=True),)
+    ),
     "rescheduled sensor": Case(
         "golden", "rescheduled", ("instance 1 success",), (Tried(1, "success", 6, deferred=15),)
     ),
@@ -151,6 +169,7 @@ RUNS = {
 # DAG: failed tries, task instances that failed for good, task instances that run, are queued or are in the triggerer
 OVERVIEW = {
     "golden": (2, 0, 0),
+    "cut_off": (1, 1, 0),
     "halfway": (1, 0, 2),
     "by_hand": (5, 2, 1),
     "rewritten": (0, 0, 1),
@@ -188,8 +207,9 @@ class Story:
     def begin(self) -> None:
         """What takes longest; returns at once."""
         self.call("POST", "pools", {"name": "gate", "slots": 8})
-        for dag_id in ("golden", "by_hand", "told"):  # the last is told by the first
+        for dag_id in ("cut_off", "golden", "by_hand", "told"):  # the last is told by the second
             self.unpause(dag_id)
+        self.trigger("cut_off")
         self.golden = self.trigger("golden")
         self.by_hand = self.trigger("by_hand")
         self.trigger("told")

@@ -15,6 +15,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.sensors.python import PythonSensor
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.triggers.base import StartTriggerArgs
 
 from airflow_agari_provider.airflow_compat import DAG, BaseOperator
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
@@ -44,19 +45,35 @@ def look(enough, ti):
 
 
 class Defers(BaseOperator):
-    def __init__(self, seconds, fails=False, **arguments):
+    def __init__(self, seconds=6, fails=False, ends_in_trigger=False, **arguments):
         super().__init__(**arguments)
         self.seconds = seconds
+        self.trigger = {"end_from_trigger": ends_in_trigger}
         self.fails = fails
 
     def execute(self, context):
         time.sleep(3)
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=self.seconds)), method_name="resume")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=self.seconds), **self.trigger), method_name="resume")
 
     def resume(self, context, event=None):
         time.sleep(3)
         if self.fails:
             raise ValueError("it fails on purpose")
+
+
+def seconds_in_a_trigger(seconds, ends):
+    name = f"{TimeDeltaTrigger.__module__}.{TimeDeltaTrigger.__name__}"
+    return StartTriggerArgs(name, "resume", {"delta": timedelta(seconds=seconds), "end_from_trigger": ends})
+
+
+class BeginsInTrigger(Defers):
+    start_from_trigger = True
+    start_trigger_args = seconds_in_a_trigger(6, ends=False)
+
+
+class NeverOnWorker(Defers):
+    start_from_trigger = True
+    start_trigger_args = seconds_in_a_trigger(6, ends=True)
 
 
 def works(task_id, *, delay=timedelta(seconds=5), fails=None, until=None, retries=1, **arguments):
@@ -82,8 +99,14 @@ with DAG("golden", schedule=None, start_date=BEGAN) as golden:
     works("cleared")
     mapped({}, {"fails": "first"})
     Defers(task_id="deferred", seconds=20)
+    Defers(task_id="ends_in_trigger", ends_in_trigger=True)
+    BeginsInTrigger(task_id="begins_in_trigger")
+    NeverOnWorker(task_id="never_on_worker")
     looks("rescheduled", enough=True, every=8)
 set_slas(golden, {"retried": timedelta(hours=9)}, alerts=[SlackSlaMissNotifier()])
+
+with DAG("cut_off", schedule=None, start_date=BEGAN, dagrun_timeout=timedelta(minutes=1)):
+    works("cut_off", until="never")
 
 with DAG("halfway", schedule=None, start_date=BEGAN):
     works("waits_for_retry", fails="always", delay=HOUR)

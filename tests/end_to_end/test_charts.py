@@ -214,6 +214,7 @@ def test_what_really_ran_is_what_the_charts_show(answers, case):
         most = tried.run + 120 if tried.most is None else tried.most
         assert tried.run <= one["run_seconds"] <= most, one
         assert one["idle_seconds"] >= tried.idle, one
+        assert one["end_unknown"] is tried.end_unknown, one
         if tried.deferred is None:
             assert one["deferred_seconds"] is None, one
         else:
@@ -291,6 +292,7 @@ def test_a_clear_is_not_a_retry_and_the_sla_is_that_of_the_dag_file(answers):
     golden = answers["golden"]
     tasks = golden["tasks"]["task_id"]
     retried = {tasks[one["task"]]: one["retried_runs"] for one in golden["task_figures"]}
-    assert retried == {"empty": 0, "retried": 1, "cleared": 0, "mapped": 1, "deferred": 0, "rescheduled": 0}
+    assert {task for task, runs in retried.items() if runs} == {"retried", "mapped"}
+    assert len(retried) == 9
     slas = dict(zip(tasks, golden["tasks"]["sla"], strict=True))
     assert (slas["retried"], slas["mapped"]) == (9 * 3600, None)

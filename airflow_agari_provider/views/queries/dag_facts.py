@@ -26,6 +26,7 @@ from airflow_agari_provider.views.queries.tables import (
     epoch,
 )
 
+IN_TRIGGER = "start_from_trigger"  # Airflow's name for a task that begins in the triggerer
 QUEUED = "DagRunQueuedAtDeadline"  # Airflow's name for the moment from which an SLA counts by default
 
 
@@ -77,6 +78,11 @@ def task_facts(session: Any, dag_id: str) -> dict[str, TaskFacts]:
     return dict(_task_fact(task.get("__var", task), slas) for task in dag["tasks"])
 
 
+def begin_in_triggers(session: Any, dag_id: str) -> set[str]:
+    """Return the tasks that begin in the triggerer."""
+    return {task_id for task_id, facts in task_facts(session, dag_id).items() if facts.in_trigger}
+
+
 def _deadline_alerts(session: Any, dag: Any, row: Any) -> list[tuple[Any, Any]]:
     """Return each deadline's reference and callback: Airflow 3.1 has them in the DAG, later versions in a table."""
     if DEADLINE_ALERT is None:
@@ -110,5 +116,9 @@ def _task_fact(task: Any, slas: Mapping[str | None, float]) -> tuple[str, TaskFa
     mapped = bool(task.get("_is_mapped"))
     shown = {**task.get("partial_kwargs", {}), **task}
     name = shown.get("_task_display_name") or shown.get("task_display_name")
-    facts = TaskFacts(sla if isinstance(sla, int | float) else None, reschedules, mapped, name)
+    # 2.11 has an argument of a mapped task only in partial_kwargs, and the class's own value beside it
+    in_trigger = bool(task.get("partial_kwargs", {}).get(IN_TRIGGER) or task.get(IN_TRIGGER))
+    in_trigger &= mapped or task.get("start_trigger_args") is not None
+    downstream = tuple(sorted(task.get("downstream_task_ids", ())))
+    facts = TaskFacts(sla if isinstance(sla, int | float) else None, reschedules, mapped, name, in_trigger, downstream)
     return str(task["task_id"]), facts

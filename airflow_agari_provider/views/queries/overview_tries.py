@@ -7,16 +7,18 @@ are read one by one, together with their events in Airflow's log.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from airflow_agari_provider.charts.outcomes import MAY_NOT_HAVE_RUN
-from airflow_agari_provider.charts.rows import TASK, TryRow
-from airflow_agari_provider.charts.timing import seconds_run
+from airflow_agari_provider.charts.rows import PlainTryRow, TryRow
+from airflow_agari_provider.charts.timing import NO_WAITS, began_late, seconds_run
 from airflow_agari_provider.views.queries import pauses as waits
 from airflow_agari_provider.views.queries import tries as attempts
+from airflow_agari_provider.views.queries.dag_facts import begin_in_triggers
 from airflow_agari_provider.views.queries.tables import (
     HISTORY,
     HISTORY_BY_RUN,
@@ -137,13 +139,18 @@ def _sums(session: Any, tries: Tries, kind: Any, since: float, now: float) -> li
     start = epoch(table.c.start_date, database)
     ran = sa.func.coalesce(sa.func.sum(_until(table, database, now) - start), 0.0)
     first = epoch(sa.func.min(table.c.start_date), database)
-    if tries.by_state:
-        source = table.join(RUN, sa.and_(RUN.c.dag_id == table.c.dag_id, RUN.c.run_id == table.c.run_id))
-    else:
-        source = RUN.join(table, of_window(table, database))
-    query = sa.select(table.c.dag_id, kind.label("kind"), sa.func.count(), ran, first).select_from(source)
+    columns = table.c.dag_id, kind.label("kind"), sa.func.count(), ran, first
+    query = sa.select(*columns).select_from(source_of(tries, database))
     query = query.where(due_since(since), tries.among).group_by(unindexed(table.c.dag_id, database), sa.text("kind"))
     return [Sum(*row) for row in session.execute(query)]
+
+
+def source_of(tries: Tries, database: str) -> Any:
+    """Return the runs joined to their tries, in the order in which they are to be read."""
+    table = tries.table
+    if tries.by_state:
+        return table.join(RUN, sa.and_(RUN.c.dag_id == table.c.dag_id, RUN.c.run_id == table.c.run_id))
+    return RUN.join(table, of_window(table, database))
 
 
 def _until(table: Any, database: str, now: float) -> Any:
@@ -202,9 +209,22 @@ def _seconds(session: Any, dag_id: str, run_ids: list[str], tries: Tries, now: f
     query = query.where(*attempts.of_runs(table), tries.among, tries.own, _may_have_waited(table))
     found = [tuple(row) for row in session.execute(query, {"dag_id": dag_id, "run_ids": run_ids})]
     rows = attempts.one_by_one((row[:-1] for row in found), table is HISTORY, now)
-    if not rows:
-        return 0.0
     ends = {row[0]: now if row[-1] is None else row[-1] for row in found}
-    paused_in, tasks = sorted({row[0] for row in rows}), sorted({row[TASK] for row in rows})
-    pauses = {one[:4]: one for one in waits.pauses(session, dag_id, paused_in, tasks)}
-    return sum(seconds_run(TryRow._make(row), pauses, now, ends[row[0]]) for row in rows)
+    return sum(seconds_of(session, dag_id, rows, ends, now))
+
+
+def seconds_of(
+    session: Any, dag_id: str, rows: Sequence[PlainTryRow], ends: Mapping[str, float], now: float
+) -> list[float]:
+    """Return the seconds that each of these tries ran. :param ends: latest possible end of each run."""
+    of_tries = list(map(TryRow._make, rows))
+    run_ids = sorted({row.run_id for row in of_tries})
+    logged = NO_WAITS
+    for at in range(0, len(run_ids), RUNS_AT_ONCE):
+        part = set(run_ids[at : at + RUNS_AT_ONCE])
+        tasks = sorted({row.task_id for row in of_tries if row.run_id in part})
+        found = waits.logged(session, dag_id, sorted(part), tasks)
+        logged = replace(found, pauses={**logged.pauses, **found.pauses})
+    if any(began_late(row, logged) for row in of_tries):
+        logged = replace(logged, in_triggers=begin_in_triggers(session, dag_id))
+    return [seconds_run(row, logged, now, ends[row.run_id]) for row in of_tries]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_agari_provider.charts.rows import OLD, RUN_ID, STATE, TASK, PauseRow, PlainTryRow
+from airflow_agari_provider.charts.timing import Waits
 from airflow_agari_provider.views.queries.tables import (
     LOG,
     LOGS_DEFERRALS,
@@ -39,6 +40,20 @@ def ended_by_triggers(session: Any, dag_id: str, rows: Iterable[PlainTryRow]) ->
         LOG.c.event == "deferred",
     )
     return set(session.execute(query.distinct()).scalars())
+
+
+def logged(
+    session: Any,
+    dag_id: str,
+    run_ids: Sequence[str],
+    task_ids: Sequence[str],
+    reschedules: Collection[str] = (),
+    in_triggers: Collection[str] = (),
+) -> Waits:
+    """Return what the log tells about the waits of these tasks; for the last two parameters see ``Waits``."""
+    found = {row[:4]: row for row in pauses(session, dag_id, run_ids, task_ids)}
+    oldest = session.execute(sa.select(epoch(sa.func.min(LOG.c.dttm), dialect(session)))).scalar()
+    return Waits(found, oldest or 0.0, reschedules, in_triggers)
 
 
 def pauses(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequence[str]) -> list[PauseRow]:

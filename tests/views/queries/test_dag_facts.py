@@ -10,6 +10,8 @@ from airflow_agari_provider.views.queries.tables import DEADLINE
 from tests.views.asked_charts import ask
 from tests.views.metadata_rows import EPOCH
 
+BEGINS_IN_TRIGGER = TaskFacts(None, reschedules=False, mapped=False, in_trigger=True)
+
 
 def test_a_deadline_is_shown_with_its_run(metadata, dag_id):
     metadata.dag(dag_id)
@@ -45,8 +47,23 @@ def test_the_sla_of_a_task_comes_from_the_dag_file(metadata, dag_id):
             TaskFacts(None, reschedules=True, mapped=True),
         ),
         ({"_is_mapped": True, "partial_kwargs": {"mode": "poke"}}, TaskFacts(None, reschedules=False, mapped=True)),
+        ({"start_from_trigger": True, "start_trigger_args": {"trigger_cls": "a.B"}}, BEGINS_IN_TRIGGER),
+        ({"start_from_trigger": True, "start_trigger_args": None}, BEGINS_IN_TRIGGER._replace(in_trigger=False)),
+        (
+            {"_is_mapped": True, "start_from_trigger": False, "partial_kwargs": {"start_from_trigger": True}},
+            BEGINS_IN_TRIGGER._replace(mapped=True),
+        ),
     ],
-    ids=["plain", "sla", "rescheduled sensor", "mapped rescheduled sensor", "mapped sensor that keeps its worker"],
+    ids=[
+        "plain",
+        "sla",
+        "rescheduled sensor",
+        "mapped rescheduled sensor",
+        "mapped sensor that keeps its worker",
+        "begins in a trigger",
+        "would begin in a trigger, but names none",
+        "mapped, begins in a trigger",
+    ],
 )
 def test_what_the_dag_file_says_about_a_task_is_read(metadata, dag_id, task, facts):
     metadata.dag(dag_id, [{"task_id": "load", **task}])

@@ -113,6 +113,19 @@ def a_task_that_began_in_a_trigger(rows):
     rows.events("score", running=[1007.3])
 
 
+def a_task_that_began_in_a_trigger_and_then_deferred_itself(rows):
+    """Its log looks like that of a task that began on a worker, and of whose start the server learned late."""
+    rows.now("begins", 1, "success", scheduled=1052, queued=1052, start=1000, end=1060)
+    rows.events("begins", running=[1007.3, 1053], deferred=[1010])
+
+
+def a_deferred_task_of_whose_start_the_server_learned_late(rows):
+    rows.now("load", 1, "success", scheduled=1, queued=1, start=1000, end=1000)
+    rows.events("load", running=[1000])  # the log reaches back to before the other task
+    rows.now("score", 1, "success", scheduled=1092, queued=1092, start=1001, end=1100)
+    rows.events("score", running=[1041, 1093], deferred=[1043])
+
+
 def a_task_that_was_never_on_a_worker(rows):
     """``start_from_trigger`` and ``end_from_trigger``."""
     rows.now("score", 1, "success", start=0, end=4, next_method="execute_complete")
@@ -137,6 +150,8 @@ def a_task_that_was_never_on_a_worker(rows):
         (a_sensor_that_was_busy_and_then_skipped, 0, 2160, 0, (0, 1)),
         (a_task_that_ended_in_a_trigger, 0, 5 if AIRFLOW_2 else 1, 0, (0, 1)),
         (a_task_that_began_in_a_trigger, 0, 8.3, 0, (0, 1)),
+        (a_task_that_began_in_a_trigger_and_then_deferred_itself, 0, 60, 0, (0, 1)),
+        (a_deferred_task_of_whose_start_the_server_learned_late, 0, 99 if AIRFLOW_2 else 49, 0, (0, 2)),
         (a_task_that_was_never_on_a_worker, 0, 4, 0, (0, 1)),
         (some_mapped_indexes_retried, 20, 1020, 2, (2, 100)),
         (a_mapped_index_that_waits_for_its_retry, 20, 40, 2, (0, 3)),
@@ -146,7 +161,8 @@ def a_task_that_was_never_on_a_worker(rows):
 def test_both_pages_count_the_same_tries_and_the_same_seconds(
     metadata, dag_id, happened, lost, total, failed_tries, retried
 ):
-    metadata.dag(dag_id, [{"task_id": "wait", "reschedule": True}, {"task_id": "load"}, {"task_id": "score"}])
+    begins = {"task_id": "begins", "start_from_trigger": True, "start_trigger_args": {"trigger_cls": "a.Trigger"}}
+    metadata.dag(dag_id, [{"task_id": "wait", "reschedule": True}, {"task_id": "load"}, {"task_id": "score"}, begins])
     metadata.run(dag_id, "r", 0, "failed")
     happened(Rows(metadata, dag_id))
     ask = metadata.session, overview_question([]), EPOCH + NOW
