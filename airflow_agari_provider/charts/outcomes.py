@@ -25,6 +25,26 @@ CURRENT_OUTCOMES = {
     **dict.fromkeys(WAITING_STATES, "deferred"),
 }
 OLD_OUTCOMES = {"success": "superseded", "skipped": "skipped", "removed": "removed", "upstream_failed": None}
+# How a task instance stands now; those that wait have not been scheduled yet.
+STANDS = (
+    "success",
+    "failed",
+    "upstream_failed",
+    "up_for_retry",
+    "running",
+    "deferred",
+    "queued",
+    "skipped",
+    "waiting",
+)
+# Airflow's states; no state, and those that a coming Airflow adds, count as waiting.
+STANDS_AS = {
+    **{state: state for state in STANDS},
+    **dict.fromkeys(WAITING_STATES, "deferred"),
+    "restarting": "running",
+    "scheduled": "queued",
+    "removed": "skipped",
+}
 # Most tasks with these outcomes never started: they show one moment as their start and their end.
 MAY_NOT_HAVE_RUN = frozenset({"skipped", "removed"})
 NOT_COUNTED, COUNTED, USUAL = 0, 1, 2

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.charts.days import STATES, days_of
 from airflow_agari_provider.charts.outcomes import WAITING_STATES
 from airflow_agari_provider.charts.payload import FINISHED, DagTries, answer, figures_before
 from airflow_agari_provider.charts.rows import (
@@ -23,17 +25,20 @@ from airflow_agari_provider.charts.rows import (
 )
 from airflow_agari_provider.charts.tries import AGAIN, PlainTry, tries_of
 from airflow_agari_provider.charts.window import RunWindow, purged_before, tries_missing
-from airflow_agari_provider.views.parameters import OverviewQuestion, TriesQuestion
+from airflow_agari_provider.views import parameters
+from airflow_agari_provider.views.parameters import DaysQuestion, OverviewQuestion, TriesQuestion
 from airflow_agari_provider.views.queries import dag_facts, dag_runs, overview
+from airflow_agari_provider.views.queries import days as day_queries
 from airflow_agari_provider.views.queries import pauses as waits
 from airflow_agari_provider.views.queries import tries as attempts
 
 DAY, HOUR = 86400.0, 3600.0
+DAYS_SHOWN = 366
 
 
 def dag_tries(session: Any, dag_id: str, question: TriesQuestion, now: float) -> dict[str, Any]:
     """Return the answer to ``GET api/dags/<dag_id>/tries``."""
-    chosen = dag_runs.chosen_runs(dag_id, question.run_types, question.run_states)
+    chosen = dag_runs.chosen_runs(dag_id, question.run_types, question.run_states, question.since, question.until)
     shown, earlier = _runs(session, dag_id, chosen, question)
     facts = dag_facts.task_facts(session, dag_id)
     rows, tries = _tries(session, dag_id, shown, question, facts, now)
@@ -83,11 +88,7 @@ def _tries(
     by_index = bool(facts) and not any(fact.mapped for fact in facts.values())
     rows = attempts.tries(session, dag_id, run_ids, question.task_ids, now, by_index=by_index, longest=longest)
     known = {row[TASK] for row in rows}
-    in_triggers = {task_id for task_id in known if task_id in facts and facts[task_id].in_trigger}
-    paused = {row[TASK] for row in rows if row[REQUEUED] or row[DEFERRED] or row[STATE] in WAITING_STATES}
-    paused |= waits.ended_by_triggers(session, dag_id, rows)
-    reschedules = {task_id for task_id in known if task_id in facts and facts[task_id].reschedules}
-    paused |= reschedules | in_triggers
+    paused, reschedules, in_triggers = waiting_tasks(session, dag_id, rows, facts)
     if not paused:
         return rows, tries_of(rows, now, longest=longest, single=known if by_index else (), runs=runs)
     mapped = sorted({row[TASK] for row in rows if row[TASK] in paused and row[MAP_INDEX] >= 0})
@@ -97,6 +98,18 @@ def _tries(
     logged = waits.logged(session, dag_id, run_ids, sorted(paused), reschedules, in_triggers)
     single = known if by_index else mapped
     return rows, tries_of(rows, now, longest=longest, single=single, paused=paused, waits=logged, runs=runs)
+
+
+def waiting_tasks(
+    session: Any, dag_id: str, rows: list[PlainTryRow], facts: dict[str, TaskFacts]
+) -> tuple[set[str], set[str], set[str]]:
+    """Return the tasks that wait without a worker; of these, the rescheduled ones, and those that begin in triggers."""
+    known = {row[TASK] for row in rows} & set(facts)
+    reschedules = {task_id for task_id in known if facts[task_id].reschedules}
+    in_triggers = {task_id for task_id in known if facts[task_id].in_trigger}
+    paused = {row[TASK] for row in rows if row[REQUEUED] or row[DEFERRED] or row[STATE] in WAITING_STATES}
+    paused |= waits.ended_by_triggers(session, dag_id, rows) | reschedules | in_triggers
+    return paused, reschedules, in_triggers
 
 
 def _repeated(session: Any, dag_id: str, rows: list[PlainTryRow], tries: list[PlainTry]) -> dict[str, dict[str, int]]:
@@ -121,7 +134,8 @@ def _window(
         newer = dag_runs.count_runs(session, sa.and_(chosen, later))
     else:
         newer = total if question.before is not None else 0
-    return RunWindow(runs, total, newer, purged, bool(question.run_types or question.run_states))
+    filters = question.run_types, question.run_states, question.since, question.until
+    return RunWindow(runs, total, newer, purged, any(one not in (None, ()) for one in filters))
 
 
 def _purged_before(
@@ -147,14 +161,38 @@ def _emptied_runs(session: Any, dag_id: str, runs: list[RunRow], ran: Collection
     return [run for run in takewhile(lambda run: run.run_id not in there, oldest) if run.state in FINISHED]
 
 
+def dag_days(session: Any, dag_id: str, question: DaysQuestion, now: float) -> dict[str, Any]:
+    """Return the answer to ``GET api/dags/<dag_id>/days``."""
+    until = (now + DAY) // HOUR * HOUR if question.until is None else question.until
+    since = max(0.0, until - DAYS_SHOWN * DAY) if question.since is None else question.since
+    since = max(since, until - parameters.MOST_DAYS * DAY)
+    chosen = dag_runs.chosen_runs(dag_id, since=since, until=until)
+    failed = day_queries.failed_tries(session, dag_id, chosen, now)
+    days = days_of(day_queries.runs_by_quarter(session, chosen), failed or (), ZoneInfo(question.zone))
+    return {
+        "dag_id": dag_id,
+        "since": since,
+        "until": until,
+        "time_zone": question.zone,
+        "days": {
+            "date": [day.date for day in days],
+            "start": [day.start for day in days],
+            "end": [day.end for day in days],
+            "runs": {state: [day.runs[state] for day in days] for state in STATES},
+            "failed_tries": [None if failed is None else day.failed_tries for day in days],
+            "lost_seconds": [None if failed is None else round(day.lost, 3) for day in days],
+        },
+    }
+
+
 def all_dags(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:
     """Return ``GET api/overview`` for all DAGs: show a reader only the ``permitted_part``, with its ``first_run``."""
-    return {"days": question.days, **overview.overview(session, _since(question, now), now)}
+    return {"days": question.days, **overview.overview(session, since_of(question, now), now)}
 
 
 def all_task_time(session: Any, question: OverviewQuestion, now: float) -> dict[str, Any]:
     """Return ``GET api/overview/task_time`` for all DAGs: show a reader only the ``permitted_part``."""
-    return {"days": question.days, **overview.task_time(session, _since(question, now), now)}
+    return {"days": question.days, **overview.task_time(session, since_of(question, now), now)}
 
 
 def permitted_part(found: dict[str, Any], permitted: Collection[str]) -> dict[str, Any]:
@@ -175,6 +213,6 @@ def _chosen(columns: dict[str, Any], shown: list[int]) -> dict[str, Any]:
     }
 
 
-def _since(question: OverviewQuestion, now: float) -> float:
+def since_of(question: OverviewQuestion, now: float) -> float:
     """Return the window's start, rounded down to the hour: an answer without news stays the same and gets a 304."""
     return (now - question.days * DAY) // HOUR * HOUR

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from airflow_agari_provider.charts.outcomes import STANDS
+
 Schema: TypeAlias = dict[str, Any]
 
 STRING, INTEGER, NUMBER, BOOLEAN = ({"type": name} for name in ("string", "integer", "number", "boolean"))
@@ -66,7 +68,14 @@ TRIES = of(
         deadline=TIME_OR_NULL,
         deadline_missed=BOOLEAN,
     ),
-    tasks=columns(task_id=STRING, display_name=STRING, operator=STRING_OR_NULL, mapped=BOOLEAN, sla=SECONDS_OR_NULL),
+    tasks=columns(
+        task_id=STRING,
+        display_name=STRING,
+        operator=STRING_OR_NULL,
+        mapped=BOOLEAN,
+        sla=SECONDS_OR_NULL,
+        downstream={**array(INTEGER), "description": "Indexes of the tasks that come next."},
+    ),
     outcomes=array(STRING),
     tries=columns(
         run={**INTEGER, "description": "Index in runs."},
@@ -109,6 +118,53 @@ TRIES = of(
     ),
     shifts=array(of(task=INTEGER, kind=STRING, run=INTEGER, before=NUMBER, after=NUMBER, text=STRING)),
 )
+DAYS = of(
+    now=TIME,
+    dag_id=STRING,
+    since=TIME,
+    until=TIME,
+    time_zone=STRING,
+    days=of(
+        **columns(
+            date={**STRING, "description": "Of the time zone, such as 2026-11-20; days without runs are left out."},
+            start=TIME,
+            end=TIME,
+            failed_tries={"type": ["integer", "null"], "description": "null: too many to count."},
+            lost_seconds=SECONDS_OR_NULL,
+        )["properties"],
+        runs=RUNS_BY_STATE,
+    ),
+)
+INDEXES = of(
+    now=TIME,
+    dag_id=STRING,
+    run_id=STRING,
+    task_id=STRING,
+    total={**INTEGER, "description": "Indexes that started."},
+    failed={**INTEGER, "description": "Indexes whose newest try failed."},
+    retried={**INTEGER, "description": "Indexes with more than one try."},
+    median_seconds=SECONDS_OR_NULL,
+    p95_seconds=SECONDS_OR_NULL,
+    histogram={
+        **columns(from_seconds=SECONDS, indexes=INTEGER),
+        "description": "How many indexes took so long or longer, and less than the next; the last has no end.",
+    },
+    indexes={
+        **columns(
+            map_index=INTEGER,
+            label=STRING_OR_NULL,
+            outcome=STRING,
+            tries=INTEGER,
+            failed_tries=INTEGER,
+            start=TIME,
+            end=TIME_OR_NULL,
+            run_seconds=SECONDS,
+            lost_seconds=SECONDS,
+            waited_seconds=SECONDS_OR_NULL,
+        ),
+        "description": "At most 2,000: those that failed, then those that were retried, then the slowest.",
+    },
+)
 OVERVIEW = of(
     now=TIME,
     days=INTEGER,
@@ -119,7 +175,10 @@ OVERVIEW = of(
             dag_id=STRING,
             display_name=STRING,
             paused=BOOLEAN,
+            owners=array(STRING),
+            tags=array(STRING),
             last_run=TIME_OR_NULL,
+            last_state={**STRING_OR_NULL, "description": "Of the newest run in the window; null: there is none."},
             failed_tries=INTEGER,
             lost_seconds=SUMS["lost_seconds"],
             failures=INTEGER,
@@ -130,10 +189,44 @@ OVERVIEW = of(
         window=RUNS_BY_STATE,
     ),
 )
+ACTIVE = of(
+    now=TIME,
+    total={**INTEGER, "description": "Task instances under way; at most 500 of them are in tasks."},
+    more={**BOOLEAN, "description": "There are more than were read."},
+    tasks=columns(
+        dag_id=STRING,
+        run_id=STRING,
+        task_id=STRING,
+        map_index=INTEGER,
+        state=STRING,
+        try_number=INTEGER,
+        since=TIME_OR_NULL,
+        median_seconds=SECONDS_OR_NULL,
+        p95_seconds=SECONDS_OR_NULL,
+        longer_than_usual={"type": ["boolean", "null"]},
+        expected_end=TIME_OR_NULL,
+        pool=STRING,
+        queue=STRING_OR_NULL,
+        executor=STRING_OR_NULL,
+    ),
+    pools=columns(
+        pool=STRING,
+        slots={"type": ["integer", "null"]},
+        slots_taken=INTEGER,
+        queued=INTEGER,
+        scheduled=INTEGER,
+    ),
+)
 TASK_TIME = of(
     now=TIME,
     days=INTEGER,
-    dags=columns(dag_id=STRING, started=INTEGER, retried=INTEGER, total_seconds=SUMS["total_seconds"]),
+    dags=of(
+        **columns(dag_id=STRING, started=INTEGER, retried=INTEGER, total_seconds=SUMS["total_seconds"])["properties"],
+        newest_run={
+            **columns(**dict.fromkeys(STANDS, INTEGER)),
+            "description": "Task instances of the newest run in the window, by state.",
+        },
+    ),
 )
 ERROR = of(detail={**STRING, "description": "What is wrong and what to do."})
 ERRORS = {

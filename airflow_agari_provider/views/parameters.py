@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from airflow_agari_provider.charts.rows import Position
 from airflow_agari_provider.exceptions import BadQuestion, cut, one_of_text
 
 MOST_RUNS = 1000  # in one answer
 COMPARED_UNASKED = 200  # runs; up to this many are compared with earlier runs by default
+MOST_DAYS = 400  # in one answer
 MOST_VALUES = 500  # of one repeatable parameter
 MAPPED = ("sum", "longest")
 LATEST = 253402300799  # epoch seconds: the end of the year 9999
@@ -30,6 +33,7 @@ class TriesQuestion:
     :param task_ids: all tasks if empty; the types and states of runs likewise.
     :param mapped: the time of a mapped task: ``sum`` of all its indexes, or its ``longest`` index.
     :param compare: add the figures of the same number of runs before these.
+    :param since, until: only runs due from ``since`` on and before ``until``, in epoch seconds.
     """
 
     runs: int
@@ -40,6 +44,30 @@ class TriesQuestion:
     run_states: tuple[str, ...]
     mapped: str
     compare: bool
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class IndexesQuestion:
+    """A request for the indexes of a mapped task in one run."""
+
+    run_id: str
+    task_id: str
+
+
+@dataclass(frozen=True)
+class DaysQuestion:
+    """
+    A request for the days of one DAG.
+
+    :param since, until: epoch seconds; None: 366 days up to now.
+    :param zone: name of the time zone of the days.
+    """
+
+    since: float | None
+    until: float | None
+    zone: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +95,11 @@ def require_texts(arguments: Iterable[tuple[str, str]]) -> None:
             raise BadQuestion(name, value, problem)
 
 
+MOMENT = {"type": "number", "minimum": 0, "maximum": LATEST}
+SPAN: dict[str, dict[str, Any]] = {
+    "since": {**MOMENT, "description": "Only runs due from this moment on, in epoch seconds."},
+    "until": {**MOMENT, "description": "Only runs due before this moment, in epoch seconds."},
+}
 TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
     "runs": {"type": "integer", "minimum": 1, "maximum": MOST_RUNS, "default": 100, "description": "Number of runs."},
     "before": {
@@ -79,6 +112,7 @@ TRIES_PARAMETERS: dict[str, dict[str, Any]] = {
         "pattern": POSITION,
         "description": f"Show the oldest of the runs after this: {A_POSITION}. Not together with before.",
     },
+    **SPAN,
     "task_id": {"type": "array", "items": {"type": "string"}, "description": "Only these tasks."},
     "run_type": {
         "type": "array",
@@ -110,6 +144,20 @@ OVERVIEW_PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
+INDEXES_PARAMETERS: dict[str, dict[str, Any]] = {
+    "run_id": {"type": "string", "description": "The run; required."},
+    "task_id": {"type": "string", "description": "The mapped task; required."},
+}
+DAYS_PARAMETERS: dict[str, dict[str, Any]] = {
+    **SPAN,
+    "time_zone": {
+        "type": "string",
+        "default": "UTC",
+        "description": "Time zone in which the days begin, such as Europe/Berlin.",
+    },
+}
+
+
 def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
     """
     Parse the parameters of a request.
@@ -129,7 +177,41 @@ def tries_question(arguments: Iterable[tuple[str, str]]) -> TriesQuestion:
         values["run_state"],
         values["mapped"],
         values["compare"] == "true" if values["compare"] else values["runs"] <= COMPARED_UNASKED,
+        *_span(values),
     )
+
+
+def _span(values: dict[str, Any]) -> tuple[float | None, float | None]:
+    since, until = values["since"], values["until"]
+    if since is not None and until is not None and since >= until:
+        raise BadQuestion("until", f"{until}", f"until is later than since, not {until:.0f} and {since:.0f}.")
+    return since, until
+
+
+def indexes_question(arguments: Iterable[tuple[str, str]]) -> IndexesQuestion:
+    """Parse the parameters of a request. :raises BadQuestion: a parameter is missing or not allowed."""
+    values = parsed(arguments, INDEXES_PARAMETERS)
+    for name, value in values.items():
+        if not value:
+            raise BadQuestion(name, "", f"Give {name}: the answer is about one task in one run.")
+    return IndexesQuestion(**values)
+
+
+def days_question(arguments: Iterable[tuple[str, str]]) -> DaysQuestion:
+    """Parse the parameters of a request. :raises BadQuestion: a parameter or a value is not allowed."""
+    values = parsed(arguments, DAYS_PARAMETERS)
+    since, until = _span(values)
+    if since is not None and until is not None and until - since > MOST_DAYS * 86400:
+        raise BadQuestion("since", f"{since}", f"since and until are at most {MOST_DAYS} days apart.")
+    if values["time_zone"] not in _time_zones():
+        raise _not_allowed("time_zone", values["time_zone"], "a name such as Europe/Berlin")
+    return DaysQuestion(since, until, values["time_zone"])
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return the known names. (A name that is not known could be a path to a file.)"""
+    return frozenset(available_timezones()) | {"UTC"}
 
 
 def _position(name: str, text: str | None) -> Position | None:
@@ -139,6 +221,12 @@ def _position(name: str, text: str | None) -> Position | None:
     if not re.fullmatch(POSITION, text) or float(due) > LATEST:
         raise _not_allowed(name, text, A_POSITION)
     return Position(float(due), int(run) if run else None)
+
+
+def no_question(arguments: Iterable[tuple[str, str]]) -> None:
+    """Check that there is no parameter. :raises BadQuestion: there is one."""
+    for name, value in arguments:
+        raise BadQuestion(name, value, f"There is no parameter {_shown(name)}; this address takes none.")
 
 
 def overview_question(arguments: Iterable[tuple[str, str]]) -> OverviewQuestion:

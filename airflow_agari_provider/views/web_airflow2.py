@@ -106,17 +106,17 @@ class AgariView(BaseView):  # type: ignore[misc]
     @expose("/api/dags/<dag_id>/tries")
     @for_people_logged_in
     def tries(self, dag_id: str) -> http_answers.Answer:
-        if not may_read(dag_id):
-            sentence = f"You may not read the runs and task instances of {dag_id}; ask for that permission."
-            return http_answers.error_answer(403, sentence)
-        question = parameters.tries_question(request.args.items(multi=True))
-        with create_session() as session:
-            exists = dag_exists(session, dag_id)
-        if not exists:
-            return http_answers.error_answer(
-                404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted."
-            )
-        return json_answer(*CHARTS.dag_tries(dag_id, question))
+        return of_one_dag(dag_id, CHARTS.dag_tries, parameters.tries_question)
+
+    @expose("/api/dags/<dag_id>/days")
+    @for_people_logged_in
+    def days(self, dag_id: str) -> http_answers.Answer:
+        return of_one_dag(dag_id, CHARTS.dag_days, parameters.days_question)
+
+    @expose("/api/dags/<dag_id>/indexes")
+    @for_people_logged_in
+    def indexes(self, dag_id: str) -> http_answers.Answer:
+        return of_one_dag(dag_id, CHARTS.task_indexes, parameters.indexes_question)
 
     @expose("/api/overview")
     @for_people_logged_in
@@ -127,6 +127,11 @@ class AgariView(BaseView):  # type: ignore[misc]
     @for_people_logged_in
     def task_time(self) -> http_answers.Answer:
         return of_all_dags(CHARTS.all_task_time)
+
+    @expose("/api/active")
+    @for_people_logged_in
+    def active(self) -> http_answers.Answer:
+        return of_all_dags(CHARTS.under_way, parameters.no_question)
 
     @expose("/api/alerts")
     @for_people_logged_in
@@ -168,6 +173,20 @@ def changed(work: Callable[[Reader], tuple[dict[str, Any], float]], status: int 
 def page(name: str) -> Response:
     answer = http_answers.page_answer(2, request.script_root + "/", request.headers.get("If-None-Match"), name)
     return response(answer)
+
+
+def of_one_dag(
+    dag_id: str, answer: Callable[..., tuple[bytes, float]], parse: Callable[..., Any]
+) -> http_answers.Answer:
+    if not may_read(dag_id):
+        sentence = f"You may not read the runs and task instances of {dag_id}; ask for that permission."
+        return http_answers.error_answer(403, sentence)
+    question = parse(request.args.items(multi=True))
+    with create_session() as session:
+        exists = dag_exists(session, dag_id)
+    if not exists:
+        return http_answers.error_answer(404, f"Airflow knows no DAG {dag_id}; it may have been renamed or deleted.")
+    return json_answer(*answer(dag_id, question))
 
 
 def of_all_dags(

@@ -181,6 +181,28 @@ def create_app() -> FastAPI:
         return json_response(request, *CHARTS.dag_tries(dag_id, question))
 
     @app.get(
+        "/api/dags/{dag_id}/days",
+        responses=openapi.responses("The days of one DAG.", openapi.DAYS, _404="No such DAG."),
+        openapi_extra={"parameters": parameters.openapi(parameters.DAYS_PARAMETERS)},
+    )
+    def days(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
+        """Runs by state, failed tries and the time they cost, for each day of a time zone."""
+        question = parameters.days_question(request.query_params.multi_items())
+        session.close()  # returns the connection to the pool
+        return json_response(request, *CHARTS.dag_days(dag_id, question))
+
+    @app.get(
+        "/api/dags/{dag_id}/indexes",
+        responses=openapi.responses("The indexes of a mapped task.", openapi.INDEXES, _404="No such DAG."),
+        openapi_extra={"parameters": parameters.openapi(parameters.INDEXES_PARAMETERS)},
+    )
+    def indexes(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
+        """How long each index of a mapped task took in one run, and which failed or were retried."""
+        question = parameters.indexes_question(request.query_params.multi_items())
+        session.close()  # returns the connection to the pool
+        return json_response(request, *CHARTS.task_indexes(dag_id, question))
+
+    @app.get(
         "/api/overview",
         responses=openapi.responses("All DAGs at a glance.", openapi.OVERVIEW),
         openapi_extra={"parameters": parameters.openapi(parameters.OVERVIEW_PARAMETERS)},
@@ -202,6 +224,17 @@ def create_app() -> FastAPI:
         question = parameters.overview_question(request.query_params.multi_items())
         session.close()  # returns the connection to the pool
         found, now = CHARTS.all_task_time(question, dags)
+        return json_response(request, http_answers.encoded(found), now)
+
+    @app.get(
+        "/api/active",
+        responses=openapi.responses("What is under way now.", openapi.ACTIVE),
+    )
+    def active(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
+        """What is queued, runs, is deferred or waits for a retry now, and whether that is longer than usual."""
+        question = parameters.no_question(request.query_params.multi_items())
+        session.close()  # returns the connection to the pool
+        found, now = CHARTS.under_way(question, dags)
         return json_response(request, http_answers.encoded(found), now)
 
     @app.get(

@@ -110,16 +110,25 @@ def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
             "again": again(large=True),
         },
     }
+    expected["/api/dags/{dag_id}/days"] = {**expected["/api/dags/{dag_id}/tries"], "again": again(large=False)}
+    expected["/api/active"] = {**expected["/api/overview"], "viewer": ok(), "stranger": ok()}  # nothing is under way
+    unasked = {"status": 422, "login": False, "dags": []}  # it needs a run and a task
+    expected["/api/dags/{dag_id}/indexes"] = {
+        **expected["/api/dags/{dag_id}/tries"],
+        "viewer": unasked,
+        "again": {"status": 422, "empty": False, "same": True},
+    }
     if AIRFLOW_3:
         expected["/api/openapi.json"] = {**logged_in, "again": {**again(large=True), "status": 200, "empty": False}}
     assert found.pop(CHANGES) == changes()
     bad = {route: answers.pop("odd") for route, answers in found.items()}
     assert {route: answers.pop("head") for route, answers in found.items()} == {
-        route: [200, True, True] for route in found
+        route: [422 if route.endswith("/indexes") else 200, True, True] for route in found
     }
     assert found == expected
     unparsed = [422, 422] if AIRFLOW_3 else [200, 200]  # a page takes its parameters from its address itself
     assert [bad.pop(page) for page in ("/charts", "/alerts")] == [unparsed] * 2
     assert bad.pop("/static/{name}") == [404, 404, 422, 422]
-    assert bad.pop("/api/dags/{dag_id}/tries") == [404, 404, 422, 422]
+    for of_a_dag in ("tries", "days", "indexes"):
+        assert bad.pop(f"/api/dags/{{dag_id}}/{of_a_dag}") == [404, 404, 422, 422]
     assert set(map(tuple, bad.values())) == {(422, 422)}

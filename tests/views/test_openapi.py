@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
 from airflow_agari_provider.views import alerts_openapi, http_answers, openapi
 from airflow_agari_provider.views.cached_charts import SharedCharts
-from airflow_agari_provider.views.parameters import overview_question, tries_question
+from airflow_agari_provider.views.parameters import days_question, indexes_question, overview_question, tries_question
 from tests.views.metadata_rows import EPOCH, Metadata
+
+LOAD = [("run_id", "r0"), ("task_id", "load")]
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,7 @@ def charts(tmp_path_factory):
         metadata.old_try("one", f"r{number}", "load", 1, "failed", start=due + 1, end=due + 2)
         metadata.instance("one", f"r{number}", "load", 2, "success", start=due + 3, end=due + 4)
         metadata.instance("one", f"r{number}", "score", 1, "deferred", scheduled=due, queued=due, start=due + 5)
+    metadata.instance("one", "r1", "waits", 0, "queued", queued=3600)
     metadata.session.commit()
 
     @contextmanager
@@ -54,16 +57,38 @@ def overview(asked, days="30"):
     return http_answers.encoded(found), now
 
 
+def under_way(charts):
+    found, now = charts.under_way(None, {"one"})
+    assert found["total"] == 3
+    return http_answers.encoded(found), now
+
+
 @pytest.mark.parametrize(
     ("schema", "ask"),
     [
         (openapi.TRIES, lambda charts: charts.dag_tries("one", tries_question([]))),
         (openapi.TRIES, lambda charts: charts.dag_tries("one", tries_question([("runs", "1")]))),
         (openapi.TRIES, lambda charts: charts.dag_tries("never", tries_question([]))),
+        (openapi.DAYS, lambda charts: charts.dag_days("one", days_question([]))),
+        (openapi.DAYS, lambda charts: charts.dag_days("never", days_question([]))),
+        (openapi.INDEXES, lambda charts: charts.task_indexes("one", indexes_question(LOAD))),
+        (openapi.INDEXES, lambda charts: charts.task_indexes("never", indexes_question(LOAD))),
         (openapi.OVERVIEW, lambda charts: overview(charts.all_dags)),
+        (openapi.ACTIVE, lambda charts: under_way(charts)),
         (openapi.TASK_TIME, lambda charts: overview(charts.all_task_time)),
     ],
-    ids=["tries", "tries, compared", "tries of no run", "overview", "task time"],
+    ids=[
+        "tries",
+        "tries, compared",
+        "tries of no run",
+        "days",
+        "no days",
+        "indexes",
+        "no indexes",
+        "overview",
+        "active",
+        "task time",
+    ],
 )
 def test_an_answer_has_the_fields_of_the_document_and_no_others(charts, schema, ask):
     body = json.loads(http_answers.json_answer(*ask(charts), None).body)
@@ -103,23 +128,27 @@ if AIRFLOW_3:
         [
             (
                 "/api/dags/{dag_id}/tries",
-                "dag_id runs before after task_id run_type run_state mapped compare",
+                "dag_id runs before after since until task_id run_type run_state mapped compare",
                 "200 304 401 403 404 422 503",
                 openapi.TRIES,
             ),
+            ("/api/dags/{dag_id}/days", "dag_id since until time_zone", "200 304 401 403 404 422 503", openapi.DAYS),
+            ("/api/dags/{dag_id}/indexes", "dag_id run_id task_id", "200 304 401 403 404 422 503", openapi.INDEXES),
             ("/api/overview", "days", "200 304 401 403 422 503", openapi.OVERVIEW),
+            ("/api/active", "", "200 304 401 403 422 503", openapi.ACTIVE),
             ("/api/overview/task_time", "days", "200 304 401 403 422 503", openapi.TASK_TIME),
             ("/api/alerts", "days month dag_id", "200 304 401 403 404 422 503", alerts_openapi.ALERTS),
             ("/api/silences", "", "200 304 401 403 404 422 503", alerts_openapi.SILENCES),
         ],
-        ids=["tries", "overview", "task time", "alerts", "silences"],
+        ids=["tries", "days", "indexes", "overview", "active", "task time", "alerts", "silences"],
     )
     def test_the_document_describes_each_route(document, path, parameters, statuses, schema):
-        overviews = {"/api/overview", "/api/overview/task_time"}
+        overviews = {"/api/overview", "/api/overview/task_time", "/api/active"}
+        of_a_dag = {f"/api/dags/{{dag_id}}/{name}" for name in ("tries", "days", "indexes")}
         silences = {"/api/silences", "/api/silences/{silence_id}/end"}
-        assert set(document["paths"]) == {"/api/dags/{dag_id}/tries", "/api/alerts", *overviews, *silences}
+        assert set(document["paths"]) == {*of_a_dag, "/api/alerts", *overviews, *silences}
         described = document["paths"][path]["get"]
-        assert sorted(one["name"] for one in described.get("parameters", [])) == sorted(parameters.split())
+        assert sorted(one["name"] for one in described.get("parameters", ())) == sorted(parameters.split())
         assert sorted(described["responses"]) == statuses.split()
         contents = {status: one.get("content") for status, one in described["responses"].items()}
         assert contents.pop("200")["application/json"]["schema"] == schema

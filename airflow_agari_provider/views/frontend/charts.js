@@ -1,6 +1,7 @@
 /** Both charts of a DAG, kept in step: same runs, same zoom, same crosshair. */
 
 import { dark } from "./airflow.js";
+import { highest, taskLayers } from "./by_task.js";
 import { DurationChart } from "./duration_chart.js";
 import { palette } from "./palette.js";
 import { picture } from "./picture.js";
@@ -23,6 +24,14 @@ import { found } from "./table.js";
 import { tooltip } from "./tooltip.js";
 import { TriesMap } from "./tries_map.js";
 import { count, counted, moment, zone } from "./units.js";
+
+/** Name and colour of each layer of tasks, as ``palette().layer`` has them for outcomes. */
+function taskColours(stack, colours) {
+  const found = new Map(
+    stack.map(({ key, name }, at) => [key, { name, colour: colours.task(at, key === "others"), decal: null }]),
+  );
+  return (key) => found.get(key);
+}
 
 export class Charts {
   /**
@@ -54,19 +63,26 @@ export class Charts {
     this.state = state;
     const colours = palette(dark());
     const shown = shownTries(payload, task, state.last);
-    const stack = layers(payload, shown, state);
-    const height = totals(stack, payload.runs.run_id.length);
+    const byTask = task < 0 && state.by !== "outcome";
+    const stack = byTask ? taskLayers(payload, shown, state.folded) : layers(payload, shown, state);
+    const length = payload.runs.run_id.length;
+    const height = totals(stack, length);
+    const lines = byTask && state.by === "lines";
     const names = taskNames(payload);
     this.view = {
       payload,
       stack,
-      totals: height,
+      lines,
+      sums: height,
+      totals: lines ? highest(stack, length) : height,
+      layer: byTask ? taskColours(stack, colours) : colours.layer,
       median: rollingMedian(payload.runs, height, 25, unusualRuns(payload, shown)),
       range: rangeOf(payload.runs, state.from, state.to),
       late: lateRuns(payload, task),
       sla: task >= 0 ? payload.tasks.sla[task] : null,
       shifts: shiftLines(shifts, task >= 0 ? null : names),
       log: state.log,
+      whole: state.whole,
       local: state.local,
       width: this.places.duration.clientWidth,
       left: this.#leftMargin(names),

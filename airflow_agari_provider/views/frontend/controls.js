@@ -36,11 +36,13 @@ export function timeChoice({ chosenZone, go }) {
 }
 
 /** A checkbox: yes or no. */
-export function toggle({ name, label, title, value, set }) {
+export function toggle({ name, label, title, value, set, visible = () => true }) {
   const box = element("input", { type: "checkbox", "data-control": name, on: { change: () => set(box.checked) } });
+  const node = element("label", { class: "toggle", title }, box, label);
   return {
-    node: element("label", { class: "toggle", title }, box, label),
+    node,
     sync(page) {
+      node.hidden = !visible(page);
       box.checked = value(page);
     },
   };
@@ -101,6 +103,17 @@ export function action({ name, label, title, press, usable = () => true, visible
     sync(page) {
       node.disabled = !usable(page);
       node.hidden = !visible(page);
+    },
+  };
+}
+
+/** A day. @param {(text: string) => void} set gets a date such as "2026-11-20", or "". */
+export function dateField({ name, label, value, set }) {
+  const input = element("input", { type: "date", "data-control": name, on: { change: () => set(input.value) } });
+  return {
+    node: element("label", { class: "field" }, element("span", {}, label), input),
+    sync(page) {
+      input.value = value(page);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The upper chart: time per run, every try stacked. What it shows is decided in duration_option.js. */
 
+import { cutMarkers } from "./axis_cut.js";
 import { bars, chartOption, MOST_PATTERNED, valueAxis } from "./duration_option.js";
 
 /** ECharts, reduced to the few functions that the page uses. */
@@ -26,7 +27,7 @@ export class DurationChart {
       );
     chart.on("click", (at) => {
       if (at.componentType === "markLine" && at.data.xAxis !== undefined) events.shift(at.data.xAxis);
-      else if (at.seriesType === "bar") events.pick(at.dataIndex, at.seriesId);
+      else if (at.seriesType === "bar" || at.seriesId?.includes(":")) events.pick(at.dataIndex, at.seriesId);
     });
     chart.getZr().on("click", ({ target, offsetX, offsetY }) => {
       if (!target && chart.containPixel("grid", [offsetX, offsetY])) events.pick(this.#runAt(offsetX), null);
@@ -64,9 +65,8 @@ export class DurationChart {
     const after = valueAxis(this.view);
     const patterned = range[1] - range[0] < MOST_PATTERNED;
     if (before.max !== after.max || before.min !== after.min)
-      this.chart.setOption({ yAxis: [after, {}] }, { lazyUpdate: true });
-    if (patterned !== wasPatterned)
-      this.chart.setOption({ series: bars(this.view, this.colours) }, { lazyUpdate: true });
+      this.chart.setOption({ yAxis: [after, {}], series: [cutMarkers(this.view, this.colours)] }, { lazyUpdate: true });
+    if (patterned !== wasPatterned) this.chart.setOption({ series: bars(this.view) }, { lazyUpdate: true });
   }
 
   zoomTo([startValue, endValue]) {

@@ -1,5 +1,6 @@
 /** What ECharts draws in the upper chart: time per run, every try stacked. Pure: no document, no state. */
 
+import { cutBars, cutMarkers } from "./axis_cut.js";
 import { axisLabel, axisStep, duration, logLines, logRange, moment } from "./units.js";
 
 /** Pixels right of the plot. The tries map below uses the same, so that a run is at the same place in both charts. */
@@ -18,7 +19,7 @@ const MARKERS = {
 
 /**
  * @param {object} view ``payload``, ``stack``, ``totals``, ``median``, ``range``, ``late``, ``shifts``,
- *   ``log``, ``local``, ``left`` (pixels).
+ *   ``layer`` (name, colour and pattern of a layer), ``lines`` (the layers are lines), ``log``, ``whole`` (no bar is cut), ``local``, ``left`` (pixels).
  * @param {object} colours from ``palette()``.
  */
 export function chartOption(view, colours) {
@@ -105,12 +106,12 @@ export function chartOption(view, colours) {
       },
     ],
     series: [
-      ...bars(view, colours),
+      ...bars(view),
       {
         id: "median",
         name: "median of 25 runs",
         type: "line",
-        data: median,
+        data: view.lines ? [] : median,
         showSymbol: false,
         connectNulls: true,
         silent: true,
@@ -121,15 +122,24 @@ export function chartOption(view, colours) {
       lineSeries(view, colours),
       ...states(view, colours),
       ...markers(view, colours),
+      cutMarkers(view, colours),
     ],
   };
 }
 
-export function bars({ stack, range: [first, last], log }, colours) {
+export function bars({ stack, range: [first, last], log, lines, layer }) {
+  if (lines) return stack.map(({ key, values }) => taskLine(key, values, layer(key)));
   const shape = { patterned: last - first < MOST_PATTERNED, runs: last - first + 1 };
   return stack.map(({ key, values }) =>
-    bar(key, log ? values.map((value) => value || NOTHING) : values, colours.layer(key), shape),
+    bar(key, log ? values.map((value) => value || NOTHING) : values, layer(key), shape),
   );
+}
+
+/** A line for a task; runs in which it did not start are gaps. */
+function taskLine(key, values, { name, colour }) {
+  const data = values.map((value) => value || null);
+  const style = { lineStyle: { width: 1.5, color: colour }, itemStyle: { color: colour } };
+  return { id: key, name, type: "line", data, symbolSize: 4, showAllSymbol: "auto", triggerLineEvent: true, ...style };
 }
 
 function bar(key, data, { name, colour, decal }, { patterned, runs }) {
@@ -236,7 +246,7 @@ function markers(view, colours) {
 /** Axis of the seconds. Its lines are at round times, and there is room for the markers above the highest bar. */
 export function valueAxis(view) {
   const heights = view.totals.slice(view.range[0], view.range[1] + 1).filter((value) => value > 0);
-  const most = Math.max(...heights, 0.5);
+  const most = cutBars(view).limit ?? Math.max(...heights, 0.5);
   if (view.log) return { type: "log", logBase: 10, ...logRange(Math.min(...heights, most), most) };
   const step = axisStep(most * 1.09);
   return { type: "value", min: 0, max: Math.ceil((most * 1.09) / step) * step, interval: step };

@@ -1,5 +1,6 @@
 /** Sentences above the charts: which tries were purged, and which tasks changed lastingly. */
 
+import { cutText } from "./axis_cut.js";
 import { element } from "./dom.js";
 import { purgeNotice, shiftText, unknownTimes } from "./notices.js";
 import { shownTries } from "./series.js";
@@ -43,14 +44,18 @@ export function notes({ payload, shifts, state, charts, task }, unfolded) {
   return [...sentences.map((sentence) => note(sentence)), ...lines, ...more];
 }
 
+const one = ({ folded }) => (folded ? "group or task" : "task");
+
 /** Heading of the upper chart: what is stacked, how many runs missed the SLA, which part is shown. */
 export function chartTitle({ charts, payload, state, task }) {
   const { late, sla } = charts.view;
   const tries = state.last ? "last try only" : "every try stacked";
+  const how = charts.view.lines ? `a line for each ${one(state)}` : `by ${one(state)}`;
   const missed =
     sla === null
       ? ""
       : ` · SLA ${duration(sla)} after the run ${payload.runs.queued_at ? "was queued" : "started"}: ${count(late.length)} of ${count(payload.window.shown)} runs later`;
-  const { part } = charts;
-  return `Time per run, ${tries}${task < 0 ? ", all tasks summed" : ""}${missed}${part ? ` · ${part}` : ""}`;
+  const more = [charts.part, cutText(charts.view)].filter(Boolean).map((text) => ` · ${text}`);
+  const all = task >= 0 ? "" : state.by === "outcome" ? ", all tasks summed" : `, ${how}`;
+  return `Time per run, ${tries}${all}${missed}${more.join("")}`;
 }

@@ -1,5 +1,6 @@
 /** The page of all DAGs that the reader may see. */
 
+import { ActivePart } from "./active_part.js";
 import { ApiError, ask } from "./api.js";
 import { action, choice, noticeBox, searchBox, timeChoice } from "./controls.js";
 import { element } from "./dom.js";
@@ -7,14 +8,15 @@ import { copyLink, copyTable, saveTable } from "./exports.js";
 import { keepFocus } from "./focus.js";
 import { OVERVIEW_HELP, showHelp } from "./help.js";
 import { errorNotice, oldestFailure, staleNotice } from "./notices.js";
-import { overviewColumns, overviewRows, statesLegend } from "./overview_rows.js";
+import { ALL_DAGS, overviewFilters } from "./overview_filters.js";
+import { overviewColumns, overviewRows, passes, statesLegend } from "./overview_rows.js";
 import { ASKED, DAY_COUNTS, DEFAULTS } from "./permalink.js";
 import { remedy } from "./remedies.js";
 import { found, table } from "./table.js";
 import { count, moment, zone as zoneName } from "./units.js";
 
 const MOST_ROWS = 100; // shown at once
-const FIRST_ORDER = { sort: "lost_seconds", descending: true };
+const FIRST_ORDER = { sort: "newest_run", descending: true };
 
 export class OverviewPage {
   /** @param {object} frame as for TaskPage. */
@@ -41,6 +43,8 @@ export class OverviewPage {
       value: ({ state }) => state.search,
       set: (text) => this.go({ search: text }, { replace: true }),
     });
+    const filters = overviewFilters(this);
+    this.underWay = new ActivePart(this);
     const usable = ({ overview }) => Boolean(overview);
     const csv = action({
       name: "csv",
@@ -53,7 +57,7 @@ export class OverviewPage {
     const link = action({ name: "link", label: "Copy link", press: () => copyLink(this) });
     const help = action({ name: "help", label: "?", title: "Keys", press: () => showHelp(this.help) });
     const exports = [csv, copyButton, link, help];
-    this.controls = [days, zone, search, ...exports];
+    this.controls = [days, zone, search, ...filters, ...exports];
     root.replaceChildren(
       element(
         "header",
@@ -61,9 +65,14 @@ export class OverviewPage {
         element("div", {}, element("h1", { tabindex: "-1", "data-key": "title" }, "All DAGs"), this.parts.window),
         element("nav", {}, ...exports.map(({ node }) => node)),
       ),
-      element("div", { class: "bar" }, element("div", { class: "row" }, days.node, zone.node, search.node)),
+      element(
+        "div",
+        { class: "bar" },
+        element("div", { class: "row" }, ...[days, zone, search, ...filters].map(({ node }) => node)),
+      ),
       this.parts.stale,
       this.parts.notice,
+      this.underWay.node,
       this.parts.body,
     );
     document.title = "All DAGs · tries";
@@ -82,6 +91,7 @@ export class OverviewPage {
     clearTimeout(this.timer);
     this.abort?.abort();
     this.abort = new AbortController();
+    this.underWay.load();
     const { signal } = this.abort;
     const { days } = this.state;
     try {
@@ -146,8 +156,12 @@ export class OverviewPage {
   }
 
   get rows() {
-    const rows = overviewRows(this.overview, this.taskTime, this.counting);
-    return rows.filter(({ name, id }) => found(this.state.search, name, id));
+    const { state, allRows } = this;
+    return allRows.filter((row) => found(state.search, row.name, row.id) && passes(row, state));
+  }
+
+  get allRows() {
+    return overviewRows(this.overview, this.taskTime, this.counting);
   }
 
   get #clock() {
@@ -178,6 +192,7 @@ export class OverviewPage {
   #draw() {
     const { overview, rows } = this;
     this.controls.forEach((control) => control.sync(this));
+    this.underWay.draw();
     const total = overview.dags.dag_id.length;
     this.parts.window.textContent = total === 0 ? "" : this.#windowText(rows.length, total);
     this.parts.notice.replaceChildren(...this.#emptyNotice(rows.length, total));
@@ -220,11 +235,11 @@ export class OverviewPage {
       return [
         noticeBox(
           {
-            title: `No DAG’s name has “${this.state.search}” in it`,
-            text: `The search hides all ${count(total)} DAGs.`,
+            title: this.state.search ? `No DAG’s name has “${this.state.search}” in it` : "No DAG matches the filters",
+            text: `The search and the filters hide all ${count(total)} DAGs.`,
           },
-          "Clear the search",
-          () => this.go({ search: "" }, { replace: true }),
+          "Clear search and filters",
+          () => this.go({ search: "", ...ALL_DAGS }, { replace: true }),
         ),
       ];
     return [];

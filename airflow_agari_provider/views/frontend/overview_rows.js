@@ -6,6 +6,19 @@ import { count, duration, moment, percent } from "./units.js";
 
 const SIGNS = { success: "✓", failed: "✕", running: "▶", queued: "◦" }; // the same meaning as the colours
 const STATES = Object.keys(SIGNS);
+/** How the tasks of the newest run stand, in words, from what needs a person to what needs none. */
+const STANDS = {
+  failed: "failed",
+  upstream_failed: "not started, as one before failed",
+  up_for_retry: "waiting for a retry",
+  running: "running",
+  deferred: "deferred",
+  queued: "queued",
+  waiting: "not scheduled yet",
+  skipped: "skipped",
+  success: "success",
+};
+const FAILED_FIRST = 1e12; // seconds; more than any DAG loses
 
 /**
  * One row per DAG, from the server's columns. The values of the slower answer are null until it arrives. Pure.
@@ -23,6 +36,12 @@ export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
       name: dags.display_name?.[index] ?? name,
       paused: dags.paused[index],
       last_run: dags.last_run[index],
+      last_state: dags.last_state?.[index] ?? null,
+      owners: dags.owners?.[index] ?? [],
+      tags: dags.tags?.[index] ?? [],
+      newest_run: time?.newest_run
+        ? Object.fromEntries(Object.keys(STANDS).map((state) => [state, time.newest_run[state]?.[at] ?? 0]))
+        : null,
       ever: states(dags.ever),
       window: states(dags.window),
       failures: dags.failures[index],
@@ -34,6 +53,30 @@ export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
       total_seconds: time ? time.total_seconds[at] : null,
     };
   });
+}
+
+/** Whether something failed in the window, or the newest run did. Pure. */
+export function hasProblem({ last_state: last, window, failures }) {
+  return last === "failed" || window.failed > 0 || failures > 0;
+}
+
+/**
+ * Whether a row passes the filters of the page. Pure.
+ *
+ * @param {{tag: string|null, owner: string|null, paused: string, problems: boolean}} state
+ */
+export function passes(row, { tag, owner, paused, problems }) {
+  return (
+    (tag === null || row.tags.includes(tag)) &&
+    (owner === null || row.owners.includes(owner)) &&
+    (paused === "all" || row.paused === (paused === "paused")) &&
+    (!problems || hasProblem(row))
+  );
+}
+
+/** All values of a column of lists, in order. Pure. */
+export function choicesOf(rows, column) {
+  return [...new Set(rows.flatMap((row) => row[column]))].sort((one, other) => one.localeCompare(other));
 }
 
 /** @param {(id: string, name: string) => Node} link to a DAG's page. */
@@ -65,7 +108,25 @@ export function overviewColumns({ days, utc, link }) {
       hint: "Sort by name",
       value: (row) => row.name,
       node: (row) =>
-        element("span", {}, link(row.id, row.name), row.paused ? element("small", { class: "badge" }, "paused") : null),
+        element(
+          "span",
+          {},
+          link(row.id, row.name),
+          ...[...(row.paused ? ["paused"] : []), ...row.tags].map((text) => element("small", { class: "badge" }, text)),
+        ),
+    },
+    {
+      key: "newest_run",
+      title: "newest run",
+      hint: "State of the newest run in the window, and how its tasks stand; failed ones first, then by lost time",
+      left: true,
+      csv: [
+        ["last_state", (row) => row.last_state],
+        ...Object.keys(STANDS).map((state) => [`newest_run_${state}`, (row) => row.newest_run?.[state] ?? null]),
+      ],
+      value: (row) => (row.last_state === "failed" ? FAILED_FIRST : 0) + row.lost_seconds,
+      text: newestInWords,
+      node: newestBar,
     },
     {
       key: "last_run",
@@ -98,6 +159,29 @@ export function statesLegend() {
 
 function signed(state, text) {
   return element("span", { class: `number ${state}` }, `${SIGNS[state]} ${text}`);
+}
+
+function newestInWords({ last_state: state, newest_run: tasks, counting }) {
+  if (state === null) return "none in the window";
+  const parts = Object.entries(tasks ?? {}).filter(([, number]) => number > 0);
+  const words = parts.map(([stands, number]) => `${count(number)} ${STANDS[stands]}`);
+  return `${state}${counting ? "" : `: ${words.join(", ") || "no task"}`}`;
+}
+
+/** State of the newest run, and a bar of how its tasks stand. */
+function newestBar(row) {
+  const text = newestInWords(row);
+  if (row.last_state === null) return element("span", { class: "muted", title: text }, "–");
+  const tasks = Object.entries(row.newest_run ?? {}).filter(([, number]) => number > 0);
+  const parts = tasks.map(([stands, number]) =>
+    element("i", { class: `state stands-${stands}`, style: { "flex-grow": number } }),
+  );
+  return element(
+    "div",
+    { class: "runs", title: text },
+    element("div", { class: "runs-bar", role: "img", "aria-label": text }, ...parts),
+    element("div", { class: "runs-numbers", "aria-hidden": "true" }, signed(row.last_state, row.last_state)),
+  );
 }
 
 function sum(counts) {

@@ -59,6 +59,22 @@ export const CELLS = {
   dark: ["", "#333d48", "#1c4a3d", "#eeb23a", "#e0690a", "#d2557f", "#3a9ad9"],
 };
 
+/** Colours of tasks: light theme, dark theme. The last one is for the tasks that are summed. */
+const TASKS = [
+  ["#0072b2", "#3a9ad9"],
+  ["#e69f00", "#eeb23a"],
+  ["#009e73", "#12a67c"],
+  ["#cc79a7", "#d48bb4"],
+  ["#56b4e9", "#7cc8f2"],
+  ["#d55e00", "#e0690a"],
+  ["#8a6d00", "#c9b04a"],
+  ["#6a4c93", "#a58bd1"],
+  ["#7ccbb3", "#58907f"],
+  ["#8c1c3f", "#c23a66"],
+  ["#b5a642", "#8f8a3c"],
+  ["#98a2ae", "#6d7986"],
+];
+
 const LIGHT = {
   text: "#182230",
   muted: "#5b6b7e",
@@ -96,6 +112,7 @@ export function palette(dark) {
     ...(dark ? DARK : LIGHT),
     state: (name) => STATES[name]?.[dark ? 1 : 0] ?? "transparent",
     cells: dark ? CELLS.dark : CELLS.light,
+    task: (at, others) => TASKS[others ? TASKS.length - 1 : at % TASKS.length][dark ? 1 : 0],
     layer: (key) => ({ name: LAYERS[key][0], colour: LAYERS[key][dark ? 2 : 1], decal: LAYERS[key][3] }),
   };
 }

@@ -1,7 +1,7 @@
 /** The button of a notice: what the reader can do about it. */
 
 import { dagAddress, openAirflow } from "./airflow.js";
-import { DAY_COUNTS, DEFAULTS, RUN_COUNTS } from "./permalink.js";
+import { ALL_DATES, DAY_COUNTS, DEFAULTS, RUN_COUNTS } from "./permalink.js";
 
 /**
  * @param {string} name the ``action`` of a notice.
@@ -16,7 +16,7 @@ export function remedy(name, page) {
     "all tasks": ["Show all tasks", () => go({ task: null })],
     "all DAGs": ["Show all DAGs", () => go({ ...DEFAULTS })],
     "open DAG": ["Open the DAG in Airflow", () => openAirflow(dagAddress(frame.configuration, state.dag))],
-    newest: ["Show the newest runs", () => go({ before: null, after: null })],
+    newest: ["Show the newest runs", () => go({ before: null, after: null, ...ALL_DATES })],
     "log in": ["Log in", () => openAirflow(frame.configuration.root)],
     fewer: fewer(state, go) ?? again,
     again,

@@ -3,6 +3,7 @@
 import { airflowLink, logAddress } from "./airflow.js";
 import { element } from "./dom.js";
 import { LAYERS, palette } from "./palette.js";
+import { runClock } from "./run_clock.js";
 import { layerOf, taskNames } from "./series.js";
 import { count, duration, moment, momentWithOffset, zone } from "./units.js";
 
@@ -57,7 +58,7 @@ function blockedText(payload, run) {
  * @param {number[]} shown indexes of the run's tries, which come with those first that failed for good.
  * @param {number} marked index of the task whose tries are highlighted; -1: no task.
  */
-export function runPanel({ payload, run, shown, marked, local, dark, configuration, onClose }) {
+export function runPanel({ payload, run, shown, marked, local, dark, configuration, onClose, onCompare, onIndexes }) {
   const { runs, tries, tasks } = payload;
   const forGood = (index) => layerOf(payload, index) === "failed_for_good";
   const ordered = [...shown].sort(
@@ -65,6 +66,12 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
       Number(forGood(other)) - Number(forGood(one)) || (tries.start[one] ?? 0) - (tries.start[other] ?? 0),
   );
   const colours = palette(dark);
+  const indexesOf = (index) => {
+    const task = tries.task[index];
+    const press = { click: () => onIndexes(task) };
+    const key = `indexes-${tasks.task_id[task]}-${tries.try_number[index]}-${tries.outcome[index]}`;
+    return element("button", { type: "button", class: "small", "data-key": key, on: press }, "Indexes");
+  };
   const rows = ordered.map((index) => {
     const outcome = layerOf(payload, index);
     const several = tries.instances[index] > 1 ? ` × ${count(tries.instances[index])}` : "";
@@ -97,6 +104,7 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
           },
           several ? "Logs" : "Log",
         ),
+        tasks.mapped[tries.task[index]] ? indexesOf(index) : null,
       ),
     );
   });
@@ -111,6 +119,16 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
     "deferred",
     "log",
   ];
+  const compare = element(
+    "button",
+    {
+      type: "button",
+      "data-key": "compare",
+      title: "The runs before this run beside those from this run on",
+      on: { click: onCompare },
+    },
+    "Before and after",
+  );
   const close = element("button", { type: "button", "data-key": "close", on: { click: onClose } }, "Close");
   return element(
     "section",
@@ -119,10 +137,11 @@ export function runPanel({ payload, run, shown, marked, local, dark, configurati
       "header",
       {},
       element("h2", { tabindex: "-1", "data-key": "panel" }, `Tries of ${runs.run_id[run]}`),
-      close,
+      element("span", {}, compare, " ", close),
     ),
     element("p", { class: "muted" }, describeRun(payload, run, local)),
     blockedText(payload, run),
+    runClock({ payload, run, shown, local, colours }),
     rows.length === 0
       ? element("p", {}, "No task of this run has started, or the page does not show those that have.")
       : element(

@@ -54,7 +54,7 @@ export function taskNames({ tasks }) {
 /** In which figures a try is; the server decides it, see ``charts/outcomes.py``. */
 export const COUNTED = { not: 0, inSums: 1, inAll: 2 };
 
-const standing = (tries, index) => tries.counted?.[index] ?? COUNTED.inAll;
+export const standing = (tries, index) => tries.counted?.[index] ?? COUNTED.inAll;
 
 /** Runs whose time is not usual: one of the shown tries goes on, or ran nobody knows how long. */
 export function unusualRuns({ tries }, shown) {

@@ -1,11 +1,14 @@
 /** The controls of a DAG's page. */
 
 import { airflowLink, dagAddress } from "./airflow.js";
+import { cutText } from "./axis_cut.js";
+import { hasGroups } from "./by_task.js";
 import { action, choice, folded, several, timeChoice, toggle } from "./controls.js";
+import { dateControls } from "./dates.js";
 import { element } from "./dom.js";
 import { copyLink, saveCsv, savePicture } from "./exports.js";
 import { showHelp } from "./help.js";
-import { DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
+import { ALL_DATES, DEFAULTS, RUN_COUNTS, RUN_STATES } from "./permalink.js";
 import { taskNames } from "./series.js";
 
 const ALL = "";
@@ -15,8 +18,8 @@ const NEWEST = { before: null, after: null, from: null, to: null };
 /** @param {object} page a TaskPage. @returns {{bar: Node, links: Node, all: object[], sync: (page) => void}} */
 export function taskControls(page) {
   const { go, frame } = page;
-  const flag = (name, label, title) =>
-    toggle({ name, label, title, value: ({ state }) => state[name], set: (on) => go({ [name]: on }) });
+  const flag = (name, label, title, visible = undefined) =>
+    toggle({ name, label, title, visible, value: ({ state }) => state[name], set: (on) => go({ [name]: on }) });
   const types = [
     "scheduled",
     "manual",
@@ -55,8 +58,8 @@ export function taskControls(page) {
     action({
       name: "newest",
       label: "Newest",
-      press: () => go({ ...NEWEST }),
-      visible: ({ state }) => state.before !== null || state.after !== null,
+      press: () => go({ ...NEWEST, ...ALL_DATES }),
+      visible: ({ state }) => [state.before, state.after, state.since, state.until].some((place) => place !== null),
     }),
     timeChoice(frame),
     choice({
@@ -78,12 +81,38 @@ export function taskControls(page) {
       visible: ({ state }) => state.from !== null || state.to !== null,
     }),
   ];
+  const byOutcome = ({ state }) => state.task !== null || state.by === "outcome";
   const shown = [
-    flag("idle", "Waiting between tries", "Stack the time from the end of a try until the next was scheduled"),
-    flag("queued", "Queued", "Stack the time from being scheduled until the start"),
-    flag("deferred", "Deferred", "Stack the time in the triggerer, or between two pokes of a rescheduled sensor"),
+    choice({
+      name: "by",
+      label: "Bars",
+      title: "What the bars are made of",
+      options: () => [
+        ["outcome", "by outcome"],
+        ["task", "by task"],
+        ["lines", "a line per task"],
+      ],
+      value: ({ state }) => state.by,
+      pick: (by) => go({ by }),
+      visible: ({ state }) => state.task === null,
+    }),
+    flag("folded", "Groups folded", "The tasks of a group are one", (page) => !byOutcome(page) && grouped(page)),
+    flag(
+      "idle",
+      "Waiting between tries",
+      "Stack the time from the end of a try until the next was scheduled",
+      byOutcome,
+    ),
+    flag("queued", "Queued", "Stack the time from being scheduled until the start", byOutcome),
+    flag(
+      "deferred",
+      "Deferred",
+      "Stack the time in the triggerer, or between two pokes of a rescheduled sensor",
+      byOutcome,
+    ),
     flag("last", "Last try only", "As Airflow itself shows it"),
     flag("log", "Log scale"),
+    flag("whole", "Whole axis", "Up to the longest bar, also if it flattens the others", cutOrWhole),
   ];
   const filters = folded(
     { name: "filters", label: "Filters", count: ({ state }) => state.runTypes.length + state.runStates.length },
@@ -104,6 +133,10 @@ export function taskControls(page) {
       }),
     ],
   );
+  const dates = folded(
+    { name: "dates", label: "Dates", count: ({ state }) => Number(state.since !== null || state.until !== null) },
+    dateControls(page),
+  );
   const usable = ({ parts }) => !parts.body.hidden;
   const exports = [
     action({ name: "csv", label: "CSV", title: "The tries that are shown", press: () => saveCsv(page), usable }),
@@ -111,7 +144,7 @@ export function taskControls(page) {
     action({ name: "link", label: "Copy link", title: "To this page as it is", press: () => copyLink(page) }),
     action({ name: "help", label: "?", title: "Keys", press: () => showHelp(page.help) }),
   ];
-  const rows = [window, [...shown, filters]];
+  const rows = [window, [...shown, dates, filters]];
   const all = [...rows.flat(), ...exports];
   return {
     all,
@@ -123,6 +156,13 @@ export function taskControls(page) {
     links: element("nav", {}, overviewLink(page), dagLink(page), ...exports.map(({ node }) => node)),
     sync: (now) => all.forEach((control) => control.sync(now)),
   };
+}
+
+const grouped = ({ payload, state }) => state.folded || Boolean(payload && hasGroups(payload));
+
+/** Whether a bar is cut, or the reader chose that none is. */
+function cutOrWhole({ state, charts, parts }) {
+  return state.whole || (!parts.body.hidden && Boolean(charts) && cutText(charts.view) !== "");
 }
 
 /** Options for the choice of a task. The chosen task is always one of them, even if it did not start in these runs. */

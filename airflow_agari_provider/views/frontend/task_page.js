@@ -1,6 +1,6 @@
 /** The page of a DAG: the tries of one task or of all tasks, run by run. */
 
-import { dark, framed, logAddress, openAirflow } from "./airflow.js";
+import { framed, logAddress, openAirflow } from "./airflow.js";
 import { ApiError, ask } from "./api.js";
 import { Charts } from "./charts.js";
 import { noticeBox, searchBox } from "./controls.js";
@@ -14,9 +14,10 @@ import { emptyNotice, errorNotice, shiftText, staleNotice } from "./notices.js";
 import { ASKED, triesAddress } from "./permalink.js";
 import { remedy } from "./remedies.js";
 import { RunKeys } from "./run_keys.js";
-import { runPanel, tryOf } from "./run_panel.js";
+import { tryOf } from "./run_panel.js";
 import { layerOf, shownTries, taskNames } from "./series.js";
 import { taskControls } from "./task_controls.js";
+import { drawPanels } from "./task_panels.js";
 import { taskParts } from "./task_parts.js";
 import { TaskTable } from "./task_table.js";
 
@@ -60,7 +61,7 @@ export class TaskPage {
       button("table-csv", "CSV", () => saveTable(this.table)),
     ];
     const figures = [this.figures.cards, this.figures.wall, parts.notes];
-    const chart = [parts.chart, parts.duration, parts.panel];
+    const chart = [parts.chart, parts.duration, parts.panel, parts.indexes, parts.compare];
     parts.body.append(
       ...(framed() ? [...chart, ...figures] : [...figures, ...chart]), // in Airflow's tab, the bars are seen at once
       element("h2", {}, "Tries per task and run"),
@@ -185,10 +186,11 @@ export class TaskPage {
     if (empty) return;
     this.figures.draw(this);
     this.#drawCharts();
+    this.controls.sync(this); // whether a bar is cut is known only now
     parts.notes.replaceChildren(...notes(this, Boolean(parts.notes.querySelector("details[open]"))));
     parts.chart.textContent = chartTitle(this);
     this.table.draw();
-    this.#drawPanel();
+    drawPanels(this, () => this.#closePanel());
     performance.measure("agari-draw", { start: started, end: performance.now() });
   }
 
@@ -223,25 +225,6 @@ export class TaskPage {
     this.settling = setTimeout(() => this.frame.note(part), SETTLED);
   }
 
-  #drawPanel() {
-    const { scrollTop } = this.parts.panel.querySelector(".scroll") ?? { scrollTop: 0 };
-    const { payload, state, marked } = this;
-    const run = state.run === null ? -1 : payload.runs.run_id.indexOf(state.run);
-    const panel = () =>
-      runPanel({
-        payload,
-        run,
-        shown: this.shownOf(run),
-        marked,
-        local: state.local,
-        dark: dark(),
-        configuration: this.frame.configuration,
-        onClose: () => this.#closePanel(),
-      });
-    this.parts.panel.replaceChildren(...(run < 0 ? [] : [panel()]));
-    if (scrollTop > 0) this.parts.panel.querySelector(".scroll")?.scrollTo({ top: scrollTop });
-  }
-
   /** Close the list of tries. The focus goes back to the element that had it when the list was opened. */
   #closePanel() {
     const inside = this.parts.panel.contains(document.activeElement);
@@ -257,8 +240,9 @@ export class TaskPage {
   /** The reader chose a bar: open the log if the bar is a single try of one task; otherwise list the run's tries. */
   pick(run, layer) {
     const meant = this.shownOf(run).filter((index) => layerOf(this.payload, index) === layer);
+    const tasks = this.charts.view.stack.find(({ key }) => key === layer)?.tasks ?? [];
     if (this.task >= 0 && meant.length === 1) this.openLog(meant[0]);
-    else this.openRun(run, this.task);
+    else this.openRun(run, tasks.length === 1 ? tasks[0] : this.task);
   }
 
   openLog(index) {

@@ -14,6 +14,8 @@ export function taskParts() {
     chart: element("h2", {}),
     duration: element("div", { class: "duration", tabindex: "0", role: "img", "data-key": "bars" }),
     panel: element("div", {}),
+    indexes: element("div", {}),
+    compare: element("div", {}),
     map: element("div", { class: "map" }),
   };
 }

@@ -15,12 +15,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_agari_provider.charts.rows import Position, RunRow
-from airflow_agari_provider.views.queries.tables import LOGICAL_DATE, RUN, RUN_AFTER, dialect, epoch
+from airflow_agari_provider.views.queries.tables import LOGICAL_DATE, RUN, RUN_AFTER, dialect, due_since, epoch
 
 
-def chosen_runs(dag_id: str, types: Collection[str], states: Collection[str]) -> Any:
-    """Return the condition for the runs that a reader asked for."""
+def chosen_runs(
+    dag_id: str,
+    types: Collection[str] = (),
+    states: Collection[str] = (),
+    since: float | None = None,
+    until: float | None = None,
+) -> Any:
+    """Return the condition for the runs that a reader asked for; see ``parameters.TriesQuestion``."""
     conditions = [RUN.c.dag_id == dag_id]
+    if since is not None:
+        conditions.append(due_since(since))
+    if until is not None:
+        conditions.append(datetime.fromtimestamp(until, UTC) > RUN_AFTER)
     if types:
         conditions.append(RUN.c.run_type.in_(types))
     if states:

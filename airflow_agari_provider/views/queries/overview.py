@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_agari_provider.charts.outcomes import STANDS
 from airflow_agari_provider.views.queries import tries as attempts
+from airflow_agari_provider.views.queries.newest_runs import newest_tasks
 from airflow_agari_provider.views.queries.overview_tries import (
     MOST_PAUSED,
     NO_TRY,
@@ -32,6 +35,7 @@ from airflow_agari_provider.views.queries.tables import (
     NOT_REMOVED,
     RUN,
     RUN_AFTER,
+    TAG,
     dialect,
     due_since,
     epoch,
@@ -48,41 +52,83 @@ FAILED = OLD_FAILURES, FINAL_FAILURES, CUT_OFF
 ALL = old_tries(counted(HISTORY)), newest_tries(counted(INSTANCE), INSTANCE.c.start_date.is_not(None))
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Every DAG that has not been removed, and its runs; in dictionaries by the DAG's id."""
+
+    dags: list[Any]
+    tags: Mapping[str, list[str]]
+    ever: Mapping[tuple[str, str], int]
+    window: Mapping[tuple[str, str], int]
+    last_run: Mapping[str, float]
+    last_state: Mapping[str, str]
+    active: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failed tries of each DAG, how many of them were the last, the seconds that they ran, and when the first began."""
+
+    tries: Mapping[str, int]
+    final: Mapping[str, int]
+    lost: Mapping[str, float]
+    oldest: Mapping[str, float]
+
+
 def overview(session: Any, since: float, now: float) -> dict[str, Any]:
     """
     Return one entry for each DAG that has not been removed.
 
+    Both halves may be counted at the same time, each in a session of its own.
+
     :param since: only runs due then or later are in the window.
     """
+    return of_halves(runs_of_all(session, since), failures_of_all(session, since, now), since)
+
+
+def runs_of_all(session: Any, since: float) -> Runs:
     dags = _dags(session)
-    ids = [dag_id for dag_id, *_ in dags]
+    ids = {dag_id for dag_id, *_ in dags}
     ever = _runs_ever(session)
-    window, last_run = _runs_of_window(session, since)
-    last_run |= _newest_runs(session, {dag_id for dag_id, _ in ever} & set(ids) - set(last_run))
+    window, last_run, last_state = _runs_of_window(session, since)
+    last_run |= _newest_runs(session, {dag_id for dag_id, _ in ever} & ids - set(last_run))
+    active = dict(map(tuple, _active(session)))
+    return Runs(dags, _tags(session), ever, window, last_run, last_state, active)
+
+
+def failures_of_all(session: Any, since: float, now: float) -> Failures:
     old, *final_parts = (sums(session, tries, since, now) for tries in FAILED)
     final = [row for part in final_parts for row in part]
     lost = _seconds(session, FAILED, [*old, *final], since, now)
-    failed_tries = _counts(row for row in (*old, *final) if row.kind != NO_TRY)
-    failures = _counts(final)
     oldest: dict[str, float] = {}
     for row in old:
         if row.first is not None:
             oldest[row.dag_id] = min(round(row.first, 3), oldest.get(row.dag_id, inf))
-    active = dict(map(tuple, _active(session)))
+    tries = _counts(row for row in (*old, *final) if row.kind != NO_TRY)
+    return Failures(tries, _counts(final), lost, oldest)
+
+
+def of_halves(runs: Runs, failures: Failures, since: float) -> dict[str, Any]:
+    ids = [dag_id for dag_id, *_ in runs.dags]
     return {
         "since": since,
         "dags": {
             "dag_id": ids,
-            "display_name": [name or dag_id for dag_id, _, name in dags],
-            "paused": [bool(paused) for _, paused, _ in dags],
-            "last_run": [last_run.get(dag_id) for dag_id in ids],
-            "ever": {state: [ever.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
-            "window": {state: [window.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
-            "failed_tries": [failed_tries[dag_id] for dag_id in ids],
-            "lost_seconds": [round(lost[dag_id], 3) for dag_id in ids],
-            "failures": [failures[dag_id] for dag_id in ids],
-            "oldest_failed_try": [oldest.get(dag_id) for dag_id in ids],
-            "active": [active.get(dag_id, 0) for dag_id in ids],
+            "display_name": [name or dag_id for dag_id, _, name, _ in runs.dags],
+            "paused": [bool(paused) for _, paused, _, _ in runs.dags],
+            "owners": [
+                [owner.strip() for owner in (owners or "").split(",") if owner.strip()] for *_, owners in runs.dags
+            ],
+            "tags": [runs.tags.get(dag_id, []) for dag_id in ids],
+            "last_run": [runs.last_run.get(dag_id) for dag_id in ids],
+            "last_state": [runs.last_state.get(dag_id) for dag_id in ids],
+            "ever": {state: [runs.ever.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
+            "window": {state: [runs.window.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
+            "failed_tries": [failures.tries.get(dag_id, 0) for dag_id in ids],
+            "lost_seconds": [round(failures.lost.get(dag_id, 0.0), 3) for dag_id in ids],
+            "failures": [failures.final.get(dag_id, 0) for dag_id in ids],
+            "oldest_failed_try": [failures.oldest.get(dag_id) for dag_id in ids],
+            "active": [runs.active.get(dag_id, 0) for dag_id in ids],
         },
     }
 
@@ -93,13 +139,15 @@ def task_time(session: Any, since: float, now: float) -> dict[str, Any]:
     started = _counts(newest)
     total = _seconds(session, ALL, [*old, *newest], since, now)
     retried = dict(map(tuple, _retried(session, since)))
-    ids = sorted(set(started) | set(total))
+    newest_run = newest_tasks(session, since)
+    ids = sorted(set(started) | set(total) | set(newest_run))
     return {
         "dags": {
             "dag_id": ids,
             "started": [started[dag_id] for dag_id in ids],
             "retried": [retried.get(dag_id, 0) for dag_id in ids],
             "total_seconds": [round(total[dag_id], 3) for dag_id in ids],
+            "newest_run": {state: [newest_run[dag_id][state] for dag_id in ids] for state in STANDS},
         }
     }
 
@@ -132,8 +180,15 @@ def _seconds(session: Any, parts: Collection[Tries], rows: Iterable[Sum], since:
 
 
 def _dags(session: Any) -> list[Any]:
-    query = sa.select(DAG.c.dag_id, DAG.c.is_paused, DAG.c.dag_display_name)
+    query = sa.select(DAG.c.dag_id, DAG.c.is_paused, DAG.c.dag_display_name, DAG.c.owners)
     return list(session.execute(query.where(NOT_REMOVED).order_by(DAG.c.dag_id)))
+
+
+def _tags(session: Any) -> dict[str, list[str]]:
+    tags: dict[str, list[str]] = defaultdict(list)
+    for dag_id, name in session.execute(sa.select(TAG.c.dag_id, TAG.c.name).order_by(TAG.c.name)):
+        tags[dag_id].append(name)
+    return tags
 
 
 def _runs_ever(session: Any) -> dict[tuple[str, str], int]:
@@ -142,17 +197,19 @@ def _runs_ever(session: Any) -> dict[tuple[str, str], int]:
     return {(dag_id, state): count for dag_id, state, count in session.execute(query)}
 
 
-def _runs_of_window(session: Any, since: float) -> tuple[dict[tuple[str, str], int], dict[str, float]]:
-    """Return the number of runs for each (DAG, state), and when the newest run of each DAG was due."""
+def _runs_of_window(session: Any, since: float) -> tuple[dict[tuple[str, str], int], dict[str, float], dict[str, str]]:
+    """Return the number of runs for each (DAG, state), when the newest run of each DAG was due, and its state."""
     database = dialect(session)
     keys = [unindexed(column, database) for column in (RUN.c.dag_id, RUN.c.state)]
     query = sa.select(RUN.c.dag_id, RUN.c.state, sa.func.count(), epoch(sa.func.max(RUN_AFTER), database))
     counts: dict[tuple[str, str], int] = {}
     newest: dict[str, float] = {}
+    states: dict[str, str] = {}
     for dag_id, state, count, last in session.execute(query.where(due_since(since)).group_by(*keys)):
         counts[dag_id, state] = count
-        newest[dag_id] = max(newest.get(dag_id, 0.0), round(last, 3))
-    return counts, newest
+        if last > newest.get(dag_id, 0.0):
+            newest[dag_id], states[dag_id] = round(last, 3), state
+    return counts, newest, states
 
 
 def _newest_runs(session: Any, dag_ids: Collection[str]) -> dict[str, float]:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from airflow.models import DagModel, DagRun, Log, TaskInstance, TaskReschedule, import_all_models
+from airflow.models import DagModel, DagRun, Log, Pool, TaskInstance, TaskReschedule, import_all_models
 from airflow.models.base import Base
+from airflow.models.dag import DagTag
 from airflow.models.serialized_dag import SerializedDagModel
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import UnaryExpression
@@ -21,6 +22,8 @@ from sqlalchemy.sql.elements import UnaryExpression
 from airflow_agari_provider.exceptions import AgariError
 
 DAG = DagModel.__table__
+TAG = DagTag.__table__
+POOL = Pool.__table__
 RUN = DagRun.__table__
 RESCHEDULE = TaskReschedule.__table__
 LOG = Log.__table__
@@ -59,9 +62,12 @@ if DEADLINE is not None:
 # What the queries read besides; ``require_known_columns`` looks for it before the first query.
 OF_A_TRY = "try_number state start_date end_date max_tries operator queued_dttm next_method"
 READ = (
-    (DAG, "dag_id is_paused dag_display_name"),
+    (DAG, "dag_id is_paused dag_display_name owners"),
+    (TAG, "dag_id name"),
+    (POOL, "pool slots"),
     (RUN, "id dag_id run_id run_type state queued_at start_date end_date"),
     *((table, f"{' '.join(INDEX)} {OF_A_TRY}") for table in (INSTANCE, HISTORY)),
+    (INSTANCE, "rendered_map_index pool pool_slots queue executor"),
     (LOG, "dag_id run_id task_id map_index try_number dttm event"),
     (SERIALIZED, "data data_compressed"),
     (VERSION, "id dag_id version_number"),

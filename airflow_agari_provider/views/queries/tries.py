@@ -263,6 +263,13 @@ def blocked(session: Any, dag_id: str, run_ids: Sequence[str], task_ids: Sequenc
     return [tuple(row) for row in found]
 
 
+def labels(session: Any, dag_id: str, run_id: str, task_id: str) -> dict[int, str | None]:
+    """Return what ``map_index_template`` made of each map index; None: there is no template."""
+    query = sa.select(INSTANCE.c.map_index, INSTANCE.c.rendered_map_index)
+    of_task = INSTANCE.c.dag_id == dag_id, INSTANCE.c.run_id == run_id, INSTANCE.c.task_id == task_id
+    return dict(map(tuple, session.execute(query.where(*of_task).limit(MOST_ROWS))))
+
+
 def runs_with_instances(session: Any, dag_id: str, run_ids: Sequence[str]) -> set[str]:
     """Return those of the runs that have a task instance, in any state."""
     query = sa.select(unindexed(INSTANCE.c.run_id, dialect(session))).where(*of_runs(INSTANCE)).distinct()

@@ -17,7 +17,7 @@ from airflow.models import TaskInstance
 
 TRY = TaskInstance.__table__
 COLUMNS = ("id", "dag_id", "task_id", "run_id", "region_id", "try_number", "state")
-OTHERS = ("operator", "max_tries", "next_method")
+OTHERS = ("operator", "max_tries", "next_method", "rendered_map_index", "pool", "pool_slots", "queue", "executor")
 TIMES = ("scheduled_dttm", "queued_dttm", "start_date", "end_date")
 
 

@@ -12,6 +12,9 @@ OUTCOMES = [
     "failed_first", "failed_second", "failed_later", "superseded", "success", "running", "deferred", "skipped",
     "removed",
 ]  # fmt: skip
+NEWEST_RUN = (
+    "success", "failed", "upstream_failed", "up_for_retry", "running", "deferred", "queued", "skipped", "waiting",
+)  # fmt: skip
 TASKS = {  # usual seconds, chance that a try fails
     "prepare": (40, 0.01), "purge_dead_letters": (8, 0.02), "build_model": (180, 0.03), "score_messages": (900, 0.06),
     "summarize_spark": (250, 0.12), "export": (60, 0.03), "wait_for_queue": (120, 0.02), "load": (300, 0.05),
@@ -65,6 +68,7 @@ def tries_answer(
             "operator": ["PythonOperator"] * len(names),
             "mapped": [False] * len(names),
             "sla": [1800 if name == "summarize_spark" else None for name in names],
+            "downstream": [[task + 1] if task + 1 < len(names) else [] for task in range(len(names))],
         },
         "outcomes": OUTCOMES,
         "tries": tries,
@@ -177,6 +181,9 @@ def overview_answer(dags: int = 24, *, days: int = 30) -> dict[str, Any]:
         "dags": {
             "dag_id": names,
             "paused": [index % 9 == 4 for index in range(dags)],
+            "owners": [["ada"] if index % 3 else ["bob"] for index in range(dags)],
+            "tags": [["hourly"] if index % 2 else ["daily", "scoring"] for index in range(dags)],
+            "last_state": ["failed" if index % 8 == 5 else "success" for index in range(dags)],
             "last_run": [NOW - chance.randrange(60, 90000) for _ in names],
             "ever": {"success": ever, "failed": [runs // 50 for runs in ever], "running": active, "queued": [0] * dags},
             "window": {"success": window, "failed": failed, "running": active, "queued": [0] * dags},
@@ -198,5 +205,79 @@ def task_time_answer(dags: int = 24, *, days: int = 30) -> dict[str, Any]:
             "started": [1000 + index for index in range(dags)],
             "retried": [index * 4 for index in range(dags)],
             "total_seconds": [90_000.0 + index * 7000 for index in range(dags)],
+            "newest_run": {
+                **{state: [0] * dags for state in NEWEST_RUN},
+                "success": [9] * dags,
+                "failed": [int(index % 8 == 5) for index in range(dags)],
+            },
         },
     }
+
+
+def indexes_answer() -> dict[str, Any]:
+    """60 indexes, of which one failed and one was retried."""
+    numbers = list(range(60))
+    return {
+        "now": NOW, "dag_id": "scoring", "run_id": "r", "task_id": "load", "total": 60, "failed": 1, "retried": 1,
+        "median_seconds": 30.0, "p95_seconds": 57.0,
+        "histogram": {"from_seconds": [0.0, 30.0, 60.0], "indexes": [30, 29, 1]},
+        "indexes": {
+            "map_index": numbers,
+            "label": ["<b>acme</b>" if number == 59 else None for number in numbers],
+            "outcome": ["failed_first" if number == 3 else "success" for number in numbers],
+            "tries": [2 if number == 5 else 1 for number in numbers],
+            "failed_tries": [int(number in (3, 5)) for number in numbers],
+            "start": [NOW - 3600.0] * 60,
+            "end": [NOW - 3600.0 + number for number in numbers],
+            "run_seconds": [float(number + 1) for number in numbers],
+            "lost_seconds": [float(number == 3) for number in numbers],
+            "waited_seconds": [None if number == 7 else 2.0 for number in numbers],
+        },
+    }  # fmt: skip
+
+
+def active_answer() -> dict[str, Any]:
+    return {
+        "now": NOW, "total": 3, "more": False,
+        "tasks": {
+            "dag_id": ["scoring"] * 3,
+            "run_id": ["r"] * 3,
+            "task_id": ["score_messages", "load", "publish"],
+            "map_index": [-1, 4, -1],
+            "state": ["running", "queued", "running"],
+            "try_number": [1] * 3,
+            "since": [NOW - 7200.0, NOW - 600.0, NOW - 60.0],
+            "median_seconds": [900.0, None, 120.0],
+            "p95_seconds": [1200.0, None, 180.0],
+            "longer_than_usual": [True, None, False],
+            "expected_end": [None, None, NOW + 60.0],
+            "pool": ["default_pool", "spark", "default_pool"],
+            "queue": ["default"] * 3,
+            "executor": [None] * 3,
+        },
+        "pools": {
+            "pool": ["default_pool", "spark"], "slots": [128, 1], "slots_taken": [2, 1], "queued": [0, 1],
+            "scheduled": [0, 0],
+        },
+    }  # fmt: skip
+
+
+def days_answer() -> dict[str, Any]:
+    """Three weeks up to 2026-11-20 without a day, of which one has a failed run and one a failed try."""
+    first = NOW - NOW % 86400 - 20 * 86400
+    starts = [first + day * 86400 for day in range(21) if day != 10]
+    failed, retried = starts.index(first + 5 * 86400), starts.index(first + 19 * 86400)
+    counts = {state: [0] * 20 for state in ("success", "failed", "running", "queued")}
+    counts |= {"success": [24] * 20, "failed": [int(at == failed) for at in range(20)]}
+    tries = [3 if at in (failed, retried) else 0 for at in range(20)]
+    return {
+        "now": NOW, "dag_id": "scoring", "since": first, "until": NOW, "time_zone": "UTC",
+        "days": {
+            "date": [_iso(start)[:10] for start in starts],
+            "start": starts,
+            "end": [start + 86400 for start in starts],
+            "runs": counts,
+            "failed_tries": tries,
+            "lost_seconds": [count * 100.0 for count in tries],
+        },
+    }  # fmt: skip

@@ -18,13 +18,20 @@ const EVERYTHING = {
   runTypes: ["manual", "backfill"],
   runStates: ["failed"],
   mapped: "longest",
+  by: "task",
+  folded: true,
   idle: true,
   queued: true,
   deferred: true,
   last: true,
   log: true,
+  whole: true,
+  since: 1_795_100_000,
+  until: 1_795_186_400,
   from: 100,
   to: 200,
+  indexes: "load.x",
+  split: 150,
   run: "manual__2026-11-20T08:00:00+00:00",
   local: true,
   zone: "airflow",
@@ -32,6 +39,10 @@ const EVERYTHING = {
   descending: false,
   search: "é+",
   days: 7,
+  tag: "é&",
+  owner: "ada",
+  paused: "active",
+  problems: true,
 };
 
 test("every control survives the way through an address", () => {
@@ -45,7 +56,12 @@ test("an address without controls is the page as it begins, and stays short", ()
 });
 
 test("what nobody can choose is as if it were not there", () => {
-  assert.deepEqual(parse("runs=13&days=abc&before=soon&mapped=best&run_state=gone&idle=yes"), { ...DEFAULTS });
+  assert.deepEqual(
+    parse(
+      "runs=13&days=abc&before=soon&mapped=best&paused=maybe&by=colour&split=soon&since=-&until=NaN&run_state=gone&idle=yes",
+    ),
+    { ...DEFAULTS },
+  );
 });
 
 test("UTC stays chosen against the time zone of Airflow", () => {
@@ -63,7 +79,7 @@ test("a page begins before a run or after one, never both", () => {
 test("the server is asked for what it filters, with names encoded", () => {
   assert.equal(
     triesAddress(EVERYTHING, "load.x"),
-    "api/dags/a%2Fb%20%26%20c/tries?runs=365&before=1786492800.5-42&task_id=load.x&run_type=manual&run_type=backfill&run_state=failed&mapped=longest",
+    "api/dags/a%2Fb%20%26%20c/tries?runs=365&before=1786492800.5-42&since=1795100000&until=1795186400&task_id=load.x&run_type=manual&run_type=backfill&run_state=failed&mapped=longest",
   );
   assert.equal(triesAddress({ ...DEFAULTS, dag: "scoring" }), "api/dags/scoring/tries?runs=100");
 });

@@ -7,12 +7,15 @@ import pytest
 from airflow_agari_provider.views import charts_api
 from airflow_agari_provider.views.parameters import overview_question
 from airflow_agari_provider.views.queries.overview import first_run
+from airflow_agari_provider.views.queries.tables import TAG
 from tests.views.metadata_rows import EPOCH
 from tests.views.queries.histories import NOW, Rows, failed_deferred_tasks
 
 
 def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
-    metadata.dag(dag_id, is_paused=True)
+    metadata.dag(dag_id, is_paused=True, owners="ada, bob")
+    for tag in ("scoring", "late"):
+        metadata.add(TAG, dag_id=dag_id, name=tag)
     metadata.dag(f"{dag_id}_gone", is_stale=True, is_active=False)
     metadata.dag(f"{dag_id}_hidden")
     old = -40 * 86400
@@ -39,7 +42,10 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
         "dag_id": [dag_id],
         "display_name": [dag_id],
         "paused": [True],
+        "owners": [["ada", "bob"]],
+        "tags": [["late", "scoring"]],
         "last_run": [EPOCH + 2],
+        "last_state": ["running"],
         "ever": {"success": [2], "failed": [1], "running": [1], "queued": [0]},
         "window": {"success": [1], "failed": [1], "running": [1], "queued": [0]},
         "failed_tries": [4],
@@ -50,7 +56,39 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
     }
     everything = charts_api.all_task_time(metadata.session, overview_question([]), EPOCH + NOW)
     slow = charts_api.permitted_part(everything, permitted)
+    newest_run = slow["dags"].pop("newest_run")
     assert slow["dags"] == {"dag_id": [dag_id], "started": [3], "retried": [2], "total_seconds": [150]}
+    assert {state: count for state, count in newest_run.items() if count != [0]} == {"running": [1]}
+
+
+def test_the_tasks_of_the_newest_run_are_counted_by_state_and_each_of_them_once(metadata, dag_id):
+    metadata.dag(dag_id)
+    metadata.dag(f"{dag_id}_idle")
+    metadata.run(dag_id, "older", 0)
+    metadata.instance(dag_id, "older", "load", 1, "failed", start=1, end=2)
+    metadata.run(dag_id, "newest", 3600, "running")
+    for number, state in enumerate(
+        ["success", "success", "failed", "upstream_failed", "up_for_retry", "restarting", "up_for_reschedule"]
+    ):
+        metadata.instance(dag_id, "newest", f"task_{number}", 1, state, start=3601, end=3602)
+    for number, state in enumerate(["scheduled", "queued", "removed", "skipped", None, "of a coming Airflow"]):
+        metadata.instance(dag_id, "newest", f"other_{number}", 0, state)
+    for index in range(3):
+        metadata.instance(dag_id, "newest", "mapped", 1, "success", start=3601, end=3602, map_index=index)
+    answer = charts_api.all_task_time(metadata.session, overview_question([]), EPOCH + NOW)["dags"]
+    assert f"{dag_id}_idle" not in answer["dag_id"]
+    found = {state: counts[answer["dag_id"].index(dag_id)] for state, counts in answer["newest_run"].items()}
+    assert found == {
+        "success": 5,
+        "failed": 1,
+        "upstream_failed": 1,
+        "up_for_retry": 1,
+        "running": 1,
+        "deferred": 1,
+        "queued": 2,
+        "skipped": 2,
+        "waiting": 2,
+    }
 
 
 def test_a_dag_with_too_many_waits_to_read_each_counts_them_from_start_to_end(metadata, dag_id, monkeypatch):
