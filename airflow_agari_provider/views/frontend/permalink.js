@@ -187,7 +187,7 @@ function position(text) {
 
 /** What is no span of time is as if it were not there. */
 function span(since, until) {
-  const valid = (since ?? 0) >= 0 && (until ?? 1) > (since ?? 0);
+  const valid = (since ?? 0) >= 0 && (until === null || until > (since ?? 0));
   return valid ? { since, until } : { since: null, until: null };
 }
 

@@ -113,3 +113,9 @@ const COMPARED = [
 for (const [name, state, window, address] of COMPARED)
   test(`what many runs are compared with: ${name}`, () =>
     assert.equal(earlierAddress({ ...DEFAULTS, dag: "a", ...state }, window), address));
+
+test("a span of dates may be open at either end, and one without a moment in it is none", () => {
+  for (const open of ["since=1795100000", "until=1795100000"]) assert.equal(format(parse(open)), open);
+  for (const none of ["since=-5", "until=0", "since=9&until=9", "since=9&until=8"])
+    assert.equal(format(parse(none)), "");
+});
