@@ -6,6 +6,7 @@ import { layerOf, taskNames } from "./series.js";
 import { counted, duration, moment, percent, zone } from "./units.js";
 
 const MOST_ROWS = 200; // tasks
+const MOST_STEPS = 12; // of the critical path in words
 const LINES = [0, 0.25, 0.5, 0.75, 1]; // shares of the run's time
 
 /**
@@ -89,10 +90,14 @@ export function runClock({ payload, run, shown, local, colours }) {
   );
 }
 
-/** The critical path in words. */
+/** The critical path in words; of a long one, the steps that took longest. */
 function pathText(path, names, length) {
-  const steps = path.map(({ task, seconds }) => `${names[task]} ${duration(seconds)} (${percent(seconds / length)})`);
-  return `Critical path: ${steps.join(" → ")}. These tasks made the run as long as it was.`;
+  const longest = [...path].sort((one, other) => other.seconds - one.seconds).slice(0, MOST_STEPS);
+  const steps = path
+    .filter((step) => longest.includes(step))
+    .map(({ task, seconds }) => `${names[task]} ${duration(seconds)} (${percent(seconds / length)})`);
+  const more = path.length > MOST_STEPS ? `, and ${path.length - MOST_STEPS} that took less` : "";
+  return `Critical path: ${steps.join(" → ")}${more}. These tasks made the run as long as it was.`;
 }
 
 function spanText({ tries, tasks }, { index, kind, from, to }) {
