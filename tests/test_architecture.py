@@ -56,6 +56,9 @@ BESIDE_THE_METADATA = {
     "views/queries/tries_in_two_tables.py",
     "views/web_airflow2.py",
     "views/web_airflow3.py",
+    "views/requests_airflow3.py",
+    "views/charts_airflow3.py",
+    "views/alerts_airflow3.py",
 }
 NEIGHBOURS = {"airflow_compat.py", "airflow_deadlines.py", "airflow_runs.py"}
 HEAVY = {"boto3", "botocore", "datafusion", "fastavro", "pgpq", "psycopg", "psycopg2", "pyspark", "slack_sdk"}

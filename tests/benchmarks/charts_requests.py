@@ -68,10 +68,10 @@ class Requests:
     def _forget(self) -> None:
         from airflow.utils.session import create_session
 
-        from airflow_agari_provider.views import web_airflow3
+        from airflow_agari_provider.views import charts_airflow3
         from airflow_agari_provider.views.cached_charts import SharedCharts
 
-        web_airflow3.CHARTS = SharedCharts(create_session, clock=lambda: self._now)
+        charts_airflow3.CHARTS = SharedCharts(create_session, clock=lambda: self._now)
 
     def _json(self, path: str, **parameters: Any) -> Any:
         answer = self._client.get(path, params=parameters)

@@ -111,11 +111,17 @@ def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
         },
     }
     expected["/api/dags/{dag_id}/days"] = {**expected["/api/dags/{dag_id}/tries"], "again": again(large=False)}
-    expected["/api/active"] = {**expected["/api/overview"], "viewer": ok(), "stranger": ok()}  # nothing is under way
+    expected["/api/active"] = {
+        **expected["/api/overview"],
+        "viewer": ok(),
+        "editor": ok(),
+        "stranger": ok(),
+    }  # nothing is under way
     unasked = {"status": 422, "login": False, "dags": []}  # it needs a run and a task
     expected["/api/dags/{dag_id}/indexes"] = {
         **expected["/api/dags/{dag_id}/tries"],
         "viewer": unasked,
+        "editor": unasked,
         "again": {"status": 422, "empty": False, "same": True},
     }
     if AIRFLOW_3:

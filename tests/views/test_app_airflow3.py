@@ -10,6 +10,7 @@ from importlib import import_module
 
 import pytest
 
+from airflow_agari_provider import views
 from airflow_agari_provider.views import app_airflow3
 from airflow_agari_provider.views.queries import tables
 
@@ -33,8 +34,9 @@ def ask(app, path: str) -> tuple[int, dict[str, str], str]:
 @pytest.fixture(params=["a column is gone", "a table of Airflow is gone", "a name of its web is gone"])
 def future(request, monkeypatch):
     """An Airflow of the future; its value is what the log says."""
-    for name in [name for name in sys.modules if name.endswith((".views.web_airflow3", ".views.cached_charts"))]:
+    for name in [name for name in sys.modules if name.endswith(("s_airflow3", ".web_airflow3", ".cached_charts"))]:
         monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delattr(views, name.rpartition(".")[2])
     if request.param == "a column is gone":
         monkeypatch.setattr(tables, "READ", ((tables.RUN, "id clear_date"),))
         return "dag_run.clear_date"

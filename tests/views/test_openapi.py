@@ -107,10 +107,10 @@ if AIRFLOW_3:
         """The document of an Airflow whose first page is ``/af/``."""
         from fastapi.testclient import TestClient
 
-        from airflow_agari_provider.views import web_airflow3
+        from airflow_agari_provider.views import requests_airflow3, web_airflow3
 
         app = web_airflow3.create_app()
-        app.dependency_overrides[web_airflow3.current_user] = lambda: None
+        app.dependency_overrides[requests_airflow3.current_user] = lambda: None
         return TestClient(app, root_path="/af/agari").get("/api/openapi.json").json()
 
     def test_the_document_says_where_the_api_is_and_how_to_log_in(document):

@@ -61,11 +61,11 @@ def answered(charts, monkeypatch) -> tuple[int, str]:
     if AIRFLOW_3:
         from fastapi.testclient import TestClient
 
-        from airflow_agari_provider.views import web_airflow3
+        from airflow_agari_provider.views import charts_airflow3, requests_airflow3, web_airflow3
 
-        monkeypatch.setattr(web_airflow3, "CHARTS", charts)
+        monkeypatch.setattr(charts_airflow3, "CHARTS", charts)
         app = web_airflow3.create_app()
-        app.dependency_overrides[web_airflow3.require_dag] = lambda: "locked"
+        app.dependency_overrides[requests_airflow3.require_dag] = lambda: "locked"
         answer = TestClient(app).get("/api/dags/locked/tries")
         return answer.status_code, answer.text
     from flask import Flask
