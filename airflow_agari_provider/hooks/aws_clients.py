@@ -144,10 +144,13 @@ def shared_clients(aws_conn_id: str | None, region_name: str | None) -> AwsClien
         return _shared[key]
 
 
-def client_in(aws_conn_id: str | None, region_name: str | None, service: str) -> Callable[[str | None], Any]:
+def client_in(
+    aws_conn_id: str | None, region_name: str | None, service: str, **config: Any
+) -> Callable[[str | None], Any]:
     """
     Return a function that gives the shared client of a service to use now, by the region in which something is.
 
     :param region_name: AWS region for what names none; None: that of the connection.
+    :param config: as for ``AwsClients.client``.
     """
-    return lambda region: shared_clients(aws_conn_id, region or region_name).client(service)
+    return lambda region: shared_clients(aws_conn_id, region or region_name).client(service, **config)

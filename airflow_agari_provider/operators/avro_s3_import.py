@@ -38,6 +38,7 @@ from airflow_agari_provider.exceptions import UnimportableObject, require_one_of
 from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
 from airflow_agari_provider.s3.objects import objects_at
 from airflow_agari_provider.s3.requester_pays import pay_for_requests
+from airflow_agari_provider.triggers.sqs_connection import consumer_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -67,9 +68,9 @@ class AvroS3ImportOperator(BaseOperator):
         ``queue_url``.
     :param pattern: the names of the objects to load, with ``*``, ``?`` and ``[...]``: in a folder, and of a queue's
         messages. Others are counted as ``not_matching_objects``. None loads every name that is not hidden.
-    :param queue_url: SQS queue that gets S3's notifications; any number of other importers may share it. A message is
-        deleted after all its objects are committed; one that cannot be imported goes to the queue's dead-letter queue.
-        The task ends when no message is visible or in flight.
+    :param queue_url: URL, ARN or name of an SQS queue that gets S3's notifications; any number of other importers may
+        share it. A message is deleted after all its objects are committed; one that cannot be imported goes to the
+        queue's dead-letter queue. The task ends when no message is visible or in flight.
     :param mode: ``append`` adds the rows. ``replace_objects`` does too, and replaces exactly the rows of an object that
         has new content; it needs ``origin_columns``. ``replace`` deletes the rows that match ``replace_where`` and
         loads all objects, in one transaction; with ``s3_url`` only. ``upsert`` replaces rows that have the same
@@ -262,12 +263,9 @@ class AvroS3ImportOperator(BaseOperator):
         return imported, 0, 0, len(skipped)
 
     def _import_queue(self, job: ImportJob) -> tuple[list[ImportedObject], int, int | None, int]:
-        from airflow.providers.amazon.aws.hooks.sqs import SqsHook
-
         s3, progress = self._s3(), ImportProgress()
         share = QueueImport(
-            SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn,
-            self.queue_url or "",
+            *consumer_of(self.aws_conn_id, self.region_name, self.queue_url or ""),
             lambda: self._importer(s3, job, progress),
             int(self.wait_time_seconds),
             _whole(self.max_messages or None),

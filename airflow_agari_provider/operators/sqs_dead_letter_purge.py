@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseOperator, Context
-from airflow_agari_provider.airflow_errors import no_retry
-from airflow_agari_provider.hooks.aws_clients import client_in
-from airflow_agari_provider.queues.addresses import RegionalSqs
-from airflow_agari_provider.queues.patience import patiently
-
-if TYPE_CHECKING:
-    from airflow_agari_provider.queues.dead_letter_scan import Letters
+from airflow_agari_provider.exceptions import require_one_of
+from airflow_agari_provider.operators.sqs_dead_letter_queue import look_through, open_dead_letters, require_one
 
 
 class SqsDeadLetterPurgeOperator(BaseOperator):
     """
     Empty a dead-letter queue; each message is archived in S3 before it is deleted.
 
-    The archive is JSON lines, one S3 object for each batch of up to ten messages: ``message_id``, ``queue_url``,
-    ``body``, ``receive_count``, ``attributes``, ``message_attributes``. The task takes as many messages as the queue
-    held when it started, so it ends even while new dead letters arrive. If it is interrupted, every message is in the
-    queue, in S3, or in both.
+    The archive is JSON lines or Avro, one S3 object for each batch of up to ten messages: ``message_id``,
+    ``queue_url``, ``body``, ``receive_count``, ``sent_at``, ``attributes``, ``message_attributes``. Each object is read
+    back before its messages are deleted. The task takes as many messages as the queue held when it started, so it ends
+    even while new dead letters arrive. If it is interrupted, every message is in the queue, in S3, or in both.
 
     Runs that share a queue give ``objects_below``: each then takes its own letters, and receives every letter for that.
 
@@ -35,12 +29,14 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
     :param source_queue_url: instead of ``queue_url``: URL, ARN or name of the queue whose redrive policy names the
         dead-letter queue.
     :param archive_url: ``s3://bucket/prefix`` for the archived messages.
+    :param archive_format: ``"jsonl"`` or ``"avro"``; ``SqsRedriveOperator`` reads both.
     :param objects_below: S3 URL of this run's folder, or a list of URLs: take only letters all of whose objects are
         below it. None: take all letters.
     :param max_messages: take at most this many messages; with ``objects_below``: look at no more than this.
     :param max_seconds: with ``objects_below``: how long to wait for letters that other readers hold.
     :param aws_conn_id: Airflow connection to AWS; None for boto3's own credentials.
     :param region_name: AWS region; default: that of the connection.
+    :raises ArchiveNotSound: a stored copy is not what was written; its messages are still in the queue.
     :raises DeadLettersNotDeleted: SQS did not delete messages that are archived already; run the task again.
     """
 
@@ -48,6 +44,7 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
         "queue_url",
         "source_queue_url",
         "archive_url",
+        "archive_format",
         "objects_below",
         "aws_conn_id",
         "region_name",
@@ -58,6 +55,7 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
         self,
         *,
         archive_url: str,
+        archive_format: str = "jsonl",
         queue_url: str | None = None,
         source_queue_url: str | None = None,
         objects_below: str | Sequence[str] | None = None,
@@ -72,6 +70,7 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
         self.queue_url = queue_url
         self.source_queue_url = source_queue_url
         self.archive_url = archive_url
+        self.archive_format = archive_format
         self.objects_below = objects_below
         self.max_messages = max_messages
         self.max_seconds = max_seconds
@@ -83,12 +82,12 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         from airflow_agari_provider.queues.dead_letter_archive import Archive
-        from airflow_agari_provider.queues.dead_letters import dead_letter_queue
+        from airflow_agari_provider.queues.letter_formats import FORMATS
 
-        sqs = RegionalSqs(client_in(self.aws_conn_id, self.region_name, "sqs"))
+        require_one_of("archive_format", self.archive_format, FORMATS)
+        sqs, url = open_dead_letters(self)
         s3 = S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
-        url = patiently(partial(dead_letter_queue, sqs, self.queue_url, self.source_queue_url))
-        archive = Archive(sqs, s3, url, self.archive_url)
+        archive = Archive(sqs, s3, url, self.archive_url, format=FORMATS[self.archive_format])
         if letters := look_through(sqs, url, self, archive.take):
             found = letters.total
         else:
@@ -104,28 +103,3 @@ class SqsDeadLetterPurgeOperator(BaseOperator):
             "archive_urls": list(archive.archive_urls),
         }
         return result | ({"unclaimed": letters.unclaimed, "unseen": letters.unseen} if letters else {})
-
-
-def look_through(
-    sqs: Any,
-    queue_url: str,
-    operator: Any,
-    take: Callable[[list[dict[str, Any]]], None] | None = None,
-) -> Letters | None:
-    """
-    Look for this run's letters; None if all are.
-
-    :param operator: one with ``objects_below``, ``max_messages`` and ``max_seconds``.
-    """
-    from airflow_agari_provider.queues.dead_letter_scan import LetterScan
-    from airflow_agari_provider.queues.letter_look import ReceivesMoveLetters
-
-    if operator.objects_below is None:
-        return None
-    with no_retry(ReceivesMoveLetters):
-        return LetterScan(sqs, queue_url, operator.objects_below, operator.max_messages, operator.max_seconds).run(take)
-
-
-def require_one(queue_url: str | None, source_queue_url: str | None) -> None:
-    if (queue_url is None) == (source_queue_url is None):
-        raise ValueError("Give either queue_url, the dead-letter queue, or source_queue_url, the queue that feeds it.")

@@ -6,21 +6,14 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import AirflowException, BaseHook, BaseOperator, Context
 from airflow_agari_provider.alerts.sender import AlertNotSent
-from airflow_agari_provider.hooks.aws_clients import client_in
 from airflow_agari_provider.notifications.slack_post import post_to_slack
 from airflow_agari_provider.notifications.victorops_incident import tell_victorops
-from airflow_agari_provider.operators.sqs_dead_letter_purge import (
-    SqsDeadLetterPurgeOperator,
-    look_through,
-    require_one,
-)
-from airflow_agari_provider.queues.addresses import RegionalSqs
-from airflow_agari_provider.queues.patience import patiently
+from airflow_agari_provider.operators.sqs_dead_letter_purge import SqsDeadLetterPurgeOperator
+from airflow_agari_provider.operators.sqs_dead_letter_queue import look_through, open_dead_letters, require_one
 
 if TYPE_CHECKING:
     from airflow_agari_provider.queues.dead_letters import DeadLetter
@@ -127,11 +120,10 @@ class SqsDeadLetterReportOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Count the messages, read one, look up why it failed, and send the alerts."""
         from airflow_agari_provider.queues.dead_letter_slack import slack_report
-        from airflow_agari_provider.queues.dead_letters import dead_letter_queue, excerpt
+        from airflow_agari_provider.queues.dead_letters import excerpt
         from airflow_agari_provider.queues.letter_causes import by_cause, count_and_look, deleted_soon
 
-        sqs = RegionalSqs(client_in(self.aws_conn_id, self.region_name, "sqs"))
-        url = patiently(partial(dead_letter_queue, sqs, self.queue_url, self.source_queue_url))
+        sqs, url = open_dead_letters(self)
         found = look_through(sqs, url, self)
         if found:
             count, letter = found.own, found.sample

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_agari_provider.airflow_compat import AirflowException, BaseOperator, Context, default_deferrable
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.hooks.aws_clients import client_in
-from airflow_agari_provider.queues.addresses import RegionalSqs
+from airflow_agari_provider.operators.sqs_dead_letter_queue import open_dead_letters
 from airflow_agari_provider.queues.patience import patiently
+from airflow_agari_provider.triggers.sqs_connection import sqs_of
 from airflow_agari_provider.triggers.sqs_redrive import SqsRedriveTrigger
 
 if TYPE_CHECKING:
+    from airflow_agari_provider.queues.addresses import RegionalSqs
     from airflow_agari_provider.queues.move_task import MoveTask
     from airflow_agari_provider.queues.redrive import Redrive
 
@@ -110,13 +111,12 @@ class SqsRedriveOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Move the letters; if SQS does it, wait for it, or defer."""
-        from airflow_agari_provider.queues.dead_letters import dead_letter_queue
         from airflow_agari_provider.queues.letter_look import ReceivesMoveLetters
 
         redrive = self._redrive()
         if self.archive_url is not None:
             return self._from_archive(redrive)
-        url = patiently(partial(dead_letter_queue, self._sqs, self.queue_url, self.source_queue_url))
+        _, url = open_dead_letters(self)
         if self.method == "sqs" and not redrive.wanted.all:
             raise ValueError("SQS's own redrive knows no filters: leave out exception, min_age and max_age, or method.")
         if self.method != "hand" and redrive.wanted.all and self._begin(url):
@@ -174,14 +174,13 @@ class SqsRedriveOperator(BaseOperator):
         from botocore.exceptions import ClientError
 
         from airflow_agari_provider.queues.addresses import queue_url_of
-        from airflow_agari_provider.queues.dead_letters import source_settings
+        from airflow_agari_provider.queues.dead_letters import arn_of
         from airflow_agari_provider.queues.move_task import can_move, start_or_join
 
-        def arn_of(queue: str) -> str:
-            return str(source_settings(self._sqs, queue_url_of(self._sqs, queue)).arn)
-
-        arn = patiently(partial(arn_of, url))
-        target = patiently(partial(arn_of, self.to_queue)) if self.to_queue else None
+        arn = patiently(partial(arn_of, self._sqs, url))
+        target = None
+        if self.to_queue:
+            target = patiently(lambda: arn_of(self._sqs, queue_url_of(self._sqs, str(self.to_queue))))
         try:
             self._task = start_or_join(self._sqs, arn, target, self.per_second)
         except ClientError as error:
@@ -215,7 +214,7 @@ class SqsRedriveOperator(BaseOperator):
 
     @cached_property
     def _sqs(self) -> RegionalSqs:
-        return RegionalSqs(client_in(**self._aws, service="sqs"))
+        return sqs_of(**self._aws)
 
     @property
     def _aws(self) -> dict[str, Any]:

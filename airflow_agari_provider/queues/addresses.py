@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_agari_provider.exceptions import AgariError, may_pass
 from airflow_agari_provider.queues.depth import DepthUnknown
+from airflow_agari_provider.queues.permissions import told
 
 # sqs.eu-west-1.amazonaws.com, sqs-fips.us-gov-west-1.amazonaws.com, vpce-1a2b.sqs.eu-west-1.vpce.amazonaws.com,
 # sqs.cn-north-1.amazonaws.com.cn, sqs.eu-west-1.api.aws; and the old eu-west-1.queue.amazonaws.com
@@ -84,15 +86,31 @@ class RegionalSqs:
 
     A queue can only be asked in its own region, so what its URL says counts more than the connection's region.
 
+    A request that AWS refuses says what permission it needs.
+
     :param client_in: takes a region, or None for the connection's own; returns the boto3 client to use now.
+    :param sns_in: the same for SNS, to look up the queues of topics; None: topics are refused.
     """
 
-    def __init__(self, client_in: Callable[[str | None], Any]) -> None:
+    def __init__(
+        self, client_in: Callable[[str | None], Any], sns_in: Callable[[str | None], Any] | None = None
+    ) -> None:
         self._client_in = client_in
+        self._sns_in = sns_in
 
     def at(self, queue: str) -> Any:
         """Return the client for the region of a queue."""
         return self._client_in(region_of(queue))
+
+    def sns_at(self, topic: str) -> Any:
+        """
+        Return the client of SNS for the region of a topic.
+
+        :raises NoSuchQueue: this task takes no topics.
+        """
+        if self._sns_in is None:
+            raise NoSuchQueue(topic, "it is a topic of SNS, but this task takes queues only")
+        return self._sns_in(region_of(topic))
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         if operation.startswith("_"):
@@ -111,7 +129,11 @@ class RegionalSqs:
                     raise
                 return getattr(renewed, operation)(**parameters)  # the old one's credentials had ended
 
-        return request
+        def asked(**parameters: Any) -> Any:
+            where = parameters.get("QueueUrl") or parameters.get("SourceArn") or "this queue"
+            return told(partial(request, **parameters), where)
+
+        return asked
 
 
 def client_at(sqs: Any, queue: str) -> Any:

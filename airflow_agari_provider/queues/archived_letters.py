@@ -8,16 +8,18 @@ and noting, the ten messages of one batch come twice.
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.queues.batches import BATCH
 from airflow_agari_provider.queues.dead_letters import DeadLetter
+from airflow_agari_provider.queues.letter_formats import UNREADABLE, format_of
 from airflow_agari_provider.queues.patience import patiently
+from airflow_agari_provider.queues.permissions import told
 from airflow_agari_provider.queues.redrive import LettersNotSent, Redrive
 from airflow_agari_provider.s3.urls import is_below, split_url
 
@@ -47,41 +49,72 @@ def redrive_archive(redrive: Redrive, s3: Any, archive_url: str, at_most: int) -
     """
     Send the archived letters below a URL to their queues again, and return the URLs of their objects.
 
+    A letter that is in several objects, because a purge died before it could delete it, is sent once.
+
     :param s3: boto3 client of S3.
     :param archive_url: ``s3://bucket/prefix``, or one archived object.
     :raises BadArchive: an object is no archive.
     :raises LettersNotSent: a queue did not take letters back.
     """
     bucket, _ = split_url(archive_url)
+    shelf = _Shelf(redrive, s3, bucket)
+    sent: set[str] = set()  # message ids, of all objects
+    for key in shelf.keys(archive_url):
+        if key.endswith(NOTE):
+            sent.update(json.loads(shelf.read(key)))
     urls = []
-    for key in _keys(redrive, s3, archive_url):
+    for key in shelf.keys(archive_url):
         if redrive.moved >= at_most or redrive.stopped():
             break
-        if _send_object(redrive, s3, bucket, key, at_most):
+        if not key.endswith(NOTE) and _send_object(redrive, shelf, key, sent, at_most):
             urls.append(f"s3://{bucket}/{key}")
     return urls
 
 
-def _keys(redrive: Redrive, s3: Any, archive_url: str) -> Iterator[str]:
-    bucket, prefix = split_url(archive_url)
-    request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
-    while True:
-        page = patiently(partial(s3.list_objects_v2, **request), redrive.sleep)
-        for found in page.get("Contents", []):
-            key = str(found["Key"])
-            if key.endswith(".jsonl") and is_below(archive_url, bucket, key):
-                yield key
-        if not page.get("IsTruncated"):
-            return
-        request["ContinuationToken"] = page["NextContinuationToken"]
+@dataclass(frozen=True)
+class _Shelf:
+    """The bucket of an archive, whose requests are sent again while their errors may pass."""
+
+    redrive: Redrive
+    s3: Any
+    bucket: str
+
+    def keys(self, archive_url: str) -> Iterator[str]:
+        """Keys of the archived objects at or below a URL, and of their notes."""
+        request: dict[str, Any] = {"Bucket": self.bucket, "Prefix": split_url(archive_url)[1]}
+        while True:
+            page = self._ask(archive_url, lambda: self.s3.list_objects_v2(**request))
+            for found in page.get("Contents", []):
+                key = str(found["Key"])
+                archived = key.removesuffix(NOTE)
+                if format_of(archived) and is_below(archive_url, self.bucket, archived):
+                    yield key
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def read(self, key: str) -> bytes:
+        place = {"Bucket": self.bucket, "Key": key}
+        return bytes(self._ask(self.url(key), lambda: self.s3.get_object(**place)["Body"].read()))
+
+    def write(self, key: str, body: bytes) -> None:
+        self._ask(self.url(key), lambda: self.s3.put_object(Bucket=self.bucket, Key=key, Body=body))
+
+    def url(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+    def _ask(self, url: str, request: Callable[[], Any]) -> Any:
+        return told(partial(patiently, request, self.redrive.sleep), url)
 
 
-def _send_object(redrive: Redrive, s3: Any, bucket: str, key: str, at_most: int) -> int:
-    sent = set(_noted(redrive, s3, bucket, key))
-    letters = [letter for letter in _letters(redrive, s3, bucket, key) if letter.message_id not in sent]
+def _send_object(redrive: Redrive, shelf: _Shelf, key: str, sent: set[str], at_most: int) -> int:
+    """Send what is wanted and was not sent; note it beside the object, and in ``sent``. Return how many that were."""
+    letters = {letter.message_id: letter for letter in _letters(shelf, key)}
     before = redrive.moved
     parts: dict[str, list[DeadLetter]] = {}
-    for letter in letters:
+    for letter in letters.values():
+        if letter.message_id in sent:
+            continue
         if not redrive.wanted.takes(letter, redrive.clock()):
             redrive.left += 1
         elif target := redrive.target_of(letter):
@@ -95,38 +128,18 @@ def _send_object(redrive: Redrive, s3: Any, bucket: str, key: str, at_most: int)
                 return redrive.moved - before
             failed = redrive.send(target, batch)
             sent |= {letter.message_id for letter in batch if letter.message_id not in failed}
-            note = json.dumps(sorted(sent)).encode()
-            patiently(partial(s3.put_object, Bucket=bucket, Key=key + NOTE, Body=note), redrive.sleep)
+            shelf.write(key + NOTE, json.dumps(sorted(letters.keys() & sent)).encode())
             redrive.moved += len(batch) - len(failed)
+            redrive.tell()
             if failed:
                 raise LettersNotSent(target, failed)
     return redrive.moved - before
 
 
-def _noted(redrive: Redrive, s3: Any, bucket: str, key: str) -> list[str]:
-    from botocore.exceptions import ClientError
-
+def _letters(shelf: _Shelf, key: str) -> list[DeadLetter]:
+    form = format_of(key)
+    assert form is not None  # ``keys`` has no others
     try:
-        answer = patiently(partial(s3.get_object, Bucket=bucket, Key=key + NOTE), redrive.sleep)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return []
-        raise
-    noted: list[str] = json.loads(answer["Body"].read())
-    return noted
-
-
-def _letters(redrive: Redrive, s3: Any, bucket: str, key: str) -> list[DeadLetter]:
-    body = patiently(lambda: s3.get_object(Bucket=bucket, Key=key)["Body"].read(), redrive.sleep)
-    try:
-        return [_letter(json.loads(line)) for line in body.decode().split("\n") if line]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadArchive(f"s3://{bucket}/{key}", f"{type(error).__name__}: {error}") from error
-
-
-def _letter(line: dict[str, Any]) -> DeadLetter:
-    attributes = {
-        name: value | ({"BinaryValue": base64.b64decode(value["BinaryValue"])} if "BinaryValue" in value else {})
-        for name, value in line["message_attributes"].items()
-    }
-    return DeadLetter(line["message_id"], line["body"], line["attributes"], attributes)
+        return form.read(shelf.read(key))
+    except UNREADABLE as error:
+        raise BadArchive(shelf.url(key), f"{type(error).__name__}: {error}") from error

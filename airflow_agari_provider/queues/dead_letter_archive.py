@@ -1,10 +1,8 @@
-"""Moves the messages of a dead-letter queue to S3: a message is deleted only after its copy is stored."""
+"""Moves messages of a dead-letter queue to S3: a message is deleted only after its copy was stored and read back."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +12,38 @@ from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.queues.batches import BATCH, give_back, numbered, receive
+from airflow_agari_provider.queues.dead_letters import DeadLetter
 from airflow_agari_provider.queues.deliveries import Deliveries
 from airflow_agari_provider.queues.depth import read_depth
+from airflow_agari_provider.queues.letter_formats import FORMATS, UNREADABLE, ArchiveFormat
+from airflow_agari_provider.queues.letter_progress import LetterProgress
 from airflow_agari_provider.queues.patience import patiently
+from airflow_agari_provider.queues.permissions import told
 from airflow_agari_provider.s3.urls import split_url
 
 HIDDEN = 120  # seconds a batch stays hidden: storing and deleting it takes less than one, but a request may be retried
 WAIT = 1  # seconds
+
+
+class ArchiveNotSound(AgariError):
+    """
+    What S3 gives back is not what was stored there.
+
+    :param url: URL of the archived object.
+    :param letters: how many letters it should hold.
+    :param problem: what is wrong.
+    """
+
+    def __init__(self, url: str, letters: int, problem: str) -> None:
+        super().__init__(url, letters, problem)
+        self.url, self.letters, self.problem = url, letters, problem
+
+    def __str__(self) -> str:
+        return (
+            f"The archive of {self.letters} dead letter(s) at {self.url} is not what was written: {self.problem}. They "
+            "were not deleted, so nothing is lost. Look what changes the objects of this bucket, such as a proxy, a "
+            "function or a lifecycle rule, then run this task again."
+        )
 
 
 class DeadLettersNotDeleted(AgariError):
@@ -60,6 +83,7 @@ class Archive:
         is read again, its new copy replaces the first.
     :param sleep: takes seconds; called between two tries of a request that AWS could not answer.
     :param clock: tells seconds.
+    :param format: how the letters are written.
     :raises ValueError: ``archive_url`` is not such a URL.
     """
 
@@ -69,6 +93,7 @@ class Archive:
     archive_url: str
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    format: ArchiveFormat = FORMATS["jsonl"]
     count: int = field(default=0, init=False)
     archive_urls: list[str] = field(default_factory=list, init=False)
 
@@ -77,20 +102,22 @@ class Archive:
             split_url(self.archive_url)
         except ValueError as error:
             raise ValueError(f"archive_url must be s3://bucket/prefix, not {self.archive_url!r}") from error
+        self._progress = LetterProgress("Archived and deleted", self.queue_url, 0, self.clock)
 
     def take(self, batch: list[dict[str, Any]]) -> None:
         """
-        Store up to ten received messages, then delete them.
+        Store up to ten received messages, read the copy back, then delete them.
 
+        :raises ArchiveNotSound: the copy is not what was stored; the messages are visible again.
         :raises DeadLettersNotDeleted: SQS did not delete some of them.
         """
         with _given_back_on_errors(self.sqs, self.queue_url, batch):
-            stored = patiently(partial(_store, self.s3, self.queue_url, self.archive_url, batch), self.sleep)
-            self.archive_urls.append(stored)
+            self.archive_urls.append(self._store(batch))
             failed = patiently(partial(_delete, self.sqs, self.queue_url, batch), self.sleep)
         if failed:
             raise DeadLettersNotDeleted(self.queue_url, failed, tuple(self.archive_urls))
         self.count += len(batch)
+        self._progress.tell(self.count)
 
     def take_those_there(self, at_most: int) -> int:
         """
@@ -103,6 +130,7 @@ class Archive:
         if not found:  # the count of a queue of thousands may be 0 for a minute, so ask for messages all the same
             self.take_up_to(min(BATCH, at_most))
             found = self.count + self._total() if self.count else 0
+        self._progress.total = min(found, at_most)
         self.take_up_to(min(found, at_most))
         return found
 
@@ -124,30 +152,36 @@ class Archive:
     def _total(self) -> int:
         return patiently(partial(read_depth, self.sqs, self.queue_url), self.sleep).total
 
+    def _store(self, batch: list[dict[str, Any]]) -> str:
+        """Store the batch and read it back. Return its URL."""
+        bucket, prefix = split_url(self.archive_url)
+        ids = "\n".join(sorted(message["MessageId"] for message in batch))
+        hashed = hashlib.sha256(ids.encode()).hexdigest()[:32]
+        name = f"{self.queue_url.rsplit('/', 1)[-1]}-{hashed}{self.format.ending}"
+        key = f"{prefix.strip('/')}/{name}".lstrip("/")
+        url, place = f"s3://{bucket}/{key}", {"Bucket": bucket, "Key": key}
+        body = self.format.write(self.queue_url, batch)
+        self._ask_s3(url, "put_object", **place, Body=body, ContentType=self.format.content_type)
+        stored = self._ask_s3(url, "get_object", **place)
+        try:
+            sound = _contents(self.format.read(stored)) == _contents(self.format.read(body))
+        except UNREADABLE as error:
+            raise ArchiveNotSound(url, len(batch), f"it cannot be read ({type(error).__name__}: {error})") from error
+        if not sound:
+            raise ArchiveNotSound(url, len(batch), f"{len(body)} bytes were written, other letters came back")
+        return url
 
-def _store(s3: Any, queue_url: str, archive_url: str, batch: list[dict[str, Any]]) -> str:
-    bucket, prefix = split_url(archive_url)
-    ids = "\n".join(sorted(message["MessageId"] for message in batch))
-    name = f"{queue_url.rsplit('/', 1)[-1]}-{hashlib.sha256(ids.encode()).hexdigest()[:32]}.jsonl"
-    key = f"{prefix.strip('/')}/{name}".lstrip("/")
-    s3.put_object(Bucket=bucket, Key=key, Body=_json_lines(queue_url, batch), ContentType="application/x-ndjson")
-    return f"s3://{bucket}/{key}"
+    def _ask_s3(self, url: str, operation: str, **request: Any) -> bytes:
+        def ask() -> bytes:
+            answer = getattr(self.s3, operation)(**request)
+            return bytes(answer["Body"].read()) if "Body" in answer else b""
+
+        return told(partial(patiently, ask, self.sleep), url)
 
 
-def _json_lines(queue_url: str, batch: list[dict[str, Any]]) -> bytes:
-    lines = [
-        {
-            "message_id": message["MessageId"],
-            "queue_url": queue_url,
-            "body": message["Body"],
-            "receive_count": int(message.get("Attributes", {}).get("ApproximateReceiveCount", 0)),
-            "attributes": message.get("Attributes", {}),
-            "message_attributes": message.get("MessageAttributes", {}),  # bytes become base64, as in the AWS CLI
-        }
-        for message in batch
-    ]
-    text = "".join(f"{json.dumps(line, default=lambda data: base64.b64encode(data).decode())}\n" for line in lines)
-    return text.encode()
+def _contents(letters: list[DeadLetter]) -> dict[str, Any]:
+    """What must come back; not the receive counts, because another purge may have stored the same letters meanwhile."""
+    return {letter.message_id: (letter.body, letter.sent_at, letter.message_attributes) for letter in letters}
 
 
 def _delete(sqs: Any, queue_url: str, batch: list[dict[str, Any]]) -> dict[str, str]:

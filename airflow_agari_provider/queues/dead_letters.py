@@ -128,6 +128,19 @@ def source_settings(sqs: Any, queue_url: str) -> SourceSettings:
     )
 
 
+def arn_of(sqs: Any, queue_url: str) -> str:
+    """
+    Return the ARN of a queue.
+
+    :raises DepthUnknown: SQS did not answer, or without the ARN, which every queue has.
+    :raises QueueUnreadable: the queue does not exist, or there is no permission to read it.
+    """
+    arn = source_settings(sqs, queue_url).arn
+    if arn is None:
+        raise DepthUnknown(queue_url, "its settings came without QueueArn")
+    return arn
+
+
 def dead_letter_queue(sqs: Any, queue_url: str | None, source_queue_url: str | None) -> str:
     """
     Return the URL of a dead-letter queue: the one given, or the target of the source queue's redrive policy.

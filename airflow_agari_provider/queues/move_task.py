@@ -104,7 +104,7 @@ def start_or_join(
         settings["DestinationArn"] = to_arn
     if per_second:
         settings["MaxNumberOfMessagesPerSecond"] = per_second
-    client_at(sqs, source_arn).start_message_move_task(**settings)
+    sqs.start_message_move_task(**settings)
     started = _newest(sqs, source_arn, sleep)
     if started is None:
         return MoveTask(source_arn, int(time.time() * 1000), "RUNNING", 0)
@@ -145,7 +145,7 @@ def _newest(sqs: Any, source_arn: str, sleep: Callable[[float], None]) -> MoveTa
 def _all(sqs: Any, source_arn: str, sleep: Callable[[float], None]) -> list[MoveTask]:
     from botocore.exceptions import ClientError
 
-    ask = partial(client_at(sqs, source_arn).list_message_move_tasks, SourceArn=source_arn, MaxResults=10)
+    ask = partial(sqs.list_message_move_tasks, SourceArn=source_arn, MaxResults=10)
     try:
         answer = ask()
     except ClientError as error:

@@ -15,11 +15,12 @@ from functools import partial
 from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
-from airflow_agari_provider.queues.addresses import client_at, queue_url_of
+from airflow_agari_provider.queues.addresses import queue_url_of
 from airflow_agari_provider.queues.batches import BATCH, give_back, numbered, receive
 from airflow_agari_provider.queues.dead_letters import DeadLetter, dead_letter
 from airflow_agari_provider.queues.deliveries import Deliveries
 from airflow_agari_provider.queues.letter_look import require_unmoved_by_receives
+from airflow_agari_provider.queues.letter_progress import LetterProgress
 from airflow_agari_provider.queues.patience import patiently, request_errors
 
 HIDDEN = 120  # seconds a received letter stays hidden: sending and deleting takes less than one
@@ -125,6 +126,12 @@ class Redrive:
     left: int = field(default=0, init=False)
     _urls: dict[str, str] = field(default_factory=dict, init=False)
     _only_source: str | None = field(default=None, init=False)
+    _progress: LetterProgress | None = field(default=None, init=False)
+
+    def tell(self, place: str = "the archive") -> None:
+        """Log now and then how far it is."""
+        self._progress = self._progress or LetterProgress("Moved", place)
+        self._progress.tell(self.moved)
 
     def from_queue(self, queue_url: str, at_most: int) -> None:
         """
@@ -167,8 +174,7 @@ class Redrive:
                 failed[part[0][0].message_id] = "a letter of its message group before it was not taken"
                 continue
             entries = [entry | {"Id": str(number)} for number, (_, entry) in enumerate(part)]
-            sqs = client_at(self.sqs, target)
-            answer = patiently(partial(sqs.send_message_batch, QueueUrl=target, Entries=entries), self.sleep)
+            answer = patiently(partial(self.sqs.send_message_batch, QueueUrl=target, Entries=entries), self.sleep)
             for failure in answer.get("Failed", []):
                 letter = part[int(failure["Id"])][0]
                 failed[letter.message_id] = f"{failure['Code']} {failure.get('Message', '')}"
@@ -226,6 +232,7 @@ class Redrive:
         answer = patiently(partial(self.sqs.delete_message_batch, QueueUrl=queue_url, Entries=entries), self.sleep)
         failed = {ids[int(one["Id"])]: f"{one['Code']} {one.get('Message', '')}" for one in answer.get("Failed", [])}
         self.moved += len(sent) - len(failed)
+        self.tell(queue_url)
         if failed:
             raise LettersSentNotDeleted(queue_url, failed)
 

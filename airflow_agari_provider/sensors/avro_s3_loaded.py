@@ -31,6 +31,7 @@ from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough, seconds
 from airflow_agari_provider.sensors.saved_state import WaitMemory
+from airflow_agari_provider.triggers.sqs_connection import sqs_of
 
 if TYPE_CHECKING:
     from airflow_agari_provider.queues.drain_watch import DrainWatch
@@ -54,7 +55,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
     :param pattern: the names of the objects, as for the importers; None waits for all that is not hidden.
     :param table: table to load into, as the importers call it.
     :param sql_conn_id: connection to its database, as for the importers.
-    :param queue_url: URL of the importers' queue, or a list of URLs.
+    :param queue_url: URL, ARN or name of the importers' queue, or a list of them.
     :param quiet_period: seconds (or timedelta) by the clock; for AWS not below 60, because its counts lag.
     :param on_missing: what to do when no message is left, but objects are not loaded: ``"fail"`` fails the task,
         without retries; ``"warn"`` logs a warning and succeeds.
@@ -119,7 +120,6 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.deferrable = deferrable
-        self._sqs: Any = None
         self._s3: Any = None
         self._watch: DrainWatch | None = None
         self._deadline = 0.0
@@ -187,19 +187,17 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         self._deadline = time.time() + self.timeout
         if kept and kept["try_number"] == try_number:
             self._deadline = kept["deadline"]
-            self._watch = DrainWatch(**kept["watch"]) if kept["watch"] else None
+            self._watch = DrainWatch.again(kept["watch"]) if kept["watch"] else None
 
     def _look_at_queue(self) -> float | None:
         """Return the seconds until the next look; None if no message is left that could bring an object."""
         if not self.queue_url:
             return float(self.poke_interval)
-        from airflow.providers.amazon.aws.hooks.sqs import SqsHook
-
         from airflow_agari_provider.queues.drain import poll, start_watch
 
-        self._sqs = self._sqs or SqsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
+        sqs = sqs_of(self.aws_conn_id, self.region_name)
         self._watch = self._watch or start_watch(
-            self._sqs,
+            sqs,
             [self.queue_url] if isinstance(self.queue_url, str) else list(self.queue_url),
             dead_letters=None,
             poll_interval=self.poke_interval,
@@ -207,7 +205,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
             stall_timeout=None,
             max_unknown=self.max_unknown,
         )
-        return poll(self._sqs, self._watch, time.time())
+        return poll(sqs, self._watch, time.time())
 
     def _look_at_ledger(self) -> LoadState:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook

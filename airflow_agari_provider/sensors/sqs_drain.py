@@ -18,10 +18,9 @@ from airflow_agari_provider.airflow_compat import (
 )
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.hooks.aws_clients import client_in
-from airflow_agari_provider.queues.addresses import RegionalSqs
 from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough, seconds
 from airflow_agari_provider.sensors.saved_state import WaitMemory
+from airflow_agari_provider.triggers.sqs_connection import sqs_of
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ class SqsDrainSensor(BaseSensorOperator):
     (dead-letter queue URL -> messages), ``new_dead_letters``.
 
     :param queue_url: URL, ARN or name of the queue, or a list of them: all must be drained at the same time. A URL or
-        ARN says in which region the queue is; a name is looked up in ``region_name``.
+        ARN says in which region the queue is; a name is looked up in ``region_name``. The ARN of an SNS topic stands
+        for all queues that are subscribed to it when the wait begins.
     :param until: ``"drained"``; or ``"arrived"``: until ``expected_messages`` (default: one) were seen to arrive. That
         knows no stall; give ``timeout``.
     :param quiet_period: seconds (or timedelta) by the clock. AWS's counts settle in about 60 seconds; a shorter period
@@ -139,7 +139,7 @@ class SqsDrainSensor(BaseSensorOperator):
         if begins:
             self._deadline = time.time() + self.timeout
         memory = self._memory(context)
-        sqs = RegionalSqs(client_in(**self._aws, service="sqs"))
+        sqs = sqs_of(**self._aws)
         with memory.forgotten_with_the_last_try():
             watch = self._watch = self._watch or self._begin(sqs, memory.recall(), context)
             with no_retry(DeadLettersGrew):  # another try would take the new dead letters for old ones

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import BaseTrigger, TriggerEvent, Variable
-from airflow_agari_provider.hooks.aws_clients import client_in, shared_clients
+from airflow_agari_provider.hooks.aws_clients import shared_clients
+from airflow_agari_provider.triggers.sqs_connection import sqs_of
 
 if TYPE_CHECKING:
     from airflow_agari_provider.queues.drain_watch import DrainWatch
@@ -55,13 +56,12 @@ class SqsDrainTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the watch has decided. Requests to SQS run in a thread; the sleep is in the event loop."""
         from airflow_agari_provider.exceptions import AgariError
-        from airflow_agari_provider.queues.addresses import RegionalSqs
         from airflow_agari_provider.queues.drain import poll
         from airflow_agari_provider.queues.drain_errors import DeadLettersGrew
         from airflow_agari_provider.queues.drain_watch import DrainWatch
 
         threads = shared_clients(**self.aws)
-        sqs = RegionalSqs(client_in(**self.aws, service="sqs"))
+        sqs = sqs_of(**self.aws)
         watch = DrainWatch.again(await threads.run(self._remembered))
         watch.resume()
         known = watch.worth_remembering

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import BaseTrigger, TriggerEvent
-from airflow_agari_provider.hooks.aws_clients import client_in, shared_clients
+from airflow_agari_provider.hooks.aws_clients import shared_clients
+from airflow_agari_provider.triggers.sqs_connection import sqs_of
 
 
 class SqsRedriveTrigger(BaseTrigger):
@@ -35,10 +36,9 @@ class SqsRedriveTrigger(BaseTrigger):
         return path, {"redrive": self.redrive, "aws": self.aws, "poll_interval": self.poll_interval}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        from airflow_agari_provider.queues.addresses import RegionalSqs
         from airflow_agari_provider.queues.move_task import MoveTask, state_of
 
-        threads, sqs = shared_clients(**self.aws), RegionalSqs(client_in(**self.aws, service="sqs"))
+        threads, sqs = shared_clients(**self.aws), sqs_of(**self.aws)
         state = MoveTask(**self.redrive)
         while state.live:
             await asyncio.sleep(self.poll_interval)
@@ -47,8 +47,6 @@ class SqsRedriveTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Cancel the redrive; what is not moved stays in the dead-letter queue."""
-        from airflow_agari_provider.queues.addresses import RegionalSqs
         from airflow_agari_provider.queues.move_task import MoveTask, cancel
 
-        sqs = RegionalSqs(client_in(**self.aws, service="sqs"))
-        await shared_clients(**self.aws).run(cancel, sqs, MoveTask(**self.redrive))
+        await shared_clients(**self.aws).run(cancel, sqs_of(**self.aws), MoveTask(**self.redrive))

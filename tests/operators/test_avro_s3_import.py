@@ -55,6 +55,16 @@ def test_a_queue_goes_into_every_database(sql_conn_id, s3, sqs, bucket, queue_ur
     assert rows("SELECT COUNT(*) FROM scored") == [(100,)]
 
 
+@pytest.mark.parametrize("sql_conn_id", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("named", ["importer", "arn:aws:sqs:us-east-1:123456789012:importer"], ids=["name", "ARN"])
+def test_a_queue_may_be_named(sql_conn_id, s3, sqs, bucket, queue_url, named):
+    s3.put_object(Bucket=bucket, Key="5.avro", Body=messages(100))
+    entry = {"bucket": {"name": bucket}, "object": {"key": "5.avro"}}
+    body = json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": entry}]})
+    sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+    assert operator(queue_url=named, wait_time_seconds=0).execute(CONTEXT)["rows"] == 100
+
+
 def test_a_window_is_replaced_in_every_database(sql_conn_id, s3, bucket, rows):
     s3.put_object(Bucket=bucket, Key="h5/1.avro", Body=messages(10))
     task = operator(s3_url=["s3://agari/h5"], mode="replace", replace_where="hour = '2016-04-28T05'")

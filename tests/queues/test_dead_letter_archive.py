@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 import time
 
@@ -12,9 +13,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from airflow_agari_provider.queues.dead_letter_archive import Archive, DeadLettersNotDeleted
+from airflow_agari_provider.queues.dead_letter_archive import Archive, ArchiveNotSound, DeadLettersNotDeleted
 from airflow_agari_provider.queues.deliveries import DeadLettersLeft
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
+from airflow_agari_provider.queues.letter_formats import FORMATS
 
 
 def archive_and_delete(sqs, s3, queue_url, archive_url, at_most, sleep=time.sleep):
@@ -277,3 +279,81 @@ def test_an_error_while_messages_are_given_back_does_not_hide_the_first(sqs, s3,
     broken.meta.events.register("before-call.sqs.ChangeMessageVisibilityBatch", fail)
     with pytest.raises(ClientError, match="NoSuchBucket"):
         archive_and_delete(broken, s3, queue_url, "s3://nowhere/dead", at_most=1)
+
+
+# The copy is read back before the messages are deleted
+
+
+@pytest.mark.parametrize(
+    ("problem", "spoil"),
+    [
+        ("cannot be read", lambda body: body[:40]),
+        ("other letters came back", lambda body: body.replace(b"dead", b"deaf")),
+        ("other letters came back", lambda body: b""),
+    ],
+    ids=["cut", "changed", "empty"],
+)
+def test_a_copy_that_is_not_what_was_written_deletes_nothing(sqs, s3, queue_url, bucket, problem, spoil):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="dead")
+
+    class Spoiling:
+        """What was stored is spoilt before it is read back."""
+
+        def put_object(self, **request):
+            return s3.put_object(**request | {"Body": spoil(request["Body"])})
+
+        get_object = staticmethod(s3.get_object)
+
+    with pytest.raises(ArchiveNotSound, match=f"archive of 1 dead letter.*{problem}.*nothing is lost") as caught:
+        archive_and_delete(sqs, Spoiling(), queue_url, "s3://agari/dead", at_most=1)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    assert read_depth(sqs, queue_url) == QueueDepth(1, 0, 0)
+
+
+def test_a_copy_that_may_not_be_read_back_deletes_nothing_and_says_what_is_missing(sqs, s3, queue_url, bucket):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="dead")
+
+    def refuse(**_):
+        answer = {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        return AWSResponse("", 403, {}, None), answer
+
+    refusing = boto3.client("s3", region_name="us-east-1")
+    refusing.meta.events.register("before-call.s3.GetObject", refuse)
+    with pytest.raises(ClientError, match="The connection needs s3:GetObject on s3://agari/dead/importer-"):
+        archive_and_delete(sqs, refusing, queue_url, "s3://agari/dead", at_most=1)
+    assert read_depth(sqs, queue_url) == QueueDepth(1, 0, 0)
+
+
+def test_another_purge_that_stores_the_same_letters_meanwhile_is_no_damage(sqs, s3, queue_url, bucket):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="dead")
+
+    class Racing:
+        def put_object(self, **request):
+            s3.put_object(**request)
+            later = request["Body"].replace(b'"ApproximateReceiveCount": "1"', b'"ApproximateReceiveCount": "2"')
+            assert later != request["Body"]
+            return s3.put_object(**request | {"Body": later})
+
+        get_object = staticmethod(s3.get_object)
+
+    assert archive_and_delete(sqs, Racing(), queue_url, "s3://agari/dead", at_most=1).count == 1
+
+
+def test_letters_may_be_archived_as_avro(sqs, s3, queue_url, bucket):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="dead")
+    archive = Archive(sqs, s3, queue_url, "s3://agari/dead", format=FORMATS["avro"])
+    archive.take_up_to(1)
+    (url,) = archive.archive_urls
+    assert url.endswith(".avro")
+    body = s3.get_object(Bucket="agari", Key=url.removeprefix("s3://agari/"))["Body"].read()
+    assert [letter.body for letter in FORMATS["avro"].read(body)] == ["dead"]
+
+
+def test_a_long_purge_tells_how_far_it_is(sqs, s3, queue_url, bucket, caplog):
+    caplog.set_level(logging.INFO)
+    for number in range(25):
+        sqs.send_message(QueueUrl=queue_url, MessageBody=str(number))
+    times = iter(range(0, 1000, 6))
+    Archive(sqs, s3, queue_url, "s3://agari/dead", clock=lambda: next(times)).take_those_there(100)
+    told = [record.getMessage() for record in caplog.records if "Archived and deleted" in record.getMessage()]
+    assert told == [f"Archived and deleted 20 of about 25 dead letter(s) of {queue_url}: 1.7/s, about 3 s to go"]

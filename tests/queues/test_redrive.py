@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import boto3
@@ -11,6 +12,7 @@ from botocore.stub import Stubber
 from airflow_agari_provider.queues.archived_letters import BadArchive, redrive_archive
 from airflow_agari_provider.queues.dead_letter_archive import Archive
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
+from airflow_agari_provider.queues.letter_formats import FORMATS
 from airflow_agari_provider.queues.letter_look import ReceivesMoveLetters
 from airflow_agari_provider.queues.redrive import LettersNotSent, LettersSentNotDeleted, Redrive, Wanted
 from tests.queues.letters import redrive as send_dead_letters_to
@@ -223,6 +225,30 @@ def test_binary_attributes_survive_the_archive(sqs, s3, queue_url, dead, bucket)
     redrive_archive(Redrive(sqs, to_queue="importer"), s3, ARCHIVE, ALL)
     received = sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"])["Messages"][0]
     assert received["MessageAttributes"]["checksum"]["BinaryValue"] == b"\x00\xff"
+
+
+def test_a_letter_that_a_dying_purge_archived_twice_comes_back_once(sqs, s3, queue_url, bucket):
+    def store(name, *ids):
+        lines = [{"message_id": one, "body": one, "attributes": {}, "message_attributes": {}} for one in ids]
+        s3.put_object(Bucket="agari", Key=f"dead/{name}.jsonl", Body="".join(json.dumps(one) + "\n" for one in lines))
+
+    store("b", "m1", "m2")
+    store("c", "m2", "m3", "m3")
+    back = Redrive(sqs, to_queue="importer")
+    redrive_archive(back, s3, ARCHIVE, ALL)
+    assert back.moved == 3
+    store("a", "m3", "m4")  # a later purge, whose object is listed first
+    redrive_archive(back, s3, ARCHIVE, ALL)
+    assert sorted(bodies(sqs, queue_url)) == ["m1", "m2", "m3", "m4"]
+
+
+def test_letters_come_back_from_an_archive_of_avro(sqs, s3, queue_url, dead, bucket):
+    die(sqs, queue_url, "letter\n", ErrorMessage="boom")
+    Archive(sqs, s3, dead, ARCHIVE, format=FORMATS["avro"]).take_up_to(1)
+    redrive_archive(Redrive(sqs, to_queue="importer"), s3, ARCHIVE, ALL)
+    (received,) = sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"])["Messages"]
+    assert received["Body"] == "letter\n"
+    assert received["MessageAttributes"]["ErrorMessage"] == {"DataType": "String", "StringValue": "boom"}
 
 
 def test_what_is_no_archive_is_refused(sqs, s3, queue_url, bucket):

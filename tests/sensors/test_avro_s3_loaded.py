@@ -28,6 +28,7 @@ from airflow_agari_provider.avro_import.importer import Importer
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
 from airflow_agari_provider.databases.dialects import dialect_of
+from airflow_agari_provider.queues.addresses import NoSuchQueue
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable
 from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
 from tests.avro.scored_messages import messages
@@ -130,6 +131,14 @@ def test_a_quiet_queue_ends_the_wait_and_the_error_names_the_objects(sqs, queue_
     )
 
 
+def test_the_queue_may_be_named(sqs, queue_url, target, put, context):
+    put("5/a.avro")
+    arn = "arn:aws:sqs:us-east-1:123456789012:importer"
+    assert wait(context, queue_url=["importer", arn], on_missing="warn", quiet_period=0)["missing"] == 1
+    with pytest.raises(NoSuchQueue, match="'import' was not found"):
+        wait(context, queue_url="import", quiet_period=0)
+
+
 @modes
 def test_a_run_may_pass_with_a_warning(sqs, queue_url, target, put, context, deferrable, caplog):
     put("5/a.avro", "5/b.avro")
@@ -206,7 +215,7 @@ def test_an_unknown_depth_is_not_an_empty_queue(sqs, queue_url, target, put, con
     task = sensor(queue_url=queue_url, quiet_period=0, max_unknown=3)
     client = boto3.client("sqs", region_name="us-east-1")
     client.meta.events.register("before-call.sqs.GetQueueAttributes", throttle)
-    monkeypatch.setattr("airflow.providers.amazon.aws.hooks.sqs.SqsHook.conn", client)
+    monkeypatch.setattr("airflow_agari_provider.sensors.avro_s3_loaded.sqs_of", lambda *_: client)
     with pytest.raises(DepthUnknown, match=r"3 poll\(s\) in a row"):
         task.execute(context)
 
