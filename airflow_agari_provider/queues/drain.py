@@ -22,8 +22,10 @@ from airflow_agari_provider.queues.dead_letters import source_settings
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueUnreadable, read_depth
 from airflow_agari_provider.queues.drain_errors import DeadLettersGrew
 from airflow_agari_provider.queues.drain_watch import CONSISTENT_AFTER, DrainWatch
-from airflow_agari_provider.queues.letter_look import Look, look
+from airflow_agari_provider.queues.letter_count import MOST_LOOKS
+from airflow_agari_provider.queues.letter_look import MOST, MOST_OF_SHARED, Look, look
 from airflow_agari_provider.queues.patience import patiently, request_errors
+from airflow_agari_provider.queues.topics import queue_urls_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ def start_watch(
     If SQS does not answer for half a minute, the polls look them up.
 
     :param sqs: boto3 client of SQS, or ``RegionalSqs``.
-    :param queue_urls: URLs, ARNs or names.
+    :param queue_urls: URLs, ARNs or names; the ARN of an SNS topic stands for the queues that are subscribed to it.
     :param dead_letters: dead-letter queues to watch: URLs, ARNs or names; ``auto`` for the targets of the queues'
         redrive policies (a target that cannot be read is left out with a warning); or None to watch none.
     :param dead_letters_before: how many messages each dead-letter queue held when the run began: one number for all of
@@ -107,7 +109,7 @@ def poll(sqs: Any, watch: DrainWatch, now: float) -> float | None:
 def _look_up(sqs: Any, watch: DrainWatch) -> None:
     """Find the queues' URLs, settings and dead-letter queues."""
     pending: dict[str, Any] = watch.pending or {}
-    urls = [queue_url_of(sqs, queue) for queue in watch.queue_urls]
+    urls = list(dict.fromkeys(url for queue in watch.queue_urls for url in queue_urls_of(sqs, queue)))
     sources = [source_settings(sqs, url) for url in urls]
     if pending["dead_letters"] == "auto":
         found = dict.fromkeys(source.dead_letter_url for source in sources if source.dead_letter_url)
@@ -154,31 +156,58 @@ def _read_dead_letters(sqs: Any, watch: DrainWatch) -> dict[str, int]:
     return counts
 
 
-def _tell_new(sqs: Any, watch: DrainWatch) -> int:
-    """Where the first counts rose: how many of the letters that were there then are of this run."""
-    new = 0
+def _tell_new(sqs: Any, watch: DrainWatch) -> bool:
+    """Where the first counts rose: tell which letters are of this run. Whether that has changed, or is still open."""
+    news = False
     for url, count in watch.letters.items():
         if count.unsure and watch.on_dead_letters != "ignore":
             since = watch.started_at if watch.letters_since is None else watch.letters_since
-            before = count.before or 0
-            count.tell_new(len(_look(sqs, url).of(watch.queue_arns, since)))
-            new += before - (count.before or 0)
-    return new
+            found = _look(sqs, url, MOST_OF_SHARED, count.last or 0)
+            new = len(found.of(watch.queue_arns, since))
+            if found.unseen and not new and count.looks < MOST_LOOKS:
+                count.looks += 1
+                news = True
+                continue
+            before, count.looks = count.before, 0
+            count.tell_new(new)
+            news = news or count.before != before
+    return news
 
 
-def _foreign(sqs: Any, watch: DrainWatch, seen: dict[str, Look], url: str, growth: int) -> int:
-    """How many of the new letters are of other queues."""
+def _foreign(sqs: Any, watch: DrainWatch, seen: dict[str, Look], url: str, new: int) -> tuple[int, int]:
+    """How many of the new letters are of other queues, and of how many that is not known."""
     if not watch.queue_arns or _is_ours_alone(sqs, watch, url):
-        return 0
-    seen[url] = found = _look(sqs, url)
-    if found.unseen or not found.letters:
-        return 0  # unknown is not foreign
+        return 0, 0
+    seen[url] = found = _look(sqs, url, MOST_OF_SHARED, watch.letters[url].last or 0)
+    if not found.letters and not found.unseen:
+        return 0, 0  # no permission to look: unknown is not foreign
     # The letters sent last are the new ones, as far as one can tell; and those of the run surely are.
-    own = Look(found.letters[:growth]).of(watch.queue_arns)
-    new = {letter.message_id for letter in own + found.of(watch.queue_arns, watch.letters_since or math.inf)}
-    if len(new) < growth:
-        logger.info("%s new message(s) in dead-letter queue %s are of other queues", growth - len(new), url)
-    return max(growth - len(new), 0)
+    last = Look(found.letters[:new]).of(watch.queue_arns) if not found.unseen else []
+    own = {
+        letter.message_id
+        for letter in last + found.of(watch.queue_arns, watch.letters_since or watch.started_at or math.inf)
+    }
+    others = max(new - len(own), 0)
+    if found.unseen and others:
+        _warn_of_unknown(watch, url, others, found)
+        return 0, others
+    if others:
+        logger.info("%s new message(s) in dead-letter queue %s are of other queues", others, url)
+    return others, 0
+
+
+def _warn_of_unknown(watch: DrainWatch, url: str, unknown: int, found: Look) -> None:
+    last = watch.letters[url].looks + 1 >= MOST_LOOKS
+    logger.log(
+        logging.WARNING if last else logging.INFO,
+        "%s new message(s) in dead-letter queue %s, which other queues share, are of unknown queues: %s were looked "
+        "at, %s more could not be. %s",
+        unknown,
+        url,
+        len(found.letters),
+        found.unseen,
+        "They do not fail this wait; look whether some are of its queues." if last else "The next poll looks again.",
+    )
 
 
 def _is_ours_alone(sqs: Any, watch: DrainWatch, dead_letter_url: str) -> bool:
@@ -207,10 +236,10 @@ def _sample(sqs: Any, watch: DrainWatch, seen: dict[str, Look], growth: Mapping[
     return None
 
 
-def _look(sqs: Any, url: str, most: int = 100) -> Look:
+def _look(sqs: Any, url: str, most: int = MOST, there: int = 0) -> Look:
     errors: tuple[type[Exception], ...] = (AgariError, *request_errors())
     try:
-        return look(sqs, url, most)
+        return look(sqs, url, most, there)
     except errors as error:
         logger.warning("No sample message from %s: %s", url, error)
         return Look()

@@ -25,7 +25,11 @@ def figures(watch: DrainWatch) -> dict[str, Any]:
         "dead_letters_after": dict(watch.dead_letters),
         "new_dead_letters": sum(now - before for before, now in watch.dead_letter_growth.values()),
     }
-    return found | ({"unread_dead_letters": watch.unread_dead_letters} if watch.unread_dead_letters else {})
+    if watch.unread_dead_letters:
+        found["unread_dead_letters"] = watch.unread_dead_letters
+    if watch.unknown_dead_letters:
+        found["unknown_dead_letters"] = watch.unknown_dead_letters
+    return found
 
 
 def in_words(watch: DrainWatch) -> str:
@@ -41,5 +45,6 @@ def in_words(watch: DrainWatch) -> str:
     if watch.unknown_polls:
         words.append(f"{watch.unknown_polls} poll(s) unanswered")
     words += [f"dead letters {before} -> {now}" for before, now in watch.dead_letter_growth.values()]
+    words += [f"{new} new in {url}, of unknown queues" for url, new in watch.unknown_dead_letters.items()]
     words += [f"dead letters of {url} unknown" for url in watch.unread_dead_letters]
     return "; ".join(words)

@@ -117,7 +117,7 @@ class DrainWatch:
         depths: Mapping[str, QueueDepth],
         now: float,
         dead_letters: Mapping[str, int] | None = None,
-        foreign: Callable[[str, int], int] = lambda url, growth: 0,
+        foreign: Callable[[str, int], tuple[int, int]] = lambda url, new: (0, 0),
     ) -> float | None:
         """
         Judge one reading of all queues.
@@ -125,7 +125,7 @@ class DrainWatch:
         :param depths: depth of every queue of the group.
         :param dead_letters: number of messages in each dead-letter queue; one that is missing is unknown.
         :param foreign: takes the URL of a dead-letter queue and its number of new letters; says how many of them are
-            surely not of these queues.
+            surely not of these queues, and of how many it cannot tell.
         :return: seconds until the next poll; None when the group is drained, or the messages have arrived.
         :raises DeadLettersGrew: all counts of two minutes were above those before (a single one may be wrong).
         :raises Stalled: no message was deleted for ``stall_timeout``.
@@ -183,7 +183,16 @@ class DrainWatch:
     @property
     def dead_letter_growth(self) -> dict[str, tuple[int, int]]:
         """Dead-letter queue URL -> (messages before, messages now), if it surely has grown."""
-        return {url: (count.before_or_last, count.settled) for url, count in self.letters.items() if count.growth}
+        return {
+            url: (count.before_or_last, count.before_or_last + count.growth)
+            for url, count in self.letters.items()
+            if count.growth
+        }
+
+    @property
+    def unknown_dead_letters(self) -> dict[str, int]:
+        """Dead-letter queue URL -> new letters of which nobody could tell whose they are, if there are any."""
+        return {url: count.unknown for url, count in self.letters.items() if count.unknown}
 
     @property
     def unread_dead_letters(self) -> list[str]:
@@ -226,7 +235,9 @@ class DrainWatch:
         self.polled_at = now
         self.polls += 1
 
-    def _judge_dead_letters(self, counts: Mapping[str, int], now: float, foreign: Callable[[str, int], int]) -> bool:
+    def _judge_dead_letters(
+        self, counts: Mapping[str, int], now: float, foreign: Callable[[str, int], tuple[int, int]]
+    ) -> bool:
         """Whether the next polls may still show new letters, so that the verdict has to wait for them."""
         for url in dict.fromkeys([*self.dead_letter_urls, *counts]):
             count = self.letters.setdefault(url, LetterCount(self.dead_letters_before.get(url)))
@@ -234,8 +245,8 @@ class DrainWatch:
                 count.unknown_in_a_row += 1
                 continue
             count.observe(counts[url], now, self.settling)
-            if count.growth > count.own and self.on_dead_letters != "ignore":
-                count.leave_out(foreign(url, count.growth))
+            if count.unjudged and self.on_dead_letters != "ignore":
+                count.judge(*foreign(url, count.new))
         self.dead_letters |= counts
         if self.on_dead_letters == "ignore":
             return False

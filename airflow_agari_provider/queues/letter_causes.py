@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.queues.dead_letters import DeadLetter, excerpt
+from airflow_agari_provider.queues.deliveries import PAUSE, SETTLED_AFTER
 from airflow_agari_provider.queues.depth import queue_settings, read_depth
 from airflow_agari_provider.queues.letter_look import Look, look
 from airflow_agari_provider.queues.patience import patiently, request_errors
@@ -72,22 +73,36 @@ def by_cause(letters: list[DeadLetter], exception_of: Callable[[DeadLetter], str
     return sorted(causes, key=lambda cause: -cause.count)[:CAUSES]
 
 
-def count_and_look(sqs: Any, queue_url: str, sleep: Callable[[float], None] = time.sleep) -> tuple[int, Look]:
+def count_and_look(
+    sqs: Any,
+    queue_url: str,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[int, Look]:
     """
     Return how many letters a queue holds, and some of them.
 
-    A count may be 0 for a minute although the queue holds thousands. So the highest of two counts is taken, and what
-    was received counts in any case.
+    A count may be 0 for a minute although the queue holds thousands, and thousands for a minute after the last letter
+    was removed. So the highest of two counts is taken, what was received counts in any case, and letters that are
+    counted as visible but not delivered are asked for again, for as long as a count may be wrong.
     """
-    before = patiently(partial(read_depth, sqs, queue_url), sleep).total
+    ends = clock() + SETTLED_AFTER
     errors: tuple[type[Exception], ...] = (AgariError, *request_errors())
-    try:
-        found = look(sqs, queue_url, there=before, sleep=sleep)
-    except errors as error:
-        logger.warning("No sample message from %s: %s", queue_url, error)
-        found = Look()
-    after = patiently(partial(read_depth, sqs, queue_url), sleep).total
-    return max(before, after, len(found.letters) + found.unseen), found
+    while True:
+        before = patiently(partial(read_depth, sqs, queue_url), sleep)
+        refused = False
+        try:
+            found = look(sqs, queue_url, there=before.total, sleep=sleep)
+        except errors as error:
+            logger.warning("No sample message from %s: %s", queue_url, error)
+            found, refused = Look(), True
+        after = patiently(partial(read_depth, sqs, queue_url), sleep)
+        if found.letters or refused:
+            return max(before.total, after.total, len(found.letters) + found.unseen), found
+        if not after.visible or clock() >= ends:  # then none is visible: a receive has asked all servers
+            held = max(before.total - before.visible, after.total - after.visible)
+            return held + after.visible, found
+        sleep(PAUSE)
 
 
 def deleted_soon(sqs: Any, queue_url: str, letters: list[DeadLetter], now: float) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+MOST_LOOKS = 5  # at a shared queue, of which other readers hold letters or which is too large to see all of them
 FLAPPING_FROM = 10  # letters; a count of so many may be one off for a moment, a smaller one is exact
 
 
@@ -30,6 +31,8 @@ class LetterCount:
     flapped_at: float | None = None
     settled: int = 0  # the queue surely has so many
     own: int = 0  # new letters of which it is known that they are of the watched queues
+    unknown: int = 0  # new letters of which it is not known whose they are
+    looks: int = 0  # that did not tell it
     unknown_in_a_row: int = 0
 
     def observe(self, count: int, now: float, settling: float) -> None:
@@ -64,16 +67,28 @@ class LetterCount:
         return int(self.readings[-1][1]) if self.readings else None
 
     @property
-    def growth(self) -> int:
-        """How many letters surely are new."""
+    def new(self) -> int:
+        """How many letters surely are new, whosever they are."""
         return 0 if self.before is None else max(self.settled - self.before, 0)
 
     @property
+    def growth(self) -> int:
+        """How many letters surely are new, and not known to be of other queues."""
+        return max(self.new - self.unknown, 0)
+
+    @property
     def doubtful(self) -> bool:
-        """Whether further counts may show that there are new letters."""
+        """Whether further counts, or another look, may show that there are new letters."""
         if self.before is None:
             return bool(self.readings)
-        return not self.growth and self.last is not None and self.last > self.before
+        if self.unknown and self.looks < MOST_LOOKS:
+            return True
+        return not self.growth and self.last is not None and self.last > self.before + self.unknown
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether there are new letters of which it is worth a look whose they are."""
+        return self.new > self.own + (self.unknown if self.looks >= MOST_LOOKS else 0)
 
     def tell_new(self, letters: int) -> None:
         """End being unsure: so many of the letters that were there at first are new."""
@@ -81,9 +96,15 @@ class LetterCount:
         if letters:
             self.before = max(self.first - letters, self.first_lowest)
 
-    def leave_out(self, letters: int) -> None:
-        """So many of the new letters are of other queues: they count as if they had been there before."""
-        self.before = (self.before or 0) + letters
+    def judge(self, foreign: int, unknown: int) -> None:
+        """
+        Take what a look at the new letters has told.
+
+        :param foreign: so many are of other queues: they count as if they had been there before.
+        :param unknown: of so many it is not known; they do not count as new as long as further looks may tell.
+        """
+        self.before = (self.before or 0) + foreign
+        self.unknown, self.looks = unknown, self.looks + 1 if unknown else 0
         self.own = self.growth
 
     def _observe_exact(self, count: int, now: float) -> None:

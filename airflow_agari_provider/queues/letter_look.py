@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,9 @@ from airflow_agari_provider.queues.dead_letters import DeadLetter, dead_letter
 from airflow_agari_provider.queues.depth import queue_settings, read_depth
 from airflow_agari_provider.queues.patience import patiently
 
-MOST = 100  # letters
+MOST = 100  # letters, for a report
+MOST_OF_SHARED = 10_000  # letters, to tell those of one pipeline from those of another
+KEPT_BYTES = 64 * 2**20  # of their bodies; those of the letters after it are left out
 HIDDEN = 30  # seconds for which a letter stays hidden if the process dies before it gives the letter back
 LONGEST = 20  # seconds; less than HIDDEN, so that no letter is received twice
 
@@ -89,6 +91,7 @@ def look(
     patiently(partial(require_unmoved_by_receives, sqs, queue_url), sleep)
     found: dict[str, DeadLetter] = {}
     receipts: list[str] = []
+    kept = 0
     ends = clock() + LONGEST
     try:
         while len(found) < most and clock() < ends:
@@ -96,12 +99,15 @@ def look(
             batch = patiently(partial(receive, sqs, queue_url, wanted, HIDDEN, 1), sleep)
             receipts += [message["ReceiptHandle"] for message in batch]
             new = {message["MessageId"]: dead_letter(message) for message in batch if message["MessageId"] not in found}
+            kept += sum(len(letter.body) for letter in new.values())
+            if kept > KEPT_BYTES:
+                new = {name: replace(letter, body="(left out)", message_attributes={}) for name, letter in new.items()}
             if not new:
                 break
             found |= new
             if there and len(found) >= there:
                 break
-        total = patiently(partial(read_depth, sqs, queue_url), sleep).total if len(found) >= most else len(found)
+        total = patiently(partial(read_depth, sqs, queue_url), sleep).total  # with those that other readers hold
     finally:
         give_back(sqs, queue_url, receipts)
     letters = sorted(found.values(), key=lambda letter: letter.sent_at or 0, reverse=True)

@@ -69,3 +69,31 @@ def test_a_count_of_0_does_not_hide_letters(sqs, queue_url):
     wrong.meta.events.register("after-call.sqs.GetQueueAttributes", drop_to_0)
     count, found = count_and_look(wrong, queue_url)
     assert (count, found.letters[0].body) == (1, "x")
+
+
+@pytest.mark.parametrize(
+    ("stale", "pause", "told"),
+    [pytest.param(3, 5, 0, id="until it settles"), pytest.param(10**9, 75, 7, id="never")],
+)
+def test_a_count_that_is_older_than_the_last_purge_reports_no_letters(sqs, queue_url, stale, pause, told):
+    late = boto3.client("sqs", region_name="us-east-1")
+    readings, now = [], [0.0]
+
+    def show_those_before(parsed, **_):
+        if "ApproximateNumberOfMessages" in parsed["Attributes"]:
+            readings.append(1)
+            if len(readings) <= stale:
+                parsed["Attributes"]["ApproximateNumberOfMessages"] = "7"
+
+    def sleep(seconds):
+        now[0] += max(seconds, pause)
+
+    late.meta.events.register("after-call.sqs.GetQueueAttributes", show_those_before)
+    count, found = count_and_look(late, queue_url, sleep, lambda: now[0])
+    assert (count, found.letters, now[0]) == (told, [], pause)
+
+
+def test_letters_that_another_reader_holds_count(sqs, queue_url):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="x")
+    sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=60)
+    assert count_and_look(sqs, queue_url)[0] == 1
