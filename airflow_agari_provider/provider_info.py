@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_agari_provider.operators.sqs_dead_letter_purge",
                     "airflow_agari_provider.operators.sqs_dead_letters",
                     "airflow_agari_provider.operators.sqs_redrive",
+                    "airflow_agari_provider.operators.sqs_scaling",
                 ],
             }
         ],

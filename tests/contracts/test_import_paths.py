@@ -34,6 +34,7 @@ WRITTEN_BY_USERS = [
     "operators.sqs_dead_letters.SqsDeadLetterPurgeOperator",
     "operators.sqs_dead_letters.SqsDeadLetterReportOperator",
     "operators.sqs_redrive.SqsRedriveOperator",
+    "operators.sqs_scaling.SqsScalingOperator",
     "sensors.avro_s3_loaded.AvroS3LoadedSensor",
     "sensors.sqs_drain.SqsDrainSensor",
     "hooks.victorops.VictorOpsHook",

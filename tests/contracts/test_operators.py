@@ -47,6 +47,7 @@ def test_every_public_operator_is_there():
         "SqsDeadLetterReportOperator",
         "SqsDrainSensor",
         "SqsRedriveOperator",
+        "SqsScalingOperator",
     }
 
 

@@ -15,6 +15,8 @@ from airflow_agari_provider.operators.discrepancy_check import Comparison, Discr
 from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrServerless, EmrSparkScoringOperator
 from airflow_agari_provider.operators.spark_job_sweep import SparkJobSweepOperator
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
+from airflow_agari_provider.operators.sqs_redrive import SqsRedriveOperator
+from airflow_agari_provider.operators.sqs_scaling import SqsScalingOperator
 from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.slas import SlaAlert, set_slas
@@ -26,8 +28,9 @@ PAGES = {
     "avro_s3_loaded": (AvroS3LoadedSensor,),
     "discrepancy_check": (Comparison, DiscrepancyCheckOperator, Stage, Tolerance),
     "emr_spark_scoring": (EmrCluster, EmrServerless, EmrSparkScoringOperator, SparkJobSweepOperator),
-    "sqs_dead_letters": (SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator),
+    "sqs_dead_letters": (SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator, SqsRedriveOperator),
     "sqs_drain": (SqsDrainSensor,),
+    "sqs_scaling": (SqsScalingOperator,),
 }
 ARGUMENTS = [
     (page, public, name)
