@@ -13,6 +13,7 @@ from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.sweeper import RunAsItIs
 from airflow_agari_provider.alerts.task_states import tasks_in_states
 from airflow_agari_provider.exceptions import AgariError
+from airflow_agari_provider.scoring.job_owner import JobOwner
 from airflow_agari_provider.scoring.task_run import TaskRun, generation_of
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | 
     with _session_of_its_own() as session:
         found = session.query(TaskInstance.state).filter_by(**this_one).one_or_none()
         return None if found is None else str(found[0]).lower()
+
+
+def state_of_owner(owner: JobOwner) -> str | None:
+    """Return the state of the task instance that a Spark job belongs to; as :func:`task_state`."""
+    return task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
 
 
 def read_run(dag_id: str, run_id: str) -> tuple[str, Mapping[str, str | None] | list[TaskInState]]:

@@ -63,6 +63,8 @@ pytest_plugins = [
     "tests.fix_databases",
     "tests.fix_emr",
     "tests.fix_imports",
+    "tests.fix_livy",
+    "tests.fix_standalone",
     "tests.fix_mails",
     "tests.fix_alerts",
 ]

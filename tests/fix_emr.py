@@ -250,6 +250,54 @@ def serverless_world(
     world.rest()
 
 
+class EksWorld(EmrWorld):
+    """One account's EMR on EKS, with one virtual cluster. What is a step elsewhere is a job run here."""
+
+    def __init__(self, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(endpoint, monkeypatch)
+        self.eks = self.client("emr-containers")
+        provider = {"id": "eks", "type": "EKS", "info": {"eksInfo": {"namespace": "spark"}}}
+        self.virtual_cluster_id = str(self.eks.create_virtual_cluster(name="x", containerProvider=provider)["id"])
+
+    @property
+    def steps(self) -> list[Any]:
+        from moto.emrcontainers.models import emrcontainers_backends
+
+        return list(emrcontainers_backends["123456789012"][REGION].job_runs.values())
+
+    def end(self, step: Any, state: str = "COMPLETED", **failure_details: str) -> None:
+        from airflow_agari_provider.local.emr.eks_api import end_job
+
+        end_job(step, state, failure_details.get("Message"))
+
+    def _run_steps(self, outcome: str) -> None:
+        following = {"SUBMITTED": "RUNNING", "RUNNING": outcome, "CANCEL_PENDING": "CANCELLED"}
+        while not self._stop.wait(0.01):
+            for run in self.steps:
+                if run.state in following:
+                    self.end(run, following[run.state])
+
+    @property
+    def _responses(self) -> Any:
+        from moto.emrcontainers.responses import EMRContainersResponse
+
+        return EMRContainersResponse
+
+
+@pytest.fixture
+def eks_world(
+    moto_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[EksWorld]:
+    from airflow_agari_provider.local.emr.eks_api import patch_emr_on_eks
+
+    patch_emr_on_eks()
+    request.getfixturevalue("aws")
+    _ask_once(monkeypatch)
+    world = EksWorld(moto_endpoint, monkeypatch)
+    yield world
+    world.rest()
+
+
 def _ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every HTTP 500 reach our code."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from airflow_agari_provider.airflow_compat import in_thread
+from airflow_agari_provider.scoring.bounded_calls import BoundedCalls
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ RENEWED_AFTER = 600  # seconds; then the connection is looked up again, because 
 SETTLED = 10  # seconds; a session younger than this is not the cause of a refused request
 # A poll is small and comes again: it gives up early, and botocore's five tries of a minute each are too many.
 QUICK = {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 2}}
+WHOLE_REQUEST = 15.0  # seconds by the clock, of each of the two tries: the timeouts above begin anew with each byte
+SLOWEST_UPLOAD = 100_000  # bytes a second; a large body gets the time that it needs at this speed
 
 
 def aws_session(aws_conn_id: str | None, region_name: str | None) -> Callable[..., Any]:
@@ -49,6 +52,29 @@ def aws_session(aws_conn_id: str | None, region_name: str | None) -> Callable[..
     return client
 
 
+class InTime:
+    """
+    botocore's HTTP session, each request of which ends by the clock. A body that the caller reads does not count.
+
+    :param session: ``URLLib3Session`` of botocore.
+    """
+
+    def __init__(self, session: Any, calls: BoundedCalls) -> None:
+        self._session, self._calls = session, calls
+
+    def send(self, request: Any) -> Any:
+        from botocore.exceptions import ReadTimeoutError
+
+        upload = int(request.headers.get("Content-Length") or 0) / SLOWEST_UPLOAD
+        try:
+            return self._calls(self._session.send, request, more_seconds=upload)
+        except TimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+
+    def close(self) -> None:
+        self._session.close()
+
+
 class AwsClients:
     """
     The clients of one connection in one region, and the threads that use them.
@@ -64,6 +90,7 @@ class AwsClients:
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agari-aws")
         self._connect = connect
         self._clock = clock
+        self._calls = BoundedCalls(WHOLE_REQUEST)
         self._guard = threading.Lock()
         self._session: Callable[..., Any] | None = None
         self._opened_at = 0.0
@@ -87,6 +114,8 @@ class AwsClients:
                 client = self._session(service, **QUICK | {"max_pool_connections": THREADS} | config)
                 client.meta.events.register("after-call", self._look_at_answer)
                 client.meta.events.register("after-call-error", self._look_at_error)
+                endpoint = client._endpoint  # botocore has no public place for this
+                endpoint.http_session = InTime(endpoint.http_session, self._calls)
                 self._clients[key] = client
             return self._clients[key]
 

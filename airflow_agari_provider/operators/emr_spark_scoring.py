@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property, partial
@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_agari_provider.airflow_compat import (
     AirflowException,
-    AirflowFailException,
     BaseOperator,
     TaskDeferred,
     default_deferrable,
 )
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.airflow_runs import task_run
-from airflow_agari_provider.hooks.emr_jobs import aws_requests, spark_jobs
+from airflow_agari_provider.hooks.spark_jobs import aws_requests, spark_jobs
 from airflow_agari_provider.operators.emr_spark_job import spark_job
 from airflow_agari_provider.operators.emr_step_link import EmrStepLink, store_link
+from airflow_agari_provider.operators.spark_job_owner import never_unowned
 from airflow_agari_provider.scoring.aws_requests import AwsRequests
 from airflow_agari_provider.scoring.cancelling import cancel_persistently
-from airflow_agari_provider.scoring.emr_cluster import EmrCluster
-from airflow_agari_provider.scoring.emr_serverless import EmrServerless
 from airflow_agari_provider.scoring.emr_steps import StepTooLong
 from airflow_agari_provider.scoring.job_files import counts_of_job
 from airflow_agari_provider.scoring.job_wait import CANCEL_PAUSE, JobWait, deadline
@@ -34,28 +32,45 @@ from airflow_agari_provider.scoring.jobs import BackendError, JobState
 from airflow_agari_provider.scoring.outcome import failure_text, result_of, why_never_started
 from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch, SparkBackend
 from airflow_agari_provider.scoring.submission import JobStillLive, Patience, submit_or_rejoin
+from airflow_agari_provider.scoring.targets import (
+    EmrCluster,
+    EmrOnEks,
+    EmrServerless,
+    LivySpark,
+    SparkTarget,
+    StandaloneSpark,
+)
 from airflow_agari_provider.scoring.task_run import TaskRun
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
 
-__all__ = ["EmrCluster", "EmrServerless", "EmrSparkScoringOperator"]
+__all__ = [
+    "EmrCluster",
+    "EmrOnEks",
+    "EmrServerless",
+    "EmrSparkScoringOperator",
+    "LivySpark",
+    "SparkTarget",
+    "StandaloneSpark",
+]
 
 
 class EmrSparkScoringOperator(BaseOperator):
     """
-    Run a PySpark script, or a jar, on an EMR cluster or on EMR Serverless, and wait for it.
+    Run a PySpark script, or a jar, on EMR (clusters, Serverless, EKS), by Livy or on a stand-alone Spark.
 
     A task run never has more than one live job. A retry after the worker died rejoins the job; a retry after the job
     failed submits a new one. So does a task that a person cleared, once its earlier job has ended. The job is cancelled
     if the task is killed, or the job is late.
 
     Returns ``{"job_id", "cluster_id", "run_token", "state", "seconds", "rejoined", "counts", "counts_url", "usage"}``;
-    ``counts`` as ``{"<stage>": {"<key>": count}}``, ``seconds`` from submission to the end.
+    ``counts`` as ``{"<stage>": {"<key>": count}}``, ``seconds`` from submission to the end. In place of ``cluster_id``,
+    the others have ``application_id``, ``virtual_cluster_id``, ``livy_connection_id``, ``spark_master_id``.
 
     :param script: Python script, or jar: a path on the worker, which is uploaded, or an ``s3://`` URL.
-    :param target: where the script runs: ``EmrCluster(...)`` or ``EmrServerless(...)``.
+    :param target: where: ``EmrCluster``, ``EmrServerless``, ``EmrOnEks``, ``LivySpark`` or ``StandaloneSpark``.
     :param arguments: arguments of the script.
     :param script_prefix: ``s3://`` prefix to upload the script and other local files to; needed if any file is local.
     :param spark_conf: Spark properties. Everyone who may see the cluster can read them and the arguments: no secrets.
@@ -98,7 +113,7 @@ class EmrSparkScoringOperator(BaseOperator):
         self,
         *,
         script: str,
-        target: EmrCluster | EmrServerless,
+        target: SparkTarget,
         arguments: Sequence[str] = (),
         script_prefix: str | None = None,
         spark_conf: Mapping[str, Any] | None = None,
@@ -151,8 +166,9 @@ class EmrSparkScoringOperator(BaseOperator):
 
     def start_again(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Continue after the trigger has waited for the end of a job that must end before the next one."""
-        self._run, job = task_run(context), JobState(**event["job"])
+        self._run = task_run(context)
         with self._never_unowned(context):
+            job = JobState(**event["job"])
             if event["outcome"] == "lost":
                 raise AirflowException(event["message"])
             if job.live:
@@ -162,8 +178,8 @@ class EmrSparkScoringOperator(BaseOperator):
     def resume(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Continue after the trigger has fired."""
         self._run = task_run(context)
-        self._job = JobState(**event["job"])
         with self._never_unowned(context):
+            self._job = JobState(**event["job"])
             if event["outcome"] == "lost":
                 raise AirflowException(event["message"])
             told = event["rejoined"], event.get("late", ""), event.get("failed_start", "")  # older triggers tell less
@@ -201,25 +217,10 @@ class EmrSparkScoringOperator(BaseOperator):
             self._drive(wait)
             return self._finish(context, wait.job, rejoined, wait.late, failed_start)
 
-    @contextmanager
-    def _never_unowned(self, context: Context) -> Iterator[None]:
-        """Whatever is raised inside: the next try rejoins the job, and without a next try it is cancelled."""
-        try:
-            yield
-        except Exception as error:
-            ti = context["ti"]
-            next_try = ti.try_number <= ti.max_tries and not isinstance(error, AirflowFailException)
-            ended = self._job is not None and not self._job.live
-            if self._run is None or self._killed or next_try or ended:
-                raise
-            self.log.error("No retry is left to rejoin %s: cancelling it", self._job or "a job of this task")
-            try:
-                self._cancel(self._run)
-            except BackendError as left:
-                raise AirflowException(
-                    f"{error} This was the last try, and the job could not be cancelled: {left}"
-                ) from error
-            raise
+    def _never_unowned(self, context: Context) -> AbstractContextManager[None]:
+        assert self._run is not None
+        cancel = partial(self._cancel, self._run)
+        return never_unowned(context["ti"], lambda: self._job, lambda: self._killed, cancel)
 
     def _defer(self, wait: JobWait, cancel_on_kill: bool, method_name: str) -> NoReturn:
         aws = self.aws_conn_id, self.region_name

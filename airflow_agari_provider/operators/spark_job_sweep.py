@@ -7,13 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import AirflowException, BaseOperator
-from airflow_agari_provider.airflow_runs import task_state
+from airflow_agari_provider.airflow_runs import state_of_owner
 from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.hooks.emr_jobs import spark_jobs
-from airflow_agari_provider.scoring.emr_cluster import EmrCluster
-from airflow_agari_provider.scoring.emr_serverless import EmrServerless
-from airflow_agari_provider.scoring.job_owner import JobOwner
-from airflow_agari_provider.scoring.sweep import sweep
+from airflow_agari_provider.hooks.spark_jobs import swept
+from airflow_agari_provider.scoring.targets import SparkTarget
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
@@ -30,9 +27,9 @@ class SparkJobSweepOperator(BaseOperator):
 
     Returns ``{"owned", "cancelled", "left", "unknown", "failed"}``, each a list of jobs.
 
-    :param target: only the clusters of this name or id, or the application of ``EmrServerless(...)``; None: every live
-        cluster of the account and region. If several Airflows share an account and have DAGs of the same name, name
-        the clusters of this one.
+    :param target: only what this target has: the clusters of this name or id, the application of EMR Serverless, the
+        virtual cluster, the Livy server; None: every live cluster of the account and region. If several Airflows share
+        it and have DAGs of the same name, each needs a target of its own.
     :param on_orphan: ``cancel``, or ``report``: only log and return them.
     :param aws_conn_id: AWS connection for EMR; None: boto3's own credentials.
     :param region_name: region of the clusters; None: the connection's.
@@ -45,7 +42,7 @@ class SparkJobSweepOperator(BaseOperator):
     def __init__(
         self,
         *,
-        target: EmrCluster | EmrServerless | None = None,
+        target: SparkTarget | None = None,
         on_orphan: str = "cancel",
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
@@ -59,13 +56,8 @@ class SparkJobSweepOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, list[str]]:
         require_one_of("on_orphan", self.on_orphan, ON_ORPHAN)
-        kind = self.target.kind if self.target else EmrCluster.kind
-        backend = spark_jobs(self.aws_conn_id, self.region_name, kind, self.target)
-
-        def state_of(owner: JobOwner) -> str | None:
-            return task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
-
-        done = sweep(backend.live_jobs(), state_of, backend.cancel, self.on_orphan == "report")
+        only_report = self.on_orphan == "report"
+        done = swept(self.aws_conn_id, self.region_name, self.target, state_of_owner, only_report)
         counts = ", ".join(f"{name} {len(jobs)}" for name, jobs in asdict(done).items())
         self.log.info("Live jobs: %s", counts)
         if done.failed:

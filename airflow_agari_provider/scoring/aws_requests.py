@@ -73,13 +73,16 @@ class AwsRequests:
         Turn boto's errors into the provider's own.
 
         :param request: what is asked. It begins the error's text: "Looking for the log of ...".
-        :raises BackendUnavailable: no connection, no credentials, throttling, or an error on the service's side.
+        :raises BackendUnavailable: no connection, no credentials, throttling, no whole answer in time, or an error on
+            the service's side.
         :raises BackendRefused: the answer is any other error.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             yield
+        except TimeoutError as error:
+            raise BackendUnavailable(request, str(error)) from error
         except (BotoCoreError, ClientError) as error:
             if _may_be_of_credentials(error):
                 self._disconnect()

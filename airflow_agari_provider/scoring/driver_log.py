@@ -14,8 +14,10 @@ from typing import Any
 
 from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.s3.urls import split_url
+from airflow_agari_provider.scoring.bounded_calls import BoundedCalls
 
 LAST_COPY_SLACK = 5  # seconds: S3 gives times in whole seconds, and clocks differ
+READ_SECONDS = 60.0  # for one log file, however slowly S3 sends it
 LINE_LIMIT = 1000  # characters kept of each line: a driver may print a whole query plan as one line
 
 _EXCEPTION = re.compile(
@@ -89,6 +91,19 @@ class DriverLog:
         return "\n".join(f"Last lines of {tail.url}:\n" + "\n".join(tail.lines) for tail in self.tails)
 
 
+_reading = BoundedCalls(READ_SECONDS)
+
+
+def read_tails(s3: Any, urls: Iterable[str], lines: int) -> tuple[LogTail, ...]:
+    """
+    Return the last lines of each gzip file that exists.
+
+    :raises TimeoutError: a file could not be read in ``READ_SECONDS``.
+    """
+    found = [_reading(read_tail, s3, url, lines) for url in dict.fromkeys(urls)]
+    return tuple(tail for tail in found if tail is not None)
+
+
 def read_tail(s3: Any, url: str, lines: int) -> LogTail | None:
     """
     Return the last lines of a gzip file; None if the object does not exist.
@@ -104,21 +119,32 @@ def read_tail(s3: Any, url: str, lines: int) -> LogTail | None:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             return None
         raise
+    with answer["Body"] as body:
+        return tail_of(url, _lines(gzip.GzipFile(fileobj=body)), lines, answer["LastModified"])
+
+
+def tail_of(url: str, log: Iterable[str], lines: int, written_at: datetime) -> LogTail:
+    """
+    Return the last lines of a log.
+
+    :param log: its lines.
+    """
     last: deque[str] = deque(maxlen=lines)
     last_exception = None
-    with answer["Body"] as body:
-        for line in _folded(_lines(gzip.GzipFile(fileobj=body))):
-            last.append(line)
-            last_exception = line if _EXCEPTION.match(line) else last_exception
-    return LogTail(url, tuple(last), last_exception, answer["LastModified"])
+    for line in _folded(filter(None, map(_printable, log))):
+        last.append(line)
+        last_exception = line if _EXCEPTION.match(line) else last_exception
+    return LogTail(url, tuple(last), last_exception, written_at)
+
+
+def _printable(line: str) -> str:
+    return cut(line.translate(_CONTROL).rstrip(), LINE_LIMIT)
 
 
 def _lines(file: gzip.GzipFile) -> Iterator[str]:
     try:
         while piece := file.readline(LINE_LIMIT * 4):
-            line = cut(piece.decode("utf-8", "replace").translate(_CONTROL).rstrip(), LINE_LIMIT)
-            if line:
-                yield line
+            yield piece.decode("utf-8", "replace")
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return
 

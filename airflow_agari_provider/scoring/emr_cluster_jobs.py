@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_agari_provider.scoring.aws_requests import AwsRequests, Connect, console_of
-from airflow_agari_provider.scoring.driver_log import DriverLog, read_tail
+from airflow_agari_provider.scoring.driver_log import DriverLog, read_tails
 from airflow_agari_provider.scoring.emr_cluster import (
     ClusterMissing,
     EmrCluster,
@@ -128,8 +128,7 @@ class EmrClusterJobs:
                 return DriverLog(None)
             folder = f"{log_uri.rstrip('/')}/{job.cluster_id}/steps/{job.job_id}/"
             urls = [f"{folder}stderr.gz", f"{folder}stdout.gz", *log_files(step)]
-            found = [read_tail(self._aws.client("s3"), url, lines) for url in dict.fromkeys(urls)]
-            return DriverLog(folder, tuple(tail for tail in found if tail is not None))
+            return DriverLog(folder, read_tails(self._aws.client("s3"), urls, lines))
 
     def usage(self, job: JobState) -> dict[str, Any]:
         """Return the normalized instance hours of the whole cluster since its start: EMR does not count by step."""

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from airflow_agari_provider.exceptions import AgariError, cut
+from airflow_agari_provider.scoring.job_lists import read_token
+from airflow_agari_provider.scoring.job_runs import with_logs
 from airflow_agari_provider.scoring.jobs import SparkJob
 from airflow_agari_provider.scoring.spark_options import spark_options
 
@@ -81,8 +83,7 @@ def job_name(job: SparkJob, token: str) -> str:
 
 def token_of(name: str) -> str:
     """Return the run token that a name begins with; empty if there is none."""
-    token = name.partition(" ")[0]
-    return token if len(token) == 32 and set(token) <= set("0123456789abcdef") else ""
+    return read_token(name.partition(" ")[0])
 
 
 def job_request(target: EmrServerless, application_id: str, job: SparkJob, token: str, failed: int) -> dict[str, Any]:
@@ -92,11 +93,6 @@ def job_request(target: EmrServerless, application_id: str, job: SparkJob, token
     :param failed: how many jobs with this token have failed. It is part of the client token, for which EMR Serverless
         starts one job only: a repeated request is the same job, and a retry after a failed job is another one.
     """
-    overrides = dict(target.configuration_overrides or {})
-    if target.log_uri:
-        monitoring = dict(overrides.get("monitoringConfiguration", {}))
-        monitoring.setdefault("s3MonitoringConfiguration", {"logUri": target.log_uri})
-        overrides["monitoringConfiguration"] = monitoring
     spark_submit = {
         "entryPoint": job.script,
         "entryPointArguments": list(job.arguments),
@@ -107,7 +103,7 @@ def job_request(target: EmrServerless, application_id: str, job: SparkJob, token
         "clientToken": f"{token}-{failed}",
         "executionRoleArn": target.execution_role_arn,
         "jobDriver": {"sparkSubmit": spark_submit},
-        "configurationOverrides": overrides,
+        "configurationOverrides": with_logs(target.configuration_overrides, target.log_uri),
         "executionTimeoutMinutes": 0,  # none: ``step_timeout`` is the limit, and EMR's own default would be 12 hours
         "name": job_name(job, token),
     }

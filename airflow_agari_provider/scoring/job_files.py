@@ -13,10 +13,13 @@ from typing import Any
 from airflow_agari_provider.exceptions import AgariError, cut, retrying
 from airflow_agari_provider.s3.urls import hidden, split_url
 from airflow_agari_provider.scoring.aws_requests import AwsRequests
+from airflow_agari_provider.scoring.bounded_calls import BoundedCalls
 from airflow_agari_provider.scoring.jobs import BackendError, BackendUnavailable
 from airflow_agari_provider.scoring.submission import Patience
 
 logger = logging.getLogger(__name__)
+
+_reading_counts = BoundedCalls(120.0)  # seconds for all files of a job together, however slowly S3 sends them
 
 
 class ScriptMissing(AgariError):
@@ -143,7 +146,7 @@ def counts_of_job(aws: AwsRequests, url: str, patience: Patience) -> dict[str, d
 
     def read() -> dict[str, dict[str, int]]:
         with aws.asking("Reading the counts"):
-            return read_counts(aws.client("s3"), url)
+            return _reading_counts(read_counts, aws.client("s3"), url)
 
     def tell(failed: int, error: Exception, wait: float) -> None:
         logger.warning("The counts cannot be read yet, try %s of %s failed: %s", failed, patience.max_errors, error)

@@ -73,12 +73,12 @@ class JobState:
     """
     The state of a job: one answer of its service. ``dataclasses.asdict`` of it fits into JSON.
 
-    :param cluster_id: where it runs: the cluster's id, or the application's.
+    :param cluster_id: where it runs: the cluster's id, or the application's; the connection's of Livy.
     :param token: the run token that it carries.
     :param reason: the service's explanation of how it ended; empty while it is live.
     :param submitted_at: seconds since 1970, by the service's clock; so are ``started_at`` and ``ended_at``.
     :param owner: address of its task instance, see ``job_owner``.
-    :param kind: what it runs on: ``cluster``, or ``application`` of EMR Serverless.
+    :param kind: what it runs on: the ``kind`` of its target.
     """
 
     cluster_id: str
@@ -93,7 +93,7 @@ class JobState:
     kind: str = "cluster"
 
     def __str__(self) -> str:
-        return f"Spark job {self.job_id} on {self.kind} {self.cluster_id}"
+        return f"Spark job {self.job_id} on {self.kind.replace('_', ' ')} {self.cluster_id}"
 
     @property
     def live(self) -> bool:

@@ -13,22 +13,36 @@ RUN_PROPERTY = "spark.agari.run_token"
 AVRO_JAR = "file:///usr/lib/spark/*/lib/spark-avro.jar"
 
 
-def spark_options(job: SparkJob, token: str) -> list[str]:
-    """Return the options for a job's properties, jars and Python files; the run token is one of the properties."""
+def spark_options(job: SparkJob, token: str, avro_jar: str = AVRO_JAR) -> list[str]:
+    """
+    Return the options for a job's properties, jars and Python files; the run token is one of the properties.
+
+    :param avro_jar: where the service has its spark-avro.
+    """
     options = ["--class", job.main_class] if job.main_class else []
-    for key, value in {**job.spark_conf, RUN_PROPERTY: token}.items():
-        options += ["--conf", f"{key}={_property_text(value)}"]
-    for option, urls in (("--jars", [*job.jars, *_avro_jars(job.avro)]), ("--py-files", job.py_files)):
+    for key, value in properties_of(job, token).items():
+        options += ["--conf", f"{key}={value}"]
+    for option, urls in (("--jars", jars_of(job, avro_jar)), ("--py-files", job.py_files)):
         if urls:
             options += [option, ",".join(urls)]
     return options
 
 
+def properties_of(job: SparkJob, token: str) -> dict[str, str]:
+    """Return a job's Spark properties as text, with the run token."""
+    return {key: _property_text(value) for key, value in {**job.spark_conf, RUN_PROPERTY: token}.items()}
+
+
+def jars_of(job: SparkJob, avro_jar: str | None) -> list[str]:
+    """
+    Return the jars of a job.
+
+    :param avro_jar: the service's spark-avro; None: it has none of its own.
+    """
+    if isinstance(job.avro, str):
+        return [*job.jars, job.avro]
+    return [*job.jars, avro_jar] if job.avro and avro_jar else list(job.jars)
+
+
 def _property_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)  # Spark expects true and false
-
-
-def _avro_jars(avro: bool | str) -> list[str]:
-    if isinstance(avro, str):
-        return [avro]
-    return [AVRO_JAR] if avro else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from airflow_agari_provider.exceptions import AgariError, retrying
@@ -145,7 +145,11 @@ def _oldest_twin(backend: SparkBackend, run: TaskRun, submitted: JobState) -> Jo
         twins.append(submitted)  # it has ended already, or is not listed yet: then those that are listed are older
     for twin in twins[1:]:
         _cancel_twin(backend, twin)
-    return twins[0]
+    if twins[0].job_id != submitted.job_id:
+        return twins[0]
+    return replace(
+        twins[0], submitted_at=twins[0].submitted_at or submitted.submitted_at
+    )  # some services list no times
 
 
 def _cancel_twin(backend: SparkBackend, twin: JobState) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import asdict, replace
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import TRIGGERS_HAVE_ON_KILL, BaseTrigger, TriggerEvent, in_thread
 from airflow_agari_provider.airflow_runs import is_deferred
 from airflow_agari_provider.hooks.aws_clients import shared_clients
-from airflow_agari_provider.hooks.emr_jobs import spark_jobs
+from airflow_agari_provider.hooks.spark_jobs import spark_jobs
 from airflow_agari_provider.scoring.cancelling import PAUSE as CANCEL_PAUSE
-from airflow_agari_provider.scoring.job_wait import JobWait
+from airflow_agari_provider.scoring.job_wait import CancelWatch, JobWait
 from airflow_agari_provider.scoring.jobs import BackendUnavailable, JobState
 from airflow_agari_provider.scoring.run_watch import PollingFailed, RunWatch
 
@@ -22,12 +22,22 @@ KILL_SECONDS = 120.0  # how long to ask EMR to cancel a killed task's job
 # that of the resumed task, and fails it without a log: apache/airflow#72716, #67287.
 MINIMUM_AGE = 20.0  # seconds from a trigger's start to its event
 
-_cancelling: set[asyncio.Future[None]] = set()
+END_PAUSE = 5.0  # seconds between two looks whether a killed task's job has ended
+
+_at_work: set[asyncio.Future[None]] = set()
 
 
 def minimum_age(poll_interval: float) -> float:
     """Return how long a trigger waits at least, in seconds; ten polls are enough for a test that polls all the time."""
-    return min(MINIMUM_AGE, 10 * poll_interval)
+    return MINIMUM_AGE if poll_interval >= 1 else 10 * poll_interval
+
+
+def _kept(work: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
+    """Begin work that goes on after its trigger is gone: the event loop itself keeps no task alive."""
+    future = asyncio.ensure_future(work)
+    _at_work.add(future)
+    future.add_done_callback(_at_work.discard)
+    return future
 
 
 class SparkRunTrigger(BaseTrigger):
@@ -109,13 +119,13 @@ class SparkRunTrigger(BaseTrigger):
         """
         Cancel the job; Airflow 3.3 calls it when a person marks or clears the deferred task.
 
-        Airflow waits 30 s for it (``[triggerer] on_kill_timeout``), and it goes on asking after that.
+        Airflow waits 30 s for it (``[triggerer] on_kill_timeout``), and it goes on asking after that. It returns once
+        the service has accepted the request. After that, a job that ignores the signal to stop is killed.
         """
         if self.cancel_on_kill:
-            cancelling = asyncio.ensure_future(self._cancel(JobState(**self.watch["job"])))
-            _cancelling.add(cancelling)  # the event loop itself keeps no task alive
-            cancelling.add_done_callback(_cancelling.discard)
-            await asyncio.shield(cancelling)
+            job = JobState(**self.watch["job"])
+            await asyncio.shield(_kept(self._cancel(job)))
+            _kept(self._see_to_its_end(job))
 
     async def _cancel(self, job: JobState) -> None:
         clients = shared_clients(self.aws_conn_id, self.region_name)
@@ -131,6 +141,20 @@ class SparkRunTrigger(BaseTrigger):
                     raise
                 self.log.warning("%s is not cancelled yet: %s", job, error)
             await asyncio.sleep(CANCEL_PAUSE)
+
+    async def _see_to_its_end(self, job: JobState) -> None:
+        clients = shared_clients(self.aws_conn_id, self.region_name)
+        backend = spark_jobs(self.aws_conn_id, self.region_name, job.kind)
+        asked = replace(job, phase="CANCELLING")
+        cancelling = CancelWatch.begin(asked, time.time(), KILL_SECONDS, END_PAUSE, self.watch["max_poll_errors"])
+        try:
+            while (pause := await clients.run(cancelling.observe, backend, time.time())) is not None:
+                await asyncio.sleep(pause)
+        except PollingFailed as error:
+            self.log.error("%s", error)
+            return
+        if cancelling.watch.job.live:
+            self.log.error("%s was cancelled and killed %s s ago, but is still there", job, KILL_SECONDS)
 
     async def _was_killed(self) -> bool:
         try:

@@ -12,7 +12,14 @@ from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNoti
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import Comparison, DiscrepancyCheckOperator, Stage, Tolerance
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrServerless, EmrSparkScoringOperator
+from airflow_agari_provider.operators.emr_spark_scoring import (
+    EmrCluster,
+    EmrOnEks,
+    EmrServerless,
+    EmrSparkScoringOperator,
+    LivySpark,
+    StandaloneSpark,
+)
 from airflow_agari_provider.operators.spark_job_sweep import SparkJobSweepOperator
 from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
 from airflow_agari_provider.operators.sqs_redrive import SqsRedriveOperator
@@ -27,7 +34,15 @@ PAGES = {
     "avro_s3_import": (AvroS3ImportOperator,),
     "avro_s3_loaded": (AvroS3LoadedSensor,),
     "discrepancy_check": (Comparison, DiscrepancyCheckOperator, Stage, Tolerance),
-    "emr_spark_scoring": (EmrCluster, EmrServerless, EmrSparkScoringOperator, SparkJobSweepOperator),
+    "emr_spark_scoring": (
+        EmrCluster,
+        EmrOnEks,
+        EmrServerless,
+        EmrSparkScoringOperator,
+        LivySpark,
+        SparkJobSweepOperator,
+        StandaloneSpark,
+    ),
     "sqs_dead_letters": (SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator, SqsRedriveOperator),
     "sqs_drain": (SqsDrainSensor,),
     "sqs_scaling": (SqsScalingOperator,),

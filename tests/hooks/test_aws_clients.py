@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from airflow_agari_provider.hooks.aws_clients import MOST_SHARED, AwsClients, aws_session, shared_clients
@@ -50,7 +53,7 @@ class Connection:
     """An AWS connection that counts how often it is looked up."""
 
     def __init__(self):
-        self.now, self.sessions, self.broken = 0.0, 0, False
+        self.now, self.sessions, self.broken, self.more = 0.0, 0, False, {}
 
     def __call__(self):
         if self.broken:
@@ -60,7 +63,12 @@ class Connection:
 
         def client(service, **config):
             return boto3.client(
-                service, "us-east-1", aws_access_key_id=key, aws_secret_access_key="secret", config=Config(**config)
+                service,
+                "us-east-1",
+                aws_access_key_id=key,
+                aws_secret_access_key="secret",
+                config=Config(**config),
+                **self.more,
             )
 
         return client
@@ -86,6 +94,35 @@ def test_many_waits_share_one_client_with_short_timeouts(connected):
     assert (len(found), connection.sessions) == (1, 1)
     config = found.pop().meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (5, 10, 2)
+
+
+@pytest.fixture
+def dripping():
+    """A server that sends its answer in bytes, each in time for a socket's timeout."""
+
+    def drip(connection):
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            for part in (b"HTTP/1.1 200 OK\r\n", b"Content-Length: 2\r\n\r\n", b"{", b"}"):
+                connection.sendall(part)
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: drip(server.accept()[0]), daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(0.05, True), (20, False)], ids=["ends", "is waited for"])
+def test_a_request_to_a_server_that_drips_bytes_ends_by_the_clock(dripping, connected, monkeypatch, seconds, ends):
+    connection, clients = connected
+    connection.more = {"endpoint_url": dripping}
+    clients._calls.seconds = seconds
+    client = clients.client("sqs", retries={"total_max_attempts": 1})
+    if ends:
+        with pytest.raises(ReadTimeoutError, match="Read timeout on endpoint"):
+            client.list_queues()
+    else:
+        assert client.list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_another_service_or_setting_has_a_client_of_the_same_session(connected):

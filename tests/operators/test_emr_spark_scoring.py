@@ -15,7 +15,13 @@ import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowException, AirflowFailException, TaskDeferred
 from airflow_agari_provider.operators import emr_spark_scoring
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrServerless, EmrSparkScoringOperator
+from airflow_agari_provider.operators.emr_spark_scoring import (
+    EmrCluster,
+    EmrOnEks,
+    EmrServerless,
+    EmrSparkScoringOperator,
+    LivySpark,
+)
 from airflow_agari_provider.scoring import cancelling
 from airflow_agari_provider.scoring.job_files import ScriptMissing
 from airflow_agari_provider.triggers.spark_run import SparkRunTrigger
@@ -553,6 +559,47 @@ def test_a_late_job_on_emr_serverless_is_cancelled_in_the_triggerer(serverless_w
     with pytest.raises(AirflowException, match="was still PENDING at its deadline"):
         task.attempt(step_timeout=timedelta(0))
     assert serverless_world.states == ["CANCELLED"]
+
+
+# On EMR on EKS, and by Livy
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
+def test_a_job_on_emr_on_eks_is_waited_for(eks_world, deferrable):
+    task = ScoringTask(eks_world, deferrable)
+    role = "arn:aws:iam::123456789012:role/scoring"
+    task.arguments = {"target": EmrOnEks(eks_world.virtual_cluster_id, role, "emr-7.9.0-latest")}
+    eks_world.work()
+    result = task.attempt()
+    assert (result["virtual_cluster_id"], result["state"]) == (eks_world.virtual_cluster_id, "SUCCEEDED")
+    assert (result["job_id"], result["usage"]) == (eks_world.steps[0].id, {})
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "deferred"])
+def livy_task(livy_world, request, monkeypatch):
+    host, port = livy_world.url.removeprefix("http://").split(":")
+    monkeypatch.setenv("AIRFLOW_CONN_LIVY", json.dumps({"conn_type": "livy", "host": host, "port": int(port)}))
+    task = ScoringTask(livy_world, request.param)
+    task.arguments = {"target": LivySpark("livy")}
+    return task
+
+
+def test_a_batch_of_livy_is_waited_for(livy_task):
+    livy_task.world.work()
+    result = livy_task.attempt()
+    assert (result["livy_connection_id"], result["state"], result["job_id"]) == ("livy", "SUCCEEDED", "0")
+    assert livy_task.xcoms == {"emr_step_url": f"{livy_task.world.url}/ui/batch/0/log"}
+
+
+def test_a_late_batch_of_livy_is_cancelled_and_a_failed_one_tells_why(livy_task):
+    with pytest.raises(AirflowException, match="was still PENDING at its deadline"):
+        livy_task.attempt(step_timeout=timedelta(0))
+    livy_task.world.before(
+        "get_batch", lambda: livy_task.world.end(livy_task.world.steps[1], "dead", error="ValueError: no")
+    )
+    with pytest.raises(AirflowException, match=r"ended FAILED: ValueError: no\nLast lines of http"):
+        livy_task.attempt()
+    assert livy_task.world.states == ["killed", "dead"]
 
 
 # In a DAG

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_agari_provider import airflow_runs
 from airflow_agari_provider.airflow_compat import AirflowException
-from airflow_agari_provider.operators import spark_job_sweep
 from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster
 from airflow_agari_provider.operators.spark_job_sweep import SparkJobSweepOperator
 from tests.operators.test_emr_spark_scoring import ScoringTask
@@ -17,7 +17,7 @@ def orphan(emr_world, monkeypatch):
     emr_world.cluster("scoring")
     ScoringTask(emr_world, True).start()
     states = {("telemetry", "hour_5", "score", -1): "failed"}
-    monkeypatch.setattr(spark_job_sweep, "task_state", lambda *task: states.get(task))  # Airflow's answer
+    monkeypatch.setattr(airflow_runs, "task_state", lambda *task: states.get(task))  # Airflow's answer
     return emr_world
 
 

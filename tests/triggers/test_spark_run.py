@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_agari_provider.airflow_compat import TRIGGERS_HAVE_ON_KILL, BaseTrigger
+from airflow_agari_provider.scoring import job_wait
 from airflow_agari_provider.scoring.emr_cluster import EmrCluster
 from airflow_agari_provider.scoring.emr_cluster_jobs import EmrClusterJobs
 from airflow_agari_provider.scoring.jobs import JobState, SparkJob
@@ -109,7 +110,7 @@ def test_the_event_loop_is_free_while_it_asks(emr_world, job):
     assert went_on == [True]
 
 
-@pytest.mark.parametrize(("poll_interval", "seconds"), [(30, 20), (5, 20), (2, 20), (0.02, 0.2)])
+@pytest.mark.parametrize(("poll_interval", "seconds"), [(30, 20), (2, 20), (1, 20), (0.02, 0.2)])
 def test_it_has_a_minimum_age(poll_interval, seconds):
     assert minimum_age(poll_interval) == seconds
 
@@ -197,6 +198,23 @@ def test_a_kill_goes_on_after_airflow_no_longer_waits_for_it(emr_world, job, mon
             await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(impatient(), timeout=20))
+
+
+def test_a_killed_task_s_job_that_ignores_the_signal_to_stop_is_killed_too(emr_world, job, monkeypatch):
+    monkeypatch.setattr(spark_run, "END_PAUSE", 0.01)
+    monkeypatch.setattr(job_wait, "FORCE_AFTER", 0.03)
+    (step,) = emr_world.steps
+    step.state = "RUNNING"
+    emr_world.each("cancel_steps", lambda: step.state == "CANCEL_PENDING" and emr_world.end(step, "CANCELLED"))
+
+    async def kill() -> list[str]:
+        await trigger_for(job).on_kill()
+        states = list(emr_world.states)
+        while emr_world.states != ["CANCELLED"]:
+            await asyncio.sleep(0.01)
+        return states
+
+    assert asyncio.run(asyncio.wait_for(kill(), timeout=20)) == ["CANCEL_PENDING"]
 
 
 def test_with_cancel_on_kill_off_the_job_goes_on(emr_world, job, task_state):
