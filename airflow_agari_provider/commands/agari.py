@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from airflow_agari_provider.commands import alerts
+from airflow_agari_provider.commands import alerts, jobs
 from airflow_agari_provider.exceptions import AgariError
 
 # Each adds its commands to the parser. A command's function takes the parsed arguments, and returns the exit code and
 # the text for standard output.
-ROOMS = (alerts,)
+ROOMS = (alerts, jobs)
 
 
 def parser() -> argparse.ArgumentParser:

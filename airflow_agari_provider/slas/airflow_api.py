@@ -64,6 +64,13 @@ class RunsByApi:
             if len(tasks) >= MOST_TASKS:
                 raise AirflowApiProblem(self._base + where, f"the run has more than {MOST_TASKS:,} task instances")
 
+    def task_state(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+        """Return the state of a task instance, as :func:`~airflow_agari_provider.airflow_runs.task_state` does."""
+        run = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+        mapped = f"/{map_index}" if map_index >= 0 else ""
+        found = self._get(f"{run}/taskInstances/{quote(task_id, safe='')}{mapped}", or_missing=True)
+        return None if found is None else str(found["state"]).lower()
+
     def _get(self, path: str, or_missing: bool = False) -> Any:
         """Return an answer. :param or_missing: return ``None`` if Airflow says that there is no such thing."""
         session = self._logged_in()

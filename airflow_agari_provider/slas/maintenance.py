@@ -22,13 +22,21 @@ class NoClaimsNamed(AgariError):
 
 
 class NoApiNamed(AgariError):
-    """Nothing says how to ask Airflow."""
+    """
+    Nothing says how to ask Airflow.
+
+    :param in_a_dag: what does the same in a DAG, where it needs no API.
+    """
+
+    def __init__(self, in_a_dag: str) -> None:
+        super().__init__(in_a_dag)
+        self.in_a_dag = in_a_dag
 
     def __str__(self) -> str:
         return (
             "Airflow 3 tells the states of tasks outside of a task only by its REST API. Make a connection of type "
             "http with host, login and password of a user who may read runs and task instances, and set [agari] "
-            "airflow_api_conn_id to its id, or give it. In a DAG, sweep_alerts() needs none."
+            f"airflow_api_conn_id to its id, or give it. In a DAG, {self.in_a_dag} needs none."
         )
 
 
@@ -43,6 +51,20 @@ def claims_named(conn_id: str | None) -> str:
     if not named:
         raise NoClaimsNamed
     return f"sql:{named}"
+
+
+def api_named(conn_id: str | None, in_a_dag: str | None) -> str:
+    """
+    Return the connection to Airflow 3's REST API; empty if it is not needed.
+
+    :param conn_id: default: ``[agari] airflow_api_conn_id``.
+    :param in_a_dag: what does the same in a DAG; None: this is a task of Airflow.
+    :raises NoApiNamed: this is none, on Airflow 3, and there is no connection to the API.
+    """
+    api = conn_id or conf.get("agari", "airflow_api_conn_id", fallback="")
+    if not api and in_a_dag and not ANSWERS_EVERYWHERE:
+        raise NoApiNamed(in_a_dag)
+    return str(api)
 
 
 def sweep_alerts(
@@ -73,9 +95,7 @@ def swept(claims_conn_id: str | None, airflow_api_conn_id: str | None, seconds: 
     :param in_task: whether this is a task of Airflow.
     :raises NoApiNamed: it is none, on Airflow 3, and there is no connection to the API.
     """
-    api = airflow_api_conn_id or conf.get("agari", "airflow_api_conn_id", fallback="")
-    if not api and not in_task and not ANSWERS_EVERYWHERE:
-        raise NoApiNamed
+    api = api_named(airflow_api_conn_id, None if in_task else "sweep_alerts()")
     return sweep(
         claims_named(claims_conn_id),
         RunsByApi(api) if api else run_as_it_is,

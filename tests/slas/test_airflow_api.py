@@ -86,6 +86,23 @@ def test_a_run_comes_with_all_its_tasks_and_their_times(api):
     assert {authorization for _, _, authorization in asked[1:]} == {"Bearer a-token"}
 
 
+@pytest.mark.parametrize(
+    ("path", "answer", "map_index", "state"),
+    [
+        ("load", {"state": "upstream_failed"}, -1, "upstream_failed"),
+        ("load", {"state": None}, -1, "none"),
+        ("group.load/3", {"state": "running"}, 3, "running"),
+        ("other", {"state": "running"}, -1, None),
+    ],
+    ids=["ended", "cleared", "mapped", "there is none"],
+)
+def test_the_state_of_one_task_instance_is_told(api, path, answer, map_index, state):
+    answers, _ = api
+    answers[f"{RUN}/taskInstances/{path}"] = (200, answer)
+    task_id = "group.load" if map_index >= 0 else "load"
+    assert RunsByApi("api").task_state("telemetry", RUN_ID, task_id, map_index) == state
+
+
 def test_a_password_without_a_login_is_a_token(api):
     answers, asked = api
     answers[RUN] = (200, {"state": "success", "end_date": "2016-02-26T18:17:00Z"})
