@@ -17,7 +17,13 @@ from typing import Any, NamedTuple
 from airflow_agari_provider.airflow_compat import AirflowFailException, BaseHook, Param, TriggerRule, task
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import DiscrepancyCheckOperator, Stage
-from airflow_agari_provider.operators.emr_spark_scoring import EmrCluster, EmrSparkScoringOperator
+from airflow_agari_provider.operators.emr_spark_scoring import (
+    EmrCluster,
+    EmrOnEks,
+    EmrServerless,
+    EmrSparkScoringOperator,
+    SparkTarget,
+)
 
 AWS, DATABASE, SLACK = "aws_default", "scoring_db", "slack_default"
 TABLE, SUMMARIES = "scored_messages", "message_summaries"
@@ -34,12 +40,15 @@ ACTIVE_ORGANISATIONS = os.environ.get("MESSAGE_SCORING_ORGANISATIONS_SQL")  # qu
 # The deployment sets how long a retry waits: [core] default_task_retry_delay
 DEFAULT_ARGS = {"owner": "data-platform", "retries": 2, "priority_weight": 10, "pool": POOL}
 
+EMR_RELEASE = "emr-7.9.0"
+LOGS = "s3://{{ params.messages_bucket }}/emr-logs/"
+
 CLUSTER = EmrCluster(
     name="{{ params.cluster_name }}",
     create={  # if no live one has the name; see run_job_flow in the EMR API reference
-        "ReleaseLabel": "emr-7.9.0",
+        "ReleaseLabel": EMR_RELEASE,
         "Applications": [{"Name": "Spark"}],
-        "LogUri": "s3://{{ params.messages_bucket }}/emr-logs/",
+        "LogUri": LOGS,
         "Instances": {
             "InstanceGroups": [
                 {"Name": "Primary", "InstanceRole": "MASTER", "InstanceType": "m6g.xlarge", "InstanceCount": 1},
@@ -53,6 +62,26 @@ CLUSTER = EmrCluster(
     },
     idle_timeout=timedelta(minutes=30),
 )
+
+
+def scoring_target(place: str, role: str) -> SparkTarget:
+    """
+    Return where the Spark jobs run.
+
+    :param place: ``serverless:<name of the application>``, ``eks:<id of the virtual cluster>``, or empty: ``CLUSTER``.
+    :param role: ARN of the role as which jobs run there; clusters have their own.
+    """
+    kind, _, name = place.partition(":")
+    if kind == "serverless":
+        return EmrServerless(name=name, execution_role_arn=role, log_uri=LOGS)
+    if kind == "eks":
+        return EmrOnEks(name, role, f"{EMR_RELEASE}-latest", log_uri=LOGS)
+    if kind:
+        raise ValueError(f"MESSAGE_SCORING_TARGET is serverless:<name> or eks:<id>, not {place!r}")
+    return CLUSTER
+
+
+TARGET = scoring_target(os.environ.get("MESSAGE_SCORING_TARGET", ""), os.environ.get("MESSAGE_SCORING_ROLE", ""))
 
 WINDOW_PARAMS = {
     "window_hours": Param(1, type="integer", minimum=1, maximum=96, description="Length of the window in hours"),
@@ -259,7 +288,7 @@ def trust_model(window: str, output: str, doc_md: str) -> EmrSparkScoringOperato
         script=str(SPARK / "build_trust_model.py"),
         script_prefix=f"{BUCKET}/scripts/",
         arguments=["--input", history, "--output", output],
-        target=CLUSTER,
+        target=TARGET,
         poll_interval=5,
         aws_conn_id=AWS,
     )

@@ -1,5 +1,6 @@
 """
-An embedded AWS: moto over HTTP on 127.0.0.1. ``emr.runner`` really runs its EMR steps.
+An embedded AWS: moto over HTTP on 127.0.0.1. ``emr.runner`` really runs its EMR steps, and the job runs of EMR
+Serverless and EMR on EKS.
 
 Its state is in the memory of this process and is lost when the process ends. In addition to AWS's own requests it
 answers ``POST /agari-local/emr/<function>`` (a JSON object of arguments, a JSON answer). With these requests, a runner
@@ -25,6 +26,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from airflow_agari_provider.local.emr import books
 from airflow_agari_provider.local.emr.api import patch_emr
+from airflow_agari_provider.local.emr.eks_api import patch_emr_on_eks
+from airflow_agari_provider.local.emr.serverless_api import patch_emr_serverless
 from airflow_agari_provider.local.moto_repairs import monitor, repair_moto
 
 __all__ = ["main", "patch_emr", "serve_aws", "start_aws"]
@@ -83,6 +86,8 @@ def _answer(start_response: Callable[..., Any], status: HTTPStatus, value: Any) 
 def start_aws(port: int = 0) -> BaseWSGIServer:
     """Start a server in a thread of this process and return it when it answers; ``server.shutdown()`` ends it."""
     patch_emr()
+    patch_emr_serverless()
+    patch_emr_on_eks()
     repair_moto()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # otherwise it logs one line for each request
     server = make_server("127.0.0.1", port, LocalAws(), threaded=True, request_handler=MotoRequestHandler)

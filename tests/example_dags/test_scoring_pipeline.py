@@ -97,3 +97,21 @@ def test_the_active_organisations_are_the_parameter_s_or_those_of_the_query(load
     monkeypatch.setenv("AIRFLOW_CONN_SCORING_DB", f'{{"conn_type": "sqlite", "host": "{sqlite_path}"}}')
     monkeypatch.setenv("MESSAGE_SCORING_ORGANISATIONS_SQL", "SELECT id FROM organisations ORDER BY id")
     assert (active(load_dag, []), active(load_dag, [7])) == (["5", "12"], ["7"])
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("", {"name": "{{ params.cluster_name }}"}),
+        ("serverless:scoring", {"name": "scoring", "execution_role_arn": "role"}),
+        ("eks:0b0q", {"virtual_cluster_id": "0b0q", "execution_role_arn": "role"}),
+    ],
+)
+def test_a_deployment_says_where_spark_runs(module, place, expected):
+    target = module.scoring_target(place, "role").serialize()
+    assert {name: target[name] for name in expected} == expected
+
+
+def test_a_place_of_no_kind_is_refused_with_what_is_right(module):
+    with pytest.raises(ValueError, match=r"is serverless:<name> or eks:<id>, not 'emr'"):
+        module.scoring_target("emr", "role")

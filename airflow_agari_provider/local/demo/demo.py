@@ -23,7 +23,13 @@ from airflow_agari_provider.local.demo.airflow_home import USER, AirflowApi, Air
 from airflow_agari_provider.local.demo.alert_endpoints import open_endpoints
 from airflow_agari_provider.local.demo.breakage import BREAKAGES, start_breakage
 from airflow_agari_provider.local.demo.messages import write_day, write_history
-from airflow_agari_provider.local.demo.pipeline import Pipeline, airflow_connection, client, create_pipeline
+from airflow_agari_provider.local.demo.pipeline import (
+    Pipeline,
+    airflow_connection,
+    client,
+    create_pipeline,
+    create_target,
+)
 from airflow_agari_provider.local.demo.progress import TerminalProgress
 from airflow_agari_provider.local.demo.published_day import DAY
 from airflow_agari_provider.local.demo.report import Outcome, print_outcome
@@ -116,7 +122,8 @@ class Demo:
         self.sinks = stack.enter_context(open_endpoints(self.folder / "alerts"))
         self.aws = self._start_aws()
         broken = BREAKAGES[options.breakage].settings if options.breakage else {}
-        environment = {**airflow_settings(), **broken, **(settings or {})}
+        place = create_target(options.target, self.aws)
+        environment = {**airflow_settings(), **place, **broken, **(settings or {})}
         self.home = AirflowHome(self.folder / "airflow", ports, example_dags(), self._connections(), environment)
         self.api = AirflowApi(self.home)
         self.runs = Hourly(self.api, progress) if options.hourly else WholeDay(self.api, progress)

@@ -11,6 +11,7 @@ CREDENTIALS = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedd
 BUCKET = "agari-messages"
 VISIBILITY_TIMEOUT = 20  # seconds until a dead importer's messages are redelivered; short, so that the demo shows it
 RECEIVES_BEFORE_DEAD = 3
+TARGETS = ("cluster", "serverless", "eks")  # of the Spark jobs
 
 
 def client(service: str, endpoint_url: str) -> Any:
@@ -35,6 +36,25 @@ class Pipeline:
     bucket: str
     queue_url: str
     dead_letter_queue_url: str
+
+
+def create_target(target: str, endpoint_url: str) -> dict[str, str]:
+    """
+    Create the place where Spark runs, and return the settings of the example DAG for it.
+
+    :param target: one of ``TARGETS``; the DAG itself creates a cluster.
+    """
+    role = {"MESSAGE_SCORING_ROLE": "arn:aws:iam::123456789012:role/scoring"}
+    if target == "serverless":
+        name = "message-scoring"
+        client("emr-serverless", endpoint_url).create_application(name=name, releaseLabel="emr-7.9.0", type="SPARK")
+        return {"MESSAGE_SCORING_TARGET": f"serverless:{name}", **role}
+    if target == "eks":
+        provider = {"id": "demo", "type": "EKS", "info": {"eksInfo": {"namespace": "spark"}}}
+        eks = client("emr-containers", endpoint_url)
+        created = eks.create_virtual_cluster(name="message-scoring", containerProvider=provider)
+        return {"MESSAGE_SCORING_TARGET": f"eks:{created['id']}", **role}
+    return {}
 
 
 def create_pipeline(endpoint_url: str) -> Pipeline:

@@ -18,6 +18,7 @@ import airflow_agari_provider
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.local.demo.airflow_home import WATCHES_MANUAL_RUNS
 from airflow_agari_provider.local.demo.breakage import BREAKAGES
+from airflow_agari_provider.local.demo.pipeline import TARGETS
 from airflow_agari_provider.local.demo.published_day import DAY, PUBLISHED_DAY, Organisation, scaled, shared_out
 from airflow_agari_provider.local.demo.target_database import EMBEDDED, TargetDatabase
 
@@ -47,6 +48,7 @@ class Options:
     breakage: str | None = None
     port: int | None = None
     hourly: bool = False
+    target: str = "cluster"
 
     @property
     def organisations(self) -> tuple[Organisation, ...]:
@@ -66,6 +68,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--messages", type=int, metavar="N", help="a day of N messages; default: the published 273,647")
     parser.add_argument("--break", dest="breakage", choices=BREAKAGES, help="break this, to see what notices it")
     parser.add_argument("--hourly", action="store_true", help="a run for each hour of the day, several at once")
+    parser.add_argument("--target", choices=TARGETS, default="cluster", help="where Spark runs (default: a cluster)")
     parser.add_argument("--port", type=int, help="port of Airflow's web page; default: a free one")
     options = Options(**vars(parser.parse_args(arguments)))
     if options.messages is not None and options.messages < len(PUBLISHED_DAY):

@@ -18,6 +18,7 @@ from moto.emr.models import emr_backends
 from moto.s3.models import s3_backends
 from moto.utilities.utils import get_partition
 
+from airflow_agari_provider.local.emr import job_runs
 from airflow_agari_provider.local.emr.api import LIVE, TERMINATED, end_step, idle_timeout
 
 
@@ -25,7 +26,8 @@ def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
     """
     Return what a node has to do now: ``{"start": [step...], "stop": [step id...], "kill": [step id...]}``.
 
-    A step to stop gets a signal that it may ignore, as on EMR.
+    A step to stop gets a signal that it may ignore, as on EMR. Job runs of EMR Serverless and EMR on EKS are given like
+    steps.
 
     :param node: name of the node; it is the same after the node died and was started again.
     :param running: ids of the steps that the node runs.
@@ -38,7 +40,8 @@ def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
         for step in _startable(cluster)[: free - len(start)]:
             step.state, step.start_date_time, step.owner = "RUNNING", now, node
             start.append(_order(cluster, step))
-    states = {step.id: (step.state, step.killed) for _, step in _steps()}
+    start += job_runs.start(node, free - len(start))
+    states = {step.id: (step.state, step.killed) for _, step in _steps()} | job_runs.states()
     ending = {step_id: states.get(step_id, ("", True)) for step_id in running}
     stop = [step_id for step_id, state in ending.items() if state == ("CANCEL_PENDING", False)]
     kill = [step_id for step_id, (state, _) in ending.items() if state != "RUNNING" and step_id not in stop]
@@ -47,7 +50,8 @@ def orders(node: str, running: list[str], free: int) -> dict[str, Any]:
 
 def held(node: str) -> list[dict[str, Any]]:
     """Return the steps that this node runs according to the books. A node that has just started died during them."""
-    return [_order(cluster, step) for cluster, step in _steps() if step.state in LIVE and step.owner == node]
+    steps = [_order(cluster, step) for cluster, step in _steps() if step.state in LIVE and step.owner == node]
+    return steps + job_runs.held(node)
 
 
 def finish(
@@ -68,11 +72,15 @@ def finish(
     :param deletions: ``{"bucket", "key"}`` of objects that the job deleted.
     :return: False if the step does not belong to this node (any more); then nothing was changed.
     """
+    details = (failure_details or {}).get("Message") or reason
+    if (backend := job_runs.finish(node, step_id, state, details)) is not None:
+        _publish(backend, uploads or [], deletions or [])
+        return True
     found = [(c, s) for c, s in _steps() if (c.id, s.id) == (cluster_id, step_id)]
     if not found or found[0][1].state not in LIVE or found[0][1].owner != node:
         return False
     cluster, step = found[0]
-    _publish(cluster, uploads or [], deletions or [])
+    _publish(cluster.emr_backend, uploads or [], deletions or [])
     end_step(step, state, reason)
     step.failure_details = failure_details
     if state == "FAILED":
@@ -126,8 +134,7 @@ def _order(cluster: Any, step: Any) -> dict[str, Any]:
     }
 
 
-def _publish(cluster: Any, uploads: list[dict[str, str]], deletions: list[dict[str, str]]) -> None:
-    backend = cluster.emr_backend
+def _publish(backend: Any, uploads: list[dict[str, str]], deletions: list[dict[str, str]]) -> None:
     s3 = s3_backends[backend.account_id][get_partition(backend.region_name)]
     for gone in deletions:
         s3.delete_object(gone["bucket"], gone["key"])

@@ -21,13 +21,18 @@ ERROR_LINE = re.compile(r"^[\w.$]+(Error|Exception|Interrupt|Exit)\b")
 
 @dataclass(frozen=True)
 class StepOrder:
-    """A step as EMR's books give it to a runner."""
+    """
+    A step as EMR's books give it to a runner.
+
+    :param logs: folder of its logs below ``log_uri``; empty: where EMR keeps those of a step.
+    """
 
     cluster_id: str
     step_id: str
     log_uri: str | None
     jar: str
     arguments: list[str]
+    logs: str = ""
 
 
 def last_error(folder: Path) -> str:
@@ -66,7 +71,8 @@ def _exception(lines: list[str]) -> str | None:
 
 def log_folder(order: StepOrder) -> str | None:
     """Return the URL of the folder where EMR keeps the logs of a step, with a slash at the end; None without logs."""
-    return f"{order.log_uri.rstrip('/')}/{order.cluster_id}/steps/{order.step_id}/" if order.log_uri else None
+    logs = order.logs or f"{order.cluster_id}/steps/{order.step_id}"
+    return f"{order.log_uri.rstrip('/')}/{logs}/" if order.log_uri else None
 
 
 def failure_details(order: StepOrder, message: str) -> dict[str, str]:
