@@ -88,7 +88,9 @@ class EmrClusterJobs:
         step = step_of(job, token)
         cluster = None if self._own_cluster else self._least_busy()
         if cluster is not None:
-            return self._add_step(*cluster, step, token)
+            submitted = self._add_step(*cluster, step, token)
+            self._clusters.warn_of_large_drivers(submitted.cluster_id, job)
+            return submitted
         if self._clusters.target.create is None:
             raise ClusterMissing(str(self._clusters.target))
         return self._run_job_flow(step, token)

@@ -9,10 +9,13 @@ from typing import Any
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.scoring.aws_requests import AwsRequests
+from airflow_agari_provider.scoring.driver_memory import DRIVER_MEMORY, drivers_too_large, runs_beside_others
 from airflow_agari_provider.scoring.emr_cluster import ClusterMissing, EmrCluster
-from airflow_agari_provider.scoring.jobs import BackendError
+from airflow_agari_provider.scoring.jobs import BackendError, SparkJob
 
 logger = logging.getLogger(__name__)
+
+_warned: set[str] = set()  # clusters whose drivers are too large
 
 ACTIVE_STEP_LIMIT = 256  # steps that wait or run on one cluster; EMR API reference, AddJobFlowSteps
 ENDED_CLUSTERS_SEARCHED = 50  # with keep=False each run has a cluster, so a search of all would never end
@@ -116,6 +119,37 @@ class EmrClusters:
                 self._aws.client_asking_once("emr").terminate_job_flows(JobFlowIds=[cluster_id])
         except BackendError as error:
             logger.warning("A cluster that nobody needs goes on until it was idle for long enough. %s", error)
+
+    def warn_of_large_drivers(self, cluster_id: str, job: SparkJob) -> None:
+        """
+        Log once for each cluster if its primary node has no room for the drivers of all steps that it runs at once.
+
+        Only of a job that says how much its driver needs: EMR does not tell its own setting.
+        """
+        if cluster_id in _warned or DRIVER_MEMORY not in job.spark_conf:
+            return
+        try:
+            with self._aws.asking(f"Asking EMR for the primary node of cluster {cluster_id}"):
+                cluster = self.describe(cluster_id)
+                if not runs_beside_others(job, cluster):
+                    return
+                instance_type = self._primary_type(cluster_id)
+                told = instance_type and drivers_too_large(job, cluster, instance_type, self._memory_of(instance_type))
+        except Exception as error:  # noqa: BLE001 - a warning that cannot be given fails no job that runs
+            logger.debug("It is not known whether the drivers fit into the primary node: %s", error)
+            return
+        if told:
+            _warned.add(cluster_id)
+            logger.warning("%s", told)
+
+    def _primary_type(self, cluster_id: str) -> str | None:
+        """Return the type of the primary node; None for instance fleets, where it is one of several."""
+        groups = self._aws.client("emr").list_instance_groups(ClusterId=cluster_id)["InstanceGroups"]
+        return next((str(group["InstanceType"]) for group in groups if group["InstanceGroupType"] == "MASTER"), None)
+
+    def _memory_of(self, instance_type: str) -> float:
+        found = self._aws.client("ec2").describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+        return float(found[0]["MemoryInfo"]["SizeInMiB"])
 
     def describe(self, cluster_id: str) -> dict[str, Any]:
         cluster: dict[str, Any] = self._aws.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
