@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def figures(watch: DrainWatch) -> dict[str, Any]:
     """Return the figures of the wait as JSON can hold them."""
     seconds = watch.seconds
-    found = {
+    found: dict[str, Any] = {
         "seconds": round(seconds, 1),
         "polls": watch.polls,
         "unknown_polls": watch.unknown_polls,

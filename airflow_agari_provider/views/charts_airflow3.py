@@ -83,7 +83,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def active(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """What is queued, runs, is deferred or waits for a retry now, and whether that is longer than usual."""
-        question = parameters.no_question(request.query_params.multi_items())
+        parameters.no_question(request.query_params.multi_items())
         session.close()  # returns the connection to the pool
-        found, now = CHARTS.under_way(question, dags)
+        found, now = CHARTS.under_way(None, dags)
         return json_response(request, http_answers.encoded(found), now)
