@@ -6,19 +6,29 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from heapq import nlargest
 from typing import Any, TypeVar
 
 from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.discrepancy.comparisons import Tolerance
+from airflow_agari_provider.discrepancy.distribution import kept_buckets
 from airflow_agari_provider.discrepancy.finding import Finding
 from airflow_agari_provider.discrepancy.history import GROWTH, LOG, REMEMBERED_RUNS, Past, identity
 from airflow_agari_provider.discrepancy.history_tables import HistoryRows
+from airflow_agari_provider.discrepancy.past_runs import past_runs
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
-from airflow_agari_provider.discrepancy.stored_run import Difference, StoredRun, Telling, check_id, stored_key
+from airflow_agari_provider.discrepancy.stored_run import (
+    Difference,
+    PastRun,
+    StoredRun,
+    Telling,
+    check_id,
+    stored_key,
+)
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.exceptions import AgariError, cut
 
@@ -62,6 +72,8 @@ class CheckHistory:
     :param kept_runs: older ones are deleted.
     :param growth: how much larger a difference may be and still be the same.
     :param accepted: windows whose loss a person has accepted.
+    :param series: what is usual is learnt only from runs with the same text.
+    :param largest_keys: of which every run stores its counts, also if nothing is wrong with them.
     """
 
     connect: Callable[[], Any]
@@ -71,7 +83,21 @@ class CheckHistory:
     kept_runs: int = KEPT_RUNS
     growth: Tolerance = GROWTH
     accepted: Collection[str] = ()
+    series: str = ""
+    largest_keys: int = LARGEST_KEYS
     patience: Patience | None = None
+
+    def past_runs(self, moment: datetime, names: Sequence[str], with_keys: bool, with_shares: bool) -> list[PastRun]:
+        """
+        Return what the runs of earlier windows counted, the oldest first; of a window that was checked twice, the last.
+
+        :param moment: the time that this run is about.
+        :param names: comparisons that look for what is unusual.
+        :raises HistoryUnavailable: the history cannot be read.
+        """
+        return self._use(
+            lambda rows: past_runs(rows, self._check, moment, stored_key(self.series), names, with_keys, with_shares)
+        )
 
     def exchange(self, run_at: str, run_id: str, report: DiscrepancyReport) -> tuple[Past, str]:
         """
@@ -79,7 +105,7 @@ class CheckHistory:
 
         :raises HistoryUnavailable: the history cannot be read.
         """
-        runs = self._use(lambda rows: self._read(rows, run_at))
+        runs = self._use(lambda rows: self._read(rows, run_at, bool(report.shares)))
         before = next((run for run in runs if run.run_at == run_at), None)
         run = StoredRun(
             run_at,
@@ -93,10 +119,12 @@ class CheckHistory:
             report.report_url or "",
             {stage: sum(report.table.column(stage)) for stage in report.table.counts},
             tellings=before.tellings if before else {},
+            shares={name: kept_buckets(counts) for name, counts in report.shares.items()},
+            series=self.series,
         )
         others = [other for other in runs if other.run_at != run_at]
         past = Past(sorted([run, *others], key=lambda each: each.run_at, reverse=True), run, self.growth, self.accepted)
-        run = replace(run, differences=_differences(report, past))
+        run = replace(run, differences=_differences(report, past, self.largest_keys))
         try:
             self._use(
                 lambda rows: rows.write(check_id(self.dag_id, self.task), self.dag_id, self.task, run, self.kept_runs)
@@ -118,8 +146,8 @@ class CheckHistory:
         except HistoryUnavailable as error:
             logger.error("It is not recorded that %s was told, so a retry may tell it again. %s", channel, error)
 
-    def _read(self, rows: HistoryRows, run_at: str) -> list[StoredRun]:
-        rows.create()
+    def _read(self, rows: HistoryRows, run_at: str, with_shares: bool) -> list[StoredRun]:
+        rows.create(with_shares)
         check = self._check
         runs = rows.runs(check)
         if not runs:
@@ -162,14 +190,14 @@ def digest_of(report: DiscrepancyReport, generation: int) -> str:
     return hashlib.sha256("\n".join(told).encode(errors="backslashreplace")).hexdigest()
 
 
-def _differences(report: DiscrepancyReport, past: Past) -> list[Difference]:
+def _differences(report: DiscrepancyReport, past: Past, largest_keys: int) -> list[Difference]:
     """Return what to store about keys: the findings, what has recovered, and the largest keys."""
     found = [_difference(report.table, finding) for finding in report.findings]
     earlier = past.earlier(LOG)
     gone = earlier.recovered(report.findings, report.has_messages) if earlier else []
     table = report.table
     column = table.column(next(iter(table.counts)))
-    largest = nlargest(LARGEST_KEYS, range(len(column)), key=column.__getitem__)
+    largest = nlargest(largest_keys, range(len(column)), key=column.__getitem__)
     return [
         *found,
         *(each._replace(severity="recovered") for each in gone),

@@ -16,7 +16,7 @@ Judge = Literal["difference", "gain", "nothing"]
 
 def _require_number(name: str, value: Any, *kinds: type) -> None:
     is_number = type(value) in kinds  # which a boolean is not
-    if not is_number or not 0 <= value < float("inf"):
+    if not is_number or value != value or not 0 <= value < float("inf"):  # a NaN is not itself
         number = "a number" if float in kinds else "a whole number"
         raise ValueError(
             f"The tolerance's {name} is {number}, 0 or more, not {value!r}. It is fixed when the DAG is parsed:"
@@ -112,8 +112,9 @@ class Comparison:
         require_one_of("judge", self.judge, ("difference", "gain", "nothing"))
         if self.base == self.other:
             raise ValueError(f"Comparison {self.name!r} compares the stage {self.base!r} with itself.")
-        if not 0 <= self.most_skipped <= 100:
+        if type(self.most_skipped) not in (int, float) or not 0 <= self.most_skipped <= 100:
             raise ValueError(f"most_skipped is a percentage from 0 to 100, not {self.most_skipped!r}.")
+        require_tolerances({f"tolerance of Comparison {self.name!r}": self.tolerance or STRICT})
 
     @property
     def percent_heading(self) -> str:

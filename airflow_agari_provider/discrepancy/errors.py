@@ -15,17 +15,27 @@ class HighDiscrepancies(AgariError):
     :param findings: how many differences are beyond their tolerance.
     :param largest: the largest finding, as text.
     :param undelivered: channels that could not send the report.
+    :param only_unusual: nothing was lost between two stages, but something is unlike the runs before.
     """
 
-    def __init__(self, run: str, findings: int, largest: str, undelivered: Sequence[str]) -> None:
-        super().__init__(run, findings, largest, undelivered)
+    def __init__(
+        self, run: str, findings: int, largest: str, undelivered: Sequence[str], only_unusual: bool = False
+    ) -> None:
+        super().__init__(run, findings, largest, undelivered, only_unusual)
         self.run = run
         self.findings = findings
         self.largest = largest
         self.undelivered = undelivered
+        self.only_unusual = only_unusual
 
     def __str__(self) -> str:
         silent = f" The report could not be sent by {' and '.join(self.undelivered)}." if self.undelivered else ""
+        if self.only_unusual:
+            return (
+                f"{self.run} with High Discrepancies, {self.findings:,} unlike the runs before; the largest:"
+                f" {self.largest}.{silent} Nothing was lost between the stages, so look at what comes before the stage"
+                " named. If this is how it will be from now on, put the window into accepted_windows, or give since."
+            )
         return (
             f"{self.run} with High Discrepancies, {self.findings:,} beyond tolerance; the largest: {self.largest}."
             f"{silent} Messages were lost or duplicated at the stage named. Repair that stage and clear its tasks and"

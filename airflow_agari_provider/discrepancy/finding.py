@@ -13,7 +13,7 @@ from airflow_agari_provider.exceptions import cut
 
 SHOWN_REASONS = 10  # of the reasons to skip messages; the result has all
 Level = Literal["alarm", "warn"]
-Scope = Literal["key", "together", "empty", "silent"]
+Scope = Literal["key", "together", "empty", "silent", "volume", "shares"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,10 @@ class Finding:
     :param limit: what was allowed, as text; empty: the tolerance.
     :param level: ``"warn"``: it is told, and nothing else happens.
     :param scope: ``"together"``: keys that are each within their limit, but not together; ``"empty"``: nothing was
-        counted; ``"silent"``: an expected key without messages.
+        counted; ``"silent"``: an expected key without messages; ``"volume"`` and ``"shares"``: unlike the runs before,
+        see :mod:`~airflow_agari_provider.discrepancy.unusual`.
     :param keys: how many keys the difference is of.
+    :param told: what was found, if the other fields do not say it.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Finding:
     scope: Scope = "key"
     keys: int = 1
     percent_of: int = 0
+    told: str = ""
 
     def __str__(self) -> str:
         return f"{self.what}; {self.allowed}" if self.allowed else self.what
@@ -64,6 +67,8 @@ class Finding:
     @property
     def what(self) -> str:
         """What was found, without what was allowed."""
+        if self.told:
+            return self.told
         if self.scope == "empty":
             return f"Nothing was counted: all stages from {self.base} to {self.other} are empty"
         if self.scope == "silent":
@@ -77,6 +82,11 @@ class Finding:
         if self.missing_in:
             text += f", missing in {', '.join(self.missing_in)}"
         return text
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether it is about the runs before, not about a loss between two stages."""
+        return self.scope in ("volume", "shares")
 
     @property
     def identity(self) -> tuple[str, str, str, bool]:

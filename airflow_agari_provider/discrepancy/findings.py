@@ -72,14 +72,17 @@ class _Guilty(NamedTuple):
     limit: str
 
 
-def judge(table: DiscrepancyTable, limits: Limits, first: Sequence[str] | None = None) -> Judgement:
+def judge(
+    table: DiscrepancyTable, limits: Limits, first: Sequence[str] | None = None, unusual: Sequence[Finding] = ()
+) -> Judgement:
     """
     Return what is beyond the limits.
 
     :param first: what an earlier reading found; then only what was found already is judged. ``None``: all is.
+    :param unusual: what is unlike the runs before.
     """
     guilty: list[_Guilty] = []
-    others: list[Finding] = []
+    others: list[Finding] = list(unusual)
     if limits.on_empty != "ok" and table.is_empty:
         others.append(finding_without_difference(table, "empty"))
     for comparison in table.comparisons:
@@ -256,13 +259,15 @@ class _Rest:
         keys, differences, largest = self._sums.get(group, (0, 0, 0))
         self._sums[group] = (keys + 1, differences + difference, max(largest, base))
 
-    def findings(self, total: int, whole: int) -> Iterator[Finding]:
+    def findings(self, total: int, whole: int) -> list[Finding]:
         """
-        Return what is too much. That several keys lost everything always is, however few messages they had.
+        Return what is too much. That several keys lost everything always is, however few messages they had; and that
+        keys with tolerances of their own together lost half of 1,000 messages or more.
 
         :param total: number of messages that is 100 %.
         :param whole: number of messages of the earlier stage.
         """
+        found = []
         for (tolerance, _), (keys, difference, largest) in self._sums.items():
             if self._total:
                 allowed, limit = tolerance.allows(difference, total, total), f"allowed together {tolerance}"
@@ -271,4 +276,16 @@ class _Rest:
                 allowed = abs(difference) <= most and not (keys > 1 and difference == whole)
                 limit = f"together no more than the {most:,} of one key are allowed"
             if not allowed:
+                found.append(finding_together(self._comparison, keys, difference, total, limit))
+        if not (found or self._total):
+            found = list(self._half(total, whole))
+        return found
+
+    def _half(self, total: int, whole: int) -> Iterator[Finding]:
+        """Many tolerances, each of one key, must not allow what no one of them would."""
+        for lost in (True, False):
+            sums = [of_group for (_, is_loss), of_group in self._sums.items() if is_loss == lost]
+            keys, difference = sum(each[0] for each in sums), sum(each[1] for each in sums)
+            if keys > 1 and 2 * abs(difference) >= whole >= CEILING_FROM:
+                limit = "together less than half of all messages is allowed, whatever each key may"
                 yield finding_together(self._comparison, keys, difference, total, limit)

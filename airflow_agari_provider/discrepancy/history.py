@@ -42,7 +42,8 @@ class Earlier:
         before, now = abs(known.difference), abs(finding.difference)
         if self._exceeds(now, before) and self._share_grew(finding, known):
             return f"growing from {before:,}"
-        return f"shrinking from {before:,}" if self._exceeds(before, now) else "same as before"
+        shrank = self._exceeds(before, now) and self._share_shrank(finding, known)
+        return f"shrinking from {before:,}" if shrank else "same as before"
 
     def is_news(self, finding: Finding) -> bool:
         """Whether a finding is new, or larger than what was told."""
@@ -64,10 +65,14 @@ class Earlier:
 
     def _share_grew(self, finding: Finding, known: Difference) -> bool:
         """A busier hour loses more messages of the same share."""
-        if not (finding.percent_of and known.percent_of):
-            return True
-        shares = [abs(each.difference) / each.percent_of for each in (finding, known)]
-        return shares[0] > shares[1] * (1 + float(self.growth.percent) / 100)
+        return self._is_more(_share(finding), _share(known))
+
+    def _share_shrank(self, finding: Finding, known: Difference) -> bool:
+        """A quieter one loses fewer."""
+        return self._is_more(_share(known), _share(finding))
+
+    def _is_more(self, share: float | None, than: float | None) -> bool:
+        return share is None or than is None or share > than * (1 + float(self.growth.percent) / 100)
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,10 @@ class Past:
 
     def _is_open(self, run: StoredRun) -> bool:
         return run.verdict == "high discrepancies" and run.window not in self.accepted
+
+
+def _share(each: Finding | Difference) -> float | None:
+    return abs(each.difference) / each.percent_of if each.percent_of else None
 
 
 _NOTHING = Telling("", "", 0.0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_agari_provider.databases.base import Dialect
 
 CHECKS, STAGES, KEYS, TELLINGS = "agari_checks", "agari_check_stages", "agari_check_keys", "agari_check_tellings"
+SHARES = "agari_check_shares"  # there only if a check has distributions
 FIRST_VERSION = "agari_discrepancies"
 # Kinds of databases' columns. Columns that a table of an older version lacks are added, and are NULL in its rows.
 _TABLES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
@@ -36,6 +37,7 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
             "discrepant": "long",
             "checked_at": "double",
             "report_url": "text",
+            "series": "text",
         },
     ),
     STAGES: (
@@ -54,6 +56,17 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
             "percent_of": "long",
             "severity": "text",
             "counts": "text",
+        },
+    ),
+    SHARES: (
+        ("check_id", "run_at", "place"),
+        {
+            "check_id": "text",
+            "run_at": "text",
+            "place": "long",
+            "distribution": "text",
+            "bucket": "text",
+            "messages": "long",
         },
     ),
     TELLINGS: (
@@ -81,17 +94,21 @@ class HistoryRows:
     def __init__(self, dialect: Dialect, connection: Any) -> None:
         self._dialect, self._connection = dialect, connection
 
-    def create(self) -> None:
+    def create(self, with_shares: bool = False) -> None:
         """
         Create the tables, or add the columns that they lack. Several checks may do so at the same time.
 
         A table that exists is only read, so that no right to create tables is needed then.
+
+        :param with_shares: also the table of distributions.
         """
         from airflow_agari_provider.avro.columns import Column
         from airflow_agari_provider.databases.base import Target
         from airflow_agari_provider.databases.statements import add_column, create_table, reading, table_columns
 
         for table, (key, kinds) in _TABLES.items():
+            if table == SHARES and not with_shares:
+                continue
             columns = tuple(Column(name, None, kind) for name, kind in kinds.items())  # type: ignore[arg-type]
             with reading(self._connection):
                 there = self._dialect.table_exists(self._connection, table)
@@ -109,27 +126,27 @@ class HistoryRows:
     def runs(self, check: str) -> list[StoredRun]:
         """Return all runs of a check, the newest first, without their totals and keys."""
         tellings: dict[str, dict[str, Telling]] = {}
-        for run_at, channel, *telling in self._rows(
+        for run_at, channel, *telling in self.select(
             f"SELECT run_at, channel, kind, digest, told_at FROM {TELLINGS} WHERE check_id = ?",  # noqa: S608
             check,
         ):
             tellings.setdefault(run_at, {})[channel] = Telling(*telling)
-        found = self._rows(
-            f"SELECT run_at, run_id, window_name, verdict, checked_at, key_count, alarms, discrepant, report_url "  # noqa: S608
-            f"FROM {CHECKS} WHERE check_id = ? ORDER BY run_at DESC",
+        found = self.select(
+            "SELECT run_at, run_id, window_name, verdict, checked_at, key_count, alarms, discrepant, report_url, series"  # noqa: S608
+            f" FROM {CHECKS} WHERE check_id = ? ORDER BY run_at DESC",
             check,
         )
         runs = []
-        for run_at, run_id, window, verdict, checked_at, *numbers, report_url in found:
+        for run_at, run_id, window, verdict, checked_at, *numbers, report_url, series in found:
             keys, alarms, discrepant = (int(number or 0) for number in numbers)
             facts = (run_at, run_id, window, verdict, checked_at, keys, alarms, discrepant, report_url or "")
-            runs.append(StoredRun(*facts, tellings=tellings.get(run_at, {})))
+            runs.append(StoredRun(*facts, tellings=tellings.get(run_at, {}), series=series or ""))
         return runs
 
     def differences(self, check: str, first: str, last: str) -> dict[str, list[Difference]]:
         """Return what the runs from one date to another stored about keys, by the date of the run."""
         found: dict[str, list[Difference]] = {}
-        for run_at, *row in self._rows(
+        for run_at, *row in self.select(
             "SELECT run_at, discrepant_key, comparison, difference, percent_of, severity, counts "  # noqa: S608
             f"FROM {KEYS} WHERE check_id = ? AND run_at >= ? AND run_at <= ? ORDER BY run_at, place",
             check,
@@ -142,19 +159,17 @@ class HistoryRows:
             )
         return found
 
-    def totals(self, check: str, run_at: str) -> dict[str, int]:
-        """Return the total of each stage in a run."""
-        sql = f"SELECT stage, total FROM {STAGES} WHERE check_id = ? AND run_at = ? ORDER BY place"  # noqa: S608
-        return {stage: int(total) for stage, total in self._rows(sql, check, run_at)}
-
     def write(self, check: str, dag_id: str, task: str, run: StoredRun, kept_runs: int) -> None:
         """Store a run in one transaction; what the same run stored before is replaced, without its tellings."""
-        from airflow_agari_provider.databases.statements import transaction
+        from airflow_agari_provider.databases.statements import reading, transaction
 
+        shares = [(name, *each) for name, counts in run.shares.items() for each in counts.items()]
+        with reading(self._connection):
+            with_shares = (SHARES,) if self._dialect.table_exists(self._connection, SHARES) else ()
         with transaction(self._dialect, self._connection):
-            self._delete(check, "run_at = ?", run.run_at, (CHECKS, STAGES, KEYS))
+            self._delete(check, "run_at = ?", run.run_at, (CHECKS, STAGES, KEYS, *with_shares))
             facts = (run.run_id, run.window, run.verdict, run.keys, run.alarms, run.discrepant, run.checked_at)
-            row = (check, run.run_at, dag_id, task, *facts, run.report_url)
+            row = (check, run.run_at, dag_id, task, *facts, run.report_url, run.series)
             self._insert(CHECKS, [tuple(stored_key(value) if isinstance(value, str) else value for value in row)])
             totals = enumerate(run.totals.items())
             self._insert(STAGES, [(check, run.run_at, n, stored_key(name), _whole(sum_)) for n, (name, sum_) in totals])
@@ -162,7 +177,11 @@ class HistoryRows:
                 KEYS,
                 [(check, run.run_at, place, *_in_bounds(each)) for place, each in enumerate(run.differences)],
             )
-            self._prune(check, kept_runs)
+            self._insert(
+                SHARES,
+                [(check, run.run_at, n, *map(stored_key, names), _whole(m)) for n, (*names, m) in enumerate(shares)],
+            )
+            self._prune(check, kept_runs, with_shares)
 
     def tell(self, check: str, run_ats: Iterable[str], channel: str, telling: Telling) -> None:
         """Store what a channel was told of some runs, in place of what it was told of them before."""
@@ -185,7 +204,7 @@ class HistoryRows:
         with reading(self._connection):
             if not self._dialect.table_exists(self._connection, FIRST_VERSION):
                 return []
-        rows = self._rows(
+        rows = self.select(
             f"SELECT run_at, discrepant_key, comparison, difference FROM {FIRST_VERSION} "  # noqa: S608
             "WHERE dag_id = ? AND task_id = ? ORDER BY run_at DESC, place",
             dag_id,
@@ -199,11 +218,11 @@ class HistoryRows:
         told = {EVERY_CHANNEL: Telling("alarm", "", 0.0)}
         return [StoredRun(at, "", at, "not known", 0.0, differences=of, tellings=told) for at, of in found.items()]
 
-    def _prune(self, check: str, kept_runs: int) -> None:
+    def _prune(self, check: str, kept_runs: int, with_shares: Sequence[str]) -> None:
         dates = [row[0] for row in self._query(f"SELECT run_at FROM {CHECKS} WHERE check_id = ?", check)]  # noqa: S608
         if len(dates) > kept_runs:
             oldest = sorted(dates)[-kept_runs]
-            self._delete(check, "run_at < ?", oldest, (CHECKS, STAGES, KEYS, TELLINGS))
+            self._delete(check, "run_at < ?", oldest, (CHECKS, STAGES, KEYS, TELLINGS, *with_shares))
 
     def _delete(self, check: str, where: str, run_at: str, tables: Iterable[str]) -> None:
         for table in tables:
@@ -228,7 +247,12 @@ class HistoryRows:
 
         return query(self._connection, with_placeholders(sql, self._dialect.placeholder), values)
 
-    def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    def select(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """
+        Return the rows of a query.
+
+        :param sql: with ``?`` for each value.
+        """
         from airflow_agari_provider.databases.statements import reading
 
         with reading(self._connection):

@@ -45,6 +45,7 @@ class DiscrepancyReport:
     :param log_url: URL of the task's log.
     :param report_url: where the whole table is.
     :param remarks: sentences about the counting itself, for the summary's end.
+    :param shares: distribution -> value -> number of messages, for the history.
     """
 
     table: DiscrepancyTable
@@ -61,6 +62,7 @@ class DiscrepancyReport:
     log_url: str | None = None
     report_url: str | None = None
     remarks: Sequence[str] = ()
+    shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def alarming(self) -> list[Finding]:
@@ -127,13 +129,15 @@ class DiscrepancyReport:
 
     @cached_property
     def overall(self) -> list[str]:
-        """For each step of the pipeline: how many keys lost or gained messages there, and how many messages."""
+        """For each step: how many keys lost or gained messages there, and how many messages; then what is unusual."""
         found: dict[tuple[tuple[str, str], bool], dict[str, tuple[int, int]]] = {}
         for finding in self.alarming:
-            if finding.difference:
+            if finding.difference and not finding.is_unusual:
                 of_step = found.setdefault((finding.first_step, finding.difference > 0), {})
                 of_step[finding.key or finding.comparison] = (finding.keys, abs(finding.first_difference))
-        return [self._overall(step, lost, list(each.values())) for (step, lost), each in found.items()]
+        steps = [self._overall(step, lost, list(each.values())) for (step, lost), each in found.items()]
+        unusual = [finding.what for finding in self.alarming if finding.is_unusual and not finding.key]
+        return [*steps, *(f"{text[:1].upper()}{text[1:]}" for text in unusual)]
 
     def _overall(self, step: tuple[str, str], lost: bool, found: Sequence[tuple[int, int]]) -> str:
         keys, messages = sum(number for number, _ in found), sum(number for _, number in found)

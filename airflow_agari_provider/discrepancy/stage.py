@@ -52,7 +52,7 @@ class Stage(dict[str, Any]):
         given = [each for each in (sql, counts, s3_url, call) if each is not None]
         if len(given) != 1 or (sql is None) != (conn_id is None):
             raise ValueError(f"Stage {name!r} needs either sql and conn_id, or counts, or s3_url, or call.")
-        if not timeout > 0:
+        if type(timeout) not in (int, float) or not timeout > 0:
             raise ValueError(f"Stage {name!r} has a timeout of {timeout!r}: give seconds, more than 0.")
         if distinct and sql is None and call is None:
             raise ValueError(f"Stage {name!r} cannot be distinct: only rows of a query or a function have that column.")

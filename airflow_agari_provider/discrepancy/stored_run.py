@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 KEY_CHARACTERS = 250
@@ -50,6 +51,8 @@ class StoredRun:
     :param run_at: date of the run, as text whose order is the order of time.
     :param checked_at: when it was checked last; seconds since the epoch.
     :param tellings: by channel.
+    :param shares: distribution -> value -> number of messages.
+    :param series: runs learn what is usual only from runs with the same text.
     """
 
     run_at: str
@@ -64,6 +67,29 @@ class StoredRun:
     totals: Mapping[str, int] = field(default_factory=dict)
     differences: Sequence[Difference] = ()
     tellings: Mapping[str, Telling] = field(default_factory=dict)
+    shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    series: str = ""
+
+
+class PastRun(NamedTuple):
+    """
+    What an earlier run counted, from which a later one learns what is usual.
+
+    :param moment: the time that it is about.
+    :param totals: by stage.
+    :param keys: key, as it is stored -> stage -> count, of the largest keys.
+    :param has_all_keys: whether these are all keys.
+    :param shares: distribution -> value -> count.
+    :param unusual: key, or empty, and comparison of what was unlike the runs before it.
+    """
+
+    moment: datetime
+    window: str
+    totals: Mapping[str, int]
+    keys: Mapping[str, Mapping[str, int]]
+    has_all_keys: bool
+    shares: Mapping[str, Mapping[str, int]]
+    unusual: Collection[tuple[str, str]]
 
 
 def check_id(dag_id: str, task: str) -> str:

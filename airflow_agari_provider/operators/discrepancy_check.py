@@ -9,27 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_agari_provider.airflow_compat import BaseOperator, default_deferrable
 from airflow_agari_provider.discrepancy.check_history import KEPT_RUNS
-from airflow_agari_provider.discrepancy.comparisons import (
-    STRICT,
-    Comparison,
-    Tolerance,
-    check_names,
-    check_skips,
-    default_comparisons,
-    require_tolerances,
-)
+from airflow_agari_provider.discrepancy.comparisons import STRICT, Comparison, Tolerance
+from airflow_agari_provider.discrepancy.distribution import Distribution
+from airflow_agari_provider.discrepancy.expected_volume import Expected
 from airflow_agari_provider.discrepancy.findings import identities
 from airflow_agari_provider.discrepancy.history import GROWTH
-from airflow_agari_provider.discrepancy.keys import KeyRule, key_rule
+from airflow_agari_provider.discrepancy.keys import KeyRule
 from airflow_agari_provider.discrepancy.recheck import Recheck
 from airflow_agari_provider.discrepancy.stage import Stage, may_change
-from airflow_agari_provider.exceptions import require_one_of
+from airflow_agari_provider.operators.discrepancy_arguments import require_arguments
 from airflow_agari_provider.operators.discrepancy_run import conclude, counted_report
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
 
-__all__ = ["Comparison", "DiscrepancyCheckOperator", "Stage", "Tolerance"]
+__all__ = ["Comparison", "DiscrepancyCheckOperator", "Distribution", "Expected", "Stage", "Tolerance"]
 
 
 class DiscrepancyCheckOperator(BaseOperator):
@@ -59,6 +53,10 @@ class DiscrepancyCheckOperator(BaseOperator):
         template that renders to one; or ``Stage(name, sql=, conn_id=)``, a query of the keys.
     :param on_silent: what an expected key is that is silent in every stage: ``"ok"``, which only the report's summary
         names; a ``"warn"``, as with ``warn_tolerance``; or an ``"alarm"``, which is a discrepancy.
+    :param expected: stages whose volume is compared with what is usual at this hour; needs ``history_conn_id``.
+    :param distributions: what is shared out among a few values, compared with what is usual at this hour; needs
+        ``history_conn_id``.
+    :param series: runs are compared only with runs of the same text, such as the length of the window, if that varies.
     :param notes: key -> text for the last column.
     :param title: what the report is about.
     :param environment: such as ``EP_STAGE``; stands before the title. Default: ``[agari] environment``.
@@ -116,6 +114,8 @@ class DiscrepancyCheckOperator(BaseOperator):
         "skips",
         "window_end",
         "expected_keys",
+        "distributions",
+        "series",
         "notes",
         "title",
         "environment",
@@ -135,7 +135,7 @@ class DiscrepancyCheckOperator(BaseOperator):
         "region_name",
     )
     template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"stages": "json"}  # noqa: RUF012 (Airflow's own form)
+    template_fields_renderers = {"stages": "json", "distributions": "json"}  # noqa: RUF012 (Airflow's own form)
 
     def __init__(
         self,
@@ -151,6 +151,9 @@ class DiscrepancyCheckOperator(BaseOperator):
         on_empty: Literal["fail", "alert", "ok"] = "fail",
         expected_keys: Any | None = None,
         on_silent: Literal["ok", "warn", "alarm"] = "ok",
+        expected: Sequence[Expected] = (),
+        distributions: Sequence[Distribution] = (),
+        series: str | None = None,
         notes: Mapping[Any, str] | None = None,
         title: str = "Message counts",
         environment: str | None = None,
@@ -180,15 +183,8 @@ class DiscrepancyCheckOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        require_one_of("on_discrepancy", on_discrepancy, ("fail", "alert"))
-        require_one_of("on_empty", on_empty, ("fail", "alert", "ok"))
-        require_one_of("on_silent", on_silent, ("ok", "warn", "alarm"))
-        of_keys = {f"tolerances[{each!r}]": limit for each, limit in (tolerances or {}).items()}
-        others = {"total_tolerance": total_tolerance or STRICT, "warn_tolerance": warn_tolerance or STRICT}
-        require_tolerances({"tolerance": tolerance, "growth": growth, **of_keys, **others})
         self.stages = stages
         self.comparisons = comparisons
-        key_rule(key)  # refuses a rule that there is not
         self.key = key
         self.skips = skips
         # a template may render to None: then it is not known what was skipped or expected, which does not mean nothing
@@ -201,6 +197,9 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.on_silent = on_silent
         self.expected_keys = expected_keys
         self.expects_keys = expected_keys is not None
+        self.expected = expected
+        self.distributions = distributions
+        self.series = series
         self.notes = notes
         self.title = title
         self.environment = environment
@@ -227,14 +226,11 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.deferrable = deferrable
-        names = [stage["name"] for stage in stages]
-        check_names(names, comparisons or (), self.hidden_stages)
-        if self.counts_skips:
-            check_skips(comparisons or default_comparisons(names, self.hidden_stages))
+        require_arguments(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         report = counted_report(self, context)
-        if not (report.findings and self.recheck_after and any(map(may_change, self.stages))):
+        if not (report.findings and self.recheck_after and any(map(may_change, [*self.stages, *self.distributions]))):
             return conclude(self, context, report)
         self.log.warning("%s Counting again in %s, before the report is sent", report.summary, self.recheck_after)
         first = identities(report.findings)

@@ -16,7 +16,6 @@ from airflow_agari_provider.discrepancy.counted import UnusableCounts, settle_nu
 from airflow_agari_provider.discrepancy.counts import skips_from_value, texts_of_keys
 from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
 from airflow_agari_provider.discrepancy.findings import Limits, judge
-from airflow_agari_provider.discrepancy.history import named_windows
 from airflow_agari_provider.discrepancy.keys import KeyRule
 from airflow_agari_provider.discrepancy.reading import read_all, remarks_on, require_closed
 from airflow_agari_provider.discrepancy.recheck import Recheck
@@ -30,6 +29,11 @@ from airflow_agari_provider.operators.discrepancy_sources import (
     moment_of_run,
     s3_client,
     source_of,
+)
+from airflow_agari_provider.operators.discrepancy_usual import (
+    counts_of_distributions,
+    sources_of_distributions,
+    unusual_in,
     with_history,
 )
 from airflow_agari_provider.scoring.task_run import generation_of
@@ -55,9 +59,12 @@ def counted_report(
     require_closed(_end_of_window(check), datetime.now(UTC))
     key = check.key
     with no_retry(UnusableCounts):
-        pool: dict[str, str] = {}
-        sources = [source_of(stage, key, pool, check.aws_conn_id, check.region_name) for stage in check.stages]
-        stages = read_all(sources)
+        pool: dict[Any, str] = {}
+        aws = (check.aws_conn_id, check.region_name)
+        sources = [source_of(stage, key, pool, *aws) for stage in check.stages]
+        distributions, not_read = sources_of_distributions(check, *aws)
+        counted = read_all(sources, distributions, not_read.append)
+        stages, shares = counted[: len(sources)], counted[len(sources) :]
         skips = skips_from_value(check.skips, key) if check.counts_skips else None
         settle_nulls_and_booleans(stages, (skips or {}).values() if isinstance(check.skips, str) else ())
         expected = keys_from(check.expected_keys, key) if check.expects_keys else ()
@@ -74,10 +81,12 @@ def counted_report(
         key_name=check.key_name if isinstance(check.key_name, str) else " | ".join(check.key_name),
         unit=check.unit,
     )
-    judgement = judge(table, _limits(check), recheck.first if recheck else None)
-    pairs = [(each.base, each.other) for each in table.comparisons if each.judge != "nothing"]
-    remarks = [*judgement.remarks, *remarks_on({stage.stage: stage for stage in stages}, pairs)]
     window = check.window or moment_of_run(context)
+    counts_by_value, untold = counts_of_distributions(check, table, shares, not_read)
+    unusual, untaught = unusual_in(check, context, table, window, counts_by_value)
+    judgement = judge(table, _limits(check), recheck.first if recheck else None, unusual)
+    pairs = [(each.base, each.other) for each in table.comparisons if each.judge != "nothing"]
+    remarks = [*judgement.remarks, *remarks_on({stage.stage: stage for stage in stages}, pairs), *untold, *untaught]
     ti = context["ti"]
     return DiscrepancyReport(
         table=table,
@@ -92,6 +101,7 @@ def counted_report(
         recheck=recheck,
         log_url=getattr(ti, "log_url", None),
         remarks=remarks,
+        shares=counts_by_value,
     )
 
 
@@ -107,14 +117,7 @@ def conclude(check: DiscrepancyCheckOperator, context: Context, report: Discrepa
     if check.report_url:
         report, not_written = _with_whole_table(check, report)
     if check.history_conn_id:
-        report, history, past = with_history(
-            report,
-            check.history_conn_id,
-            context,
-            kept_runs=check.history_runs,
-            growth=check.growth,
-            accepted=named_windows(check.accepted_windows),
-        )
+        report, history, past = with_history(report, check, context)
     text = text_report(report)
     logger.log(logging.WARNING if report.findings else logging.INFO, "%s\n%s", report.subject, text)
     result = report.result(text)
@@ -127,7 +130,8 @@ def conclude(check: DiscrepancyCheckOperator, context: Context, report: Discrepa
         raise ReportNotDelivered(report.run, undelivered)
     if fails:
         with no_retry(HighDiscrepancies):
-            raise HighDiscrepancies(report.run, report.alarms or 0, str(report.alarming[0]), undelivered)
+            unusual = all(finding.is_unusual for finding in report.alarming)
+            raise HighDiscrepancies(report.run, report.alarms or 0, str(report.alarming[0]), undelivered, unusual)
     return result
 
 

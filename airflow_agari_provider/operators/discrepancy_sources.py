@@ -1,32 +1,25 @@
-"""What a discrepancy check gets from Airflow's connections: its stages' counts and its history."""
+"""What a discrepancy check gets from Airflow's connections: its stages' counts."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import BaseHook
-from airflow_agari_provider.airflow_runs import run_date, task_name
-from airflow_agari_provider.discrepancy.check_history import CheckHistory, HistoryUnavailable
+from airflow_agari_provider.airflow_runs import run_date
 from airflow_agari_provider.discrepancy.counted import Counted, UnusableCounts
 from airflow_agari_provider.discrepancy.counts import add_value, keys_from_value
-from airflow_agari_provider.discrepancy.history import LOG, Past
 from airflow_agari_provider.discrepancy.keys import KeyRule
 from airflow_agari_provider.discrepancy.reading import Source, StageNotRead, add_cursor
-from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.s3_counts import Fields, add_objects
 
 if TYPE_CHECKING:
     from airflow_agari_provider.airflow_compat import Context
 
-logger = logging.getLogger(__name__)
-
 
 def source_of(
-    stage: Mapping[str, Any], key: KeyRule, pool: dict[str, str], aws_conn_id: str | None, region_name: str | None
+    stage: Mapping[str, Any], key: KeyRule, pool: dict[Any, str], aws_conn_id: str | None, region_name: str | None
 ) -> Source:
     """
     Return how a stage is read. What asks Airflow for a connection is done here, in the task's own thread.
@@ -102,30 +95,6 @@ def s3_client(aws_conn_id: str | None, region_name: str | None) -> Any:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     return S3Hook(aws_conn_id=aws_conn_id, region_name=region_name).get_conn()
-
-
-def with_history(
-    report: DiscrepancyReport, conn_id: str, context: Context, **settings: Any
-) -> tuple[DiscrepancyReport, CheckHistory | None, Past | None]:
-    """
-    Store a run, and return its report with what the runs before found, the history, and all its runs.
-
-    If the history cannot be used, the log and the report say so, and nobody knows of the runs before.
-
-    :param settings: of :class:`~airflow_agari_provider.discrepancy.check_history.CheckHistory`.
-    """
-    ti, history, past = context["ti"], None, None
-    try:
-        hook = hook_of(conn_id)
-        history = CheckHistory(hook.get_conn, hook.placeholder, ti.dag_id, task_name(ti), **settings)
-        past, problem = history.exchange(moment_of_run(context, exactly=True), ti.run_id, report)
-    except Exception as error:  # noqa: BLE001 - whatever the history raises, everybody is told
-        known = isinstance(error, HistoryUnavailable)
-        problem = str(error if known else HistoryUnavailable(f"{type(error).__name__}: {error}"))
-    if problem:
-        logger.error("%s", problem)
-        report = replace(report, remarks=[*report.remarks, problem])
-    return replace(report, earlier=past.earlier(LOG) if past else None), history, past
 
 
 def hook_of(conn_id: str) -> Any:

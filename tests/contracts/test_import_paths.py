@@ -25,6 +25,8 @@ WRITTEN_BY_USERS = [
     "operators.avro_s3_import.AvroS3ImportOperator",
     "operators.discrepancy_check.Comparison",
     "operators.discrepancy_check.DiscrepancyCheckOperator",
+    "operators.discrepancy_check.Distribution",
+    "operators.discrepancy_check.Expected",
     "operators.discrepancy_check.Stage",
     "operators.discrepancy_check.Tolerance",
     "operators.emr_spark_scoring.EmrCluster",

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
@@ -182,3 +183,30 @@ def test_what_was_told_is_the_same_until_the_findings_or_the_generation_change()
     assert digest_of(report_of(*LOSS), 0) == one
     assert digest_of(report_of(*LOSS), 1) != one
     assert digest_of(report_of({"1": 9}, {"1": 9}, {"1": 6}), 0) != one
+
+
+def test_what_the_runs_before_counted_is_read_back(connect):
+    counts = ({"1": 9, "2": 8}, {"1": 9, "2": 8}, {"1": 7, "2": 8})
+    history = history_of(connect)
+    for day, window in ((3, "2016-02-03 01:00:00"), (4, "2016-02-02 01:00:00"), (5, "2016-02-03 01:00:00")):
+        shares = {"trust": {"low'": day, "żółw": 2}}
+        history.exchange(f"2016-02-0{day} 09:00:00", "run", report_of(*counts, window=window, shares=shares))
+    first, second = history.past_runs(datetime(2016, 2, 3, 2, tzinfo=UTC), ["Discrepancy", "x"], True, True)
+    assert [first.moment.day, second.moment.day] == [2, 3]
+    assert (first.shares["trust"], second.shares["trust"]) == ({"low'": 4, "żółw": 2}, {"low'": 5, "żółw": 2})
+    assert second.totals == {"Collector": 17, "Agg": 17, "DB": 15}
+    assert second.keys == {"1": {"Collector": 9, "Agg": 9, "DB": 7}, "2": {"Collector": 8, "Agg": 8, "DB": 8}}
+    assert (second.has_all_keys, second.unusual) == (True, {("1", "Discrepancy")})
+    assert len(history.past_runs(datetime(2016, 2, 3, 1, tzinfo=UTC), [], False, False)) == 1
+    other = history_of(connect, series="24 h")
+    assert other.past_runs(datetime(2016, 2, 3, 2, tzinfo=UTC), [], False, False) == []
+
+
+def test_the_shares_of_runs_that_are_not_kept_go_too(file):
+    for hour in range(4):
+        history = history_of(file, kept_runs=2)
+        history.exchange(f"2016-02-03 0{hour}:00:00", "run", report_of(*LOSS, shares={"trust": {"a": 1}}))
+    assert rows(file, "SELECT DISTINCT run_at FROM agari_check_shares") == [
+        ("2016-02-03 02:00:00",),
+        ("2016-02-03 03:00:00",),
+    ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from airflow_agari_provider.discrepancy.comparisons import (
@@ -94,6 +96,7 @@ def test_skips_belong_to_exactly_one_comparison(comparisons):
         ({"count": True}, "count is a whole number"),
         ({"percent": "1"}, "percent is a number, 0 or more, not '1'. It is fixed when the DAG is parsed"),
         ({"percent": float("nan")}, "percent is a number"),
+        ({"percent": Decimal("NaN")}, "percent is a number"),
         ({"percent": -1}, "percent is a number"),
         ({"min_volume": None}, "min_volume is a whole number"),
     ],
@@ -110,6 +113,8 @@ def test_a_tolerance_that_cannot_work_is_refused_when_the_dag_is_parsed(argument
         ({"judge": "gains"}, "judge is one of difference, gain, nothing, not 'gains'"),
         ({"other": "Agg"}, "Comparison 'Loss' compares the stage 'Agg' with itself"),
         ({"most_skipped": 101}, "most_skipped is a percentage from 0 to 100, not 101"),
+        ({"most_skipped": "50"}, "most_skipped is a percentage from 0 to 100, not '50'"),
+        ({"tolerance": 5}, "tolerance of Comparison 'Loss' is a Tolerance, not 5"),
     ],
     ids=str,
 )

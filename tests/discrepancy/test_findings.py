@@ -278,6 +278,15 @@ def test_a_loss_of_all_keys_is_found_although_each_is_within_its_limit(base, oth
     assert of_own == text
 
 
+@pytest.mark.parametrize(("stored", "found"), [(51, 0), (50, 1), (0, 1), (149, 0), (150, 1)])
+def test_tolerances_of_their_own_do_not_allow_half_of_everything(stored, found):
+    tolerances = {f"k{n}": Tolerance(count=100 + n) for n in range(20)}
+    counts = {"Agg": dict.fromkeys(tolerances, 100), "DB": dict.fromkeys(tolerances, stored)}
+    assert len(findings(counts, tolerances=tolerances)) == found
+    one = {"Agg": {"k0": 100}, "DB": {"k0": stored}}
+    assert findings(one, tolerances=tolerances) == []
+
+
 def test_a_loss_and_a_gain_within_the_limits_do_not_cancel_out():
     counts = {"Agg": dict.fromkeys("abcd", 10), "DB": {"a": 9, "b": 9, "c": 11, "d": 11}}
     table = DiscrepancyTable(counts, default_comparisons(list(counts)))

@@ -11,7 +11,14 @@ from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
-from airflow_agari_provider.operators.discrepancy_check import Comparison, DiscrepancyCheckOperator, Stage, Tolerance
+from airflow_agari_provider.operators.discrepancy_check import (
+    Comparison,
+    DiscrepancyCheckOperator,
+    Distribution,
+    Expected,
+    Stage,
+    Tolerance,
+)
 from airflow_agari_provider.operators.emr_spark_scoring import (
     EmrCluster,
     EmrOnEks,
@@ -33,7 +40,7 @@ PAGES = {
     "alerting": (SlaAlert, SlackSlaMissNotifier, VictorOpsHook, VictorOpsSlaMissNotifier, set_slas),
     "avro_s3_import": (AvroS3ImportOperator,),
     "avro_s3_loaded": (AvroS3LoadedSensor,),
-    "discrepancy_check": (Comparison, DiscrepancyCheckOperator, Stage, Tolerance),
+    "discrepancy_check": (Comparison, DiscrepancyCheckOperator, Distribution, Expected, Stage, Tolerance),
     "emr_spark_scoring": (
         EmrCluster,
         EmrOnEks,

@@ -235,6 +235,10 @@ def test_a_task_whose_output_a_stage_takes_runs_before():
         ({"key": "integer"}, "key is one of auto, text, int, .*, not 'integer'"),
         ({"tolerance": "{{ params.tolerance }}"}, "tolerance is a Tolerance, not '{{ params.tolerance }}'"),
         ({"tolerances": {5: 10}}, "tolerances.* is a Tolerance, not 10"),
+        ({"recheck_after": 300}, "recheck_after is a timedelta, not 300"),
+        ({"grace": "{{ params.grace }}"}, "grace is a timedelta, not '{{ params.grace }}'"),
+        ({"history_runs": "400"}, "history_runs is a whole number of runs, 1 or more, not '400'"),
+        ({"expected": ["DB"]}, r"expected is a list of Expected, not \['DB'\]"),
     ],
     ids=[
         "one stage",
@@ -246,6 +250,10 @@ def test_a_task_whose_output_a_stage_takes_runs_before():
         "key",
         "template",
         "count",
+        "seconds",
+        "template of a time",
+        "text",
+        "names",
     ],
 )
 def test_what_cannot_work_is_refused_when_the_dag_is_parsed(arguments, says):
