@@ -18,10 +18,14 @@ from airflow_agari_provider.discrepancy.keys import KeyRule
 from airflow_agari_provider.discrepancy.recheck import Recheck
 from airflow_agari_provider.discrepancy.stage import Stage, may_change
 from airflow_agari_provider.operators.discrepancy_arguments import require_arguments
+from airflow_agari_provider.operators.discrepancy_lineage import check_lineage
 from airflow_agari_provider.operators.discrepancy_run import conclude, counted_report
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from airflow_agari_provider.airflow_compat import Context
+    from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 
 __all__ = ["Comparison", "DiscrepancyCheckOperator", "Distribution", "Expected", "Stage", "Tolerance"]
 
@@ -227,6 +231,12 @@ class DiscrepancyCheckOperator(BaseOperator):
         self.region_name = region_name
         self.deferrable = deferrable
         require_arguments(self)
+
+    concluded: DiscrepancyReport | None = None  # for OpenLineage, which asks after the task has ended
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+        """Called by the OpenLineage provider, if it is installed, after the task; also if the verdict failed it."""
+        return check_lineage(self.stages, self.concluded, task_instance) if self.concluded else None
 
     def execute(self, context: Context) -> dict[str, Any]:
         report = counted_report(self, context)

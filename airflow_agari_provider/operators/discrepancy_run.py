@@ -24,6 +24,7 @@ from airflow_agari_provider.discrepancy.report_text import text_report
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 from airflow_agari_provider.notifications.discrepancy_report import ReportDelivery
 from airflow_agari_provider.notifications.sla_miss_notifier import environment_or_default
+from airflow_agari_provider.operators.discrepancy_lineage import send_gauges
 from airflow_agari_provider.operators.discrepancy_sources import (
     keys_from,
     moment_of_run,
@@ -118,6 +119,8 @@ def conclude(check: DiscrepancyCheckOperator, context: Context, report: Discrepa
         report, not_written = _with_whole_table(check, report)
     if check.history_conn_id:
         report, history, past = with_history(report, check, context)
+    check.concluded = report
+    send_gauges(ti, report)
     text = text_report(report)
     logger.log(logging.WARNING if report.findings else logging.INFO, "%s\n%s", report.subject, text)
     result = report.result(text)
