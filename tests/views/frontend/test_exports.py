@@ -14,7 +14,7 @@ TRIES = "api/dags/scoring/tries"
 
 def test_the_table_of_all_dags_is_a_file_of_plain_numbers(page, charts):
     open_overview(page, charts, "sort=name")
-    until(page, "document.querySelector('tbody tr').children[7].textContent.endsWith('%')")
+    until(page, "document.querySelector('tbody tr').children[8].textContent.endsWith('%')")
     name, text = text_of_download(page, control(page, "csv"))
     rows = list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
     assert (name, text[0], len(rows)) == ("all-dags-30-days.csv", "\ufeff", 24)

@@ -46,7 +46,7 @@ def test_the_table_of_all_dags_stays_when_its_slower_columns_do_not_come(page, c
     assert page.locator(".stale").text_content() == (
         "Retry rate and total time did not come: The database did not answer in time."
     )
-    assert page.locator("tbody tr").first.locator("td").nth(6).text_content() == "–"  # noqa: RUF001
+    assert page.locator("tbody tr").first.locator("td").nth(7).text_content() == "–"  # noqa: RUF001
     assert page.locator("tbody tr").count() == 24
     page.complaints.clear()
 

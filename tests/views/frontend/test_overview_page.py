@@ -23,6 +23,7 @@ def test_it_shows_runs_by_state_as_bars_with_numbers(page, charts):
     dags = charts.answers["api/overview"]["dags"]
     failed = [name for name, state in zip(dags["dag_id"], dags["last_state"], strict=True) if state == "failed"]
     assert sorted(names(page)[: len(failed)]) == sorted(failed)
+    until(page, "document.querySelector('tbody tr').children[8].textContent.endsWith('%')")
     newest = page.locator("tbody tr").first.locator(".runs-bar").first
     assert newest.get_attribute("aria-label") == "failed: 1 failed, 9 success"
     page.locator("th[data-column=lost_seconds] button").click()

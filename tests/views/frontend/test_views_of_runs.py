@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from tests.views.frontend.browsing import AT_BAR, control, focus, keyed, open_page, query_of
 from tests.views.frontend.charts_server import until
 
@@ -53,7 +55,7 @@ def test_one_bar_of_weeks_does_not_flatten_the_others_and_is_said(page, charts):
 
 def test_a_run_is_shown_on_the_clock_with_its_critical_path(page, charts):
     answer = charts.answers["api/dags/scoring/tries"]
-    page.goto(charts.page(f"dag_id=scoring&run={answer['runs']['run_id'][3].replace('+', '%2B')}"))
+    open_page(page, charts, urlencode({"dag_id": "scoring", "run": answer["runs"]["run_id"][3]}))
     rows = page.locator(".clock-row .clock-name")
     tries = answer["tries"]
     started = sorted({task for task, run in zip(tries["task"], tries["run"], strict=True) if run == 3})
@@ -66,7 +68,7 @@ def test_a_run_is_shown_on_the_clock_with_its_critical_path(page, charts):
 
 def test_the_runs_before_and_after_a_run_are_compared(page, charts):
     answer = charts.answers["api/dags/scoring/tries"]
-    page.goto(charts.page(f"dag_id=scoring&run={answer['runs']['run_id'][63].replace('+', '%2B')}"))
+    open_page(page, charts, urlencode({"dag_id": "scoring", "run": answer["runs"]["run_id"][63]}))
     keyed(page, "compare").click()
     assert query_of(page)["split"] == [str(answer["runs"]["run_after"][63])]
     table = page.locator("section[aria-label='Before and after'] tbody tr")
@@ -87,7 +89,7 @@ def test_a_day_of_the_calendar_and_a_range_of_dates_are_gone_to(page, charts):
     keyed(page, "day-2026-11-05").click()
     assert ("api/dags/scoring/days", {"time_zone": ["UTC"]}, 200) in charts.asked
     start = 1_793_836_800  # 2026-11-05
-    until(page, "location.search.includes('until=')")
+    until(page, "location.search.includes('until=') && !document.querySelector('.busy')")
     assert (query_of(page)["since"], query_of(page)["until"]) == ([str(start)], [str(start + 86400)])
     asked = charts.asked[-1][1]
     assert (asked["since"], asked["until"]) == ([str(start)], [str(start + 86400)])
@@ -112,16 +114,17 @@ def test_the_indexes_of_a_mapped_task_are_listed_with_their_labels(page, charts)
     load = answer["tasks"]["task_id"].index("load")
     answer["tasks"]["mapped"][load] = True
     run_id = answer["runs"]["run_id"][3]
-    page.goto(charts.page(f"dag_id=scoring&run={run_id.replace('+', '%2B')}"))
+    open_page(page, charts, urlencode({"dag_id": "scoring", "run": run_id}))
     page.locator("[data-key^=indexes-load]").first.click()
     rows = page.locator("section[aria-label='Indexes of the mapped task'] tbody tr")
-    assert rows.count() == 50
+    until(page, "document.querySelectorAll('section[aria-label^=Indexes] tbody tr').length === 50")
     assert rows.first.locator("th").text_content() == "[59] <b>acme</b>"
     assert ("api/dags/scoring/indexes", {"run_id": [run_id], "task_id": ["load"]}, 200) in charts.asked
     keyed(page, "more-indexes").click()
     assert rows.count() == 60
     keyed(page, "sort-failed_tries").click()
-    assert rows.first.locator("td").first.text_content() == "failed first try"
+    assert [rows.nth(at).locator("th").text_content() for at in range(2)] == ["[5]", "[3]"]
+    assert rows.nth(1).locator("td").first.text_content() == "failed first try"
     assert page.locator(".histogram i").count() == 3
     assert query_of(page)["indexes"] == ["load"]
     keyed(page, "close-indexes").click()
