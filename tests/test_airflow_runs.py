@@ -11,7 +11,6 @@ from airflow_agari_provider.airflow_compat import AIRFLOW_3
 from airflow_agari_provider.airflow_runs import (
     RunNotCreated,
     link,
-    moment,
     planned_start,
     run_date,
     task_name,
@@ -75,10 +74,6 @@ def test_a_demo_on_this_machine_has_links(address):
 )
 def test_dates_of_a_run(run, date, planned):
     assert (run_date(run), planned_start(run)) == (date, planned)
-
-
-def test_a_moment_is_read_from_text_and_kept_as_it_is():
-    assert moment("2016-02-26T18:00:00Z") == moment(LOGICAL) == LOGICAL
 
 
 @pytest.mark.parametrize(("map_index", "name"), [(-1, "load"), (None, "load"), (0, "load[0]"), (3, "load[3]")])

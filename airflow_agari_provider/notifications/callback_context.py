@@ -13,9 +13,8 @@ from airflow_agari_provider.airflow_runs import (
     link,
     run_date,
     tasks_of_run,
-    told_moment,
-    told_run,
 )
+from airflow_agari_provider.alerts.context_facts import told_moment, told_run
 from airflow_agari_provider.alerts.miss import Event, Scope, SlaMiss, TaskInState, date_text
 from airflow_agari_provider.alerts.task_states import blocking_tasks, standing_of
 

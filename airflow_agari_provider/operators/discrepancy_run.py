@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_errors import no_retry
-from airflow_agari_provider.airflow_runs import moment
+from airflow_agari_provider.alerts.context_facts import moment
 from airflow_agari_provider.discrepancy.comparisons import default_comparisons
 from airflow_agari_provider.discrepancy.counted import UnusableCounts, settle_nulls_and_booleans
 from airflow_agari_provider.discrepancy.counts import skips_from_value, texts_of_keys

@@ -35,7 +35,8 @@ def sources_of_distributions(
     check: DiscrepancyCheckOperator, aws_conn_id: str | None, region_name: str | None
 ) -> tuple[list[Source], list[Exception]]:
     """Return how the distributions are read, and why some cannot be."""
-    sources, problems = [], []
+    sources: list[Source] = []
+    problems: list[Exception] = []
     for each in check.distributions:
         try:
             if not each["of_skips"]:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_agari_provider.airflow_compat import in_thread
-from airflow_agari_provider.airflow_runs import link, run_date, told, told_moment, told_run
+from airflow_agari_provider.airflow_runs import link, run_date
+from airflow_agari_provider.alerts.context_facts import told, told_moment, told_run
 from airflow_agari_provider.alerts.miss import TaskInState
 from airflow_agari_provider.alerts.sla import Run, Watch, unknown_miss
 from airflow_agari_provider.alerts.threads import POOL

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_agari_provider.airflow_runs import planned_start, run_date, tasks_of_run, told, told_moment, told_run
+from airflow_agari_provider.airflow_runs import planned_start, run_date, tasks_of_run
+from airflow_agari_provider.alerts.context_facts import told, told_moment, told_run
 from airflow_agari_provider.alerts.sla import Run, Watch, due_between
 from airflow_agari_provider.alerts.task_states import DONE
 from airflow_agari_provider.slas.follow_up import RECOVERY_FOR, tell_recovery_or_close
