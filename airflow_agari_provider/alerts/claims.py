@@ -90,12 +90,15 @@ class ClaimTable:
         self._lease = lease
 
     @_bounded
-    def claim(self, table: TableRows, key: str, now: float, about: About = UNKNOWN) -> Claim:
+    def claim(
+        self, table: TableRows, key: str, now: float, about: About = UNKNOWN, lease: float | None = None
+    ) -> Claim:
         """
         Claim the sending of an alert.
 
         :param key: name of the alert; of any length.
         :param now: seconds since the epoch.
+        :param lease: in place of that of all alerts.
         """
         id_ = id_of(key)
         if table.insert(self._row(id_, key, "sending", now, "", about)):
@@ -107,7 +110,7 @@ class ClaimTable:
         if state in ("sent", "refused"):
             return Claim(state, first_at, reference)
         # One that is silenced waits for who looks whether the silence is over
-        if state != "silenced" and now < claimed_at + (self._lease if state == "sending" else 0):
+        if state != "silenced" and now < claimed_at + ((lease or self._lease) if state == "sending" else 0):
             return Claim("busy", first_at)
         same = "WHERE id = ? AND owner = ? AND state = ? AND claimed_at = ?"  # if no other process was faster
         taken = table.change(

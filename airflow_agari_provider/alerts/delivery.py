@@ -34,6 +34,9 @@ LONGEST_RETRY_AFTER = 900.0  # seconds; even if a service asks for more, it is a
 # else after longer than a lease, and than most databases are down during a restart.
 REPEATABLE_UNCLAIMED_AFTER = 30.0
 UNCLAIMED_AFTER = 180.0
+# Seconds until an owner is taken for dead whose alert the service itself takes once: longer than a request may take. So
+# a recovery that a worker was killed over is sent with the next sweep.
+REPEATABLE_LEASE = 30.0
 RECORD_PAUSE = 30.0  # seconds until it is tried again to record what was sent without a claim
 
 
@@ -182,7 +185,8 @@ class Delivery:
         if self.claims is None:
             return self._without_claims(now)
         try:
-            claim = self.claims.claim(self.key, now, self.about)
+            lease = REPEATABLE_LEASE if self.sender.safe_to_repeat else None
+            claim = self.claims.claim(self.key, now, self.about, lease)
         except ClaimsUnavailable as error:
             if not self.may_go_unclaimed(now):
                 raise

@@ -65,6 +65,19 @@ def drive(delivery, miss=MISS):
     return pauses
 
 
+@pytest.mark.parametrize("safe", [True, False], ids=["safe to repeat", "another service"])
+def test_what_is_safe_to_repeat_waits_less_for_an_owner_that_died(safe, sqlite_path):
+    dead, other = (ClaimTable(lambda: sqlite3.connect(sqlite_path), owner) for owner in ("dead", "other"))
+    dead.claim("key", 1000.0)
+    service = Service(shows=False, safe_to_repeat=safe)
+    delivery = Delivery(service, "key", other)
+    assert delivery.attempt(MISS, 1029.0) is not None
+    assert (delivery.attempt(MISS, 1031.0) is None) == safe
+    assert service.taken == ([("key", "in doubt")] if safe else [])
+    assert delivery.attempt(MISS, 1121.0) is None
+    assert len(service.taken) == 1
+
+
 def test_an_alert_is_sent_once(claims):
     service = Service()
     delivery = Delivery(service, "key", claims)
