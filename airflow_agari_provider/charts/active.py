@@ -58,12 +58,10 @@ def longer_than_usual(row: ActiveRow, usual: Mapping[TaskKey, Usual], now: float
 
 def expected_end(row: ActiveRow, usual: Mapping[TaskKey, Usual], now: float) -> float | None:
     """Return when it will probably end; None: nobody knows, also because it takes longer than usual."""
-    late = longer_than_usual(row, usual, now)
-    if late is None or late or row.since is None:
+    since = row.since
+    if since is None or longer_than_usual(row, usual, now) is not False:
         return None
-    known = usual[row.dag_id, row.task_id]
-    ends = (row.since + seconds for seconds in known)
-    return next(end for end in ends if end >= now)
+    return next(since + seconds for seconds in usual[row.dag_id, row.task_id] if since + seconds >= now)
 
 
 def oldest_first(rows: Sequence[ActiveRow], usual: Mapping[TaskKey, Usual], now: float) -> list[ActiveRow]:
