@@ -38,7 +38,7 @@ def test_a_mail_with_a_greeting_has_the_published_head():
         "Day: 2016-04-28\nRDAs: 22058\nMessages: 266\n\n"
     ) + text_report(report)
     html = mail.get_body(("html",)).get_content()
-    assert html.index("<p>Hello,</p>") < html.index("RDAs: 22058<br>") < html.index("<h2>EP_STAGE Message counts")
+    assert html.index("<p>Hello,</p>") < html.index("RDAs: 22058<br>") < html.index("<h1>EP_STAGE Message counts")
 
 
 def test_a_fact_cannot_forge_a_line_of_the_head():
