@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 SERVICES = frozenset({"api-server", "dag-processor", "scheduler", "standalone", "triggerer", "webserver"})
 PAGE = "agari/charts"  # relative: Airflow's pages have a base address, which may be a path
 ALERTS = "agari/alerts"
+DISCREPANCIES = "agari/discrepancies"
 
 
 class LazyApp:
@@ -78,6 +79,13 @@ class AgariPlugin(AirflowPlugin):
                 "url_route": "agari-alerts",
             },
             {
+                "name": "Agari discrepancies",
+                "href": DISCREPANCIES,
+                "destination": "nav",
+                "category": "browse",
+                "url_route": "agari-discrepancies",
+            },
+            {
                 "name": "Tries",
                 "href": f"{PAGE}?dag_id={{DAG_ID}}",
                 "destination": "dag",
@@ -95,9 +103,18 @@ class AgariPlugin(AirflowPlugin):
                 "destination": "dag",
                 "url_route": "agari-dag-alerts",
             },
+            {
+                "name": "Discrepancies",
+                "href": f"{DISCREPANCIES}?dag_id={{DAG_ID}}",
+                "destination": "dag",
+                "url_route": "agari-dag-discrepancies",
+            },
         ]
     else:
-        appbuilder_menu_items = [{"name": "Agari alerts", "category": "Browse", "href": "AgariView.alerts_page"}]
+        appbuilder_menu_items = [
+            {"name": "Agari alerts", "category": "Browse", "href": "AgariView.alerts_page"},
+            {"name": "Agari discrepancies", "category": "Browse", "href": "AgariView.discrepancies_page"},
+        ]
 
         @property
         def appbuilder_views(self) -> list[dict[str, Any]]:

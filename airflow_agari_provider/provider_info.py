@@ -94,6 +94,14 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "scoring_db",
                         "default": "",
                     },
+                    "discrepancy_conn_id": {
+                        "description": "Connection to the database of the checks' history, as in history_conn_id of "
+                        "DiscrepancyCheckOperator, for the page of discrepancies.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "scoring_db",
+                        "default": "",
+                    },
                     "airflow_api_conn_id": {
                         "description": "Connection to Airflow 3's REST API (host, login, password), for `agari alerts "
                         "sweep` outside of a DAG.",

@@ -59,6 +59,7 @@ BESIDE_THE_METADATA = {
     "views/requests_airflow3.py",
     "views/charts_airflow3.py",
     "views/alerts_airflow3.py",
+    "views/discrepancies_airflow3.py",
 }
 NEIGHBOURS = {"airflow_compat.py", "airflow_deadlines.py", "airflow_runs.py"}
 HEAVY = {"boto3", "botocore", "datafusion", "fastavro", "pgpq", "psycopg", "psycopg2", "pyspark", "slack_sdk"}

@@ -7,7 +7,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import nlargest
@@ -18,6 +17,7 @@ from airflow_agari_provider.discrepancy.comparisons import Tolerance
 from airflow_agari_provider.discrepancy.distribution import kept_buckets
 from airflow_agari_provider.discrepancy.finding import Finding
 from airflow_agari_provider.discrepancy.history import GROWTH, LOG, REMEMBERED_RUNS, Past, identity
+from airflow_agari_provider.discrepancy.history_database import HistoryDatabase, HistoryUnavailable, usual_patience
 from airflow_agari_provider.discrepancy.history_tables import HistoryRows
 from airflow_agari_provider.discrepancy.past_runs import past_runs
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
@@ -30,35 +30,15 @@ from airflow_agari_provider.discrepancy.stored_run import (
     stored_key,
 )
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
-from airflow_agari_provider.exceptions import AgariError, cut
+from airflow_agari_provider.exceptions import cut
 
 logger = logging.getLogger(__name__)
 
-ANSWERS_WITHIN = 20.0  # seconds, for connecting and all statements of one use
-SILENT_FOR = 120.0  # seconds for which a database that did not answer is not asked again
 KEPT_RUNS = 400  # about two weeks of hourly windows
 LARGEST_KEYS = 20  # of which every run stores its counts, also if nothing is wrong with them
 COUNTS_CHARACTERS = 1000
 
 Result = TypeVar("Result")
-
-
-class HistoryUnavailable(AgariError):
-    """
-    The history could be neither read nor written.
-
-    :param problem: the error of the database, or of what opens connections to it.
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return (
-            f"The history cannot be used: {self.problem}. So every finding counts as new, and a repaired window is not"
-            " recognised. Check the connection of history_conn_id, and the rights of its user."
-        )
 
 
 @dataclass
@@ -163,21 +143,10 @@ class CheckHistory:
         return check_id(self.dag_id, self.task)
 
     def _use(self, work: Callable[[HistoryRows], Result]) -> Result:
-        """Work on a new connection, in a thread of its own, for a limited time."""
-        from airflow_agari_provider.databases.dialects import any_dialect_of
-
-        def on_connection(is_wanted: Callable[[], bool]) -> Result:
-            with closing(self.connect()) as connection:
-                dialect = any_dialect_of(connection, self.placeholder)
-                dialect.prepare(connection)
-                return work(HistoryRows(dialect, connection))
-
         if self.patience is None:
-            self.patience = Patience(ANSWERS_WITHIN, SILENT_FOR)
-        try:
-            return self.patience.run(on_connection)
-        except Exception as error:  # any error of a driver, or of what opens the connections
-            raise HistoryUnavailable(f"{type(error).__name__}: {error}") from error
+            self.patience = usual_patience()
+        database = HistoryDatabase(self.connect, self.placeholder, self.patience)
+        return database.use(lambda dialect, connection: work(HistoryRows(dialect, connection)))
 
 
 def digest_of(report: DiscrepancyReport, generation: int) -> str:
@@ -212,7 +181,8 @@ def _differences(report: DiscrepancyReport, past: Past, largest_keys: int) -> li
 def _difference(table: DiscrepancyTable, finding: Finding) -> Difference:
     key, comparison, _ = identity(finding)
     counts = _counts(table, finding.key) if finding.key else ""
-    return Difference(key, comparison, finding.difference, finding.percent_of, finding.level, counts)
+    step = map(stored_key, finding.first_step if finding.difference else ("", ""))
+    return Difference(key, comparison, finding.difference, finding.percent_of, finding.level, counts, *step)
 
 
 def _counts(table: DiscrepancyTable, key: str) -> str:

@@ -16,6 +16,7 @@ from airflow_agari_provider.discrepancy.stored_run import EVERY_CHANNEL, Differe
 
 REMEMBERED_RUNS = 24  # a day of hourly windows; a key that has no messages for longer is new when it comes back
 GROWTH = Tolerance(percent=25)
+BAD = "high discrepancies"  # verdict of a run
 LOG = "log"  # the channel that is always told
 Identity = tuple[str, str, bool]
 
@@ -119,12 +120,12 @@ class Past:
     @property
     def open_windows(self) -> list[str]:
         """Windows whose last check alarmed and that nobody has accepted, the oldest first."""
-        last = self._last_checks
+        last = last_checks(self.runs)
         return sorted(window for window, run in last.items() if self._is_open(run))
 
     def repaired(self, channel: str) -> list[StoredRun]:
         """Return the runs that a channel was told of as bad, and whose windows are not open any more."""
-        last = self._last_checks
+        last = last_checks(self.runs)
         return [
             run
             for run in self.runs
@@ -135,16 +136,8 @@ class Past:
         """Whether a channel was told of a bad window, and not yet that it is repaired."""
         return any(run.tellings.get(channel, _NOTHING).kind in ("alarm", "known") for run in self.runs)
 
-    @property
-    def _last_checks(self) -> dict[str, StoredRun]:
-        """For each window, the run that checked it last."""
-        last: dict[str, StoredRun] = {}
-        for run in sorted(self.runs, key=lambda run: run.checked_at):
-            last[run.window] = run
-        return last
-
     def _is_open(self, run: StoredRun) -> bool:
-        return run.verdict == "high discrepancies" and run.window not in self.accepted
+        return run.verdict == BAD and run.window not in self.accepted
 
 
 def _share(each: Finding | Difference) -> float | None:
@@ -152,6 +145,11 @@ def _share(each: Finding | Difference) -> float | None:
 
 
 _NOTHING = Telling("", "", 0.0)
+
+
+def last_checks(runs: Iterable[StoredRun]) -> dict[str, StoredRun]:
+    """Return for each window the run that checked it last, which decides how the window stands."""
+    return {run.window: run for run in sorted(runs, key=lambda run: run.checked_at)}
 
 
 def identity(finding: Finding) -> Identity:

@@ -56,6 +56,8 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
             "percent_of": "long",
             "severity": "text",
             "counts": "text",
+            "good_stage": "text",
+            "bad_stage": "text",
         },
     ),
     SHARES: (

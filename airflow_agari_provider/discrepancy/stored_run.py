@@ -19,6 +19,8 @@ class Difference(NamedTuple):
     :param key: its text, see :func:`stored_key`; empty if it is not about one key.
     :param severity: ``alarm`` or ``warn``; ``recovered``: a run before had found it, and this one did not.
     :param counts: the counts of all stages, as JSON.
+    :param good_stage: the last stage before the one that lost or gained the messages; empty: not known, or none did.
+    :param bad_stage: the first stage that lost or gained them.
     """
 
     key: str
@@ -27,6 +29,8 @@ class Difference(NamedTuple):
     percent_of: int
     severity: str
     counts: str = ""
+    good_stage: str = ""
+    bad_stage: str = ""
 
 
 class Telling(NamedTuple):

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from airflow_agari_provider.airflow_runs import task_name
 from airflow_agari_provider.discrepancy.baseline import Baseline, moment_of_window
-from airflow_agari_provider.discrepancy.check_history import LARGEST_KEYS, CheckHistory, HistoryUnavailable
+from airflow_agari_provider.discrepancy.check_history import LARGEST_KEYS, CheckHistory
 from airflow_agari_provider.discrepancy.counted import Counted, UnusableCounts
 from airflow_agari_provider.discrepancy.distribution import MOST_BUCKETS
 from airflow_agari_provider.discrepancy.finding import Finding
 from airflow_agari_provider.discrepancy.history import LOG, Past, named_windows
+from airflow_agari_provider.discrepancy.history_database import HistoryUnavailable
 from airflow_agari_provider.discrepancy.reading import Source, StageNotRead
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable

@@ -15,11 +15,11 @@ from airflow_agari_provider.alerts.alert_reading import read_alerts
 from airflow_agari_provider.alerts.miss_figures import DAY
 from airflow_agari_provider.alerts.recorded_miss import recorded_misses
 from airflow_agari_provider.alerts.threads import Patience
-from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.slas.claiming import claims_of
 from airflow_agari_provider.views.alerts_api import Records, alerts
 from airflow_agari_provider.views.alerts_question import AlertsQuestion
 from airflow_agari_provider.views.cache import Kept
+from airflow_agari_provider.views.not_shown import NotShown
 from airflow_agari_provider.views.queries.tables import limit_time
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _patience(conn_id: str) -> Patience:
     return Patience(ANSWERS_WITHIN, SILENT_FOR)
 
 
-class AlertsNotShown(AgariError):
+class AlertsNotShown(NotShown):
     """
     The alerts, or silences, cannot be shown or changed.
 
@@ -65,13 +65,6 @@ class AlertsNotShown(AgariError):
         succeed.
     :param problem: what is wrong and what to do, in whole sentences.
     """
-
-    def __init__(self, status: int, problem: str) -> None:
-        super().__init__(status, problem)
-        self.status, self.problem = status, problem
-
-    def __str__(self) -> str:
-        return self.problem
 
 
 class AlertSource:

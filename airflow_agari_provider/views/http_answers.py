@@ -7,17 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 from airflow_agari_provider import __version__
 from airflow_agari_provider.airflow_compat import conf
+from airflow_agari_provider.views import pages
 
-FRONTEND = Path(__file__).parent / "frontend"
-PAGES = {"charts": "index.html", "alerts": "alerts.html"}
 FILE_NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")  # no file system takes a longer name, or one with NUL
 NO_SUCH_PATH = "There is no such page: an address names a DAG or a file."
-PLACEHOLDER = "__CONFIGURATION__"
 CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -104,7 +101,7 @@ def error_answer(status: int, sentence: str) -> Answer:
 
 def page_answer(airflow: int, root: str, if_none_match: str | None, name: str = "charts") -> Answer:
     """Answer with a page. :param airflow: 2 or 3. :param root: path of Airflow's first page. :param name: of a page."""
-    page = (FRONTEND / PAGES[name]).read_text().replace(PLACEHOLDER, configuration(airflow, root)).encode()
+    page = pages.page_html(name, configuration(airflow, root), pages.FRONTEND).encode()
     return _unless_known(HTML, page, page, if_none_match)
 
 
@@ -132,7 +129,7 @@ def configuration(airflow: int, root: str) -> str:
 
 def file_answer(name: str, if_none_match: str | None) -> Answer:
     """Answer with a file of the front end; 404 for every other name or path."""
-    folder = FRONTEND.resolve()
+    folder = pages.FRONTEND.resolve()
     path = (folder / name).resolve() if FILE_NAME.fullmatch(name) else folder
     content_type = CONTENT_TYPES.get(path.suffix)
     if content_type is None or not path.is_relative_to(folder) or "node_modules" in path.parts or not path.is_file():

@@ -283,9 +283,9 @@ def openapi(parameters: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "required": False,
+            "required": schema.get("required", False),
             "description": schema["description"],
-            "schema": {key: value for key, value in schema.items() if key != "description"},
+            "schema": {key: value for key, value in schema.items() if key not in ("description", "required")},
         }
         for name, schema in parameters.items()
     ]

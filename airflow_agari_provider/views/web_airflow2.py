@@ -1,5 +1,5 @@
 """
-The charts and the alerts in Airflow 2's web server: a view of Flask-AppBuilder.
+The charts, the alerts and the discrepancies in Airflow 2's web server: a view of Flask-AppBuilder.
 
 A view's routes are open to everybody by default. So every route here asks Airflow's auth manager, as Airflow's own
 routes do.
@@ -23,8 +23,11 @@ from sqlalchemy.exc import DBAPIError
 from airflow_agari_provider.exceptions import BadQuestion
 from airflow_agari_provider.views import http_answers, parameters
 from airflow_agari_provider.views.alerts_question import alerts_question
-from airflow_agari_provider.views.alerts_source import AlertsNotShown, AlertSource
+from airflow_agari_provider.views.alerts_source import AlertSource
 from airflow_agari_provider.views.cached_charts import SharedCharts
+from airflow_agari_provider.views.discrepancies_question import checks_question, runs_question
+from airflow_agari_provider.views.discrepancies_source import CheckSource
+from airflow_agari_provider.views.not_shown import NotShown
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
 from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up
 from airflow_agari_provider.views.silences_api import Reader, SilenceDesk
@@ -32,6 +35,7 @@ from airflow_agari_provider.views.silences_api import Reader, SilenceDesk
 CHARTS = SharedCharts(create_session)
 ALERTS = AlertSource(create_session)
 SILENCES = SilenceDesk()
+CHECKS = CheckSource()
 GZIP_FROM = 1024  # bytes
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
 
@@ -61,7 +65,7 @@ def answer_or_error(route: Callable[[], http_answers.Answer]) -> http_answers.An
         return route()
     except BadQuestion as error:
         return http_answers.error_answer(422, str(error))
-    except AlertsNotShown as error:
+    except NotShown as error:
         return http_answers.error_answer(error.status, str(error))
     except DBAPIError as error:
         if not gave_up(error):
@@ -97,6 +101,11 @@ class AgariView(BaseView):  # type: ignore[misc]
     @auth.has_access_view()
     def alerts_page(self) -> Response:
         return page("alerts")
+
+    @expose("/discrepancies")
+    @auth.has_access_view()
+    def discrepancies_page(self) -> Response:
+        return page("discrepancies")
 
     @expose("/static/<path:name>")
     @for_people_logged_in
@@ -154,6 +163,16 @@ class AgariView(BaseView):  # type: ignore[misc]
     @for_people_logged_in
     def end_silence(self, silence_id: str) -> http_answers.Answer:
         return changed(lambda who: SILENCES.end(who, silence_id))
+
+    @expose("/api/discrepancies")
+    @for_people_logged_in
+    def discrepancies(self) -> http_answers.Answer:
+        return of_all_dags(CHECKS.checks, checks_question)
+
+    @expose("/api/discrepancies/runs")
+    @for_people_logged_in
+    def check_runs(self) -> http_answers.Answer:
+        return of_all_dags(CHECKS.runs, runs_question)
 
 
 def reader() -> Reader:

@@ -1,5 +1,5 @@
 """
-The charts and the alerts in Airflow 3's web server: a FastAPI app that Airflow mounts.
+The charts, the alerts and the discrepancies in Airflow 3's web server: a FastAPI app that Airflow mounts.
 
 Each page has its routes in a module of its own; ``requests_airflow3`` says how they authenticate.
 """
@@ -14,8 +14,15 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_agari_provider import __version__
 from airflow_agari_provider.exceptions import BadQuestion
-from airflow_agari_provider.views import alerts_airflow3, charts_airflow3, http_answers, openapi, parameters
-from airflow_agari_provider.views.alerts_source import AlertsNotShown
+from airflow_agari_provider.views import (
+    alerts_airflow3,
+    charts_airflow3,
+    discrepancies_airflow3,
+    http_answers,
+    openapi,
+    parameters,
+)
+from airflow_agari_provider.views.not_shown import NotShown
 from airflow_agari_provider.views.queries.tables import STATEMENT_TIMEOUT, gave_up, require_known_columns
 from airflow_agari_provider.views.requests_airflow3 import User, response
 
@@ -52,7 +59,7 @@ def create_app() -> FastAPI:
     """
     require_known_columns()
     app = FastAPI(
-        title="Agari charts and alerts",
+        title="Agari charts, alerts and discrepancies",
         version=__version__,
         docs_url=None,
         redoc_url=None,
@@ -65,6 +72,7 @@ def create_app() -> FastAPI:
     answer_errors(app)
     charts_airflow3.add_routes(app)
     alerts_airflow3.add_routes(app)
+    discrepancies_airflow3.add_routes(app)
 
     @app.get("/static/{name:path}", include_in_schema=False)
     def static(name: str, user: User, request: Request) -> Response:
@@ -88,8 +96,8 @@ def answer_errors(app: FastAPI) -> None:
     async def bad_question(request: Request, error: BadQuestion) -> Response:
         return response(http_answers.error_answer(422, str(error)))
 
-    @app.exception_handler(AlertsNotShown)
-    async def not_shown(request: Request, error: AlertsNotShown) -> Response:
+    @app.exception_handler(NotShown)
+    async def not_shown(request: Request, error: NotShown) -> Response:
         return response(http_answers.error_answer(error.status, str(error)))
 
     @app.exception_handler(DBAPIError)

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_agari_provider.alerts.threads import Patience
-from airflow_agari_provider.discrepancy.check_history import CheckHistory, HistoryUnavailable, digest_of
+from airflow_agari_provider.discrepancy.check_history import CheckHistory, digest_of
 from airflow_agari_provider.discrepancy.history import LOG
+from airflow_agari_provider.discrepancy.history_database import HistoryUnavailable
 from airflow_agari_provider.discrepancy.stored_run import check_id
 from tests.discrepancy.reports import report_of
 

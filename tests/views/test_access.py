@@ -51,6 +51,7 @@ def walked(request, tmp_path):
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW_CONN_ALERTS_DB": json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "alerts.db")}),
         "AIRFLOW__AGARI__ALERTS_CONN_ID": "alerts_db",
+        "AIRFLOW__AGARI__DISCREPANCY_CONN_ID": "alerts_db",
         "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
         "AIRFLOW__CORE__AUTH_MANAGER": MANAGERS[request.param],
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(tmp_path / "passwords.json"),
@@ -79,6 +80,21 @@ def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
             "stranger": ok(*theirs),
             "viewer": ok(DAG_ID, OTHER),
             "editor": ok(DAG_ID, OTHER),
+            "again": again(large=True),
+        },
+        "/discrepancies": {**logged_in, "anonymous": to_login, "again": again(large=False)},
+        "/api/discrepancies": {
+            "anonymous": REFUSED,
+            "stranger": ok(*theirs),
+            "viewer": ok(DAG_ID, OTHER),
+            "editor": ok(DAG_ID, OTHER),
+            "again": again(large=False),
+        },
+        "/api/discrepancies/runs": {
+            "anonymous": REFUSED,
+            "stranger": {"status": 404, "login": False, "dags": []},
+            "viewer": ok(DAG_ID),
+            "editor": ok(DAG_ID),
             "again": again(large=True),
         },
         "/static/{name}": {**logged_in, "again": again(large=True)},
@@ -133,7 +149,7 @@ def test_every_route_checks_the_login_and_shows_only_readable_dags(walked):
     }
     assert found == expected
     unparsed = [422, 422] if AIRFLOW_3 else [200, 200]  # a page takes its parameters from its address itself
-    assert [bad.pop(page) for page in ("/charts", "/alerts")] == [unparsed] * 2
+    assert [bad.pop(page) for page in ("/charts", "/alerts", "/discrepancies")] == [unparsed] * 3
     assert bad.pop("/static/{name}") == [404, 404, 422, 422]
     for of_a_dag in ("tries", "days", "indexes"):
         assert bad.pop(f"/api/dags/{{dag_id}}/{of_a_dag}") == [404, 404, 422, 422]

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from airflow_agari_provider.views import http_answers
+from airflow_agari_provider.views import http_answers, pages
 
 OURS = {"Content-Type": "application/json; charset=utf-8", "Content-Length": "20"}
 
@@ -33,12 +34,12 @@ def frontend(tmp_path, monkeypatch):
     folder = tmp_path / "frontend"
     (folder / "vendor").mkdir(parents=True)
     (folder / "node_modules").mkdir()
-    (folder / "index.html").write_text('<script id="configuration">__CONFIGURATION__</script>')
+    (folder / pages.TEMPLATE).write_text('<script id="configuration">__CONFIGURATION__</script>__CHARTS__ __MODULE__')
     for name in ("page.js", "page.css", "vendor/echarts.min.js", "package.json", "node_modules/x.js"):
         (folder / name).write_text(name)
     (tmp_path / "secret.js").write_text("secret")
     (folder / "link.js").symlink_to(tmp_path / "secret.js")
-    monkeypatch.setattr(http_answers, "FRONTEND", folder)
+    monkeypatch.setattr(pages, "FRONTEND", folder)
     return folder
 
 
@@ -64,7 +65,7 @@ def test_a_file_of_the_front_end_is_served_with_its_type(frontend, name, content
         "link.js",
         "package.json",
         "node_modules/x.js",
-        "index.html",
+        "page.html",
         "no.js",
         "",
         "page.js\0",
@@ -93,15 +94,26 @@ def test_an_unchanged_answer_keeps_its_etag_at_any_time():
 
 
 def test_the_page_knows_its_airflow_and_no_value_can_end_its_script(frontend):
-    page = http_answers.page_answer(3, "/af/</script>/", None).body.decode()
+    page = http_answers.page_answer(3, "/af/</script>__MODULE__/", None, "alerts").body.decode()
     assert page.count("</script>") == 1
-    settings = json.loads(page.removeprefix('<script id="configuration">').removesuffix("</script>"))
-    assert (settings["airflow"], settings["root"]) == (3, "/af/</script>/")
+    settings = json.loads(page.removeprefix('<script id="configuration">').partition("</script>")[0])
+    assert (settings["airflow"], settings["root"]) == (3, "/af/</script>__MODULE__/")
     assert settings["log_url"] == "dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}?try_number={try_number}"
 
 
-def test_each_page_has_a_file_of_its_own_and_only_https_leads_to_slack(frontend, monkeypatch):
-    (frontend / "alerts.html").write_text("alerts __CONFIGURATION__")
+@pytest.mark.parametrize("name", sorted(pages.PAGES))
+def test_each_page_has_its_title_and_its_modules(name):
+    page = http_answers.page_answer(3, "/", None, name).body.decode()
+    assert f"<title>{pages.PAGES[name].title}</title>" in page
+    assert not re.search("__[A-Z]+__", page)
+    files = re.findall(r'src="static/([^"]+)"', page)
+    assert files[-1] == pages.PAGES[name].module
+    assert ("vendor/echarts.common.min.js" in files) is (name != "alerts")
+    assert all((pages.FRONTEND / file).is_file() for file in files)
+
+
+def test_only_https_leads_to_slack(frontend, monkeypatch):
+    (frontend / pages.TEMPLATE).write_text("alerts __CONFIGURATION__")
     for address, shown in (("https://example.slack.com", "https://example.slack.com"), ("javascript:alert(1)", "")):
         monkeypatch.setenv("AIRFLOW__AGARI__SLACK_URL", address)
         page = http_answers.page_answer(2, "/", None, "alerts").body.decode()

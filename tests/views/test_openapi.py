@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from airflow_agari_provider.airflow_compat import AIRFLOW_3
-from airflow_agari_provider.views import alerts_openapi, http_answers, openapi
+from airflow_agari_provider.views import alerts_openapi, discrepancies_openapi, http_answers, openapi
 from airflow_agari_provider.views.cached_charts import SharedCharts
 from airflow_agari_provider.views.parameters import days_question, indexes_question, overview_question, tries_question
 from tests.views.metadata_rows import EPOCH, Metadata
@@ -139,14 +139,38 @@ if AIRFLOW_3:
             ("/api/overview/task_time", "days", "200 304 401 403 422 503", openapi.TASK_TIME),
             ("/api/alerts", "days month dag_id", "200 304 401 403 404 422 503", alerts_openapi.ALERTS),
             ("/api/silences", "", "200 304 401 403 404 422 503", alerts_openapi.SILENCES),
+            (
+                "/api/discrepancies",
+                "days until problems dag_id",
+                "200 304 401 403 404 422 503",
+                discrepancies_openapi.CHECKS,
+            ),
+            (
+                "/api/discrepancies/runs",
+                "dag_id task_id days until problems",
+                "200 304 401 403 404 422 503",
+                discrepancies_openapi.RUNS,
+            ),
         ],
-        ids=["tries", "days", "indexes", "overview", "active", "task time", "alerts", "silences"],
+        ids=[
+            "tries",
+            "days",
+            "indexes",
+            "overview",
+            "active",
+            "task time",
+            "alerts",
+            "silences",
+            "checks",
+            "runs of a check",
+        ],
     )
     def test_the_document_describes_each_route(document, path, parameters, statuses, schema):
         overviews = {"/api/overview", "/api/overview/task_time", "/api/active"}
         of_a_dag = {f"/api/dags/{{dag_id}}/{name}" for name in ("tries", "days", "indexes")}
+        checks = {"/api/discrepancies", "/api/discrepancies/runs"}
         silences = {"/api/silences", "/api/silences/{silence_id}/end"}
-        assert set(document["paths"]) == {*of_a_dag, "/api/alerts", *overviews, *silences}
+        assert set(document["paths"]) == {*of_a_dag, "/api/alerts", *overviews, *silences, *checks}
         described = document["paths"][path]["get"]
         assert sorted(one["name"] for one in described.get("parameters", ())) == sorted(parameters.split())
         assert sorted(described["responses"]) == statuses.split()

@@ -75,15 +75,18 @@ def test_the_pages_are_in_the_browse_menu_and_on_airflow_3_also_on_dags_and_task
         assert views == [
             ("nav", "browse", "agari/charts"),
             ("nav", "browse", "agari/alerts"),
+            ("nav", "browse", "agari/discrepancies"),
             ("dag", None, "agari/charts?dag_id={DAG_ID}"),
             ("task", None, "agari/charts?dag_id={DAG_ID}&task_id={TASK_ID}"),
             ("dag", None, "agari/alerts?dag_id={DAG_ID}"),
+            ("dag", None, "agari/discrepancies?dag_id={DAG_ID}"),
         ]
-        assert len({view["url_route"] for view in AgariPlugin.external_views}) == 5
+        assert len({view["url_route"] for view in AgariPlugin.external_views}) == 7
     else:
         assert [(view["category"], view["name"]) for view in AgariPlugin().appbuilder_views] == [
             ("Browse", "Agari charts")
         ]
         assert [(item["category"], item["name"]) for item in AgariPlugin().appbuilder_menu_items] == [
-            ("Browse", "Agari alerts")
+            ("Browse", "Agari alerts"),
+            ("Browse", "Agari discrepancies"),
         ]

@@ -19,6 +19,8 @@ from typing import Any
 
 from airflow_agari_provider.alerts.claim_rows import About
 from airflow_agari_provider.alerts.claims import ClaimTable
+from airflow_agari_provider.discrepancy.check_history import CheckHistory
+from tests.discrepancy.reports import report_of
 
 DAG_ID, OTHER = "secret_dag", "other_dag"
 PASSWORD = "correct horse"
@@ -28,6 +30,7 @@ STRANGER_MAY = ("Website", "DAG Runs", "Task Instances", f"DAG:{OTHER}")
 VISITORS = (("anonymous", None), ("viewer", "bob"), ("stranger", "eve"), ("editor", "ann"))
 UNTIMED = re.compile(rb'"now":[^,]*|"csrf_token":"[^"]*"')  # what differs from one moment to the next
 FILL = {"dag_id": DAG_ID, "name": "page.js", "silence_id": "none"}  # of the routes' parameters
+QUERY = {"/api/discrepancies/runs": f"?dag_id={DAG_ID}&task_id=check"}  # what a route cannot do without
 
 
 CHANGES = "changes"  # stands for the routes that change something
@@ -39,7 +42,7 @@ def prepare(folder: Path) -> None:
     from airflow.configuration import conf
     from airflow.utils.db import initdb
 
-    from airflow_agari_provider.views import http_answers
+    from airflow_agari_provider.views import pages
     from tests.views.metadata_rows import Metadata
 
     initdb()
@@ -51,11 +54,11 @@ def prepare(folder: Path) -> None:
     metadata.session.commit()
     metadata.close()
     record_alerts(folder / "alerts.db")
-    http_answers.FRONTEND = folder / "frontend"
-    http_answers.FRONTEND.mkdir()
-    for page in http_answers.PAGES.values():
-        (http_answers.FRONTEND / page).write_text("<script>__CONFIGURATION__</script>")
-    (http_answers.FRONTEND / "page.js").write_text("// page\n" * 500)
+    record_checks(folder / "alerts.db")
+    pages.FRONTEND = folder / "frontend"
+    pages.FRONTEND.mkdir()
+    (pages.FRONTEND / pages.TEMPLATE).write_text("<script>__CONFIGURATION__</script>")
+    (pages.FRONTEND / "page.js").write_text("// page\n" * 500)
 
 
 def record_alerts(path: Path) -> None:
@@ -65,6 +68,14 @@ def record_alerts(path: Path) -> None:
         due = time.time() - 3600
         about = About(run=f"|{dag_id}|r", task="load", destination="Slack", due_at=due)
         claims.claim(f"|{dag_id}|r|load|60|0|Slack", due + 1, about)
+
+
+def record_checks(path: Path) -> None:
+    """A run of a discrepancy check in each DAG."""
+    for dag_id in (DAG_ID, OTHER):
+        history = CheckHistory(lambda: sqlite3.connect(path), "?", dag_id, "check")
+        counts = {f"{dag_id}-{number}": 9 for number in range(30)}
+        history.exchange("2016-02-03 01:00:00", "r", report_of(counts, counts, {}))
 
 
 def add_fab_users(security: Any) -> None:
@@ -157,13 +168,15 @@ def posted(client: Any, path: str, kind: str, token: str = "") -> int:
 def filled(route: str) -> str:
     """The route with a value for each parameter, in FastAPI's or in Flask's spelling."""
     route = re.sub(r"\{(\w+)(?::path)?\}", lambda found: FILL[found[1]], route)
-    return re.sub(r"<(?:path:)?(\w+)>", lambda found: FILL[found[1]], route)
+    route = re.sub(r"<(?:path:)?(\w+)>", lambda found: FILL[found[1]], route)
+    return route + QUERY.get(route.removeprefix("/agari"), "")
 
 
 def odd(route: str) -> list[str]:
     """The route with values that are no text: in its path, if it has a parameter there, and in its query."""
     in_path = [filled(route).replace(FILL[name], bad) for name in FILL for bad in ("a%00", "a" * 1001) if name in route]
-    return [*in_path, *(f"{filled(route)}?task_id={bad}" for bad in ("%00", "a" * 1001))]
+    query = f"{filled(route)}{'&' if '?' in filled(route) else '?'}task_id="
+    return [*in_path, *(f"{query}{bad}" for bad in ("%00", "a" * 1001))]
 
 
 def unpacked(answer: Any) -> bytes:

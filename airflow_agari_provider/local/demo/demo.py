@@ -139,10 +139,14 @@ class Demo:
             self._break()
         good = print_outcome(self.options, self.watch(), self.progress.plain)
         charts = f"{self.home.url}/agari/charts?dag_id={DAG_ID}"
+        discrepancies = f"{self.home.url}/agari/discrepancies?dag_id={DAG_ID}"
         if self.options.serve:
-            self._serve(charts)
+            self._serve(charts, discrepancies)
         else:
-            self.progress.plain(f"\nThe charts of every try: {charts} (with --serve, which keeps Airflow running).")
+            self.progress.plain(
+                f"\nThe charts of every try: {charts}, and the history of the report: {discrepancies} "
+                "(with --serve, which keeps Airflow running)."
+            )
         return 0 if good else 1
 
     def _start_aws(self) -> str:
@@ -260,9 +264,12 @@ class Demo:
             verdicts=self.runs.verdicts,
         )
 
-    def _serve(self, charts: str) -> None:
+    def _serve(self, charts: str, discrepancies: str) -> None:
         login = f"user {USER}, password {self.home.password}"
-        self.progress.plain(f"\nAirflow is at {self.home.url} ({login}), its charts are at {charts}. Ctrl-C ends it.")
+        self.progress.plain(
+            f"\nAirflow is at {self.home.url} ({login}), its charts are at {charts}, and the history of the report is "
+            f"at {discrepancies}. Ctrl-C ends it."
+        )
         while True:
             self.processes.check()
             time.sleep(1)

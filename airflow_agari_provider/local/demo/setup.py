@@ -99,6 +99,7 @@ def airflow_settings() -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "600",  # its name on 2.11
         "AIRFLOW__AGARI__ENVIRONMENT": "EP_STAGE",
+        "AIRFLOW__AGARI__DISCREPANCY_CONN_ID": "scoring_db",  # history_conn_id of the example DAG
         "MESSAGE_SCORING_VICTOROPS": VICTOROPS,
         "MESSAGE_SCORING_ORGANISATIONS_SQL": "SELECT org_id FROM organisations WHERE active = 1",
         # Because the run is of 2016, Airflow 2.11 would report missed SLAs for every hour since then

@@ -44,6 +44,25 @@ export const ALERTS_HELP = {
   ],
 };
 
+/** Keys and mouse actions on the page of all checks. */
+export const CHECKS_HELP = {
+  keys: COMMON,
+  mouse: [
+    ["Click a name", "the runs of that check"],
+    ["Click a title", "sort by that column"],
+  ],
+};
+
+/** Keys and mouse actions on the page of one check. */
+export const CHECK_HELP = {
+  keys: [["← →", "from run to run"], ["Esc", "close the list of keys"], ...COMMON],
+  mouse: [
+    ["Click a point", "the keys of that run"],
+    ["Click a cell", "the keys of that run"],
+    ["Click a key", "that key alone, and back to all"],
+  ],
+};
+
 /** Show the help. Escape closes it, and the focus goes back to where it was. */
 export function showHelp({ keys, mouse }) {
   const held = /** @type {HTMLElement} */ (document.activeElement);

@@ -8,6 +8,7 @@ import { timeWord } from "./permalink.js";
 const PAGES = [
   ["charts", "Tries"],
   ["alerts", "Alerts"],
+  ["discrepancies", "Discrepancies"],
 ];
 
 /** The links; that of the page itself is marked. They lead to the same DAG, and keep the time zone. */

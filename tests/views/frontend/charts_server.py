@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import airflow_agari_provider
+from airflow_agari_provider.views.pages import FRONTEND, PAGES, page_html
 
-FRONTEND = Path(airflow_agari_provider.__file__).parent / "views" / "frontend"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".html": "text/html; charset=utf-8"}
 CONFIGURATION_3 = {
     "airflow": 3,
@@ -27,7 +26,6 @@ CONFIGURATION_3 = {
     "slack_url": "https://example.slack.com",
     "refresh_seconds": 1,
 }
-PAGES = {"charts": "index.html", "alerts": "alerts.html"}
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'self'"
@@ -44,7 +42,7 @@ def until(page: Any, condition: str, timeout: float = 30) -> None:
 
 class ChartsServer:
     """
-    Serves ``/agari/charts``, ``/agari/alerts`` and what belongs to them; any other path is an empty page of "Airflow".
+    Serves ``/agari/charts``, the other pages and what belongs to them; any other path is an empty page of "Airflow".
 
     ``answers`` maps a path below ``/agari/`` to a body, or to a status and a body; for a POST, ``POST`` and the path.
     ``asked`` lists every address of the API that was asked for, with the status of its answer; ``sent`` each POST:
@@ -86,8 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         root = self.charts.configuration["root"]
         path = address.path.removeprefix(root + "agari/") if address.path.startswith(root + "agari/") else None
         if path in PAGES:
-            page = (FRONTEND / PAGES[path]).read_text()
-            self._send(page.replace("__CONFIGURATION__", json.dumps(self.charts.configuration)).encode(), ".html")
+            self._send(page_html(path, json.dumps(self.charts.configuration)).encode(), ".html")
         elif path and path.startswith("static/"):
             self._send((FRONTEND / path.removeprefix("static/")).read_bytes(), Path(path).suffix)
         elif path and path.startswith("api/"):
