@@ -16,7 +16,12 @@ from typing import Any, NamedTuple
 
 from airflow_agari_provider.airflow_compat import AirflowFailException, BaseHook, Param, TriggerRule, task
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
-from airflow_agari_provider.operators.discrepancy_check import DiscrepancyCheckOperator, Stage
+from airflow_agari_provider.operators.discrepancy_check import (
+    DiscrepancyCheckOperator,
+    Distribution,
+    Expected,
+    Stage,
+)
 from airflow_agari_provider.operators.emr_spark_scoring import (
     EmrCluster,
     EmrOnEks,
@@ -338,6 +343,17 @@ def correctness_report(collected: str, counts: str) -> DiscrepancyCheckOperator:
         ],
         skips=f"{{{{ skips_of({counts}) | tojson }}}}",
         expected_keys="{{ ti.xcom_pull(task_ids='prepare.get_active_org_ids') | tojson }}",
+        # A collector that is silent, and a model that distrusts everybody, lose no message between two stages
+        expected=[Expected("Collector", keys=10)],
+        distributions=[
+            Distribution(
+                "verdict",
+                sql=f"SELECT verdict, COUNT(*) FROM {TABLE} WHERE {{{{ {WINDOW}.sql }}}} GROUP BY verdict",  # noqa: S608
+                conn_id=DATABASE,
+            )
+        ],
+        series="{{ params.window_hours }} h of {{ params.organisations or 'all' }}",
+        history_conn_id=DATABASE,
         window=COMPLETED,
         greeting="Hello,",
         # Without messages, the summaries are not imported, and no domain has sent any.

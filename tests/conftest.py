@@ -33,6 +33,7 @@ NEED_AIRFLOW = (
     "local/demo/test_report.py",
     "local/demo/test_runs.py",
     "local/demo/test_setup.py",
+    "local/demo/test_weeks_before.py",
     "local/emr/test_local_spark.py",  # needs Spark, which is installed beside Airflow only
     "test_airflow_compat.py",
     "test_airflow_deadlines.py",

@@ -159,3 +159,13 @@ def test_runs_that_share_the_queues_have_their_own_files_and_dead_letters(module
     assert waiting.s3_url == f"{own}run/2/"
     downstream = waiting.get_flat_relative_ids(upstream=False)
     assert {"load.check_new_rows", "load.wait_for_queue_to_drain", "report.send_report"} <= downstream
+
+
+def test_a_window_is_compared_only_with_its_like_as_the_demo_stores_them(module):
+    from jinja2 import Environment
+
+    from airflow_agari_provider.local.demo.weeks_before import SERIES
+
+    series = Environment(autoescape=True).from_string(module.dag.get_task("report.send_report").series)
+    assert series.render(params={"window_hours": 24, "organisations": []}) == SERIES
+    assert series.render(params={"window_hours": 1, "organisations": [5]}) == "1 h of [5]"

@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import fastavro
@@ -21,6 +22,7 @@ PARAMS = {
     "messages_bucket": "agari",
     "mail_to": "ops@example.com",
 }
+NOW = datetime(2016, 4, 29, tzinfo=UTC)
 SCORED = {
     "type": "record",
     "name": "Scored",
@@ -102,7 +104,7 @@ def run(module, task_id, found):
         pushed={},
     )
     task = module.dag.get_task(task_id)
-    context = {"ti": ti, "params": PARAMS, "dag_run": SimpleNamespace(), "run_id": "manual"}
+    context = {"ti": ti, "params": PARAMS, "dag_run": SimpleNamespace(logical_date=NOW), "run_id": "manual"}
     task.render_template_fields(context)
     return task.execute(context)
 

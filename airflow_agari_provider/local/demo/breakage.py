@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psutil
 
 from airflow_agari_provider.local.demo.alert_endpoints import Received
 from airflow_agari_provider.local.demo.pipeline import Pipeline, client
-from airflow_agari_provider.local.demo.published_day import DAY
+from airflow_agari_provider.local.demo.published_day import DAY, Organisation
+from airflow_agari_provider.local.demo.senders import SPOOFED_SHARE
 from airflow_agari_provider.local.processes import Processes
 
 SCORED_WITHIN = 30  # seconds from the beginning of the run; a scoring that is slowed down takes much longer
@@ -58,6 +59,9 @@ class Breakage:
     :param settings: further environment variables of Airflow.
     :param hourly: whether it harms exactly one hour of a day that is run hour by hour.
     :param not_on_2: why Airflow 2.11 would not notice it; empty if it does.
+    :param silent: ids of organisations whose collectors send nothing.
+    :param spoofed_share: share of the day's messages with a forged sender.
+    :param compares: whether it is noticed by what is usual, so that the history needs the weeks before.
     """
 
     story: str
@@ -66,7 +70,14 @@ class Breakage:
     settings: Mapping[str, str] = field(default_factory=dict)
     not_on_2: str = ""
     hourly: bool = False
+    silent: Collection[int] = ()
+    spoofed_share: float = SPOOFED_SHARE
+    compares: bool = False
     done: str = field(default="", init=False)
+
+    def sent(self, organisations: Sequence[Organisation]) -> list[Organisation]:
+        """Return what the collectors send of a day."""
+        return [replace(each, collector=0, skipped=0) if each.org_id in self.silent else each for each in organisations]
 
 
 def lose_rows(endpoint_url: str, pipeline: Pipeline, processes: Processes, stop: threading.Event) -> str:
@@ -109,6 +120,11 @@ def slow_scoring(endpoint_url: str, pipeline: Pipeline, processes: Processes, st
         stop.wait(SLOWED_BY)
         driver.resume()
     return f"suspended the Spark driver of score_messages.py (process {driver.pid}) for {SLOWED_BY} s"
+
+
+def _in_the_data(what: str) -> Callable[..., str]:
+    """Return a harm that was done before the run, by what the collectors have sent."""
+    return lambda *_: what
 
 
 def _wait_for_scoring_driver(processes: Processes, stop: threading.Event) -> psutil.Process | None:
@@ -174,6 +190,30 @@ BREAKAGES: dict[str, Breakage] = {
         },
         settings={"MESSAGE_SCORING_SCORED_WITHIN": str(SCORED_WITHIN)},
         not_on_2="Airflow 2.11 checks SLAs of scheduled runs only, and the demo's run is triggered manually.",
+    ),
+    "half-the-volume": Breakage(
+        "the collectors of the organisations 54 and 56, which send half of all messages, are silent",
+        _in_the_data("sent nothing for the organisations 54 and 56, and every stage agrees on that"),
+        lambda evidence: {
+            "the report says High Discrepancies": evidence.verdict == "high discrepancies",
+            "Slack was told what is usual": evidence.slack("messages in Collector, where"),
+            "Slack was told who is silent": evidence.slack("56: 0 messages in Collector"),
+            "VictorOps opened an incident": evidence.paged("with High Discrepancies") == ["CRITICAL"],
+        },
+        silent=(54, 56),
+        compares=True,
+    ),
+    "skewed": Breakage(
+        "two of five messages have a forged sender, where three of a hundred are usual; no count changes",
+        _in_the_data("sent as many messages as every day, but two of five are forged"),
+        lambda evidence: {
+            "the report says High Discrepancies": evidence.verdict == "high discrepancies",
+            "Slack was told what has moved": evidence.slack("verdict is shared out otherwise than usual"),
+            "VictorOps opened an incident": evidence.paged("with High Discrepancies") == ["CRITICAL"],
+            "no message was lost": evidence.table_as_expected,
+        },
+        spoofed_share=0.4,
+        compares=True,
     ),
 }
 

@@ -34,6 +34,7 @@ from airflow_agari_provider.local.demo.progress import TerminalProgress
 from airflow_agari_provider.local.demo.published_day import DAY
 from airflow_agari_provider.local.demo.report import Outcome, print_outcome
 from airflow_agari_provider.local.demo.runs import DAG_ID, Hourly, WholeDay
+from airflow_agari_provider.local.demo.senders import SPOOFED_SHARE
 from airflow_agari_provider.local.demo.setup import (
     FOLDER,
     VICTOROPS,
@@ -47,6 +48,7 @@ from airflow_agari_provider.local.demo.setup import (
     write_organisations,
 )
 from airflow_agari_provider.local.demo.target_database import open_target_database
+from airflow_agari_provider.local.demo.weeks_before import write_weeks_before
 from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.processes import Processes
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
@@ -178,7 +180,11 @@ class Demo:
         s3 = client("s3", self.aws)
         organisations = self.options.organisations
         write_history(s3, pipeline.bucket, DAY, HISTORY_DAYS, organisations)
-        write_day(s3, pipeline.bucket, DAY, organisations)
+        broken = BREAKAGES.get(self.options.breakage or "")
+        sent = broken.sent(organisations) if broken else organisations
+        write_day(s3, pipeline.bucket, DAY, sent, spoofed_share=broken.spoofed_share if broken else SPOOFED_SHARE)
+        if broken and broken.compares:
+            write_weeks_before(self.database, organisations)
         write_near_real_time(self.database, organisations)
         write_organisations(self.database, organisations)
         total = sum(organisation.collector for organisation in organisations)

@@ -95,16 +95,23 @@ class Upload:
 
 
 def day_of_messages(
-    day: date, organisations: Sequence[Organisation] = PUBLISHED_DAY, seed: int = SEED
+    day: date,
+    organisations: Sequence[Organisation] = PUBLISHED_DAY,
+    seed: int = SEED,
+    spoofed_share: float = SPOOFED_SHARE,
 ) -> Iterator[Upload]:
-    """Return the uploads of a day, ordered by hour and then by organisation, including uploads without messages."""
+    """
+    Return the uploads of a day, ordered by hour and then by organisation, including uploads without messages.
+
+    :param spoofed_share: of the messages that are not of small senders.
+    """
     world, scored = World(seed, day), 0
     counts = {each.org_id: _hourly_counts(each, chance_of(seed, day, each.org_id)) for each in organisations}
     for number in range(24):
         hour = datetime.combine(day, time(number), UTC)
         for organisation in organisations:
             count, skipped = counts[organisation.org_id][number]
-            yield _upload(world, hour, organisation.org_id, count, skipped, seed, scored)
+            yield _upload(world, hour, organisation.org_id, count, skipped, seed, scored, spoofed_share)
             scored += count - skipped
 
 
@@ -116,6 +123,7 @@ def write_day(
     seed: int = SEED,
     prefix: str = "incoming",
     on_progress: Callable[[datetime, int], None] | None = None,
+    spoofed_share: float = SPOOFED_SHARE,
 ) -> int:
     """
     Write a day's uploads as ``<prefix>/dt=2016-04-28/hour=05/org_id=14/part-0.avro``. An upload without messages has no
@@ -126,11 +134,12 @@ def write_day(
 
     :param s3: boto3 client.
     :param on_progress: called with each completed hour and the number of its messages.
+    :param spoofed_share: see :func:`day_of_messages`.
     :return: number of messages.
     """
     total = 0
     with ThreadPoolExecutor(UPLOAD_THREADS) as pool:
-        for hour, uploads in groupby(day_of_messages(day, organisations, seed), attrgetter("hour")):
+        for hour, uploads in groupby(day_of_messages(day, organisations, seed, spoofed_share), attrgetter("hour")):
             counts, puts = {}, {}
             for upload in uploads:
                 counts[str(upload.org_id)] = len(upload.messages)
@@ -207,7 +216,16 @@ def small_senders(messages: int) -> int:
     return SMALL_SENDERS * messages // sum(organisation.scored for organisation in PUBLISHED_DAY)
 
 
-def _upload(world: World, hour: datetime, org_id: int, count: int, to_skip: int, seed: int, scored: int) -> Upload:
+def _upload(
+    world: World,
+    hour: datetime,
+    org_id: int,
+    count: int,
+    to_skip: int,
+    seed: int,
+    scored: int,
+    spoofed_share: float,
+) -> Upload:
     chance = chance_of(seed, hour.isoformat(), org_id)
     favourite = int(chance_of(seed, org_id)() * SENDERS)
     begin, place = int(hour.timestamp()) * 1000, f"{org_id}-{hour:%Y%m%d%H}"
@@ -223,7 +241,7 @@ def _upload(world: World, hour: datetime, org_id: int, count: int, to_skip: int,
             continue
         small = small_senders(scored + len(usable))
         of_small = not skip and small_senders(scored + len(usable) + 1) > small
-        forged = chance() < SPOOFED_SHARE and not of_small
+        forged = chance() < spoofed_share and not of_small
         if of_small:
             message = world.small(small, chance)
         else:
