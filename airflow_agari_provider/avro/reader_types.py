@@ -116,7 +116,7 @@ def as_float(number: float) -> float:
 
     :raises OverflowError: it is too large.
     """
-    return float(unpack("f", pack("f", number))[0])
+    return float(unpack("<f", pack("<f", number))[0])  # the native form would make it infinite
 
 
 def _in_units_of(written: Any, wanted: Any) -> Convert | None:
