@@ -53,6 +53,7 @@ class LetterCount:
         if len(counts) < 3 or self.readings[0][0] > now - settling:
             return
         self.settled = min(counts)
+        self._forget_gone(max(counts))
         flapping = 2 if self.before is not None and self.before >= FLAPPING_FROM else 0
         if self.before is not None and max(counts) < self.before - flapping:
             self.before = max(counts)  # after a purge or a redrive
@@ -107,11 +108,17 @@ class LetterCount:
         self.unknown, self.looks = unknown, self.looks + 1 if unknown else 0
         self.own = self.growth
 
+    def _forget_gone(self, highest: int) -> None:
+        """After a purge or a redrive, what was known of the letters that are gone says nothing about later ones."""
+        if highest < (self.before or 0) + self.own + self.unknown:
+            self.own = self.unknown = self.looks = 0
+
     def _observe_exact(self, count: int, now: float) -> None:
         last = self.last
         if self.before is None:
             self.before = self.first = self.first_lowest = count
         previous = min(self.before, count) if last is None else last
+        self._forget_gone(max(previous, count))
         self.before = min(self.before, max(previous, count))
         self.settled = min(previous, count)
         self.readings = [[now, count]]

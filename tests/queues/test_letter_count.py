@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.queues.letter_count import LetterCount
+from airflow_agari_provider.queues.letter_count import MOST_LOOKS, LetterCount
 
 
 def counted(counts, settling=60, every=30, before=None):
@@ -55,11 +55,42 @@ def test_a_rise_within_the_first_counts_is_unsure_until_it_is_told():
     assert (count.unsure, count.before) == (False, 3)
 
 
-def test_letters_of_other_queues_are_left_out():
-    count = counted([5, 5, 5, 8, 8, 8, 8])
-    count.leave_out(2)
-    assert (count.growth, count.own) == (1, 1)
-
-
 def test_before_a_count_there_is_none():
     assert (LetterCount().last, LetterCount().growth, LetterCount().doubtful) == (None, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("settling", "before", "left"),
+    [(0, 0, 0), (120, 0, 0), (120, 4900, 4890), (120, 4900, 4900)],
+    ids=["exact counts", "a purge", "a purge of some", "the one letter gone"],
+)
+def test_what_was_unknown_of_letters_that_are_gone_says_nothing_about_later_ones(settling, before, left):
+    count, now = LetterCount(), 0
+
+    def feed(letters):
+        nonlocal now
+        for _ in range(10):
+            count.observe(letters, now, settling)
+            now += 30
+
+    feed(before)
+    feed(before + 1)
+    assert count.unjudged
+    for _ in range(MOST_LOOKS):
+        assert count.unjudged
+        count.judge(foreign=0, unknown=1)
+    feed(before + 1)
+    assert (count.growth, count.unjudged, count.doubtful) == (0, False, False)
+    feed(left)
+    feed(left + 1)
+    assert (count.unjudged, count.growth) == (True, 1)
+
+
+def test_a_look_that_tells_nothing_is_repeated_and_one_that_tells_ends_it():
+    count = LetterCount(before=0)
+    count.observe(2, 0, 0)
+    count.observe(2, 30, 0)
+    count.judge(foreign=0, unknown=2)
+    assert (count.growth, count.doubtful, count.unjudged) == (0, True, True)
+    count.judge(foreign=1, unknown=0)
+    assert (count.growth, count.before, count.unjudged) == (1, 1, False)
