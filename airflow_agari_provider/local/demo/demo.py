@@ -57,7 +57,7 @@ Result = TypeVar("Result")
 
 HISTORY_DAYS = 5
 START_TIMEOUT = 240  # seconds until Airflow must be up
-RUN_TIMEOUT = 1800  # seconds until the run must have ended
+PART_TIMEOUT = 1800  # seconds in which a task of the day's run, or one of its hourly runs, must end
 
 
 class DemoStuck(AgariError):
@@ -234,7 +234,7 @@ class Demo:
         """Show the progress of the runs until all have ended, and return their outcome."""
         sqs = client("sqs", self.aws)
         started = self.progress.elapsed
-        deadline = time.monotonic() + RUN_TIMEOUT
+        done, deadline = 0, time.monotonic() + PART_TIMEOUT
         while time.monotonic() < deadline:
             for name in self.processes.check():
                 self.progress.line(f"restart  {name}")
@@ -246,8 +246,10 @@ class Demo:
             self._draw(read_depth(sqs, self.pipeline.queue_url))
             if ended:
                 return self._outcome(started)
+            if self.runs.done != done:
+                done, deadline = self.runs.done, time.monotonic() + PART_TIMEOUT
             time.sleep(1)
-        raise DemoStuck("the end of the run", RUN_TIMEOUT, str(self.folder))
+        raise DemoStuck("the end of the next part of the run", PART_TIMEOUT, str(self.folder))
 
     def _draw(self, depth: QueueDepth) -> None:
         rows = self.database.count("SELECT COUNT(*) FROM scored_messages")

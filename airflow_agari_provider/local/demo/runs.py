@@ -44,6 +44,11 @@ class WholeDay:
     watchers: list[Callable[[list[dict[str, Any]]], None]] = field(default_factory=list)
     _seen: dict[str, tuple[str, int]] = field(default_factory=dict)
 
+    @property
+    def done(self) -> int:
+        """How many parts have ended."""
+        return sum(task["state"] in ENDED for task in self.tasks)
+
     def start(self, conf: Mapping[str, Any]) -> None:
         """Start the run with these parameters."""
         window = {"window_start": FIRST_HOUR.isoformat(), "window_hours": 24}
@@ -111,6 +116,10 @@ class Hourly:
     def verdicts(self) -> dict[str, str]:
         """Hour -> verdict of its report; ``none`` if the run has none."""
         return {hour: report.get("verdict", "none") for hour, report in self._reports.items()}
+
+    @property
+    def done(self) -> int:
+        return len(self._ended) + (not self._model_run)
 
     def start(self, conf: Mapping[str, Any]) -> None:
         """Start the building of the day's model; the hours follow."""

@@ -90,7 +90,9 @@ def test_an_hour_is_told_once_it_has_ended_and_the_day_ends_with_the_last():
     hours = Hourly(Api(early, all_but_one, [*all_but_one, run_of(7, "failed")]), TerminalProgress(out))  # type: ignore[arg-type]
     assert not hours.look()
     assert hours.busy == "1 of 24 hours done, 1 at work"
+    done = hours.done
     assert not hours.look()
+    assert hours.done - done == 22
     assert hours.look()
     assert hours.state == "failed (1 of 24)"
     told = [line.partition("] ")[2] for line in out.getvalue().splitlines()]
