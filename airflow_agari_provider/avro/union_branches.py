@@ -193,7 +193,7 @@ class _Paired:
     def _name(self, pair: tuple[str, str | None]) -> str:
         name, wanted = pair
         taken = name in self._made.values() or (wanted and self._last_parts[_last_part(wanted)] > 1)
-        made = f"agari.Written{next(self._numbers)}" if taken else name
+        made = f"AgariWritten{next(self._numbers)}" if taken else name
         if taken and wanted:
             self.aliases[wanted].append(made)
         self._made[pair] = made
@@ -206,7 +206,7 @@ class _Paired:
         inner = self.schema(written, union[position])
         if not self._tags.tags(union) or union[position] == "null":
             return inner
-        name = f"agari.Written{next(self._numbers)}"
+        name = f"AgariWritten{next(self._numbers)}"
         self.aliases[id(union), position].append(name)
         return _branch(name, _names_of(self._tags, union)[position], inner, [])
 

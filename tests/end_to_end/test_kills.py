@@ -39,4 +39,7 @@ def test_services_and_tasks_may_die_and_a_task_may_be_cleared(tmp_path, clean_en
     assert re.search(r"ok +the report equals the expected table in every cell", shown)
     assert re.search(r"ok +the queues are empty", shown)
     assert re.search(r"mail +message_scoring on \S+ completed 2016-04-28 00:00:00 successfully", shown)
-    assert re.search(r"charts of every try: http://127\.0\.0\.1:\d+/agari/charts\?dag_id=message_scoring ", shown)
+    assert re.search(r"charts of every try: http://127\.0\.0\.1:\d+/agari/charts\?dag_id=message_scoring,", shown)
+    assert re.search(
+        r"history of the report: http://127\.0\.0\.1:\d+/agari/discrepancies\?dag_id=message_scoring ", shown
+    )

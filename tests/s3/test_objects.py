@@ -186,7 +186,7 @@ KEYS = [
 def test_a_url_names_an_object_or_all_below_it(s3, bucket, urls, expected):
     for key in KEYS:
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
-    assert objects_at(s3, urls) == [("agari", key, EMPTY_ETAG, 0) for key in expected]
+    assert objects_at(s3, urls) == [("agari", key, EMPTY_ETAG, 0, None) for key in expected]
 
 
 def client_error(code: str, status: int) -> botocore.exceptions.ClientError:

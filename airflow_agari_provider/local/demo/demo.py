@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 from airflow_agari_provider.exceptions import AgariError
 from airflow_agari_provider.local.demo.airflow_home import USER, AirflowApi, AirflowHome
 from airflow_agari_provider.local.demo.alert_endpoints import open_endpoints
+from airflow_agari_provider.local.demo.background import in_background
 from airflow_agari_provider.local.demo.breakage import BREAKAGES, start_breakage
 from airflow_agari_provider.local.demo.messages import write_day, write_history
 from airflow_agari_provider.local.demo.pipeline import (
@@ -52,8 +50,6 @@ from airflow_agari_provider.local.demo.weeks_before import write_weeks_before
 from airflow_agari_provider.local.emr.java import find_java
 from airflow_agari_provider.local.processes import Processes
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
-
-Result = TypeVar("Result")
 
 HISTORY_DAYS = 5
 START_TIMEOUT = 240  # seconds until Airflow must be up
@@ -132,7 +128,7 @@ class Demo:
 
     def run(self) -> int:
         """Run all parts of the demo, in order. Return the exit code."""
-        day = _in_background(self._make_day)
+        day = in_background(self._make_day)
         self._start_airflow()
         self._wait_for(day.done, "the day's messages", START_TIMEOUT)
         self.pipeline = day.result()
@@ -289,17 +285,3 @@ class Demo:
         self.processes.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _in_background(work: Callable[[], Result]) -> Future[Result]:
-    """Do the work in a thread that ends with the process, so that Ctrl-C does not wait for it."""
-    future: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - for the thread that asks for the result
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True, name=work.__name__).start()
-    return future
