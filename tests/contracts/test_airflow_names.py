@@ -145,14 +145,17 @@ def test_a_task_that_begins_in_a_trigger_says_so_in_its_serialized_dag():
         start_trigger_args = StartTriggerArgs("a.Trigger", "resume", {}, None, None)
         start_from_trigger = True
 
+        def __init__(self, item=None, **arguments):
+            super().__init__(**arguments)
+
     class MayBegin(BaseOperator):
-        def __init__(self, start_from_trigger=False, **arguments):
+        def __init__(self, start_from_trigger=False, item=None, **arguments):
             super().__init__(**arguments)
 
     with DAG("telemetry", schedule=None, start_date=timezone.datetime(2016, 2, 1)) as dag:
         Begins(task_id="begins")
-        Begins.partial(task_id="mapped").expand(doc=["a", "b"])
-        MayBegin.partial(task_id="argument", start_from_trigger=True).expand(doc=["a", "b"])
+        Begins.partial(task_id="mapped").expand(item=["a", "b"])
+        MayBegin.partial(task_id="argument", start_from_trigger=True).expand(item=["a", "b"])
         BaseOperator(task_id="plain")
     serialization = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
     tasks = json.loads(json.dumps(serialization.to_dict(dag)))["dag"]["tasks"]

@@ -61,7 +61,7 @@ def test_the_published_day_comes_out_cell_by_cell(context, mails):
     assert mail["From"] == "airflow@example.com"
     assert mail["Subject"] == RUN.replace("2016-02-03 00:00:00", "2016-04-28 successfully")
     assert mail.get_body(("plain",)).get_content().splitlines() == result["text"].splitlines()
-    header = "<h2>EP_STAGE Message counts 2016-04-28: RDAs 22058, Messages 261254</h2>"
+    header = "<h1>EP_STAGE Message counts 2016-04-28: RDAs 22058, Messages 261254</h1>"
     assert header in mail.get_body(("html",)).get_content()
     (attachment,) = mail.iter_attachments()
     assert attachment.get_content() == PUBLISHED_CSV.read_text()
