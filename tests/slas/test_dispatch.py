@@ -279,7 +279,7 @@ def test_who_is_told_after_a_service_that_took_its_time_has_a_lease_from_then_on
     claimed = []
     claim = ClaimTable.claim
     monkeypatch.setattr(
-        ClaimTable, "claim", lambda table, key, now, of: claimed.append(now) or claim(table, key, now, of)
+        ClaimTable, "claim", lambda table, key, now, *more: claimed.append(now) or claim(table, key, now, *more)
     )
     alerts.failures = ["silence"]
     monkeypatch.setattr("airflow_agari_provider.notifications.slack_sla_miss.TIMEOUT", 1)
