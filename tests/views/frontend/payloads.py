@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-NOW = 1_795_168_000  # 2026-11-20 08:26:40 UTC
+NOW = 1_795_168_000  # 2026-11-20 09:46:40 UTC
 HOUR = 3600
 OUTCOMES = [
     "failed_first", "failed_second", "failed_later", "superseded", "success", "running", "deferred", "skipped",
