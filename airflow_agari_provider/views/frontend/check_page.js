@@ -69,7 +69,7 @@ export class CheckPage extends LoadedPage {
   }
 
   shows({ dag, task }) {
-    return dag === this.dag && task === this.task;
+    return dag === this.state.dag && task === this.state.task;
   }
 
   address(state) {
@@ -77,7 +77,6 @@ export class CheckPage extends LoadedPage {
   }
 
   title({ dag, task }) {
-    Object.assign(this, { dag, task });
     return `${visible(dag)} › ${visible(task)}`;
   }
 

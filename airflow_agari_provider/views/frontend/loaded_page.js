@@ -56,6 +56,14 @@ export class LoadedPage {
     return [];
   }
 
+  /** Title of the browser's tab. */
+  tabTitle(state) {
+    return this.title(state);
+  }
+
+  /** Called when an answer was drawn. @param {boolean} _again as for ``load``. */
+  loaded(_again) {}
+
   /** Seconds since the epoch: of the data, or of this computer before there is any. */
   get now() {
     return this.answer?.now ?? Date.now() / 1000;
@@ -65,7 +73,7 @@ export class LoadedPage {
     const before = this.state && this.address(this.state);
     this.state = state;
     this.heading.textContent = this.title(state);
-    document.title = this.title(state);
+    document.title = this.tabTitle(state);
     this.#sync();
     if (this.answer && before === this.address(state)) this.#render();
     else this.load();
@@ -84,6 +92,7 @@ export class LoadedPage {
       this.answer = answer ?? this.answer;
       this.#tell(null);
       this.#render();
+      this.loaded(again);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof ApiError)) throw error;
