@@ -9,7 +9,15 @@ from fastapi import FastAPI, Request, Response
 from airflow_agari_provider.views import alerts_openapi, http_answers, openapi, parameters
 from airflow_agari_provider.views.alerts_question import ALERTS_PARAMETERS, alerts_question
 from airflow_agari_provider.views.alerts_source import AlertSource
-from airflow_agari_provider.views.requests_airflow3 import Body, OneReader, ReadableDags, json_response, page, response
+from airflow_agari_provider.views.requests_airflow3 import (
+    Body,
+    OneReader,
+    ReadableDags,
+    json_response,
+    of_all_dags,
+    page,
+    response,
+)
 from airflow_agari_provider.views.silences_api import SilenceDesk
 
 ALERTS = AlertSource(create_session)
@@ -31,10 +39,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def alerts(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """Missed SLAs: what is open, who was told, how often each SLA was met; of the DAGs that the user may read."""
-        question = alerts_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        found, now = ALERTS.alerts(question, dags)
-        return json_response(request, http_answers.encoded(found), now)
+        return of_all_dags(request, session, dags, ALERTS.alerts, alerts_question)
 
     @app.get("/api/silences", responses=openapi.responses("The silences.", alerts_openapi.SILENCES, _404=NO_SETTING))
     def silences(who: OneReader, request: Request) -> Response:

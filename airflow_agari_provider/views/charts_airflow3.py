@@ -6,9 +6,9 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.utils.session import create_session
 from fastapi import FastAPI, Request, Response
 
-from airflow_agari_provider.views import http_answers, openapi, parameters
+from airflow_agari_provider.views import openapi, parameters
 from airflow_agari_provider.views.cached_charts import SharedCharts
-from airflow_agari_provider.views.requests_airflow3 import OneDag, ReadableDags, json_response, page
+from airflow_agari_provider.views.requests_airflow3 import OneDag, ReadableDags, of_all_dags, of_one_dag, page
 
 CHARTS = SharedCharts(create_session)
 
@@ -27,9 +27,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def tries(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
         """Every try of a DAG's tasks in its newest runs, with figures and change points."""
-        question = parameters.tries_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        return json_response(request, *CHARTS.dag_tries(dag_id, question))
+        return of_one_dag(request, session, dag_id, CHARTS.dag_tries, parameters.tries_question)
 
     @app.get(
         "/api/dags/{dag_id}/days",
@@ -38,9 +36,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def days(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
         """Runs by state, failed tries and the time they cost, for each day of a time zone."""
-        question = parameters.days_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        return json_response(request, *CHARTS.dag_days(dag_id, question))
+        return of_one_dag(request, session, dag_id, CHARTS.dag_days, parameters.days_question)
 
     @app.get(
         "/api/dags/{dag_id}/indexes",
@@ -49,9 +45,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def indexes(dag_id: OneDag, session: SessionDep, request: Request) -> Response:
         """How long each index of a mapped task took in one run, and which failed or were retried."""
-        question = parameters.indexes_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        return json_response(request, *CHARTS.task_indexes(dag_id, question))
+        return of_one_dag(request, session, dag_id, CHARTS.task_indexes, parameters.indexes_question)
 
     @app.get(
         "/api/overview",
@@ -60,10 +54,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def overview(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """Runs by state, failed tries and the time they cost, for every DAG that the user may read."""
-        question = parameters.overview_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        found, now = CHARTS.all_dags(question, dags)
-        return json_response(request, http_answers.encoded(found), now)
+        return of_all_dags(request, session, dags, CHARTS.all_dags, parameters.overview_question)
 
     @app.get(
         "/api/overview/task_time",
@@ -72,10 +63,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def task_time(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """Task instances, retried ones and the time of all tries, for every DAG the user may read; takes longer."""
-        question = parameters.overview_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        found, now = CHARTS.all_task_time(question, dags)
-        return json_response(request, http_answers.encoded(found), now)
+        return of_all_dags(request, session, dags, CHARTS.all_task_time, parameters.overview_question)
 
     @app.get(
         "/api/active",
@@ -83,7 +71,4 @@ def add_routes(app: FastAPI) -> None:
     )
     def active(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """What is queued, runs, is deferred or waits for a retry now, and whether that is longer than usual."""
-        parameters.no_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        found, now = CHARTS.under_way(None, dags)
-        return json_response(request, http_answers.encoded(found), now)
+        return of_all_dags(request, session, dags, CHARTS.under_way, parameters.no_question)

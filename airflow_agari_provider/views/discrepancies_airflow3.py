@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import FastAPI, Request, Response
 
-from airflow_agari_provider.views import discrepancies_openapi, http_answers, openapi, parameters
+from airflow_agari_provider.views import discrepancies_openapi, openapi, parameters
 from airflow_agari_provider.views.discrepancies_question import (
     CHECKS_PARAMETERS,
     RUNS_PARAMETERS,
@@ -13,7 +13,7 @@ from airflow_agari_provider.views.discrepancies_question import (
     runs_question,
 )
 from airflow_agari_provider.views.discrepancies_source import CheckSource
-from airflow_agari_provider.views.requests_airflow3 import ReadableDags, json_response, page
+from airflow_agari_provider.views.requests_airflow3 import ReadableDags, of_all_dags, page
 
 CHECKS = CheckSource()
 NO_SETTING = "The setting discrepancy_conn_id is missing."
@@ -33,10 +33,7 @@ def add_routes(app: FastAPI) -> None:
     )
     def discrepancies(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """How each discrepancy check stands, for every DAG that the user may read."""
-        question = checks_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        found, now = CHECKS.checks(question, dags)
-        return json_response(request, http_answers.encoded(found), now)
+        return of_all_dags(request, session, dags, CHECKS.checks, checks_question)
 
     @app.get(
         "/api/discrepancies/runs",
@@ -47,7 +44,4 @@ def add_routes(app: FastAPI) -> None:
     )
     def check_runs(dags: ReadableDags, session: SessionDep, request: Request) -> Response:
         """The stored runs of one discrepancy check: totals of each stage, first bad stage, worst keys, usual volume."""
-        question = runs_question(request.query_params.multi_items())
-        session.close()  # returns the connection to the pool
-        found, now = CHECKS.runs(question, dags)
-        return json_response(request, http_answers.encoded(found), now)
+        return of_all_dags(request, session, dags, CHECKS.runs, runs_question)

@@ -7,7 +7,8 @@ Airflow authenticates nothing below a plugin's mount. So every route does it: it
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
@@ -18,11 +19,15 @@ from airflow.api_fastapi.core_api.security import resolve_user_from_token
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
 
 from airflow_agari_provider.airflow_compat import conf
 from airflow_agari_provider.views import http_answers
 from airflow_agari_provider.views.queries.dag_facts import dag_exists
 from airflow_agari_provider.views.silences_api import Reader
+
+Arguments = Iterable[tuple[str, str]]
+Question = TypeVar("Question")
 
 PREFIX = "/agari"
 ENTITIES = (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE)
@@ -104,6 +109,33 @@ async def page(request: Request, name: str) -> Response:
         return RedirectResponse(get_auth_manager().get_url_login(next_url=str(request.url)), status_code=307)
     root = request.scope.get("root_path", "").removesuffix(PREFIX) + "/"
     return response(http_answers.page_answer(3, root, request.headers.get("if-none-match"), name))
+
+
+def of_one_dag(
+    request: Request,
+    session: Session,
+    dag_id: str,
+    work: Callable[[str, Question], tuple[bytes, float]],
+    parse: Callable[[Arguments], Question],
+) -> Response:
+    """Answer a question about a DAG that the user may read. :param work: gives the JSON, and its time."""
+    question = parse(request.query_params.multi_items())
+    session.close()  # returns the connection to the pool
+    return json_response(request, *work(dag_id, question))
+
+
+def of_all_dags(
+    request: Request,
+    session: Session,
+    dags: set[str],
+    work: Callable[[Question, set[str]], tuple[Any, float]],
+    parse: Callable[[Arguments], Question],
+) -> Response:
+    """Answer a question about the DAGs that the user may read. :param work: gives the answer, and its time."""
+    question = parse(request.query_params.multi_items())
+    session.close()  # returns the connection to the pool
+    found, now = work(question, dags)
+    return json_response(request, http_answers.encoded(found), now)
 
 
 def json_response(request: Request, text: bytes, now: float) -> Response:
