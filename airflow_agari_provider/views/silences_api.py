@@ -161,8 +161,9 @@ def _is_seen(silence: Silence, reader: Reader, environment: str) -> bool:
 def _require_edit(reader: Reader, pattern: str) -> None:
     if reader.may_silence(pattern):
         return
-    whole = f"A pattern such as {cut(pattern, 80)!r} is also for DAGs that come later, so only who may edit all DAGs"
-    one = f"Only who may edit the DAG {cut(pattern, 80)}"
+    later = f"A pattern such as {cut(pattern, 80)!r} is also for DAGs that come later"
+    whole = f"{later}, so only a person who may edit all DAGs"
+    one = f"Only a person who may edit the DAG {cut(pattern, 80)}"
     problem = one if escape(pattern) == pattern else whole
     raise AlertsNotShown(403, f"{problem} in Airflow may silence its alerts. Ask for that permission.")
 

@@ -70,7 +70,7 @@ def test_a_later_one_of_the_run_itself_or_of_all_tasks(desk):
 
 
 @pytest.mark.parametrize(
-    ("dag_id", "says"), [("ep_1", "Only who may edit the DAG ep_1"), ("ep_*", "also for DAGs that come later")]
+    ("dag_id", "says"), [("ep_1", "Only a person who may edit the DAG ep_1"), ("ep_*", "also for DAGs that come later")]
 )
 def test_only_who_may_edit_a_dag_silences_it_and_ends_that(desk, dag_id, says):
     with pytest.raises(AlertsNotShown, match=says) as raised:

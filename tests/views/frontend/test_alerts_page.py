@@ -201,9 +201,12 @@ def test_a_silence_is_set_in_the_time_zone_of_the_page(page, alerts):
     assert control(page, "new-until").input_value() == "2026-11-20T11:46"
     control(page, "new-task_id").fill("load_*")
     control(page, "new-why").fill("upgrade? / yes")  # these keys are shortcuts elsewhere
-    alerts.answers["POST api/silences"] = (403, {"detail": "Only who may edit the DAG may silence its alerts."})
+    alerts.answers["POST api/silences"] = (
+        403,
+        {"detail": "Only a person who may edit the DAG may silence its alerts."},
+    )
     control(page, "set-silence").click()
-    until(page, "document.querySelector('.problem').textContent.startsWith('Only who may edit')")
+    until(page, "document.querySelector('.problem').textContent.startsWith('Only a person who may edit')")
     alerts.answers["POST api/silences"] = (201, {})
     control(page, "new-since").fill("2026-11-20T10:00")
     control(page, "set-silence").click()
