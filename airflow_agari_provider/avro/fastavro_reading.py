@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 from airflow_agari_provider.avro.columns import UUID_BYTES
 from airflow_agari_provider.avro.reader_defaults import set_defaults
-from airflow_agari_provider.avro.reader_types import Convert, conversion, exact_decimal
+from airflow_agari_provider.avro.reader_types import Convert, conversion, exact_decimal, time_of
 from airflow_agari_provider.avro.resolution import promotions
 from airflow_agari_provider.avro.schema_shape import parts
 from airflow_agari_provider.avro.schemas import AvroSchema
@@ -18,9 +19,12 @@ from airflow_agari_provider.exceptions import cut
 # What fastavro raises for bytes that do not fit the schema. (ValueError covers invalid UTF-8, ArithmeticError covers
 # dates after the year 9999.)
 MISFITS = (EOFError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
-# Our own logical types: fastavro rounds decimals that have more digits than they declare, and has no UUID of 16 bytes.
+# Our own logical types: fastavro rounds decimals that have more digits than they declare, reads a time before midnight
+# as another time, and has no UUID of 16 bytes.
 # With a reader's schema it would convert by the file's type.
-EXACT_DECIMAL, BINARY_UUID, RESOLVED = "agari-exact-decimal", "agari-binary-uuid", "agari-resolved"
+EXACT_DECIMAL, EXACT_TIME, BINARY_UUID = "agari-exact-decimal", "agari-exact-time", "agari-binary-uuid"
+RESOLVED = "agari-resolved"
+TIMES = (("int", "time-millis"), ("long", "time-micros"))
 
 
 def reader_of(schema: AvroSchema) -> Callable[..., Any]:
@@ -49,6 +53,8 @@ def in_record(field: str, kind: Any) -> Any:
     from fastavro.read import LOGICAL_READERS
 
     LOGICAL_READERS[f"bytes-{EXACT_DECIMAL}"] = LOGICAL_READERS[f"fixed-{EXACT_DECIMAL}"] = _exact_decimal
+    for plain, logical in TIMES:
+        LOGICAL_READERS[f"{plain}-{EXACT_TIME}"] = _time_reader(logical)
     LOGICAL_READERS[f"fixed-{BINARY_UUID}"] = _uuid
     for name in _READ_AS:
         LOGICAL_READERS[f"{name}-{RESOLVED}"] = _resolved
@@ -108,6 +114,8 @@ def _with_our_types(kind: Any) -> Any:
     inner = {key: _with_our_types(value) for key, value in kind.items() if key in ("type", "items", "values", "fields")}
     if kind.get("logicalType") == "decimal":
         inner["logicalType"] = EXACT_DECIMAL
+    elif (kind.get("type"), kind.get("logicalType")) in TIMES:
+        inner["logicalType"] = EXACT_TIME
     elif kind.get("logicalType") == "uuid" and kind.get("type") == "fixed" and kind["size"] == UUID_BYTES:
         inner["logicalType"] = BINARY_UUID
     return kind | inner
@@ -115,6 +123,11 @@ def _with_our_types(kind: Any) -> Any:
 
 def _exact_decimal(data: bytes, writer_schema: Any = None, reader_schema: Any = None) -> Any:
     return exact_decimal(writer_schema, data)
+
+
+def _time_reader(logical: str) -> Callable[..., Any]:
+    convert = partial(time_of, {"logicalType": logical})
+    return lambda number, writer_schema=None, reader_schema=None: convert(number)
 
 
 def _uuid(data: bytes, writer_schema: Any = None, reader_schema: Any = None) -> UUID:

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from airflow_agari_provider.avro.columns import Kind, logical_kind
 from airflow_agari_provider.avro.legacy_calendar import rebased_day, sure_moment
+from airflow_agari_provider.exceptions import cut
 
 Convert = Callable[[Any], Any]
 MAX_SHOWN_BYTES = 40  # of a decimal; that is about 96 digits
@@ -170,7 +171,8 @@ def _micros(kind: Any, number: int) -> int:
     return number * 1000 if kind["logicalType"].endswith("-millis") else number
 
 
-def _time(kind: Any, number: int) -> time:
+def time_of(kind: Any, number: int) -> time:
+    """:raises ValueError: the number is not within a day."""
     micros = _micros(kind, number)
     if not 0 <= micros < DAY_MICROS:
         raise ValueError(f"{number} is not a {kind['logicalType']}, because it is not within a day")
@@ -185,7 +187,10 @@ def _moment(zone: Any, kind: Any, number: int) -> datetime:
 
 
 def _uuid(kind: Any, data: str | bytes) -> UUID:
-    return UUID(data) if isinstance(data, str) else UUID(bytes=data)
+    try:
+        return UUID(data) if isinstance(data, str) else UUID(bytes=data)
+    except ValueError as error:
+        raise ValueError(f"{cut(repr(data), 80)} is not a UUID") from error
 
 
 def exact_decimal(kind: Any, data: bytes) -> Decimal:
@@ -210,7 +215,7 @@ _VALUES: Mapping[Kind, Callable[[Any, Any], Any]] = {
     "decimal": exact_decimal,
     "uuid": _uuid,
     "date": _date,
-    "time": _time,
+    "time": time_of,
     "instant": partial(_moment, UTC),
     "local_time": partial(_moment, None),
 }

@@ -65,9 +65,16 @@ class RowsRefused(UnimportableObject):
         self.url, self.cause = url, cause
 
     def __str__(self) -> str:
+        # PostgreSQL's words for it: the first of texts, the second of JSON
+        if "0x00" in self.cause or "\\u0000" in self.cause:
+            remedy = (
+                "It cannot hold the character U+0000: remove it from the values, or leave the field out with columns="
+            )
+        else:
+            remedy = "Correct the rows or the table"
         return (
-            f"{self.url}: the database refused rows of this object, so none of its rows was loaded. Correct the rows "
-            f"or the table. The database says: {self.cause.strip()}"
+            f"{self.url}: the database refused rows of this object, so none of its rows was loaded. {remedy}. The "
+            f"database says: {self.cause.strip()}"
         )
 
 

@@ -144,14 +144,18 @@ def test_bytes_in_a_block_of_records_that_take_none_are_not_read_as_further_reco
 
 
 @pytest.mark.parametrize(
-    ("kind", "number", "problem"),
+    ("plain", "kind", "number", "problem"),
     [
-        pytest.param("date", -800_000, "day -800000 from 1970 is not in the years 1 to 9999", id="date"),
-        pytest.param("time-millis", 86_400_000, "86400000 is not a time-millis", id="t"),
+        pytest.param("int", "date", -800_000, "day -800000 from 1970 is not in the years 1 to 9999", id="date"),
+        pytest.param("int", "time-millis", 86_400_000, "86400000 is not a time-millis", id="time of tomorrow"),
+        pytest.param("int", "time-millis", -1, "-1 is not a time-millis", id="time before midnight"),
+        pytest.param("long", "time-micros", -3_600_000, "-3600000 is not a time-micros", id="micros before midnight"),
+        pytest.param("string", "uuid", "nope", "'nope' is not a UUID", id="uuid"),
     ],
 )
-def test_a_number_beyond_its_logical_type_is_told_in_plain_words(kind, number, problem):
-    data = written(record_of("int"), [{"v": 0}, {"v": number}])
+def test_a_value_beyond_its_logical_type_is_told_in_plain_words(plain, kind, number, problem):
+    right = str(UUID(int=0)) if kind == "uuid" else 0
+    data = written(record_of(plain), [{"v": right}, {"v": number}])
     payload = next(ContainerFile(io.BytesIO(data)).blocks()).payload
     with pytest.raises(BadAvro, match=f"field 'v' of record 1 .* does not decode \\({problem}"):
-        batches(by_hand(record_of({"type": "int", "logicalType": kind}), (2, payload)))
+        batches(by_hand(record_of({"type": plain, "logicalType": kind}), (2, payload)))
