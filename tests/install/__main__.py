@@ -150,14 +150,14 @@ def try_cell(cell: Cell, built: Path, parent: Path) -> Outcome:
         try:
             pins = versions(cell, folder, log)
             command(UV, "venv", "--quiet", "--seed", "--python", interpreter(cell.python), folder / "venv", log=log)
-            before = ["--prerelease", "if-necessary-or-explicit", "--constraint", pins]
-            command(
-                UV, "pip", "install", "--quiet", "--python", python, *before, f"apache-airflow=={cell.airflow}", log=log
-            )
-            # by pip, as its user does, and with Airflow named, so that it stays
-            named = f"{folder / wheel(folder)}[postgres]"
+            named = [f"apache-airflow=={cell.airflow}", f"{folder / wheel(folder)}[postgres]"]
+            # uv brings what the wheel needs, several times as fast as pip would. Then pip, as its user runs it, has to
+            # find that all of it fits, and installs the wheel. Airflow is named, so that it stays.
+            install = [UV, "pip", "install", "--quiet", "--python", python, "--prerelease", "if-necessary-or-explicit"]
+            command(*install, *named, "--constraint", pins, log=log)
+            command(UV, "pip", "uninstall", "--quiet", "--python", python, "airflow-agari-provider", log=log)
             pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            command(*pip, f"apache-airflow=={cell.airflow}", named, "--constraint", pins, log=log)
+            command(*pip, *named, "--constraint", pins, log=log)
             command(python, "-m", "pip", "check", "--disable-pip-version-check", log=log)
             command(python, "-I", ROOT / "tests" / "install" / "check.py", folder / "home", log=log)
         except Failed as error:
