@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
 
 from airflow_agari_provider.alerts.miss import duration_text
 from airflow_agari_provider.alerts.recorded_miss import RecordedMiss, recovery_of
@@ -14,6 +16,30 @@ from airflow_agari_provider.charts.figures import percentile
 
 DAY = 86400.0
 COUNTED_STATES = ("doubtful", "refused", "silenced")
+
+
+class SlaMisses(NamedTuple):
+    """
+    Misses of one SLA, as far as figures need them.
+
+    :param task_id: empty for the run itself.
+    :param sla: as it is recorded; empty if it is not.
+    :param owner: of the latest of them.
+    :param due: when the SLA was over, of each; seconds since the epoch.
+    :param late: seconds by which they were late, of those that came in.
+    :param open: how many have not come in.
+    :param states: how many of their alerts are in each of ``COUNTED_STATES``; recoveries count too.
+    """
+
+    environment: str
+    dag_id: str
+    task_id: str
+    sla: str
+    owner: str
+    due: Sequence[float]
+    late: Sequence[float]
+    open: int
+    states: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +68,41 @@ class SlaFigures:
     worst_late: float | None
 
 
-def sla_figures(misses: Iterable[RecordedMiss], runs: Mapping[str, int]) -> list[SlaFigures]:
+def gathered(misses: Iterable[RecordedMiss]) -> list[SlaMisses]:
+    """Return each miss as figures need it."""
+    return [
+        SlaMisses(
+            *(miss.environment, miss.dag_id, miss.task_id, miss.sla, miss.owner),
+            (miss.due_at,),
+            () if miss.came_in_late is None else (miss.came_in_late,),
+            int(miss.is_open),
+            alerts_by_state([miss]),
+        )
+        for miss in misses
+    ]
+
+
+def sla_figures(misses: Iterable[SlaMisses], runs: Mapping[str, int]) -> list[SlaFigures]:
     """
     Return the figures of each SLA that was missed, the most missed first.
 
-    :param misses: of the window, the latest first.
+    :param misses: of the window; several may be of one SLA.
     :param runs: number of runs in the window, by DAG.
     """
-    grouped: dict[tuple[str, str, str, str], list[RecordedMiss]] = {}
-    for miss in misses:
-        grouped.setdefault((miss.environment, miss.dag_id, miss.task_id, miss.sla), []).append(miss)
+    grouped: dict[tuple[str, ...], list[SlaMisses]] = {}
+    for some in misses:
+        if some.due:
+            grouped.setdefault(some[:4], []).append(some)
     found = [_figures(missed, runs) for missed in grouped.values()]
     return sorted(found, key=lambda one: (-one.missed, one.dag_id, one.task_id, one.sla))
 
 
-def _figures(misses: Sequence[RecordedMiss], runs: Mapping[str, int]) -> SlaFigures:
-    latest = misses[0]
-    late = _late(misses)
+def _figures(parts: Sequence[SlaMisses], runs: Mapping[str, int]) -> SlaFigures:
+    latest = max(parts, key=lambda part: max(part.due))
+    missed = sum(len(part.due) for part in parts)
+    late = list(chain.from_iterable(part.late for part in parts))
     count = runs.get(latest.dag_id)
-    if count is not None and count < len(misses):
+    if count is not None and count < missed:
         count = None
     return SlaFigures(
         latest.environment,
@@ -68,10 +110,10 @@ def _figures(misses: Sequence[RecordedMiss], runs: Mapping[str, int]) -> SlaFigu
         latest.task_id,
         sla_text(latest.sla),
         latest.owner,
-        len(misses),
-        sum(miss.is_open for miss in misses),
+        missed,
+        sum(part.open for part in parts),
         count,
-        None if count is None else 1 - len(misses) / count,
+        None if count is None else 1 - missed / count,
         percentile(late, 0.95),
         max(late, default=None),
     )
@@ -84,28 +126,22 @@ def hit_rate(slas: Iterable[SlaFigures]) -> float | None:
     return 1 - sum(missed for missed, _ in known) / runs if runs else None
 
 
-def p95_late(misses: Iterable[RecordedMiss]) -> float | None:
+def p95_late(misses: Iterable[SlaMisses]) -> float | None:
     """Return by how many seconds misses were late that came in; ``None`` if none has."""
-    return percentile(_late(misses), 0.95)
+    return percentile(chain.from_iterable(some.late for some in misses), 0.95)
 
 
-def _late(misses: Iterable[RecordedMiss]) -> list[float]:
-    # written out: it is asked for each miss, and twice
-    return [max(0.0, miss.came_in_at - miss.due_at) for miss in misses if miss.came_in_at is not None]
-
-
-def misses_by_day(misses: Iterable[RecordedMiss], since: float, until: float) -> list[tuple[float, int]]:
+def misses_by_day(misses: Iterable[SlaMisses], since: float, until: float) -> list[tuple[float, int]]:
     """Return (start, number of misses) of each day of a window, in UTC; days without a miss are there too."""
-    counts = Counter(miss.due_at // DAY for miss in misses)
+    counts = Counter(due // DAY for some in misses for due in some.due)
     first, last = int(since // DAY), int(-(-until // DAY))
     return [(day * DAY, counts[day]) for day in range(first, last)]
 
 
-def alerts_by_state(misses: Sequence[RecordedMiss]) -> dict[str, int]:
+def alerts_by_state(misses: Iterable[RecordedMiss]) -> dict[str, int]:
     """Return how many alerts are doubtful, were refused or silenced; recoveries count too."""
-    counts = Counter(row.state for miss in misses for row in miss.alerts)
-    if misses and misses[0].recoveries:  # those of all misses
-        counts.update(recovery_of(row, miss.recoveries) for miss in misses for row in miss.alerts)
+    rows = [(row, miss.recoveries) for miss in misses for row in miss.alerts]
+    counts = Counter(chain((row.state for row, _ in rows), (recovery_of(*one) for one in rows)))
     return {state: counts[state] for state in COUNTED_STATES}
 
 

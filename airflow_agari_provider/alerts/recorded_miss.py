@@ -128,9 +128,13 @@ class Standing(NamedTuple):
     ended_at: float | None
 
 
-def recorded_misses(rows: Iterable[AlertRow]) -> list[RecordedMiss]:
-    """Return the misses that rows tell of, the latest first; rows of digests and the like tell of none."""
-    recoveries: dict[str, str] = {}
+def recorded_misses(rows: Iterable[AlertRow], begun: Mapping[str, str] | None = None) -> list[RecordedMiss]:
+    """
+    Return the misses that rows tell of, the latest first; rows of digests and the like tell of none.
+
+    :param begun: state of recoveries that are not among the rows, by the name of their alert.
+    """
+    recoveries = dict(begun or {})
     grouped: dict[tuple[str, str | None, str | int | None], list[AlertRow]] = {}
     for row in rows:
         run = row.run
@@ -189,7 +193,7 @@ def _miss(rows: list[AlertRow], recoveries: Mapping[str, str]) -> RecordedMiss:
             came_in = at
         if not outcome and row.closed_at is not None:
             outcome = CLOSED.get(row.closed_as or "", row.closed_as or "closed")
-    environment, dag_id, run_id = _names(first)
+    environment, dag_id, run_id = named(first.environment, first.dag_id, first.run_id, first.run)
     return RecordedMiss(
         environment,
         dag_id,
@@ -207,11 +211,11 @@ def _miss(rows: list[AlertRow], recoveries: Mapping[str, str]) -> RecordedMiss:
     )
 
 
-def _names(row: AlertRow) -> tuple[str, str, str]:
+def named(environment: str | None, dag_id: str | None, run_id: str | None, run: str | None) -> tuple[str, str, str]:
     """Return environment, DAG and run id; before these were columns, they were only in the run's name."""
-    if row.dag_id:
-        return row.environment or "", row.dag_id, row.run_id or ""
-    environment, dag_id, run_id = [*(row.run or "").split("|", 2), "", ""][:3]
+    if dag_id:
+        return environment or "", dag_id, run_id or ""
+    environment, dag_id, run_id = [*(run or "").split("|", 2), "", ""][:3]
     return environment, dag_id, run_id
 
 

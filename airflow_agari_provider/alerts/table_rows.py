@@ -117,11 +117,14 @@ class TableRows:
 
     def rows(self, select: str, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
+        return self.query(f"{select} FROM {self.table.name} {where}", values)
+
+    def query(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return the rows of a whole statement."""
         from airflow_agari_provider.databases.statements import query, reading, with_placeholders
 
         with reading(self.connection):
-            sql = with_placeholders(f"{select} FROM {self.table.name} {where}", self.dialect.placeholder)
-            return query(self.connection, sql, values)
+            return query(self.connection, with_placeholders(sql, self.dialect.placeholder), values)
 
     def _create_index(self, if_absent: str, what: str) -> None:
         from airflow_agari_provider.databases.statements import execute, transaction

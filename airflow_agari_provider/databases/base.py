@@ -56,6 +56,8 @@ class Dialect(Protocol):
     :param insert_if_absent: SQL before and after ``INTO ... VALUES (...)`` that inserts nothing, and counts 0, if the
         key exists already. :data:`PLAIN_INSERT` fails in that case.
     :param text_equals: SQL that is true if ``{column}`` has exactly the text ``{value}``, in upper and lower case.
+    :param text_key: SQL that is equal only for the same text ``{text}``, in upper and lower case; for GROUP BY.
+    :param joined: SQL that joins the numbers ``{number}`` of a group with commas; NULL if there are none.
     :param for_update: SQL at the end of a SELECT that reads the newest row and locks it.
     :param case_matters: whether "a" and "A" are two columns.
     :param ddl_commits: whether changing a table commits the current transaction.
@@ -65,6 +67,8 @@ class Dialect(Protocol):
     placeholder: str
     insert_if_absent: tuple[str, str]
     text_equals: str
+    text_key: str
+    joined: str
     for_update: str
     case_matters: bool
     ddl_commits: bool

@@ -87,6 +87,8 @@ class GenericDialect:
 
     insert_if_absent = PLAIN_INSERT
     text_equals = "{column} = {value}"
+    text_key = "{text}"
+    joined = "STRING_AGG(CAST({number} AS TEXT), ',')"
     for_update = ""
     case_matters = True
     ddl_commits = True  # not known, and True is safe

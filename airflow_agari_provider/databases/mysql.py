@@ -68,6 +68,7 @@ class MySqlDialect:
     placeholder = "%s"
     insert_if_absent = ("INSERT IGNORE", "")
     text_equals = "{column} = {value} AND BINARY {column} = BINARY {value}"  # collations take "a" for "A"
+    text_key, joined = "CAST({text} AS BINARY)", "GROUP_CONCAT({number})"
     for_update = " FOR UPDATE"
     case_matters = False
     ddl_commits = True
@@ -90,7 +91,7 @@ class MySqlDialect:
         # a 0 becomes the next number of an AUTO_INCREMENT. With NO_BACKSLASH_ESCAPES, our literals would be wrong.
         modes = "CONCAT(REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''), ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO')"
         # Warnings tell what LOAD DATA has changed; notes are about other things.
-        settings = "time_zone = '+00:00', sql_notes = 0, max_error_count = 64"
+        settings = "time_zone = '+00:00', sql_notes = 0, max_error_count = 64, group_concat_max_len = 4194304"
         execute(connection, f"SET SESSION sql_mode = {modes}, {settings}")
 
     def begin(self, connection: Any) -> None:

@@ -66,6 +66,8 @@ class PostgresDialect:
     placeholder = "%s"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
     text_equals = "{column} = {value}"
+    text_key = "{text}"
+    joined = "STRING_AGG(CAST({number} AS TEXT), ',')"
     for_update = " FOR UPDATE"
     case_matters = True
     ddl_commits = False

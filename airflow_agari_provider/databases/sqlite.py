@@ -46,6 +46,8 @@ class SqliteDialect:
     placeholder = "?"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
     text_equals = "{column} = {value}"
+    text_key = "{text}"
+    joined = "GROUP_CONCAT({number})"
     for_update = ""
     case_matters = False
     ddl_commits = False

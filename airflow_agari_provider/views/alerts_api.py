@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from airflow_agari_provider.alerts import miss_figures
-from airflow_agari_provider.alerts.miss_figures import SlaFigures
+from airflow_agari_provider.alerts.miss_figures import SlaFigures, SlaMisses
 from airflow_agari_provider.alerts.recorded_miss import RecordedMiss, settled
 from airflow_agari_provider.views.alerts_question import AlertsQuestion
 from airflow_agari_provider.views.queries.standings import count_runs_by_dag, standings
 
-MOST_MISSES = 2000  # in one answer: half a megabyte
 # Columns of the answer, and what each is in a miss. Later versions may add some.
 MISS_COLUMNS: dict[str, Callable[[RecordedMiss], Any]] = {
     "environment": lambda miss: miss.environment,
@@ -34,14 +35,18 @@ MISS_COLUMNS: dict[str, Callable[[RecordedMiss], Any]] = {
 @dataclass(frozen=True)
 class Records:
     """
-    What the claims tell.
+    What the claims tell of a window.
 
-    :param misses: of a window, and the open ones before and after it; the latest first.
-    :param complete: whether the window has no more misses than were read.
+    :param closed: figures of its closed misses, by SLA.
+    :param open: the open misses, of the window and before and after it.
+    :param listed: closed misses, the latest first: as many as the reader wants to see, or all that they may.
+    :param complete: whether the window has no more alerts than were read.
     :param note: a sentence about why there may be none; empty if there is no reason but that nothing was missed.
     """
 
-    misses: Sequence[RecordedMiss]
+    closed: Sequence[SlaMisses]
+    open: Sequence[RecordedMiss]
+    listed: Sequence[RecordedMiss]
     complete: bool
     note: str = ""
 
@@ -62,32 +67,37 @@ def alerts(
     :param environment: of this Airflow.
     """
     since, until = question.window(now)
-    readable = [miss for miss in records.misses if miss.dag_id in permitted]
-    chosen = [miss for miss in readable if not question.dag_ids or miss.dag_id in question.dag_ids]
-    places = [miss.place for miss in chosen if miss.is_open]
-    chosen = settled(chosen, standings(session, places), environment)
-    missed = [miss for miss in chosen if since <= miss.due_at < until]
-    before = [miss for miss in chosen if miss.is_open and not since <= miss.due_at < until]
-    runs = count_runs_by_dag(session, since, until, {miss.dag_id for miss in missed})
-    slas = miss_figures.sla_figures(missed, runs)
-    is_open = [miss for miss in chosen if miss.is_open]
-    listed = [*is_open, *(miss for miss in missed if not miss.is_open)][:MOST_MISSES]
-    hidden = sum(since <= miss.due_at < until for miss in records.misses) - sum(
-        since <= miss.due_at < until for miss in readable
-    )
+    chosen = permitted if not question.dag_ids else {*permitted} & {*question.dag_ids}
+    found = [miss for miss in records.open if miss.dag_id in chosen]
+    found = settled(found, standings(session, [miss.place for miss in found]), environment)
+    in_window = [miss for miss in found if since <= miss.due_at < until]
+    is_open = [miss for miss in found if miss.is_open]
+    missed = [some for some in records.closed if some.dag_id in chosen] + miss_figures.gathered(in_window)
+    before = [miss for miss in is_open if not since <= miss.due_at < until]
+    slas = miss_figures.sla_figures(missed, count_runs_by_dag(session, since, until, _dags(missed)))
+    closed = [
+        *(miss for miss in in_window if not miss.is_open),
+        *(one for one in records.listed if one.dag_id in chosen),
+    ]
+    listed = [*is_open, *sorted(closed, key=lambda miss: -miss.due_at)][: question.limit]
+    number = sum(len(some.due) for some in missed)
+    states = Counter(miss_figures.alerts_by_state(before))
+    for some in missed:
+        states.update(some.states)
     return {
         "since": since,
         "until": until if until < now else None,
         "complete": records.complete,
         "note": records.note or None,
-        "dag_ids": sorted({miss.dag_id for miss in readable}),
+        "dag_ids": sorted((_dags(records.closed) | {miss.dag_id for miss in records.open}) & {*permitted}),
         "counts": {
             "open": len(is_open),
             "incidents": miss_figures.incidents(is_open),
-            "missed": len(missed),
+            "missed": number,
             "listed": len(listed),
-            "hidden": hidden,
-            **miss_figures.alerts_by_state([*missed, *before]),
+            "unlisted": number + len(before) - len(listed),
+            "hidden": _hidden(records, since, until, permitted),
+            **{state: states[state] for state in miss_figures.COUNTED_STATES},
         },
         "hit_rate": miss_figures.hit_rate(slas),
         "p95_late_seconds": miss_figures.p95_late(missed),
@@ -95,6 +105,17 @@ def alerts(
         "slas": _sla_columns(slas),
         "days": _day_columns(miss_figures.misses_by_day(missed, since, until)),
     }
+
+
+def _dags(misses: Sequence[SlaMisses]) -> set[str]:
+    return {some.dag_id for some in misses if some.due}
+
+
+def _hidden(records: Records, since: float, until: float, permitted: Collection[str]) -> int:
+    """Return how many misses of the window are of other DAGs than those that the reader may read."""
+    still_open = [miss for miss in records.open if since <= miss.due_at < until]
+    every = chain(records.closed, miss_figures.gathered(still_open))
+    return sum(len(some.due) for some in every if some.dag_id not in permitted)
 
 
 def _sla_columns(slas: Sequence[SlaFigures]) -> dict[str, list[Any]]:

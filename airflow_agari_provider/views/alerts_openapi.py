@@ -73,6 +73,7 @@ ALERTS = of(
         incidents=INTEGER,
         missed=INTEGER,
         listed=INTEGER,
+        unlisted={**INTEGER, "description": "Misses that the limit leaves out of the list."},
         hidden={**INTEGER, "description": "Misses of DAGs that the user may not read."},
         doubtful=INTEGER,
         refused=INTEGER,

@@ -7,13 +7,19 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_agari_provider.airflow_compat import conf
 from airflow_agari_provider.alerts.alert_database import AlertDatabase, ClaimsUnavailable
-from airflow_agari_provider.alerts.alert_reading import read_alerts
+from airflow_agari_provider.alerts.alert_reading import (
+    MOST_DAGS,
+    AlertRecord,
+    Listing,
+    Window,
+    read_alerts,
+    read_closed,
+)
 from airflow_agari_provider.alerts.miss_figures import DAY
-from airflow_agari_provider.alerts.recorded_miss import recorded_misses
 from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.slas.claiming import claims_of
 from airflow_agari_provider.views.alerts_api import Records, alerts
@@ -43,6 +49,8 @@ NO_TABLE = (
     "No alert was ever recorded in this database: the table appears with the first one. If alerts were sent, their "
     'DAGs have no claims="sql:<conn_id>" in set_slas(), or one of another connection than [agari] alerts_conn_id.'
 )
+
+Result = TypeVar("Result")
 
 
 def database_of(conn_id: str) -> AlertDatabase:
@@ -83,7 +91,8 @@ class AlertSource:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._sessions, self._database, self._clock = sessions, database, clock
-        self._records: Kept[tuple[Records, float]] = Kept(KEPT, KEPT, MOST_KEPT, AT_ONCE, clock)
+        self._records: Kept[tuple[AlertRecord | None, float]] = Kept(KEPT, KEPT, MOST_KEPT, AT_ONCE, clock)
+        self._listings: Kept[Listing] = Kept(KEPT, KEPT, MOST_KEPT, AT_ONCE, clock)
 
     def alerts(self, question: AlertsQuestion, permitted: Collection[str]) -> tuple[dict[str, Any], float]:
         """
@@ -93,25 +102,49 @@ class AlertSource:
         :raises AlertsNotShown: no connection is set, or the database cannot be read.
         """
         conn_id = named_connection()
-        window = conn_id, question.days, question.month
-        records, now = self._records.get(window, lambda: self._read(conn_id, question))
+        asked = conn_id, question.days, question.month
+        record, now = self._records.get(asked, lambda: self._read(conn_id, question, self._clock()))
+        if record is None:
+            records = Records([], [], [], True, NO_TABLE)
+        else:
+            listed = self._listed(conn_id, record, question, permitted, now)
+            records = Records(record.closed, record.open, listed.misses, record.complete)
         environment = conf.get("agari", "environment", fallback="")
         with self._sessions() as session:
             limit_time(session)
             return alerts(session, records, question, permitted, environment, now), now
 
-    def _read(self, conn_id: str, question: AlertsQuestion) -> tuple[Records, float]:
-        now = self._clock()
-        since, until = question.window(now)
+    def _read(self, conn_id: str, question: AlertsQuestion, now: float) -> tuple[AlertRecord | None, float]:
+        return self._tried(conn_id, lambda database: read_alerts(database, _window(question, now))), now
+
+    def _listed(
+        self, conn_id: str, record: AlertRecord, question: AlertsQuestion, permitted: Collection[str], now: float
+    ) -> Listing:
+        """Return closed misses for the list: those that every reader shares if they are enough, else more of them."""
+        dag_ids = {some.dag_id for some in record.closed if some.dag_id in permitted}
+        dag_ids &= set(question.dag_ids or dag_ids)
+        there = sum(len(some.due) for some in record.closed if some.dag_id in dag_ids)
+        wanted = min(there, question.limit - sum(miss.dag_id in dag_ids for miss in record.open))
+        if record.newest.complete or len(record.newest.of(dag_ids)) >= wanted:
+            return record.newest
+        # A statement with the names of very many DAGs would be slower than reading the rows of all
+        named = tuple(sorted(dag_ids)) if len(dag_ids) <= MOST_DAGS else ()
+        window = _window(question, now)
+        asked = conn_id, window, named, wanted
+        return self._listings.get(
+            asked, lambda: self._tried(conn_id, lambda database: read_closed(database, window, named, wanted))
+        )
+
+    def _tried(self, conn_id: str, read: Callable[[AlertDatabase], Result]) -> Result:
         try:
-            found = read_alerts(self._database(conn_id), since, until, now - OPEN_FOR)
+            return read(self._database(conn_id))
         except ClaimsUnavailable as error:
             logger.error("The alerts cannot be shown. %s", error)
             raise AlertsNotShown(503, UNREADABLE.format(conn_id=conn_id)) from error
-        if found is None:
-            return Records([], True, NO_TABLE), now
-        rows, complete = found
-        return Records(recorded_misses(rows), complete), now
+
+
+def _window(question: AlertsQuestion, now: float) -> Window:
+    return Window(*question.window(now), now - OPEN_FOR)
 
 
 def named_connection() -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from airflow_agari_provider.alerts.miss_figures import (
     alerts_by_state,
+    gathered,
     hit_rate,
     incidents,
     misses_by_day,
@@ -24,7 +25,7 @@ def misses(*late: float | None, **changed):
         alert_row(f"r{number}", recovered_at=None if seconds is None else DUE + seconds, **changed)
         for number, seconds in enumerate(late)
     ]
-    return recorded_misses(rows)
+    return gathered(recorded_misses(rows))
 
 
 def test_an_sla_that_four_of_a_hundred_runs_missed():

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from airflow_agari_provider.alerts.recorded_miss import recorded_misses
+from airflow_agari_provider.alerts.alert_database import AlertDatabase
 from airflow_agari_provider.exceptions import BadQuestion
-from airflow_agari_provider.views import alerts_api, alerts_openapi, alerts_source, http_answers
-from airflow_agari_provider.views.alerts_api import Records, alerts
+from airflow_agari_provider.views import alerts_openapi, http_answers
 from airflow_agari_provider.views.alerts_question import ALERTS_PARAMETERS, AlertsQuestion, alerts_question
 from airflow_agari_provider.views.alerts_source import AlertsNotShown, AlertSource
-from tests.alerts.alert_rows import DUE, alert_row
+from tests.alerts.alert_rows import DUE, alert_row, write_rows
 from tests.views.test_openapi import closed
 
 ROOT = Path(__file__).parents[2]
@@ -41,14 +41,43 @@ def session(metadata_on_sqlite):
     metadata.session.rollback()
 
 
-def ask(session, *rows, permitted=("scoring",), environment="EP", records=None, **question):
-    asked = AlertsQuestion(**{"days": 30, "month": "", "dag_ids": (), **question})
-    records = records or Records(recorded_misses(rows or ROWS), True)
-    return alerts(session, records, asked, permitted, environment, NOW)
+@pytest.fixture
+def source(session, monkeypatch, tmp_path):
+    """A source whose setting names a connection; ``write`` puts rows there, ``opened`` lists how it was opened."""
+    monkeypatch.setenv("AIRFLOW__AGARI__ALERTS_CONN_ID", "alerts_db")
+    monkeypatch.setenv("AIRFLOW__AGARI__ENVIRONMENT", "EP")
+    opened = []
+
+    def connect():
+        return sqlite3.connect(tmp_path / "claims.db", check_same_thread=False)
+
+    def database(conn_id):
+        opened.append(conn_id)
+        return AlertDatabase(connect)
+
+    @contextmanager
+    def sessions():
+        yield session
+
+    made = AlertSource(sessions, database=database, clock=lambda: NOW)
+    made.write, made.opened = lambda rows: write_rows(connect, rows), opened
+    return made
 
 
-def test_open_misses_come_first_with_their_state_in_airflow(session):
-    misses = ask(session)["misses"]
+@pytest.fixture
+def ask(source):
+    """Asks about rows, or those of every test."""
+
+    def answer(*rows, permitted=("scoring",), **question):
+        if rows or not source.opened:
+            source.write(rows or ROWS)
+        return source.alerts(AlertsQuestion(**{"days": 30, "month": "", "dag_ids": (), **question}), permitted)[0]
+
+    return answer
+
+
+def test_open_misses_come_first_with_their_state_in_airflow(ask):
+    misses = ask()["misses"]
     assert (misses["run_id"], misses["outcome"], misses["state"]) == (
         ["r2", "r1"],
         ["open", "came in"],
@@ -69,25 +98,25 @@ def test_open_misses_come_first_with_their_state_in_airflow(session):
     ]
 
 
-def test_of_dags_that_the_reader_may_not_read_there_is_a_number_and_nothing_else(session):
-    found = ask(session)
+def test_of_dags_that_the_reader_may_not_read_there_is_a_number_and_nothing_else(ask):
+    found = ask()
     assert found["counts"]["hidden"] == 2
     assert "secret" not in json.dumps(found)
-    nothing = ask(session, permitted=())
+    nothing = ask(permitted=())
     assert (nothing["counts"]["hidden"], nothing["counts"]["missed"], nothing["counts"]["open"]) == (4, 0, 0)
     assert nothing["misses"]["dag_id"] == nothing["dag_ids"] == nothing["slas"]["dag_id"] == []
-    assert ask(session, permitted=("scoring", "secret"))["counts"]["hidden"] == 0
+    assert ask(permitted=("scoring", "secret"))["counts"]["hidden"] == 0
 
 
-def test_a_dag_that_is_asked_for_is_shown_only_if_it_may_be_read(session):
-    found = ask(session, dag_ids=("secret",))
+def test_a_dag_that_is_asked_for_is_shown_only_if_it_may_be_read(ask):
+    found = ask(dag_ids=("secret",))
     assert (found["misses"]["dag_id"], found["counts"]["missed"]) == ([], 0)
-    found = ask(session, permitted=("scoring", "secret"), dag_ids=("secret",))["misses"]
+    found = ask(permitted=("scoring", "secret"), dag_ids=("secret",))["misses"]
     assert dict(zip(found["run_id"], found["outcome"], strict=True)) == {"s1": "came in", "s2": "run deleted"}
 
 
-def test_the_figures_are_of_the_window(session):
-    found = ask(session)
+def test_the_figures_are_of_the_window(ask):
+    found = ask()
     assert {name: values[0] for name, values in found["slas"].items()} == {
         "environment": "EP",
         "dag_id": "scoring",
@@ -105,22 +134,38 @@ def test_the_figures_are_of_the_window(session):
     assert (found["counts"]["missed"], found["counts"]["open"], found["counts"]["incidents"]) == (2, 1, 1)
 
 
-def test_a_past_month_still_shows_what_is_open_now(session):
-    found = ask(session, month="2026-01")
+def test_a_past_month_still_shows_what_is_open_now(ask):
+    found = ask(month="2026-01")
     assert (found["counts"]["missed"], found["misses"]["run_id"], found["slas"]["dag_id"]) == (0, ["r2"], [])
     assert len(found["days"]["start"]) == 31
 
 
-def test_doubtful_alerts_of_what_is_open_are_counted_once(session):
+def test_doubtful_alerts_of_what_is_open_are_counted_once(ask):
     rows = [alert_row("r2", state="doubtful"), alert_row("r2", state="refused", destination="VictorOps", due_at=DUE)]
-    counts = ask(session, *rows)["counts"]
+    counts = ask(*rows)["counts"]
     assert (counts["doubtful"], counts["refused"], counts["missed"]) == (1, 1, 1)
 
 
-def test_a_long_list_is_cut_after_the_open_ones_and_says_so(session, monkeypatch):
-    monkeypatch.setattr(alerts_api, "MOST_MISSES", 1)
-    found = ask(session)
+def test_a_long_list_is_cut_after_the_open_ones_and_says_so(ask):
+    found = ask(limit=1)
     assert (found["misses"]["run_id"], found["counts"]["listed"], found["counts"]["missed"]) == (["r2"], 1, 2)
+    assert found["counts"]["unlisted"] == 1
+    assert ask(limit=2)["counts"]["unlisted"] == 0
+
+
+def test_who_reads_one_dag_gets_a_whole_list_of_it(source):
+    others = [
+        alert_row(f"s{at}", dag_id="secret", due_at=DUE + 9, recovered_at=DUE + 60, destination=place)
+        for at in range(201)
+        for place in ("Slack a", "Slack b", "Slack c")
+    ]
+    source.write([*others, *(alert_row(f"r{at}", recovered_at=DUE + 60, due_at=DUE + at) for at in range(3))])
+    found, _ = source.alerts(AlertsQuestion(30, "", (), 2), {"scoring"})
+    assert (found["misses"]["run_id"], found["counts"]["unlisted"], found["counts"]["hidden"]) == (["r2", "r1"], 1, 201)
+    assert source.opened == ["alerts_db"] * 2
+    both, _ = source.alerts(AlertsQuestion(30, "", (), 200), {"scoring", "secret"})
+    assert (both["counts"]["listed"], both["counts"]["unlisted"]) == (200, 4)
+    assert len(both["misses"]["told"][0]) == 3
 
 
 @pytest.mark.parametrize(
@@ -128,6 +173,7 @@ def test_a_long_list_is_cut_after_the_open_ones_and_says_so(session, monkeypatch
     [
         ([], AlertsQuestion(30, "", ())),
         ([("days", "7"), ("dag_id", "a"), ("dag_id", "b")], AlertsQuestion(7, "", ("a", "b"))),
+        ([("limit", "5000")], AlertsQuestion(30, "", (), 5000)),
         ([("month", "2026-11")], AlertsQuestion(30, "2026-11", ())),
     ],
 )
@@ -140,6 +186,8 @@ def test_the_parameters(arguments, question):
     [
         ("days", "0"),
         ("days", "367"),
+        ("limit", "0"),
+        ("limit", "50001"),
         ("month", "2026-13"),
         ("month", "9999-12"),
         ("month", "2026-11; DROP"),
@@ -149,29 +197,6 @@ def test_the_parameters(arguments, question):
 def test_a_wrong_parameter_is_named(argument):
     with pytest.raises(BadQuestion, match=argument[0]):
         alerts_question([argument])
-
-
-@pytest.fixture
-def source(session, monkeypatch):
-    """A source whose setting names a connection; what it reads from there is in ``read``, which may be an error."""
-    monkeypatch.setenv("AIRFLOW__AGARI__ALERTS_CONN_ID", "alerts_db")
-    monkeypatch.setenv("AIRFLOW__AGARI__ENVIRONMENT", "EP")
-    read = []
-
-    def read_alerts(*_):
-        (found,) = read
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    @contextmanager
-    def sessions():
-        yield session
-
-    monkeypatch.setattr(alerts_source, "read_alerts", read_alerts)
-    made = AlertSource(sessions, database=lambda conn_id: conn_id, clock=lambda: NOW)
-    made.read = read
-    return made
 
 
 QUESTION = AlertsQuestion(30, "", ())
@@ -185,7 +210,10 @@ def test_without_the_setting_the_answer_says_what_to_set(source, monkeypatch):
 
 
 def test_a_database_that_cannot_be_read_is_told_without_its_secrets(source, caplog):
-    source.read.append(alerts_source.ClaimsUnavailable("password of alerts_db at 10.0.0.1 is wrong"))
+    def away():
+        raise OSError("password of alerts_db at 10.0.0.1 is wrong")
+
+    source._database = lambda _: AlertDatabase(away)
     with pytest.raises(AlertsNotShown, match="by connection alerts_db") as raised:
         source.alerts(QUESTION, {"scoring"})
     assert (raised.value.status, "10.0.0.1" in str(raised.value)) == (503, False)
@@ -193,14 +221,13 @@ def test_a_database_that_cannot_be_read_is_told_without_its_secrets(source, capl
 
 
 def test_a_database_without_the_table_is_no_error(source):
-    source.read.append(None)
     found, _ = source.alerts(QUESTION, {"scoring"})
     assert "No alert was ever recorded" in found["note"]
 
 
 @pytest.mark.parametrize("rows", [[], ROWS], ids=["none", "some"])
 def test_an_answer_has_the_fields_of_the_document_and_no_others(source, rows):
-    source.read.append((rows, True))
+    source.write(rows)
     found, now = source.alerts(QUESTION, {"scoring"})
     body = json.loads(http_answers.json_answer(http_answers.encoded(found), now, None).body)
     jsonschema.Draft202012Validator(closed(alerts_openapi.ALERTS)).validate(body)
@@ -220,7 +247,7 @@ def test_the_page_of_the_docs_names_every_parameter_and_field():
 
 
 def test_readers_share_what_is_read_and_each_sees_only_their_dags(source):
-    source.read.append((ROWS, True))
+    source.write(ROWS)
     assert source.alerts(QUESTION, {"scoring"})[0]["dag_ids"] == ["scoring"]
-    source.read[:] = [AssertionError("read again")]
     assert source.alerts(QUESTION, {"secret"})[0]["dag_ids"] == ["secret"]
+    assert source.opened == ["alerts_db"]

@@ -3,6 +3,9 @@
 
 import { DAY_COUNTS, timeOf, timeWord } from "./permalink.js";
 
+/** As many misses as the server lists at most. */
+export const MOST_LISTED = 50_000;
+
 /** Which misses are listed: value, text, and whether a miss is one of them. */
 export const SHOWN = [
   ["all", "all misses", () => true],
@@ -64,9 +67,10 @@ export function format(state) {
   return query.toString();
 }
 
-/** Address of the alerts, relative to the page. */
-export function alertsAddress({ dag, days, month }) {
+/** Address of the alerts, relative to the page. @param {boolean} [everything] list all misses, not only the first ones. */
+export function alertsAddress({ dag, days, month }, everything = false) {
   const query = new URLSearchParams(month ? { month } : { days });
+  if (everything) query.append("limit", String(MOST_LISTED));
   if (dag) query.append("dag_id", dag);
   return `api/alerts?${query}`;
 }
@@ -91,4 +95,9 @@ export function windowChange(value) {
 /** Whether a filter hides misses that the server has sent. */
 export function filtered(state) {
   return Boolean(state.owner || state.service || state.search || state.show !== DEFAULTS.show);
+}
+
+/** Whether the controls ask for misses that are not among the first ones of the list. */
+export function needsAll(state) {
+  return filtered(state) || state.sort !== null;
 }

@@ -1,7 +1,7 @@
 /** The page of the alerts: what is open, who was told, and how often each SLA was met. */
 
 import { airflowLink, outsideLink, pageLink, runAddress } from "./airflow.js";
-import { alertsAddress, DEFAULTS, SHOWN, windowChange, windows } from "./alerts_link.js";
+import { alertsAddress, DEFAULTS, MOST_LISTED, needsAll, SHOWN, windowChange, windows } from "./alerts_link.js";
 import { alertCards, dayBars, emptyAlerts, windowSentence } from "./alerts_parts.js";
 import { missColumns, missRows, slaColumns, slackAddress, slaRows } from "./alerts_rows.js";
 import { choice, searchBox, timeChoice } from "./controls.js";
@@ -14,6 +14,8 @@ import { TablePart } from "./table_part.js";
 const ALL = "";
 
 export class AlertsPage extends LoadedPage {
+  everything = false; // whether all misses are asked for, not only the first ones of the list
+
   /** @param {object} frame as for TaskPage. */
   constructor(root, frame) {
     super(root, frame, {
@@ -35,6 +37,7 @@ export class AlertsPage extends LoadedPage {
         name: "misses",
         title: "Misses",
         onSort: (sort, descending) => this.go({ sort, descending }, { replace: true }),
+        whole: () => this.#loadAll(),
       },
       search,
     );
@@ -50,7 +53,7 @@ export class AlertsPage extends LoadedPage {
   }
 
   address(state) {
-    return alertsAddress(state);
+    return alertsAddress(state, this.everything);
   }
 
   title({ dag }) {
@@ -102,7 +105,7 @@ export class AlertsPage extends LoadedPage {
         "owner",
         "Owner",
         "all owners",
-        answered(({ misses }) => misses.owner.filter(Boolean)),
+        answered(({ misses, slas }) => [...misses.owner, ...slas.owner].filter(Boolean)),
         (owner) => ({ owner }),
       ),
       one(
@@ -117,8 +120,20 @@ export class AlertsPage extends LoadedPage {
   }
 
   update(state) {
+    const other = !this.state || alertsAddress(state) !== alertsAddress(this.state);
+    const more = !other && !this.everything && needsAll(state) && this.answer?.counts.unlisted > 0;
+    this.everything = other ? needsAll(state) : this.everything || more;
     super.update(state);
+    if (more) this.load();
     this.silences.draw();
+  }
+
+  /** Load the misses that the list leaves out too. @returns {Promise<boolean>} whether all that the server lists are there. */
+  async #loadAll() {
+    this.everything = true;
+    await this.load();
+    const { unlisted, listed } = this.answer?.counts ?? {};
+    return unlisted === 0 || listed === MOST_LISTED;
   }
 
   loaded(again) {
@@ -153,7 +168,8 @@ export class AlertsPage extends LoadedPage {
     this.misses.node.hidden = rows.length === 0;
     const environments = new Set(answer.misses.environment).size > 1;
     const name = ["alerts", state.dag, state.month || `${state.days}-days`].filter(Boolean).join("-");
-    this.misses.draw(rows, missColumns({ utc, environments, ...this.#leads }), name, state);
+    const columns = missColumns({ utc, environments, ...this.#leads });
+    this.misses.draw(rows, columns, name, state, answer.counts.unlisted);
     this.slas.node.hidden = answer.slas.dag_id.length === 0;
     this.slas.draw(slaRows(answer), slaColumns({ environments, link: (row) => this.#charts(row) }), `${name}-slas`);
     parts.days.replaceChildren(...dayBars(answer));

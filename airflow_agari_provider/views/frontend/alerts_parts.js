@@ -80,7 +80,7 @@ export function dayBars({ days }) {
 /** What the page shows, in words; nothing outside it is left out silently. */
 export function windowSentence({ now, since, until, counts, complete }, shown, utc) {
   const cut = complete ? "" : "; older ones are not read: choose a shorter window";
-  const listed = counts.listed < counts.missed ? `, of which ${count(counts.listed)} are listed: choose one DAG` : "";
+  const listed = counts.unlisted ? `, ${count(counts.listed)} listed` : "";
   const list = shown === counts.listed ? "" : `, ${count(shown)} of ${count(counts.listed)} shown`;
   return `${counted(counts.missed, "miss", "misses")} due from ${moment(since, utc)} to ${moment(until ?? now, utc)} (${zone(utc)}), ${count(counts.open)} open${listed}${list}${cut}`;
 }

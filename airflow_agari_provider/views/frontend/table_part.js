@@ -12,14 +12,17 @@ export class TablePart {
   /**
    * @param {object} frame as for TaskPage.
    * @param {object} options ``name``: of the part; ``title``; ``firstOrder``: ``sort``, null for as the rows come, and
-   *   ``descending``; ``onSort(sort, descending)``: keeps the order; without it the part does.
+   *   ``descending``; ``onSort(sort, descending)``: keeps the order; without it the part does; ``whole()``: draws all
+   *   rows, where the server has not sent all of them, and tells whether that worked.
    * @param {...Node} controls beside the buttons.
    */
-  constructor(frame, { name, title, firstOrder = { sort: null }, onSort = null }, ...controls) {
+  constructor(frame, { name, title, firstOrder = { sort: null }, onSort = null, whole = null }, ...controls) {
     this.frame = frame;
     this.name = name;
     this.order = firstOrder;
     this.onSort = onSort;
+    this.whole = whole;
+    this.unlisted = 0;
     this.all = false;
     this.rows = [];
     this.columns = [];
@@ -40,17 +43,21 @@ export class TablePart {
         { class: "table-head" },
         this.title,
         ...controls,
-        button("copy", "Copy table", () => copyTable(this)),
-        button("csv", "CSV", () => saveTable(this)),
+        button("copy", "Copy table", () => this.#withAll(() => copyTable(this))),
+        button("csv", "CSV", () => this.#withAll(() => saveTable(this))),
       ),
       this.body,
       this.more,
     );
   }
 
-  /** @param {string} fileName without its ending. @param {object} [order] chosen by the reader, if ``onSort`` keeps it. */
-  draw(rows, columns, fileName, order = this.order) {
-    Object.assign(this, { rows, columns, fileName, order });
+  /**
+   * @param {string} fileName without its ending.
+   * @param {object} [order] chosen by the reader, if ``onSort`` keeps it.
+   * @param {number} [unlisted] how many more rows there are, which ``whole`` draws.
+   */
+  draw(rows, columns, fileName, order = this.order, unlisted = 0) {
+    Object.assign(this, { rows, columns, fileName, order, unlisted });
     const { sort, descending = true } = order;
     const ordered = sorted(rows, columns, sort, descending);
     const shown = this.all ? ordered : ordered.slice(0, FIRST_ROWS);
@@ -59,12 +66,16 @@ export class TablePart {
       else keepFocus(() => this.draw(rows, columns, fileName, { sort: by, descending: down }));
     };
     this.body.replaceChildren(table(this.title.textContent, shown, columns, { sort, descending, onSort }));
-    this.more.hidden = shown.length === rows.length;
-    this.more.textContent = `Show all ${count(rows.length)} rows`;
+    this.more.hidden = shown.length === rows.length + unlisted;
+    this.more.textContent = `Show all ${count(rows.length + unlisted)} rows`;
+  }
+
+  async #withAll(work) {
+    if (this.unlisted === 0 || (await this.whole())) await work();
   }
 
   #showAll() {
     this.all = true;
-    keepFocus(() => this.draw(this.rows, this.columns, this.fileName));
+    this.#withAll(() => keepFocus(() => this.draw(this.rows, this.columns, this.fileName, this.order)));
   }
 }

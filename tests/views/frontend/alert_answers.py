@@ -72,6 +72,7 @@ def alerts_answer(count: int = 40, **changed: Any) -> dict[str, Any]:
             "incidents": 2,
             "missed": count,
             "listed": count,
+            "unlisted": 0,
             "hidden": 5,
             "doubtful": 1,
             "refused": 1,

@@ -4,6 +4,7 @@ import {
   alertsAddress,
   DEFAULTS,
   format,
+  needsAll,
   parse,
   windowChange,
   windows,
@@ -34,6 +35,12 @@ test("the address holds every control, and nothing that is as usual", () => {
   assert.deepEqual(parse(format(state)), state);
 });
 
+test("a filter and an order need all misses, and nothing else does", () => {
+  assert.equal(needsAll({ ...DEFAULTS, dag: "a", days: 7, local: true }), false);
+  assert.equal(needsAll({ ...DEFAULTS, search: "x" }), true);
+  assert.equal(needsAll({ ...DEFAULTS, sort: "late" }), true);
+});
+
 test("a wrong value in the address is as if it were not there", () => {
   assert.deepEqual(parse("show=all%20of%20them&days=8&month=2026-13&time=mars"), { ...DEFAULTS });
 });
@@ -41,6 +48,7 @@ test("a wrong value in the address is as if it were not there", () => {
 test("the server is asked for a month or for days, and for one DAG", () => {
   assert.equal(alertsAddress({ ...DEFAULTS, dag: "a&b" }), "api/alerts?days=30&dag_id=a%26b");
   assert.equal(alertsAddress({ ...DEFAULTS, month: "2026-10" }), "api/alerts?month=2026-10");
+  assert.equal(alertsAddress(DEFAULTS, true), "api/alerts?days=30&limit=50000");
 });
 
 test("twelve months are to choose from, also at the turn of the year", () => {

@@ -125,6 +125,36 @@ def test_a_long_list_is_drawn_in_part_until_the_reader_wants_all(page, alerts):
     assert page.locator("section[aria-label=Misses] tbody tr").count() == 500
 
 
+def of_many(asked):
+    """The first 40 of 300 misses, or all of them if these are asked for."""
+    if "limit" in asked:
+        return alerts_answer(300)
+    found = alerts_answer(40)
+    return {**found, "counts": {**found["counts"], "missed": 300, "unlisted": 260}}
+
+
+@pytest.mark.parametrize("control_of", ["more-misses", "csv-misses", "show"])
+def test_what_the_list_leaves_out_is_loaded_when_it_is_needed(page, alerts, control_of):
+    alerts.answers["api/alerts"] = of_many
+    open_alerts(page, alerts)
+    assert page.locator(".window").inner_text().endswith("(UTC), 2 open, 40 listed")
+    assert control(page, "more-misses").inner_text() == "Show all 300 rows"
+    if control_of == "csv-misses":
+        _, text = text_of_download(page, control(page, control_of))
+        assert len(text.splitlines()) == 301
+    elif control_of == "show":
+        control(page, "show").select_option("closed")
+        until(page, "document.querySelector('.window').textContent.includes('298 of 300 shown')")
+    else:
+        control(page, control_of).click()
+        until(page, "document.querySelectorAll('section[aria-label=Misses] tbody tr').length === 300")
+    asked = [query.get("limit") for place, query, _ in alerts.asked if place == "api/alerts"]
+    assert [limit for limit, before in zip(asked, ["none", *asked], strict=False) if limit != before] == [
+        None,
+        ["50000"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("answer", "title", "text"),
     [
