@@ -101,14 +101,14 @@ class CheckHistory:
             tellings=before.tellings if before else {},
             shares={name: kept_buckets(counts) for name, counts in report.shares.items()},
             series=self.series,
+            usual=report.usual,
+            accepted=self._is_accepted(report.window),
         )
         others = [other for other in runs if other.run_at != run_at]
         past = Past(sorted([run, *others], key=lambda each: each.run_at, reverse=True), run, self.growth, self.accepted)
         run = replace(run, differences=_differences(report, past, self.largest_keys))
         try:
-            self._use(
-                lambda rows: rows.write(check_id(self.dag_id, self.task), self.dag_id, self.task, run, self.kept_runs)
-            )
+            self._use(lambda rows: self._write(rows, run, others))
         except HistoryUnavailable as error:
             return past, str(error)
         return past, ""
@@ -125,6 +125,15 @@ class CheckHistory:
             self._use(lambda rows: rows.tell(self._check, dates, channel, telling))
         except HistoryUnavailable as error:
             logger.error("It is not recorded that %s was told, so a retry may tell it again. %s", channel, error)
+
+    def _write(self, rows: HistoryRows, run: StoredRun, others: Sequence[StoredRun]) -> None:
+        rows.write(self._check, self.dag_id, self.task, run, self.kept_runs)
+        for accepted in (True, False):  # the page of the discrepancies does not know the check's arguments
+            changed = [other for other in others if accepted == self._is_accepted(other.window) != other.accepted]
+            rows.accept(self._check, [other.run_at for other in changed], accepted)
+
+    def _is_accepted(self, window: str) -> bool:
+        return stored_key(window) in {stored_key(accepted) for accepted in self.accepted}
 
     def _read(self, rows: HistoryRows, run_at: str, with_shares: bool) -> list[StoredRun]:
         rows.create(with_shares)

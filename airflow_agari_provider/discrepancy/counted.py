@@ -59,6 +59,16 @@ class UnusableKeys(UnusableCounts):
         )
 
 
+class UnusableMapping(UnusableCounts):
+    """An argument is not ``{name: text}``; ``stage`` is its name."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stage} is not usable: {self.problem}. Give a mapping, or a template that renders to one, as JSON or"
+            f" as Python prints it; or leave {self.stage} out."
+        )
+
+
 class UnusableSkips(UnusableCounts):
     """The counted skips are not ``{reason: {key: count}}``; ``stage`` is the reason, or empty if there are none."""
 

@@ -9,6 +9,7 @@ from airflow_agari_provider.discrepancy.counted import (
     Counted,
     UnusableCounts,
     UnusableKeys,
+    UnusableMapping,
     UnusableSkips,
     named,
     shortened,
@@ -87,6 +88,24 @@ def skips_from_value(value: object, key: KeyRule = "auto") -> dict[str, dict[str
         return skips
     except UnusableCounts as error:
         raise UnusableSkips(error.stage, error.problem) from error
+
+
+def mapping_from_value(name: str, value: object) -> Mapping[Any, Any]:
+    """
+    Return the ``{name: value}`` of an argument; text is parsed as for a stage, and ``None`` or empty text is none.
+
+    :param name: of the argument.
+    :raises UnusableMapping: it is anything else.
+    """
+    if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+        return {}
+    try:
+        found = _parse(name, value)
+    except UnusableCounts as error:
+        raise UnusableMapping(name, error.problem) from error
+    if not isinstance(found, Mapping):
+        raise UnusableMapping(name, f"expected a mapping, got {shortened(found)}")
+    return found
 
 
 def keys_from_value(value: object, key: KeyRule = "auto") -> list[str]:

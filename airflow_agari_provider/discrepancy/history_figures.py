@@ -10,6 +10,7 @@ from airflow_agari_provider.discrepancy.history_reading import CheckRun
 from airflow_agari_provider.discrepancy.stored_run import Difference, StoredRun
 
 WARNED = "warning"  # verdict of a run
+ACCEPTED = "accepted"  # in place of its verdict: a person has accepted what is wrong
 VERDICTS_IN_A_ROW = 30  # of the newest runs, for a picture
 _WORST_FIRST = {"alarm": 0, "warn": 1, "recovered": 2}
 
@@ -19,7 +20,7 @@ class CheckFigures(NamedTuple):
     How a check stands.
 
     :param runs: how many there are.
-    :param bad: runs with discrepancies.
+    :param bad: runs with discrepancies that nobody has accepted.
     :param warned: runs with nothing but warnings.
     :param bad_windows: windows whose last check found discrepancies.
     :param last: the newest run.
@@ -38,7 +39,12 @@ class CheckFigures(NamedTuple):
     @property
     def is_problem(self) -> bool:
         """Whether somebody should look: the newest run is not ok, or a window is still bad."""
-        return self.bad_windows > 0 or self.last.verdict in (BAD, WARNED)
+        return self.bad_windows > 0 or standing(self.last) in (BAD, WARNED)
+
+
+def standing(run: StoredRun) -> str:
+    """Return the verdict of a run, or that a person has accepted it."""
+    return ACCEPTED if run.accepted and run.verdict in (BAD, WARNED) else run.verdict
 
 
 def check_figures(found: Iterable[CheckRun]) -> list[CheckFigures]:
@@ -55,7 +61,7 @@ def check_figures(found: Iterable[CheckRun]) -> list[CheckFigures]:
 
 
 def _figures(dag_id: str, task: str, runs: Sequence[StoredRun]) -> CheckFigures:
-    verdicts = [run.verdict for run in runs]
+    verdicts = [standing(run) for run in runs]
     newest = verdicts[:VERDICTS_IN_A_ROW][::-1]
     return CheckFigures(
         dag_id, task, len(runs), verdicts.count(BAD), verdicts.count(WARNED), len(bad_windows(runs)), runs[0], newest
@@ -63,8 +69,8 @@ def _figures(dag_id: str, task: str, runs: Sequence[StoredRun]) -> CheckFigures:
 
 
 def bad_windows(runs: Iterable[StoredRun]) -> list[str]:
-    """Return the windows whose last check found discrepancies, the oldest first."""
-    return sorted(window for window, run in last_checks(runs).items() if run.verdict == BAD)
+    """Return the windows whose last check found discrepancies that nobody has accepted, the oldest first."""
+    return sorted(window for window, run in last_checks(runs).items() if standing(run) == BAD)
 
 
 def first_bad_step(run: StoredRun) -> tuple[str, str]:

@@ -19,7 +19,20 @@ MOST_LISTED = 50_000  # runs of all checks that are read at once, the newest: ab
 MOST_RUNS = 1000  # of one check
 KEYS_OF_A_RUN = 100  # the worst; a run may store a thousand
 MOST_ROWS = 200_000  # of one other table
-_RUN = ("run_at", "run_id", "window_name", "verdict", "checked_at", "key_count", "alarms", "discrepant", "report_url")
+_RUN = (
+    "run_at",
+    "run_id",
+    "window_name",
+    "verdict",
+    "checked_at",
+    "key_count",
+    "alarms",
+    "discrepant",
+    "report_url",
+    "series",
+    "accepted",
+)
+_STAGE = ("run_at", "stage", "total", "usual_low", "usual_high")
 _KEY = (
     "discrepant_key",
     "comparison",
@@ -98,8 +111,11 @@ def read_runs(database: HistoryDatabase, dag_id: str, task: str, most: int = MOS
         since = "WHERE check_id = ? AND run_at >= ?"
         start = (check, runs[-1].run_at)
         totals: dict[str, dict[str, int]] = {}
-        for run_at, stage, total in tables.of_runs(STAGES, ("run_at", "stage", "total"), since, start, "place"):
+        usual: dict[str, dict[str, tuple[int, int]]] = {}
+        for run_at, stage, total, low, high in tables.of_runs(STAGES, _STAGE, since, start, "place"):
             totals.setdefault(run_at, {})[stage or ""] = int(total or 0)
+            if low is not None and high is not None:
+                usual.setdefault(run_at, {})[stage or ""] = int(low), int(high)
         keys: dict[str, list[Difference]] = {}
         worst = f"{since} AND place < {KEYS_OF_A_RUN:d}"
         for run_at, *row in tables.of_runs(KEYS, ("run_at", *_KEY), worst, start, "place"):
@@ -115,6 +131,7 @@ def read_runs(database: HistoryDatabase, dag_id: str, task: str, most: int = MOS
                 totals=totals.get(run.run_at, {}),
                 differences=keys.get(run.run_at, ()),
                 tellings=told.get(run.run_at, {}),
+                usual=usual.get(run.run_at, {}),
             )
             for run in reversed(runs)
         ]
@@ -135,10 +152,11 @@ def counts_of(difference: Difference) -> Mapping[str, int] | None:
 
 
 def _run(row: Sequence[Any]) -> StoredRun:
-    run_at, run_id, window, verdict, checked_at, *numbers, report_url = row
+    run_at, run_id, window, verdict, checked_at, *numbers, report_url, series, accepted = row
     keys, alarms, discrepant = (int(number or 0) for number in numbers)
     texts = (run_at, run_id or "", window or "", verdict or "")
-    return StoredRun(*texts, float(checked_at or 0), keys, alarms, discrepant, report_url or "")
+    facts = (float(checked_at or 0), keys, alarms, discrepant, report_url or "")
+    return StoredRun(*texts, *facts, series=series or "", accepted=bool(accepted))
 
 
 def _difference(row: Sequence[Any]) -> Difference:

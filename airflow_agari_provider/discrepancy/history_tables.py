@@ -38,11 +38,20 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
             "checked_at": "double",
             "report_url": "text",
             "series": "text",
+            "accepted": "long",
         },
     ),
     STAGES: (
         ("check_id", "run_at", "place"),
-        {"check_id": "text", "run_at": "text", "place": "long", "stage": "text", "total": "long"},
+        {
+            "check_id": "text",
+            "run_at": "text",
+            "place": "long",
+            "stage": "text",
+            "total": "long",
+            "usual_low": "long",
+            "usual_high": "long",
+        },
     ),
     KEYS: (
         ("check_id", "run_at", "place"),
@@ -134,15 +143,17 @@ class HistoryRows:
         ):
             tellings.setdefault(run_at, {})[channel] = Telling(*telling)
         found = self.select(
-            "SELECT run_at, run_id, window_name, verdict, checked_at, key_count, alarms, discrepant, report_url, series"  # noqa: S608
-            f" FROM {CHECKS} WHERE check_id = ? ORDER BY run_at DESC",
+            "SELECT run_at, run_id, window_name, verdict, checked_at, key_count, alarms, discrepant, report_url, "  # noqa: S608
+            f"series, accepted FROM {CHECKS} WHERE check_id = ? ORDER BY run_at DESC",
             check,
         )
         runs = []
-        for run_at, run_id, window, verdict, checked_at, *numbers, report_url, series in found:
+        for run_at, run_id, window, verdict, checked_at, *numbers, report_url, series, accepted in found:
             keys, alarms, discrepant = (int(number or 0) for number in numbers)
             facts = (run_at, run_id, window, verdict, checked_at, keys, alarms, discrepant, report_url or "")
-            runs.append(StoredRun(*facts, tellings=tellings.get(run_at, {}), series=series or ""))
+            runs.append(
+                StoredRun(*facts, tellings=tellings.get(run_at, {}), series=series or "", accepted=bool(accepted))
+            )
         return runs
 
     def differences(self, check: str, first: str, last: str) -> dict[str, list[Difference]]:
@@ -171,10 +182,15 @@ class HistoryRows:
         with transaction(self._dialect, self._connection):
             self._delete(check, "run_at = ?", run.run_at, (CHECKS, STAGES, KEYS, *with_shares))
             facts = (run.run_id, run.window, run.verdict, run.keys, run.alarms, run.discrepant, run.checked_at)
-            row = (check, run.run_at, dag_id, task, *facts, run.report_url, run.series)
+            row = (check, run.run_at, dag_id, task, *facts, run.report_url, run.series, int(run.accepted))
             self._insert(CHECKS, [tuple(stored_key(value) if isinstance(value, str) else value for value in row)])
-            totals = enumerate(run.totals.items())
-            self._insert(STAGES, [(check, run.run_at, n, stored_key(name), _whole(sum_)) for n, (name, sum_) in totals])
+            self._insert(
+                STAGES,
+                [
+                    (check, run.run_at, place, stored_key(name), _whole(total), *_limits(run.usual.get(name)))
+                    for place, (name, total) in enumerate(run.totals.items())
+                ],
+            )
             self._insert(
                 KEYS,
                 [(check, run.run_at, place, *_in_bounds(each)) for place, each in enumerate(run.differences)],
@@ -198,6 +214,15 @@ class HistoryRows:
                     channel,
                 )
                 self._insert(TELLINGS, [(check, run_at, channel, *telling)])
+
+    def accept(self, check: str, run_ats: Iterable[str], accepted: bool) -> None:
+        """Store whether a person has accepted what is wrong with the windows of some runs."""
+        from airflow_agari_provider.databases.statements import transaction
+
+        with transaction(self._dialect, self._connection):
+            for run_at in run_ats:
+                where = "check_id = ? AND run_at = ?"
+                self._change(f"UPDATE {CHECKS} SET accepted = ? WHERE {where}", int(accepted), check, run_at)  # noqa: S608
 
     def take_over(self, dag_id: str, task: str) -> list[StoredRun]:
         """Return the runs that the first version stored, the newest first; none if its table is not there."""
@@ -259,6 +284,10 @@ class HistoryRows:
 
         with reading(self._connection):
             return self._query(sql, *values)
+
+
+def _limits(usual: tuple[int, int] | None) -> tuple[int | None, int | None]:
+    return (_whole(usual[0]), _whole(usual[1])) if usual else (None, None)
 
 
 def _whole(number: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from airflow_agari_provider.discrepancy.baseline import moment_of_window
@@ -28,11 +28,7 @@ def past_runs(
     :param names: comparisons that look for what is unusual.
     """
     rows.create(with_shares)
-    last: dict[datetime, StoredRun] = {}
-    for run in sorted(rows.runs(check), key=lambda run: run.checked_at):
-        about = moment_of_window(run.window, run.run_at)
-        if about < moment and run.series == series:
-            last[about] = run
+    last = of_one_series(run for run in rows.runs(check) if moment_of(run) < moment and run.series == series)
     totals, unusual = _totals(rows, check), _found_by(rows, check, names)
     keys = _largest_keys(rows, check) if with_keys else {}
     shares = _shares(rows, check) if with_shares else {}
@@ -48,6 +44,16 @@ def past_runs(
         )
         for about, run in sorted(last.items())
     ]
+
+
+def of_one_series(runs: Iterable[StoredRun]) -> dict[datetime, StoredRun]:
+    """Return the runs by the time that they are about; of a window that was checked twice, the last."""
+    return {moment_of(run): run for run in sorted(runs, key=lambda run: run.checked_at)}
+
+
+def moment_of(run: StoredRun) -> datetime:
+    """Return the time that a run is about."""
+    return moment_of_window(run.window, run.run_at)
 
 
 def _totals(rows: HistoryRows, check: str) -> dict[str, dict[str, int]]:

@@ -46,6 +46,7 @@ class DiscrepancyReport:
     :param report_url: where the whole table is.
     :param remarks: sentences about the counting itself, for the summary's end.
     :param shares: distribution -> value -> number of messages, for the history.
+    :param usual: stage -> from how many to how many messages are usual, for the history.
     """
 
     table: DiscrepancyTable
@@ -63,6 +64,7 @@ class DiscrepancyReport:
     report_url: str | None = None
     remarks: Sequence[str] = ()
     shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    usual: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @cached_property
     def alarming(self) -> list[Finding]:

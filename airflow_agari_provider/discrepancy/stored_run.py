@@ -57,6 +57,8 @@ class StoredRun:
     :param tellings: by channel.
     :param shares: distribution -> value -> number of messages.
     :param series: runs learn what is usual only from runs with the same text.
+    :param usual: stage -> from how many to how many messages were usual, of stages whose volume was judged.
+    :param accepted: whether a person has accepted what is wrong with its window.
     """
 
     run_at: str
@@ -73,6 +75,8 @@ class StoredRun:
     tellings: Mapping[str, Telling] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     series: str = ""
+    usual: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    accepted: bool = False
 
 
 class PastRun(NamedTuple):

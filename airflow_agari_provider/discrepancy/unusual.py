@@ -55,10 +55,7 @@ def unusual_volumes(
     """
     findings, remarks = [], []
     for each in expected:
-        volumes = Volumes(each)
-        for run in past.teaching(each.name, each.baseline):
-            if stored_key(each.stage) in run.totals:
-                volumes.add(run.moment, run.totals[stored_key(each.stage)])
+        volumes = _volumes(each, past)
         band, total = volumes.band(past.moment), sum(table.column(each.stage))
         if band is None:
             learnt = volumes.learnt(past.moment)
@@ -68,6 +65,20 @@ def unusual_volumes(
         share = total / band.usual if band and band.usual and not band.holds(total) else 1.0
         findings += _unusual_keys(table, each, past, share)
     return findings, remarks
+
+
+def usual_bands(expected: Sequence[Expected], past: EarlierRuns) -> dict[str, tuple[int, int]]:
+    """Return from how many to how many messages are usual, of the stages that are judged."""
+    bands = {each.stage: _volumes(each, past).band(past.moment) for each in expected}
+    return {stage: (band.low, band.high) for stage, band in bands.items() if band}
+
+
+def _volumes(expected: Expected, past: EarlierRuns) -> Volumes:
+    volumes = Volumes(expected)
+    for run in past.teaching(expected.name, expected.baseline):
+        if stored_key(expected.stage) in run.totals:
+            volumes.add(run.moment, run.totals[stored_key(expected.stage)])
+    return volumes
 
 
 def _unusual_keys(table: DiscrepancyTable, expected: Expected, past: EarlierRuns, share: float) -> list[Finding]:

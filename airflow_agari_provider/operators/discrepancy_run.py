@@ -13,7 +13,7 @@ from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.alerts.context_facts import moment
 from airflow_agari_provider.discrepancy.comparisons import default_comparisons
 from airflow_agari_provider.discrepancy.counted import UnusableCounts, settle_nulls_and_booleans
-from airflow_agari_provider.discrepancy.counts import skips_from_value, texts_of_keys
+from airflow_agari_provider.discrepancy.counts import mapping_from_value, skips_from_value, texts_of_keys
 from airflow_agari_provider.discrepancy.errors import HighDiscrepancies, ReportNotDelivered
 from airflow_agari_provider.discrepancy.findings import Limits, judge
 from airflow_agari_provider.discrepancy.keys import KeyRule
@@ -69,7 +69,8 @@ def counted_report(
         skips = skips_from_value(check.skips, key) if check.counts_skips else None
         settle_nulls_and_booleans(stages, (skips or {}).values() if isinstance(check.skips, str) else ())
         expected = keys_from(check.expected_keys, key) if check.expects_keys else ()
-        notes = _by_key(check.notes, key)
+        notes = _by_key(mapping_from_value("notes", check.notes), key)
+        facts = mapping_from_value("facts", check.facts)
     counts = {stage.stage: stage.counts for stage in stages}
     table = DiscrepancyTable(
         counts=counts,
@@ -82,9 +83,9 @@ def counted_report(
         key_name=check.key_name if isinstance(check.key_name, str) else " | ".join(check.key_name),
         unit=check.unit,
     )
-    window = check.window or moment_of_run(context)
+    window = str(check.window or moment_of_run(context))
     counts_by_value, untold = counts_of_distributions(check, table, shares, not_read)
-    unusual, untaught = unusual_in(check, context, table, window, counts_by_value)
+    unusual, untaught, usual = unusual_in(check, context, table, window, counts_by_value)
     judgement = judge(table, _limits(check), recheck.first if recheck else None, unusual)
     pairs = [(each.base, each.other) for each in table.comparisons if each.judge != "nothing"]
     remarks = [*judgement.remarks, *remarks_on({stage.stage: stage for stage in stages}, pairs), *untold, *untaught]
@@ -95,14 +96,15 @@ def counted_report(
         alarms=judgement.alarms,
         discrepant_keys=judgement.discrepant,
         run=f"{ti.dag_id} on {getattr(ti, 'hostname', None) or socket.getfqdn()} completed {window}",
-        title=" ".join(filter(None, (environment_or_default(check.environment), check.title))),
+        title=" ".join(filter(None, (environment_or_default(check.environment), str(check.title)))),
         window=window,
-        facts={name: str(value) for name, value in (check.facts or {}).items()},
+        facts={str(name): str(value) for name, value in facts.items()},
         greeting=check.greeting,
         recheck=recheck,
         log_url=getattr(ti, "log_url", None),
         remarks=remarks,
         shares=counts_by_value,
+        usual=usual,
     )
 
 
@@ -165,8 +167,7 @@ def _end_of_window(check: DiscrepancyCheckOperator) -> datetime | None:
     return (end if end.tzinfo else end.replace(tzinfo=UTC)) + check.grace
 
 
-def _by_key(values: Mapping[Any, Any] | None, key: KeyRule) -> dict[str, Any]:
-    values = values or {}
+def _by_key(values: Mapping[Any, Any], key: KeyRule) -> dict[str, Any]:
     return dict(zip(texts_of_keys(values, key), values.values(), strict=True))
 
 
@@ -185,7 +186,7 @@ def _fails(check: DiscrepancyCheckOperator, report: DiscrepancyReport) -> bool:
 
 def _limits(check: DiscrepancyCheckOperator) -> Limits:
     with no_retry(UnusableCounts):
-        tolerances = _by_key(check.tolerances, check.key)
+        tolerances = _by_key(check.tolerances or {}, check.key)
     own = (check.total_tolerance, check.warn_tolerance, check.on_empty, check.on_silent)
     return Limits(check.tolerance, tolerances, *own)
 

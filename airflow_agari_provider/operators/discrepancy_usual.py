@@ -18,7 +18,7 @@ from airflow_agari_provider.discrepancy.history_database import HistoryUnavailab
 from airflow_agari_provider.discrepancy.reading import Source, StageNotRead
 from airflow_agari_provider.discrepancy.report import DiscrepancyReport
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
-from airflow_agari_provider.discrepancy.unusual import EarlierRuns, unusual_shares, unusual_volumes
+from airflow_agari_provider.discrepancy.unusual import EarlierRuns, unusual_shares, unusual_volumes, usual_bands
 from airflow_agari_provider.exceptions import cut
 from airflow_agari_provider.operators.discrepancy_sources import hook_of, moment_of_run, source_of
 
@@ -78,10 +78,10 @@ def counts_of_distributions(
 
 def unusual_in(
     check: DiscrepancyCheckOperator, context: Context, table: DiscrepancyTable, window: str, distributions: Shares
-) -> tuple[list[Finding], list[str]]:
-    """Return what is unlike the runs before, and sentences about what is not judged."""
+) -> tuple[list[Finding], list[str], dict[str, tuple[int, int]]]:
+    """Return what is unlike the runs before, sentences about what is not judged, and the usual volumes of stages."""
     if not (check.expected or check.distributions):
-        return [], []
+        return [], [], {}
     names = [*(each.name for each in check.expected), *(f"Distribution {name}" for name in distributions)]
     try:
         moment = moment_of_window(window, moment_of_run(context))
@@ -90,7 +90,7 @@ def unusual_in(
         runs = history.past_runs(moment, names, with_keys, bool(distributions))
     except Exception as error:  # noqa: BLE001 - whatever the history raises, the stages are still compared
         logger.error("What is usual is not known. %s: %s", type(error).__name__, error)
-        return [], [f"Not judged, since the history cannot be read: {', '.join(names)}."]
+        return [], [f"Not judged, since the history cannot be read: {', '.join(names)}."], {}
     past = EarlierRuns(runs, moment, history.accepted)
     volumes, remarks = unusual_volumes(table, check.expected, past)
     settings = {
@@ -99,7 +99,7 @@ def unusual_in(
         if each["name"] in distributions
     }
     shares, more = unusual_shares(settings, past)
-    return [*volumes, *shares], [*remarks, *more]
+    return [*volumes, *shares], [*remarks, *more], usual_bands(check.expected, past)
 
 
 def with_history(
@@ -136,6 +136,6 @@ def _history_of(check: DiscrepancyCheckOperator, context: Context) -> CheckHisto
         kept_runs=max([check.history_runs, *(baseline.kept_runs for baseline in baselines)]),
         growth=check.growth,
         accepted=named_windows(check.accepted_windows),
-        series=check.series or "",
+        series=str(check.series or ""),  # a template may render to a number
         largest_keys=max([LARGEST_KEYS, *(each.keys for each in check.expected)]),
     )

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_agari_provider.discrepancy.history import BAD
-from airflow_agari_provider.discrepancy.history_band import Volume, volume_bands
+from airflow_agari_provider.discrepancy.history_band import volume_bands
 from airflow_agari_provider.discrepancy.history_figures import (
     WARNED,
     CheckFigures,
     bad_windows,
     check_figures,
     first_bad_step,
+    standing,
     worst_first,
     worst_keys,
 )
@@ -31,7 +32,7 @@ _RUN: dict[str, Callable[[StoredRun], Any]] = {
     "run_at": lambda run: run.run_at,
     "run_id": lambda run: run.run_id,
     "window": lambda run: run.window,
-    "verdict": lambda run: run.verdict,
+    "verdict": standing,
     "checked_at": lambda run: run.checked_at,
     "keys": lambda run: run.keys,
     "discrepant": lambda run: run.discrepant,
@@ -114,7 +115,7 @@ def runs_answer(found: RecordedRuns, question: ChecksQuestion, now: float) -> di
     """Return the answer to ``GET api/discrepancies/runs``: stages, runs and keys of one check, the oldest run first."""
     since, until = question.window(now)
     within = [run for run in found.runs if since <= run.checked_at < until]
-    shown = [run for run in within if run.verdict in (BAD, WARNED)] if question.problems else within
+    shown = [run for run in within if standing(run) in (BAD, WARNED)] if question.problems else within
     stages = list(dict.fromkeys(stage for run in reversed(shown) for stage in run.totals))
     keys = worst_keys(shown)
     return {
@@ -127,8 +128,8 @@ def runs_answer(found: RecordedRuns, question: ChecksQuestion, now: float) -> di
         "counts": {
             "stored": len(found.runs),
             "runs": len(within),
-            "bad": sum(run.verdict == BAD for run in within),
-            "warned": sum(run.verdict == WARNED for run in within),
+            "bad": sum(standing(run) == BAD for run in within),
+            "warned": sum(standing(run) == WARNED for run in within),
             "bad_windows": len(bad_windows(found.runs)),
             "keys": len(keys),
         },
@@ -142,17 +143,14 @@ def runs_answer(found: RecordedRuns, question: ChecksQuestion, now: float) -> di
 
 
 def _band(runs: Sequence[StoredRun], shown: Sequence[StoredRun], stages: Sequence[str]) -> dict[str, Any]:
-    """The usual volume of the first stage; all stored runs teach it, also those that are not shown."""
-    if not stages:
+    """The usual volume of the first stage that the check judges, or else of the first; all stored runs teach it."""
+    judged = {stage for run in shown for stage in run.usual}
+    stage = next((each for each in stages if each in judged), stages[0] if stages else None)
+    if stage is None:
         return {"stage": None, "low": [], "high": []}
-    volumes = [Volume(run.run_at, run.totals.get(stages[0]), run.verdict not in (BAD, WARNED)) for run in runs]
-    bands = dict(zip((run.run_at for run in runs), volume_bands(volumes), strict=True))
-    of_shown = [bands[run.run_at] for run in shown]
-    return {
-        "stage": stages[0],
-        "low": [band.low if band else None for band in of_shown],
-        "high": [band.high if band else None for band in of_shown],
-    }
+    bands = volume_bands(runs, stage, {run.run_at for run in shown})
+    low, high = ([bands[run.run_at][side] if run.run_at in bands else None for run in shown] for side in (0, 1))
+    return {"stage": stage, "low": [_exact(count) for count in low], "high": [_exact(count) for count in high]}
 
 
 def _cells(shown: Sequence[StoredRun], stages: Sequence[str], keys: Sequence[tuple[str, int]]) -> dict[str, Any]:

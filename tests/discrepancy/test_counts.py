@@ -8,6 +8,7 @@ from airflow_agari_provider.discrepancy.counted import (
     Counted,
     UnusableCounts,
     UnusableKeys,
+    UnusableMapping,
     UnusableSkips,
     settle_nulls_and_booleans,
 )
@@ -16,6 +17,7 @@ from airflow_agari_provider.discrepancy.counts import (
     counts_from_rows,
     counts_from_value,
     keys_from_value,
+    mapping_from_value,
     skips_from_value,
 )
 from airflow_agari_provider.discrepancy.keys import NULL
@@ -98,6 +100,28 @@ def test_unknown_skips_are_an_error_and_never_zero(value, says):
         skips_from_value(value)
     assert says in str(error.value)
     assert "which does not mean none" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{5: "moved"}, "{5: 'moved'}", ' {5: "moved"} '],
+    ids=["mapping", "as Python prints it", "with spaces"],
+)
+def test_an_argument_that_rendered_to_text_is_a_mapping_again(value):
+    assert mapping_from_value("notes", value) == {5: "moved"}
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "None", {}, "{}"])
+def test_an_argument_that_rendered_to_nothing_says_nothing(value):
+    assert mapping_from_value("notes", value) == {}
+
+
+@pytest.mark.parametrize("value", ["moved house", "[5]", [5], 7, "7", "{5: "], ids=repr)
+def test_an_argument_that_is_no_mapping_is_an_error_in_words(value):
+    with pytest.raises(UnusableMapping) as error:
+        mapping_from_value("notes", value)
+    assert str(error.value).startswith("notes is not usable: expected a mapping, got ")
+    assert str(error.value).endswith("or leave notes out.")
 
 
 @pytest.mark.parametrize(

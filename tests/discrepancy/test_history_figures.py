@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_agari_provider.discrepancy.history_figures import bad_windows, check_figures, first_bad_step, worst_keys
+from airflow_agari_provider.discrepancy.history_figures import (
+    bad_windows,
+    check_figures,
+    first_bad_step,
+    standing,
+    worst_keys,
+)
 from airflow_agari_provider.discrepancy.history_reading import CheckRun
 from airflow_agari_provider.discrepancy.stored_run import Difference
 from tests.discrepancy.recorded_runs import a_few_days, bad_run, lost, stored_run
@@ -30,6 +36,15 @@ def test_checks_that_need_a_look_come_first():
     ]
     assert found[0].last.verdict == "ok"
     assert found[0].verdicts == ["high discrepancies", "ok"]
+
+
+def test_what_a_person_has_accepted_is_not_bad_any_more():
+    accepted = bad_run(1, accepted=True)
+    (found,) = check_figures(of_check("c", [accepted, stored_run(2, verdict="warning", accepted=True)]))
+    assert (found.bad, found.warned, found.bad_windows, found.is_problem) == (0, 0, 0, False)
+    assert found.verdicts == ["accepted", "accepted"]
+    assert standing(stored_run(1, accepted=True)) == "ok"
+    assert bad_windows([accepted, bad_run(2)]) == [bad_run(2).window]
 
 
 def test_a_window_is_as_its_last_check_left_it_whatever_the_order_of_its_runs():

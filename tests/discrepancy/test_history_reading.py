@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from airflow_agari_provider.discrepancy.history_database import HistoryDatabase,
 from airflow_agari_provider.discrepancy.history_reading import counts_of, read_checks, read_runs
 from airflow_agari_provider.discrepancy.stored_run import Difference
 from tests.discrepancy.reports import report_of
-from tests.discrepancy.test_check_history import exchange, history_of
+from tests.discrepancy.test_check_history import LOSS, exchange, history_of
 
 EVER = (0.0, 1e12)
 FINE = ({"1": 9, "2": 9}, {"1": 9, "2": 9}, {"1": 9, "2": 9})
@@ -50,6 +51,18 @@ def test_the_runs_of_a_check_are_read_with_totals_keys_stages_and_tellings(conne
     assert read_checks(database(connect), *EVER, most=2)[1] is False
     assert read_checks(database(connect), 0, 1) == ([], True)
     assert read_runs(database(connect), "d", "nobody").runs == []
+
+
+def test_what_was_usual_and_what_a_person_accepts_are_read_back(connect):
+    report = replace(report_of(*LOSS, window="01:00"), usual={"Collector": (10, 2**70)})
+    history_of(connect).exchange("2016-02-03 01:00:00", "run 1", report)
+    (first,) = read_runs(database(connect), "d", "t").runs
+    assert (first.usual, first.accepted) == ({"Collector": (10, 2**63 - 1)}, False)
+    for accepted, expected in ((("01:00", "02:00"), [True, True]), (("02:00",), [False, True]), ((), [False, False])):
+        exchange(history_of(connect, accepted=accepted), 2)
+        assert [run.accepted for run in read_runs(database(connect), "d", "t").runs] == expected
+        checks, _ = read_checks(database(connect), *EVER)
+        assert [each.run.accepted for each in checks] == expected[::-1]
 
 
 @pytest.fixture

@@ -206,6 +206,26 @@ def test_templates_inside_stages_render_and_the_dag_file_s_stages_stay_as_they_a
     assert stages[1]["sql"] == "select 5, {{ ds[3:4] }} + 2 -- {{ ds }}"
 
 
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+def test_notes_and_facts_may_be_templates_of_a_whole_mapping(context, native):
+    context["ti"].outputs["score"] = {"notes": {5: "moved"}, "facts": {"RDAs": 7}}
+    template = "{{ ti.xcom_pull(task_ids='score')['%s'] }}"
+    with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), render_template_as_native_obj=native):
+        operator = check(notes=template % "notes", facts=template % "facts", window="{{ 7 }}", title="{{ 8 }}")
+    operator.render_template_fields(context)
+    result = operator.execute(context)
+    assert result["rows"] == [["5", 1, 1, 0, 0.0, "moved"]]
+    assert "8 7: RDAs 7, Messages 1" in result["text"]
+
+
+@pytest.mark.parametrize("argument", ["notes", "facts"])
+def test_notes_and_facts_that_are_no_mapping_are_an_error_in_words(context, argument):
+    with pytest.raises(
+        AirflowFailException, match=f"{argument} is not usable: expected a mapping, got the text 'moved'"
+    ):
+        check(**{argument: "moved"}).execute(context)
+
+
 def test_a_sql_file_next_to_the_dag_is_a_template(context, database, tmp_path):
     (tmp_path / "count.sql").write_text("select 5, count(*) from scored where '{{ ds }}' = '2016-02-03'")
     with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC), template_searchpath=str(tmp_path)):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from airflow_agari_provider.airflow_compat import AirflowFailException
+from airflow_agari_provider.discrepancy.history_database import HistoryDatabase
+from airflow_agari_provider.discrepancy.history_reading import RecordedRuns, read_runs
 from airflow_agari_provider.operators.discrepancy_check import Comparison, Distribution, Expected, Stage
+from airflow_agari_provider.views.discrepancies_api import runs_answer
+from airflow_agari_provider.views.discrepancies_question import ChecksQuestion
 from tests.operators.discrepancy_checks import check, context_of_run
 
 DAY = datetime(2016, 2, 3, tzinfo=UTC)
@@ -65,6 +71,17 @@ def test_a_check_learns_and_then_tells_what_is_unusual(run, mails, alerts):
     assert skipped["verdict"] == "warning"
     assert "(not skipped): 99.5 % -> 42.9 %" in skipped["findings"][0]
     assert run(14, 1000)["verdict"] == "ok"
+
+
+def test_the_page_shows_the_band_that_judged_the_run(run, sqlite_path):
+    for day in range(12):
+        run(day, 1000)
+    stored = read_runs(HistoryDatabase(lambda: sqlite3.connect(sqlite_path), "?"), "ep_telemetry_v2", "check").runs
+    assert [each.usual for each in stored][-3:] == [{}, *[{"Agg": (735, 1365)}] * 2]
+    found = runs_answer(
+        RecordedRuns(stored, True), ChecksQuestion(30, None, False, ("ep_telemetry_v2",), "check"), time.time()
+    )
+    assert (found["band"]["stage"], found["band"]["low"][-2:]) == ("Agg", [735, 735])
 
 
 def test_without_the_history_the_stages_are_compared_all_the_same(run, monkeypatch):

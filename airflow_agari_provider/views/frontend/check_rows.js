@@ -7,8 +7,8 @@ import { count, counted, moment } from "./units.js";
 import { visible } from "./visible.js";
 
 /** The same meaning as the colours. */
-export const SIGNS = { ok: "✓", warning: "!", "high discrepancies": "✕" };
-const CLASSES = { ok: "success", warning: "queued", "high discrepancies": "failed" };
+export const SIGNS = { ok: "✓", accepted: "✓", warning: "!", "high discrepancies": "✕" };
+const CLASSES = { ok: "success", accepted: "success", warning: "queued", "high discrepancies": "failed" };
 
 /** Rows from the server's columns, whose texts are as a person can trust them; the raw ones are under ``raw``. Pure. */
 function rowsOf(columns) {
@@ -171,7 +171,7 @@ export function runColumns({ stages, utc, run, report, keys, badWindows }) {
       node: keys,
     },
     {
-      ...text("verdict", "verdict", "What the check found"),
+      ...text("verdict", "verdict", "What the check found; accepted: a person has accepted that"),
       node: (row) =>
         element(
           "span",
