@@ -94,7 +94,7 @@ def sla_figures(misses: Iterable[SlaMisses], runs: Mapping[str, int]) -> list[Sl
         if some.due:
             grouped.setdefault(some[:4], []).append(some)
     found = [_figures(missed, runs) for missed in grouped.values()]
-    return sorted(found, key=lambda one: (-one.missed, one.dag_id, one.task_id, one.sla))
+    return sorted(found, key=lambda one: (-one.missed, one.dag_id, one.task_id, one.sla, one.environment))
 
 
 def _figures(parts: Sequence[SlaMisses], runs: Mapping[str, int]) -> SlaFigures:

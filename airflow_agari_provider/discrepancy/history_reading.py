@@ -155,8 +155,16 @@ def _run(row: Sequence[Any]) -> StoredRun:
     run_at, run_id, window, verdict, checked_at, *numbers, report_url, series, accepted = row
     keys, alarms, discrepant = (int(number or 0) for number in numbers)
     texts = (run_at, run_id or "", window or "", verdict or "")
-    facts = (float(checked_at or 0), keys, alarms, discrepant, report_url or "")
-    return StoredRun(*texts, *facts, series=series or "", accepted=bool(accepted))
+    return StoredRun(
+        *texts,
+        float(checked_at or 0),
+        keys,
+        alarms,
+        discrepant,
+        report_url or "",
+        series=series or "",
+        accepted=bool(accepted),
+    )
 
 
 def _difference(row: Sequence[Any]) -> Difference:

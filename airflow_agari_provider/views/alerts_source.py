@@ -23,7 +23,7 @@ from airflow_agari_provider.alerts.miss_figures import DAY
 from airflow_agari_provider.alerts.threads import Patience
 from airflow_agari_provider.slas.claiming import claims_of
 from airflow_agari_provider.views.alerts_api import Records, alerts
-from airflow_agari_provider.views.alerts_question import AlertsQuestion
+from airflow_agari_provider.views.alerts_question import MOST_LISTED, AlertsQuestion
 from airflow_agari_provider.views.cache import Kept
 from airflow_agari_provider.views.not_shown import NotShown
 from airflow_agari_provider.views.queries.tables import limit_time
@@ -92,7 +92,9 @@ class AlertSource:
     ) -> None:
         self._sessions, self._database, self._clock = sessions, database, clock
         self._records: Kept[tuple[AlertRecord | None, float]] = Kept(KEPT, KEPT, MOST_KEPT, AT_ONCE, clock)
-        self._listings: Kept[Listing] = Kept(KEPT, KEPT, MOST_KEPT, AT_ONCE, clock)
+        self._listings: Kept[Listing] = Kept(
+            KEPT, KEPT, MOST_KEPT, AT_ONCE, clock, size=lambda listing: len(listing.misses), most_size=MOST_LISTED
+        )
 
     def alerts(self, question: AlertsQuestion, permitted: Collection[str]) -> tuple[dict[str, Any], float]:
         """

@@ -67,7 +67,12 @@ export function format(state) {
   return query.toString();
 }
 
-/** Address of the alerts, relative to the page. @param {boolean} [everything] list all misses, not only the first ones. */
+/**
+ * Address of the alerts, relative to the page.
+ *
+ * @param {any} state
+ * @param {boolean} [everything] list all misses, not only the first ones.
+ */
 export function alertsAddress({ dag, days, month }, everything = false) {
   const query = new URLSearchParams(month ? { month } : { days });
   if (everything) query.append("limit", String(MOST_LISTED));
