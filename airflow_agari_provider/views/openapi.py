@@ -177,6 +177,7 @@ OVERVIEW = of(
             paused=BOOLEAN,
             owners=array(STRING),
             tags=array(STRING),
+            team={**STRING_OR_NULL, "description": "Of an Airflow of several teams; null: none."},
             last_run=TIME_OR_NULL,
             last_state={**STRING_OR_NULL, "description": "Of the newest run in the window; null: there is none."},
             failed_tries=INTEGER,

@@ -10,6 +10,7 @@ const ALL = "";
 export const ALL_DAGS = {
   tag: DEFAULTS.tag,
   owner: DEFAULTS.owner,
+  team: DEFAULTS.team,
   paused: DEFAULTS.paused,
   problems: DEFAULTS.problems,
 };
@@ -28,6 +29,7 @@ export function overviewFilters({ go }) {
   return [
     one("tag", "Tag", "tags"),
     one("owner", "Owner", "owners"),
+    one("team", "Team", "teams"),
     choice({
       name: "paused",
       label: "Paused",

@@ -39,6 +39,7 @@ export function overviewRows({ dags }, taskTime, counting = taskTime === null) {
       last_state: dags.last_state?.[index] ?? null,
       owners: dags.owners?.[index] ?? [],
       tags: dags.tags?.[index] ?? [],
+      teams: [dags.team?.[index] ?? []].flat(),
       newest_run: time?.newest_run
         ? Object.fromEntries(Object.keys(STANDS).map((state) => [state, time.newest_run[state]?.[at] ?? 0]))
         : null,
@@ -63,12 +64,13 @@ export function hasProblem({ last_state: last, window, failures }) {
 /**
  * Whether a row passes the filters of the page. Pure.
  *
- * @param {{tag: string|null, owner: string|null, paused: string, problems: boolean}} state
+ * @param {{tag: string|null, owner: string|null, team: string|null, paused: string, problems: boolean}} state
  */
-export function passes(row, { tag, owner, paused, problems }) {
+export function passes(row, { tag, owner, team, paused, problems }) {
   return (
     (tag === null || row.tags.includes(tag)) &&
     (owner === null || row.owners.includes(owner)) &&
+    (team === null || row.teams.includes(team)) &&
     (paused === "all" || row.paused === (paused === "paused")) &&
     (!problems || hasProblem(row))
   );

@@ -40,6 +40,7 @@ export const DEFAULTS = Object.freeze({
   days: 30,
   tag: null, // the filters of the page of all DAGs
   owner: null,
+  team: null,
   paused: "all",
   problems: false,
 });
@@ -107,6 +108,7 @@ export function parse(query) {
     days: oneOf(DAY_COUNTS, Number(given.get("days")), DEFAULTS.days),
     tag: given.get("tag") || null,
     owner: given.get("owner") || null,
+    team: given.get("team") || null,
     paused: oneOf(PAUSED, given.get("paused"), DEFAULTS.paused),
   };
 }
@@ -138,6 +140,7 @@ export function format(state) {
   if (state.days !== DEFAULTS.days) add("days", state.days);
   add("tag", state.tag);
   add("owner", state.owner);
+  add("team", state.team);
   if (state.paused !== DEFAULTS.paused) add("paused", state.paused);
   return query.toString();
 }

@@ -28,6 +28,7 @@ from airflow_agari_provider.views.queries.overview_tries import (
     sums,
 )
 from airflow_agari_provider.views.queries.tables import (
+    BUNDLE_TEAM,
     DAG,
     HISTORY,
     INDEX,
@@ -58,6 +59,7 @@ class Runs:
 
     dags: list[Any]
     tags: Mapping[str, list[str]]
+    teams: Mapping[str, str]
     ever: Mapping[tuple[str, str], int]
     window: Mapping[tuple[str, str], int]
     last_run: Mapping[str, float]
@@ -93,7 +95,7 @@ def runs_of_all(session: Any, since: float) -> Runs:
     window, last_run, last_state = _runs_of_window(session, since)
     last_run |= _newest_runs(session, {dag_id for dag_id, _ in ever} & ids - set(last_run))
     active = dict(map(tuple, _active(session)))
-    return Runs(dags, _tags(session), ever, window, last_run, last_state, active)
+    return Runs(dags, _tags(session), _teams(session), ever, window, last_run, last_state, active)
 
 
 def failures_of_all(session: Any, since: float, now: float) -> Failures:
@@ -120,6 +122,7 @@ def of_halves(runs: Runs, failures: Failures, since: float) -> dict[str, Any]:
                 [owner.strip() for owner in (owners or "").split(",") if owner.strip()] for *_, owners in runs.dags
             ],
             "tags": [runs.tags.get(dag_id, []) for dag_id in ids],
+            "team": [runs.teams.get(dag_id) for dag_id in ids],
             "last_run": [runs.last_run.get(dag_id) for dag_id in ids],
             "last_state": [runs.last_state.get(dag_id) for dag_id in ids],
             "ever": {state: [runs.ever.get((dag_id, state), 0) for dag_id in ids] for state in RUN_STATES},
@@ -189,6 +192,14 @@ def _tags(session: Any) -> dict[str, list[str]]:
     for dag_id, name in session.execute(sa.select(TAG.c.dag_id, TAG.c.name).order_by(TAG.c.name)):
         tags[dag_id].append(name)
     return tags
+
+
+def _teams(session: Any) -> dict[str, str]:
+    """Return the team of each DAG that has one; Airflow 2.11 and 3.1 know no teams."""
+    if BUNDLE_TEAM is None:
+        return {}
+    teams = DAG.join(BUNDLE_TEAM, BUNDLE_TEAM.c.dag_bundle_name == DAG.c.bundle_name)
+    return dict(map(tuple, session.execute(sa.select(DAG.c.dag_id, BUNDLE_TEAM.c.team_name).select_from(teams))))
 
 
 def _runs_ever(session: Any) -> dict[tuple[str, str], int]:

@@ -43,6 +43,9 @@ DEADLINE = Base.metadata.tables.get("deadline")
 DEADLINE_ALERT = Base.metadata.tables.get("deadline_alert")
 SLA_MISS = Base.metadata.tables.get("sla_miss")
 VERSION = Base.metadata.tables.get("dag_version")
+BUNDLE_TEAM = Base.metadata.tables.get("dag_bundle_team")
+if BUNDLE_TEAM is not None and "team_name" not in BUNDLE_TEAM.c:  # 3.1 has the team's number there, and no teams yet
+    BUNDLE_TEAM = None
 
 # When a run was due. Since 3.0 its logical date may be null; before 3.0 the logical date was the only date.
 RUN_AFTER = RUN.c["run_after"] if "run_after" in RUN.c else RUN.c["execution_date"]
@@ -72,6 +75,7 @@ READ = (
     (SERIALIZED, "data data_compressed"),
     (VERSION, "id dag_id version_number"),
     (DEADLINE, "dagrun_id deadline_time"),
+    (BUNDLE_TEAM, "dag_bundle_name team_name"),
     (DEADLINE_ALERT, "serialized_dag_id reference callback_def"),
 )
 

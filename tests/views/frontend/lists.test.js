@@ -4,10 +4,11 @@ import { activeRows, activeText } from "../../../airflow_agari_provider/views/fr
 import { indexRows, indexText } from "../../../airflow_agari_provider/views/frontend/index_panel.js";
 import { choicesOf, hasProblem, passes } from "../../../airflow_agari_provider/views/frontend/overview_rows.js";
 
-const FREE = { tag: null, owner: null, paused: "all", problems: false };
+const FREE = { tag: null, owner: null, team: null, paused: "all", problems: false };
 const DAG = {
   tags: ["daily"],
   owners: ["ada"],
+  teams: ["data"],
   paused: false,
   last_state: "success",
   window: { failed: 0 },
@@ -16,9 +17,9 @@ const DAG = {
 
 test("each filter of the page of all DAGs chooses by one thing", () => {
   assert.equal(passes(DAG, FREE), true);
-  for (const filter of [{ tag: "daily" }, { owner: "ada" }, { paused: "active" }])
+  for (const filter of [{ tag: "daily" }, { owner: "ada" }, { team: "data" }, { paused: "active" }])
     assert.equal(passes(DAG, { ...FREE, ...filter }), true);
-  for (const filter of [{ tag: "hourly" }, { owner: "bob" }, { paused: "paused" }, { problems: true }])
+  for (const filter of [{ tag: "hourly" }, { owner: "bob" }, { team: "web" }, { paused: "paused" }, { problems: true }])
     assert.equal(passes(DAG, { ...FREE, ...filter }), false);
 });
 

@@ -183,6 +183,7 @@ def overview_answer(dags: int = 24, *, days: int = 30) -> dict[str, Any]:
             "paused": [index % 9 == 4 for index in range(dags)],
             "owners": [["ada"] if index % 3 else ["bob"] for index in range(dags)],
             "tags": [["hourly"] if index % 2 else ["daily", "scoring"] for index in range(dags)],
+            "team": ["data" if index % 2 else None for index in range(dags)],
             "last_state": ["failed" if index % 8 == 5 else "success" for index in range(dags)],
             "last_run": [NOW - chance.randrange(60, 90000) for _ in names],
             "ever": {"success": ever, "failed": [runs // 50 for runs in ever], "running": active, "queued": [0] * dags},

@@ -41,6 +41,7 @@ const EVERYTHING = {
   days: 7,
   tag: "é&",
   owner: "ada",
+  team: "data",
   paused: "active",
   problems: true,
 };

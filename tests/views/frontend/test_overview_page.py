@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.views.frontend.browsing import ROWS
+from tests.views.frontend.browsing import ROWS, query_of
 from tests.views.frontend.browsing import open_overview as open_page
 from tests.views.frontend.charts_server import until
 from tests.views.frontend.payloads import overview_answer, task_time_answer
@@ -87,6 +87,9 @@ def test_tag_owner_paused_and_problems_choose_among_the_dags(page, charts):
     assert page.locator("[data-control=owner]").input_value() == "bob"
     page.locator("[data-control=tag]").select_option("hourly")
     assert names(page) == [dags["dag_id"][21]]  # its newest run failed
+    page.locator("[data-control=team]").select_option("data")
+    assert query_of(page)["team"] == ["data"]
+    assert names(page) == [dags["dag_id"][21]]
     page.locator("[data-control=paused]").select_option("paused")
     assert page.locator(".notice h2").text_content() == "No DAG matches the filters"
     page.locator(".notice button").click()

@@ -7,7 +7,7 @@ import pytest
 from airflow_agari_provider.views import charts_api
 from airflow_agari_provider.views.parameters import overview_question
 from airflow_agari_provider.views.queries.overview import first_run
-from airflow_agari_provider.views.queries.tables import TAG
+from airflow_agari_provider.views.queries.tables import BUNDLE_TEAM, TAG
 from tests.views.metadata_rows import EPOCH
 from tests.views.queries.histories import NOW, Rows, failed_deferred_tasks
 
@@ -16,6 +16,8 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
     metadata.dag(dag_id, is_paused=True, owners="ada, bob")
     for tag in ("scoring", "late"):
         metadata.add(TAG, dag_id=dag_id, name=tag)
+    if BUNDLE_TEAM is not None:
+        metadata.add(BUNDLE_TEAM, dag_bundle_name="files", team_name="data")
     metadata.dag(f"{dag_id}_gone", is_stale=True, is_active=False)
     metadata.dag(f"{dag_id}_hidden")
     old = -40 * 86400
@@ -44,6 +46,7 @@ def test_the_overview_counts_runs_failures_and_what_they_cost(metadata, dag_id):
         "paused": [True],
         "owners": [["ada", "bob"]],
         "tags": [["late", "scoring"]],
+        "team": [None if BUNDLE_TEAM is None else "data"],
         "last_run": [EPOCH + 2],
         "last_state": ["running"],
         "ever": {"success": [2], "failed": [1], "running": [1], "queued": [0]},
