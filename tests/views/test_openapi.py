@@ -137,7 +137,7 @@ if AIRFLOW_3:
             ("/api/overview", "days", "200 304 401 403 422 503", openapi.OVERVIEW),
             ("/api/active", "", "200 304 401 403 422 503", openapi.ACTIVE),
             ("/api/overview/task_time", "days", "200 304 401 403 422 503", openapi.TASK_TIME),
-            ("/api/alerts", "days month dag_id", "200 304 401 403 404 422 503", alerts_openapi.ALERTS),
+            ("/api/alerts", "days month dag_id limit", "200 304 401 403 404 422 503", alerts_openapi.ALERTS),
             ("/api/silences", "", "200 304 401 403 404 422 503", alerts_openapi.SILENCES),
             (
                 "/api/discrepancies",
