@@ -9,19 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_agari_provider.avro.blocks import Block
 from airflow_agari_provider.avro.damaged_file import BadBlock, BadRow, SalvagedFile
 from airflow_agari_provider.avro.records import Batch
 from airflow_agari_provider.avro.schemas import AvroSchema
 from airflow_agari_provider.avro_import.origin import fields_of, with_origin
-from airflow_agari_provider.avro_import.quarantine import Quarantine
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
 from airflow_agari_provider.databases.statements import savepoint
 
 SINGLE_ROWS = 64  # rows; a statement for each costs less than to halve them again
+
+
+class BadParts(Protocol):
+    """
+    Takes what cannot be loaded; see :class:`airflow_agari_provider.avro_import.quarantine.Quarantine`.
+
+    :param source: name of what is loaded, such as an object's URL.
+    """
+
+    @property
+    def source(self) -> str: ...
+
+    def add_block(self, bad: BadBlock) -> None: ...
+
+    def add_rows(self, offset: int, bad: Sequence[BadRow]) -> None: ...
 
 
 @dataclass
@@ -37,7 +51,7 @@ class SoundRowsLoad:
     dialect: Dialect
     connection: Any
     target: Target
-    quarantine: Quarantine
+    quarantine: BadParts
     loaded: Callable[[Batch], None]
     run_name: str = ""
     refused: list[tuple[int, str]] = field(default_factory=list)
@@ -62,7 +76,7 @@ class SoundRowsLoad:
             assert isinstance(block, Block)
             self.refused = []
             numbers = [first + position for position in found.positions]
-            urls = [self.quarantine.stored.url] * len(numbers)
+            urls = [self.quarantine.source] * len(numbers)
             batch = with_origin(found.batch, self.target.columns, urls, numbers, self.run_name)
             rows += self._load(batch, found.positions)
             data = file.data(block, writer) if self.refused else []

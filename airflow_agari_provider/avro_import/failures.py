@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from airflow_agari_provider.avro_import.errors import UnexpectedFailure, is_failure, unexpected
 from airflow_agari_provider.avro_import.ledger_tables import FAILURES, FAILURES_TABLE, now
 from airflow_agari_provider.databases.base import Dialect
 from airflow_agari_provider.databases.dialects import any_dialect_of
@@ -17,7 +20,10 @@ from airflow_agari_provider.databases.statements import (
     transaction,
     with_placeholders,
 )
-from airflow_agari_provider.exceptions import cut
+from airflow_agari_provider.exceptions import AgariError, UnimportableObject, cut
+from airflow_agari_provider.s3.errors import ObjectOverwritten
+
+logger = logging.getLogger(__name__)
 
 REASON_LENGTH = 4000  # characters
 
@@ -35,6 +41,40 @@ def record_failure(dialect: Dialect, connection: Any, bucket: str, key: str, rea
     with transaction(dialect, connection):
         values = (bucket, key, cut(text, REASON_LENGTH), now(dialect), run)
         execute(connection, insert_sql(dialect, FAILURES, names), values)
+
+
+def record_error(dialect: Dialect, connection: Any, bucket: str, key: str, error: Exception, run: str) -> None:
+    """Record an error as the reason; see :func:`record_failure`."""
+    text = f"{error}\n{error.trace}" if isinstance(error, UnexpectedFailure) else str(error)
+    record_failure(dialect, connection, bucket, key, text, run)
+
+
+@contextmanager
+def failures_recorded(
+    dialect: Dialect, connection: Any, bucket: str, key: str, run: str, source: str
+) -> Iterator[None]:
+    """
+    Record a failure of what is inside that is the source's own; other parameters as for :func:`record_failure`.
+
+    :param source: name of what is imported, for errors.
+    :raises UnexpectedFailure: for an error that no code expects.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (UnimportableObject, ObjectOverwritten) as error:
+        record_error(dialect, connection, bucket, key, error, run)
+        raise
+    except (AgariError, BotoCoreError, ClientError, dialect.driver.Error):
+        raise
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        failure = unexpected(source, error)
+        logger.exception("%s", failure)
+        record_error(dialect, connection, bucket, key, failure, run)
+        raise failure from error
 
 
 def failed_objects(dialect: Dialect, connection: Any, objects: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from airflow_agari_provider.avro_import.errors import (
@@ -17,10 +18,8 @@ from airflow_agari_provider.avro_import.errors import (
     ObjectsFailed,
     ObjectsFailedForNow,
     UnexpectedFailure,
-    is_failure,
-    unexpected,
 )
-from airflow_agari_provider.avro_import.failures import record_failure
+from airflow_agari_provider.avro_import.failures import failures_recorded, record_error
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.joint_load import JointLoad
 from airflow_agari_provider.avro_import.ledger import TableLedger
@@ -33,7 +32,7 @@ from airflow_agari_provider.avro_import.target_table import TargetTable
 from airflow_agari_provider.avro_import.transactions import ImportTransactions
 from airflow_agari_provider.databases.dialects import any_dialect_of
 from airflow_agari_provider.databases.statements import execute, quoted_table, reading
-from airflow_agari_provider.exceptions import AgariError, UnimportableObject, may_pass
+from airflow_agari_provider.exceptions import UnimportableObject, may_pass
 from airflow_agari_provider.s3.errors import MissingObject, ObjectOverwritten
 from airflow_agari_provider.s3.objects import FoundObject
 
@@ -74,7 +73,7 @@ class Importer:
         self._connection = connection
         self._progress = progress or ImportProgress()
         self._ledger = TableLedger(self.dialect, connection, job.table, job.run)
-        self._table = TargetTable(self.dialect, connection, job, self._ledger)
+        self._table = TargetTable(self.dialect, connection, job)
         self._transactions = ImportTransactions(self.dialect, connection, job)
         self._load = ObjectLoad(self.dialect, connection, s3, job, self._ledger, self._progress)
         parts = job, self._ledger, self._table, self._transactions, self._load
@@ -113,9 +112,7 @@ class Importer:
         :raises UnexpectedFailure: nothing was loaded; the reason is recorded with its traceback.
         :raises MissingTable: the table does not exist, and ``create_table`` is not set.
         """
-        with reading(self._connection):
-            there = etag and self._ledger.is_loaded(bucket, key, etag)
-        if there:
+        if etag and self._is_loaded(bucket, key, etag):
             self._progress.finish(0, size_bytes, passed_over=True)
             return ImportedObject(f"s3://{bucket}/{key}", skipped=True)
         with self._failures_recorded(bucket, key):
@@ -134,9 +131,15 @@ class Importer:
 
     def _import(self, bucket: str, key: str, version_id: str | None, careful: bool, wait: bool) -> ImportedObject:
         with self._load.opened(bucket, key, version_id, careful) as opened:
-            change = self._table.prepared(opened)
-            with self._transactions.of_object(opened.stored.url, wait):
+            stored = opened.stored
+            skipped = partial(self._is_loaded, bucket, key, stored.etag)
+            change = self._table.prepared(opened.target, stored.url, skipped)
+            with self._transactions.of_object(stored.url, wait):
                 return self._load.run(opened, change)
+
+    def _is_loaded(self, bucket: str, key: str, etag: str) -> bool:
+        with reading(self._connection):
+            return self._ledger.is_loaded(bucket, key, etag)
 
     def import_objects(self, found: Iterable[FoundObject]) -> list[ImportedObject]:
         """
@@ -218,7 +221,7 @@ class Importer:
             # Before the transaction, because databases like MySQL commit when a table is changed.
             try:
                 with self._failures_recorded(bucket, key), self._load.opened(bucket, key) as opened:
-                    self._table.prepared(opened)
+                    self._table.prepared(opened.target, opened.stored.url)
             except MissingObject as error:
                 self._missing(error)
             else:
@@ -252,7 +255,7 @@ class Importer:
                 self._load.opened(one.bucket, one.key, None, careful) as opened,
                 self._transactions.refusals(opened.stored.url),
             ):
-                return self._load.run(opened, self._table.change(opened))
+                return self._load.run(opened, self._table.change(opened.target, opened.stored.url))
         except MissingObject as error:
             return self._missing(error)
 
@@ -277,24 +280,7 @@ class Importer:
 
     def record_failure(self, bucket: str, key: str, error: Exception) -> None:
         """Record why an object, or a message that names no object, could not be imported."""
-        text = f"{error}\n{error.trace}" if isinstance(error, UnexpectedFailure) else str(error)
-        record_failure(self.dialect, self._connection, bucket, key, text, self.job.run)
+        record_error(self.dialect, self._connection, bucket, key, error, self.job.run)
 
-    @contextmanager
-    def _failures_recorded(self, bucket: str, key: str) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except (UnimportableObject, ObjectOverwritten) as error:
-            self.record_failure(bucket, key, error)
-            raise
-        except (AgariError, BotoCoreError, ClientError, self.dialect.driver.Error):
-            raise
-        except BaseException as error:
-            if not is_failure(error):
-                raise
-            failure = unexpected(f"s3://{bucket}/{key}", error)
-            logger.exception("%s", failure)
-            self.record_failure(bucket, key, failure)
-            raise failure from error
+    def _failures_recorded(self, bucket: str, key: str) -> AbstractContextManager[None]:
+        return failures_recorded(self.dialect, self._connection, bucket, key, self.job.run, f"s3://{bucket}/{key}")

@@ -20,9 +20,10 @@ from airflow_agari_provider.avro.records import Batch, heap_out_of_sight
 from airflow_agari_provider.avro_import.errors import RowsLost, is_failure
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import ClaimedMeanwhile, LoadedObject, TableLedger
-from airflow_agari_provider.avro_import.object_load import CountedValues, ObjectLoad
+from airflow_agari_provider.avro_import.object_load import ObjectLoad
 from airflow_agari_provider.avro_import.origin import with_origin
 from airflow_agari_provider.avro_import.outcome import ImportedObject
+from airflow_agari_provider.avro_import.row_counts import CountedValues
 from airflow_agari_provider.avro_import.source_object import OpenedObject
 from airflow_agari_provider.avro_import.target_table import TargetTable
 from airflow_agari_provider.avro_import.transactions import ImportTransactions
@@ -174,7 +175,8 @@ class JointLoad:
 
     def _loaded(self, members: Sequence[Member]) -> dict[FoundObject, ImportedObject]:
         try:
-            change = self._table.prepared(members[0].opened)
+            first = members[0].opened
+            change = self._table.prepared(first.target, first.stored.url)
             if change.added:
                 return {}
             with self._transactions.of_objects([one.opened.stored.url for one in members]) as free:
@@ -192,10 +194,10 @@ class JointLoad:
         joined = _JoinedFile(members)
         names = [column.name for column in target.columns]
         position = names.index(self._job.count_by) if self._job.count_by else None
-        file, schema = cast("ContainerFile", joined), members[0].opened.schema
-        with heap_out_of_sight(), self._load.decoded(file, schema, target) as batches:
+        file, read_by = cast("ContainerFile", joined), members[0].opened.schema.read_by
+        with heap_out_of_sight(), self._load.blocks.decoded(file, read_by, target) as batches:
             whole = joined.with_origin(batches, target.columns, self._job.run)
-            counted = joined.counted(whole, position, self._load.values_counted)
+            counted = joined.counted(whole, position, self._load.blocks.values_counted)
             loaded = self._dialect.load(self._connection, target, counted)
         if loaded != (read := sum(one.rows for one in members)):
             raise RowsLost(joined.source, read, loaded, 0)

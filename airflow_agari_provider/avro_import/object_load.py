@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from airflow_agari_provider.avro.blocks import ContainerFile
-from airflow_agari_provider.avro.decoders import DecoderChoice
-from airflow_agari_provider.avro.reader_defaults import parsed_reader
 from airflow_agari_provider.avro.records import Batch, heap_out_of_sight
+from airflow_agari_provider.avro_import.block_load import BlockLoad
 from airflow_agari_provider.avro_import.careful_load import SoundRowsLoad
-from airflow_agari_provider.avro_import.errors import RowsLost, UnusableName
+from airflow_agari_provider.avro_import.errors import RowsLost
 from airflow_agari_provider.avro_import.job import ImportJob
 from airflow_agari_provider.avro_import.ledger import TableLedger
-from airflow_agari_provider.avro_import.origin import delete_rows, fields_of, with_origin
+from airflow_agari_provider.avro_import.origin import delete_rows, with_origin
 from airflow_agari_provider.avro_import.outcome import ImportedObject
 from airflow_agari_provider.avro_import.progress import ImportProgress
 from airflow_agari_provider.avro_import.quarantine import Quarantine
+from airflow_agari_provider.avro_import.row_counts import RowCounts
 from airflow_agari_provider.avro_import.schema_change import TableChange, add_columns
-from airflow_agari_provider.avro_import.source_object import ObjectOpener, OpenedObject, ReadSchema
+from airflow_agari_provider.avro_import.source_object import ObjectOpener, OpenedObject
 from airflow_agari_provider.databases.base import Dialect, Target
 from airflow_agari_provider.databases.errors import UnstorableValue
-from airflow_agari_provider.databases.statements import quoted_list
 from airflow_agari_provider.databases.warehouses import NotByCopy, RedshiftDialect, SnowflakeDialect, require_unchanged
 from airflow_agari_provider.s3.content import is_current, same_content
 from airflow_agari_provider.s3.objects import ObjectStream, StoredObject
 
 logger = logging.getLogger(__name__)
-
-MAX_COUNTED_LENGTH = 1000  # characters of a value of count_by
 
 
 class PutRows(NamedTuple):
@@ -47,67 +42,6 @@ class PutRows(NamedTuple):
     loaded: int
     quarantined_rows: int = 0
     quarantined_blocks: int = 0
-
-
-class CountedValues:
-    """
-    The values of ``count_by`` that an import counts: the first ones, so that each value is counted either in all
-    objects or in none.
-
-    :param limit: how many they may be.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._keys: dict[str, str] = {}
-
-    def admitted(self, value: Any) -> str | None:
-        """Return the text by which a value is counted; None if there are too many values, or the text is too long."""
-        key = _key(value)
-        if key not in self._keys and (len(self._keys) >= self._limit or len(key) > MAX_COUNTED_LENGTH):
-            return None
-        return self._keys.setdefault(key, key)  # one text for all objects
-
-    def count(self, counts: Counter[str], values: Iterable[Any]) -> int:
-        """Count values, and return how many were not counted."""
-        uncounted = 0
-        for value, times in Counter(values).items():
-            if key := self.admitted(value):
-                counts[key] += times
-            else:
-                uncounted += times
-        return uncounted
-
-
-class RowCounts:
-    """
-    Counts the rows of one object on their way into the database.
-
-    :param values: of the column by whose values they are counted.
-    """
-
-    def __init__(
-        self, file: ContainerFile, target: Target, count_by: str | None, values: CountedValues, progress: ImportProgress
-    ) -> None:
-        self.rows = self.uncounted = 0
-        self.counts: Counter[str] = Counter()
-        self._file = file
-        names = [column.name for column in target.columns]
-        self._position = names.index(count_by) if count_by else None
-        self._values = values
-        self._progress = progress
-        progress.begin()
-
-    def passing(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            yield batch
-            self.add(batch)
-
-    def add(self, batch: Batch) -> None:
-        self.rows += batch.rows
-        if self._position is not None:
-            self.uncounted += self._values.count(self.counts, batch.columns[self._position])
-        self._progress.advance(batch.rows, self._file.position)
 
 
 class ObjectLoad:
@@ -127,10 +61,8 @@ class ObjectLoad:
         self._job = job
         self._ledger = ledger
         self._progress = progress
-        self.values_counted = CountedValues(job.max_counts)
-        self._decoder = DecoderChoice(job.decoder)
-        self._reader = parsed_reader(job.reader_schema) if job.reader_schema else None
-        self._opener = ObjectOpener(job, self._reader)
+        self.blocks = BlockLoad(dialect, connection, job)
+        self._opener = ObjectOpener(job, self.blocks.reader)
 
     @contextmanager
     def opened(
@@ -149,10 +81,7 @@ class ObjectLoad:
     def opened_stream(self, stream: ObjectStream, careful: bool = False) -> OpenedObject:
         """Read the header of an object; see :meth:`opened`."""
         opened = self._opener.open(stream, careful)
-        try:
-            quoted_list(self._dialect, [column.name for column in opened.target.columns])
-        except ValueError as error:
-            raise UnusableName(opened.stored.url, str(error)) from error
+        self.blocks.require_names(opened.target, opened.stored.url)
         return opened
 
     def run(self, opened: OpenedObject, change: TableChange) -> ImportedObject:
@@ -171,7 +100,7 @@ class ObjectLoad:
         add_columns(self._dialect, self._connection, change, stored.url)
         if job.mode == "replace_objects":
             self._delete_old(stored)
-        counted = RowCounts(opened.file, target, job.count_by, self.values_counted, self._progress)
+        counted = RowCounts(opened.file, target, job.count_by, self.blocks.values_counted, self._progress)
         with heap_out_of_sight():
             put = self._put_rows(opened, target, counted)
         if put.read != put.loaded + put.quarantined_rows:
@@ -204,7 +133,7 @@ class ObjectLoad:
         if isinstance(self._dialect, RedshiftDialect | SnowflakeDialect):
             return self._have_copied(self._dialect, opened, target)
         try:
-            with self.decoded(opened.file, opened.schema, target) as batches:
+            with self.blocks.decoded(opened.file, opened.schema.read_by, target) as batches:
                 whole = self._with_origin(batches, target, opened.stored.url)
                 loaded = self._dialect.load(self._connection, target, counted.passing(whole))
         except UnstorableValue as error:
@@ -220,17 +149,6 @@ class ObjectLoad:
             yield with_origin(batch, target.columns, [url] * batch.rows, numbers, self._job.run)
             first += batch.rows
 
-    @contextmanager
-    def decoded(self, file: ContainerFile, schema: ReadSchema, target: Target) -> Iterator[Iterator[Batch]]:
-        """In a transaction: decode a file for the table, in the way that the database takes, without the origin."""
-        refusal = self._dialect.arrow_refusal(self._connection, target)
-        decoding = self._decoder.batches(file, *schema.read_by, fields_of(target), refusal)
-        try:
-            yield decoding
-        finally:
-            with suppress(ValueError):  # a thread may still be in it, waiting for S3
-                decoding.close()
-
     def _put_sound_rows(self, opened: OpenedObject, target: Target, counted: RowCounts) -> PutRows:
         job = self._job
         assert opened.salvaged
@@ -245,7 +163,7 @@ class ObjectLoad:
         self, dialect: RedshiftDialect | SnowflakeDialect, opened: OpenedObject, target: Target
     ) -> PutRows:
         job, stored = self._job, opened.stored
-        if job.count_by or self._reader or job.origin_columns:
+        if job.count_by or self.blocks.reader or job.origin_columns:
             raise NotByCopy("count_by, reader_schema and origin_columns cannot be used")
         if opened.schema.writer.legacy_calendar:
             raise NotByCopy("dates of Spark's legacy calendar would be some days off")
@@ -253,9 +171,3 @@ class ObjectLoad:
         loaded = dialect.copy(self._connection, target, stored, job.copy_access or "")
         require_unchanged(self._s3, stored)
         return PutRows(read, loaded)
-
-
-def _key(value: Any) -> str:
-    """Return ``null`` for None. A text that reads ``null`` is put in quotes, so that the two are counted apart."""
-    text = "null" if value is None else str(value)
-    return f'"{text}"' if isinstance(value, str) and text.strip('"') == "null" else text

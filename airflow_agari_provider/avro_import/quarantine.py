@@ -72,6 +72,10 @@ class Quarantine:
     """Offsets of the blocks that are bad or hold bad rows."""
 
     @property
+    def source(self) -> str:
+        return self.stored.url
+
+    @property
     def folder(self) -> str:
         """S3 URL of the folder for everything quarantined of this object."""
         bucket, prefix = split_url(self.url)
@@ -131,16 +135,7 @@ class Quarantine:
             raise TooMuchQuarantined(self.stored.url, self.max_bad_blocks, reason)
 
     def _put(self, name: str, data: bytes) -> str:
-        from botocore.exceptions import ClientError
-
-        bucket, key = split_url(self.folder + name)
-        try:
-            self.s3.put_object(Bucket=bucket, Key=key, Body=data)
-        except ClientError as error:
-            if forbidden(error):
-                raise ForbiddenObject(f"s3://{bucket}/{key}", str(error)) from error
-            raise
-        return f"s3://{bucket}/{key}"
+        return put_in_quarantine(self.s3, self.folder + name, data)
 
     def _rows_file(self, offset: int, bad: Sequence[BadRow]) -> bytes:
         """Return the rows byte for byte as the object has them, each after its position and its reason."""
@@ -161,6 +156,24 @@ class Quarantine:
         fastavro.schemaless_writer(file, "long", len(bad))
         fastavro.schemaless_writer(file, "bytes", block.getvalue())  # the size of the block, then the block
         return file.getvalue() + marker
+
+
+def put_in_quarantine(s3: Any, url: str, data: bytes) -> str:
+    """
+    Put an object, and return its URL.
+
+    :raises ForbiddenObject: S3 does not allow it.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, key = split_url(url)
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=data)
+    except ClientError as error:
+        if forbidden(error):
+            raise ForbiddenObject(url, str(error)) from error
+        raise
+    return url
 
 
 def in_quarantine(quarantine_url: str | None, bucket: str, key: str) -> bool:

@@ -83,26 +83,31 @@ class ObjectOpener:
         file = salvaged.file if salvaged else ContainerFile(*settings)
         key = file.schema_text, file.legacy_calendar
         if key not in self._known:
-            found = self._read(file)
+            writer = parse_writer_schema(file.schema, file.source, file.legacy_calendar)
+            found = read_schema(self._job, self._reader, writer, file.source)
             if len(self._known) >= KNOWN_SCHEMAS:
                 self._known.clear()
             self._known[key] = found
         return OpenedObject(stream, file, salvaged, self._known[key])
 
-    def _read(self, file: ContainerFile) -> ReadSchema:
-        job, reader = self._job, self._reader
-        writer = parse_writer_schema(file.schema, file.source, file.legacy_calendar)
-        if reader:
-            require_resolvable(writer, reader, file.source)
-        columns = columns_of(reader or writer, job.columns, job.bytes_in_json)
-        require_told_apart(reader or writer, columns, job.unions)
-        columns += origin_columns(job.origin_columns)
-        names = [column.name for column in columns]
-        needed = {*job.key_columns, job.count_by} - {None}
-        if missing := sorted(str(name) for name in needed if name not in names):
-            raise MissingFields(missing, names)
-        if any(column.name == job.count_by and column.kind == "json" for column in columns):
-            raise UnsupportedAvroType(str(job.count_by), "rows cannot be counted by it, because it holds JSON")
-        return ReadSchema(
-            writer, with_branches(writer, reader, job.unions), Target(job.table, columns, job.key_columns)
-        )
+
+def read_schema(job: ImportJob, reader: AvroSchema | None, writer: AvroSchema, source: str) -> ReadSchema:
+    """
+    Return what an import makes of a schema. Errors are those of :meth:`ObjectOpener.open`.
+
+    :param reader: schema to resolve the records to; None takes them as written.
+    :param writer: schema that the records were written with.
+    :param source: name of what has the schema, for errors.
+    """
+    if reader:
+        require_resolvable(writer, reader, source)
+    columns = columns_of(reader or writer, job.columns, job.bytes_in_json)
+    require_told_apart(reader or writer, columns, job.unions)
+    columns += origin_columns(job.origin_columns)
+    names = [column.name for column in columns]
+    needed = {*job.key_columns, job.count_by} - {None}
+    if missing := sorted(str(name) for name in needed if name not in names):
+        raise MissingFields(missing, names)
+    if any(column.name == job.count_by and column.kind == "json" for column in columns):
+        raise UnsupportedAvroType(str(job.count_by), "rows cannot be counted by it, because it holds JSON")
+    return ReadSchema(writer, with_branches(writer, reader, job.unions), Target(job.table, columns, job.key_columns))

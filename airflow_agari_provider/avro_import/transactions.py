@@ -28,11 +28,13 @@ class ImportTransactions:
     Runs the transactions of one job.
 
     :param connection: DB-API connection.
+    :param partly_bad: errors of a source of which some is bad, so that a careful attempt loads the rest.
     """
 
     dialect: Dialect
     connection: Any
     job: ImportJob
+    partly_bad: tuple[type[UnimportableObject], ...] = (BadAvro, UnstorableValue, RowsRefused)
 
     @contextmanager
     def of_object(self, url: str, wait: bool = True) -> Iterator[None]:
@@ -119,4 +121,4 @@ class ImportTransactions:
 
     def quarantines(self, error: Exception) -> bool:
         """Whether a careful attempt would put what is bad into quarantine."""
-        return self.job.on_bad_block == "quarantine" and isinstance(error, BadAvro | UnstorableValue | RowsRefused)
+        return self.job.on_bad_block == "quarantine" and isinstance(error, self.partly_bad)
