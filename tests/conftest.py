@@ -66,6 +66,7 @@ pytest_plugins = [
     "tests.fix_imports",
     "tests.fix_livy",
     "tests.fix_standalone",
+    "tests.fix_streams",
     "tests.fix_mails",
     "tests.fix_alerts",
 ]

@@ -110,3 +110,30 @@ def test_a_poisonous_message_moves_to_the_dead_letter_queue(sqs: Any) -> None:
     receipts = [bool(sqs.receive_message(QueueUrl=queue_url).get("Messages")) for _ in range(3)]
     assert receipts == [True, True, False]
     assert receive_all(sqs, dead_url) == ["poison"]
+
+
+def test_records_stay_in_a_shard_that_is_split_and_its_children_get_the_next(client: Callable[[str], Any]) -> None:
+    kinesis = client("kinesis")
+    kinesis.create_stream(StreamName="nrt", ShardCount=1)
+
+    def put(data: bytes, place: int) -> str:
+        where = {"PartitionKey": "k", "ExplicitHashKey": str(place)}
+        return str(kinesis.put_record(StreamName="nrt", Data=data, **where)["ShardId"])
+
+    def read(shard: str) -> tuple[list[bytes], bool]:
+        first = kinesis.get_shard_iterator(StreamName="nrt", ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        answer = kinesis.get_records(ShardIterator=first["ShardIterator"])
+        return [record["Data"] for record in answer["Records"]], "NextShardIterator" in answer
+
+    one, two, three, four = (f"shardId-{number:012}" for number in range(4))
+    assert put(b"a", 0) == one
+    kinesis.split_shard(StreamName="nrt", ShardToSplit=one, NewStartingHashKey=str(2**127))
+    assert [put(b"b", 0), put(b"c", 2**128 - 1)] == [two, three]
+    kinesis.merge_shards(StreamName="nrt", ShardToMerge=two, AdjacentShardToMerge=three)
+    assert put(b"d", 0) == four
+    assert [read(shard) for shard in (one, two, three, four)] == [
+        ([b"a"], False),
+        ([b"b"], False),
+        ([b"c"], False),
+        ([b"d"], True),
+    ]
