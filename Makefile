@@ -13,6 +13,7 @@
 #                               (SIZE=large: 4,000,000 rows)
 # make torture-import           importers that are killed, race and get messages twice, over three databases; TORTURE_SEED=... repeats
 # make torture-letters          purges and redrives of 5,000 letters, killed 20 times each; TORTURE_SEED=... repeats
+# make torture-stream           importers of a stream that are killed 100 times and race while its shards are split and merged
 # make wheel                    the package, in dist/
 # make test-install             install the wheel into each supported Airflow with four kinds of versions, and check it there;
 #                               writes docs/versions.md (ARGS="--airflow 3.3.2 --python 3.11": one cell)
@@ -61,7 +62,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-alerts bench-drain bench-discrepancy bench-import torture-import torture-letters scenario-hours scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-alerts bench-drain bench-discrepancy bench-import torture-import torture-letters torture-stream scenario-hours scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -120,6 +121,9 @@ torture-import: $(VENV)/.installed
 
 torture-letters: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.queues.long_torture
+
+torture-stream: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.streams.long_torture
 
 test-install: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.install $(ARGS)
