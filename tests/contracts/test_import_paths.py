@@ -45,6 +45,7 @@ WRITTEN_BY_USERS = [
     "hooks.victorops.VictorOpsHook",
     "notifications.slack_sla_miss.SlackSlaMissNotifier",
     "notifications.victorops_sla_miss.VictorOpsSlaMissNotifier",
+    "blast_radius.feeds.Feeds",
     "slas.DAG_RUN",
     "slas.FromHistory",
     "slas.FromVariable",

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from airflow_agari_provider.blast_radius.feeds import Feeds
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
@@ -40,6 +41,7 @@ PAGES = {
     "alerting": (SlaAlert, SlackSlaMissNotifier, VictorOpsHook, VictorOpsSlaMissNotifier, set_slas),
     "avro_s3_import": (AvroS3ImportOperator,),
     "avro_s3_loaded": (AvroS3LoadedSensor,),
+    "blast_radius": (Feeds,),
     "discrepancy_check": (Comparison, DiscrepancyCheckOperator, Distribution, Expected, Stage, Tolerance),
     "emr_spark_scoring": (
         EmrCluster,
