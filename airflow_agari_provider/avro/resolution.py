@@ -43,14 +43,16 @@ class ReaderSchemaMismatch(UnimportableObject):
         )
 
 
-def require_resolvable(writer: AvroSchema, reader: AvroSchema, source: str) -> None:
+def require_resolvable(writer: AvroSchema, reader: AvroSchema, source: str, every_value: bool = False) -> None:
     """
     Check that records of one schema can be resolved to another.
 
     :param source: name of the file for errors.
+    :param every_value: whether every record that there can be must be readable, also one with a branch of a union or a
+        symbol of an enum that the reader does not have.
     :raises ReaderSchemaMismatch: no record of the file could be read.
     """
-    problem = _Resolution(writer, reader).problem(writer.definition, reader.definition, "the record")
+    problem = _Resolution(writer, reader, every_value).problem(writer.definition, reader.definition, "the record")
     if problem:
         raise ReaderSchemaMismatch(source, problem)
 
@@ -103,8 +105,8 @@ def _identity(kind: Any) -> str:
 
 
 class _Resolution:
-    def __init__(self, writer: AvroSchema, reader: AvroSchema) -> None:
-        self._writer, self._reader = writer, reader
+    def __init__(self, writer: AvroSchema, reader: AvroSchema, every_value: bool = False) -> None:
+        self._writer, self._reader, self._every_value = writer, reader, every_value
         self._seen: set[tuple[str, str]] = set()
         self.promotions: set[tuple[str, str]] = set()
 
@@ -112,6 +114,8 @@ class _Resolution:
         written, wanted = self._writer.resolved(written), self._reader.resolved(wanted)
         if isinstance(written, list):  # each value says which branch it has
             found = [self.problem(branch, wanted, where) for branch in written]
+            if self._every_value:
+                return next(filter(None, found), None)
             return found[-1] if found and all(found) else None
         if isinstance(wanted, list):
             found = [self.problem(written, branch, where) for branch in wanted]
@@ -121,7 +125,8 @@ class _Resolution:
         if name in ("record", "error") and wanted_name in ("record", "error"):
             return self._of_names(written, wanted, where) or self._of_fields(written, wanted, where)
         if name in ("enum", "fixed") and name == wanted_name:
-            return self._of_names(written, wanted, where) or _of_values(written, wanted, where)
+            unlike = self._of_names(written, wanted, where) or _of_values(written, wanted, where)
+            return unlike or (self._of_symbols(written, wanted, where) if name == "enum" else None)
         if name == wanted_name and name in ("array", "map"):
             part = "items" if name == "array" else "values"
             return self.problem(written[part], wanted[part], where)
@@ -136,6 +141,12 @@ class _Resolution:
         if name == wanted["name"].rpartition(".")[2] or {name, written["name"]} & set(wanted.get("aliases", [])):
             return None
         return f"{where} is named {written['name']!r} in the file and {wanted['name']!r} in reader_schema"
+
+    def _of_symbols(self, written: Any, wanted: Any, where: str) -> str | None:
+        missing = [symbol for symbol in written["symbols"] if symbol not in wanted["symbols"]]
+        if not (self._every_value and missing) or "default" in wanted:
+            return None
+        return f"{where} may be {missing[0]!r} in the file, which is no symbol of the enum in reader_schema"
 
     def _of_fields(self, written: Any, wanted: Any, where: str) -> str | None:
         pair = written["name"], wanted["name"]

@@ -22,7 +22,7 @@ def why_incompatible(new: Any, old: Any, mode: Compatibility) -> str | None:
     directions = {"backward": [(other, one)], "forward": [(one, other)], "full": [(other, one), (one, other)]}
     for writer, reader in directions.get(mode, []):
         try:
-            require_resolvable(writer, reader, "the other version")
+            require_resolvable(writer, reader, "the other version", every_value=True)
         except ReaderSchemaMismatch as error:
             return error.problem
     return None

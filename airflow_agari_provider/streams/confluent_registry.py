@@ -61,7 +61,7 @@ class ConfluentSchemas:
         answer = self._required(status, answer, f"for schema {schema_id}")
         if self._subject is not None:
             status, subjects = self._requests.ask("GET", f"{place}/subjects")
-            if self._subject not in self._required(status, subjects, f"for the subjects of schema {schema_id}"):
+            if self._subject not in self._required(status, subjects, f"for the subjects of schema {schema_id}", list):
                 return None
         if answer.get("references"):  # to types that are registered on their own
             status, resolved = self._requests.ask("GET", f"{place}?format=resolved")
@@ -70,7 +70,7 @@ class ConfluentSchemas:
             raise RegistryFailed(self.name, f"schema {schema_id} is {kind}, not AVRO")
         try:
             return json.loads(answer["schema"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise RegistryFailed(self.name, f"its answer for schema {schema_id} holds no schema ({error!r})") from error
 
     def register(self, subject: str, schema: Any) -> str:
@@ -86,10 +86,15 @@ class ConfluentSchemas:
                 )
         status, answer = self._requests.ask("POST", f"/subjects/{name}/versions", body)
         if status == 409:
-            raise IncompatibleSchema(self.name, subject, str((answer or {}).get("message", "no reason")))
-        return str(self._required(status, answer, f"to a new version of {subject!r}")["id"])
+            said = answer.get("message") if isinstance(answer, dict) else None
+            raise IncompatibleSchema(self.name, subject, str(said or "no reason"))
+        answer = self._required(status, answer, f"to a new version of {subject!r}")
+        if "id" not in answer:
+            raise RegistryFailed(self.name, f"its answer to a new version of {subject!r} has no id")
+        return str(answer["id"])
 
-    def _required(self, status: int, answer: Any, what: str) -> Any:
-        if status >= 300 or not isinstance(answer, dict | list):
+    def _required(self, status: int, answer: Any, what: str, kind: type = dict) -> Any:
+        """Return an answer of a kind of JSON. :raises RegistryFailed: it is another one, or an error."""
+        if status >= 300 or not isinstance(answer, kind):
             raise RegistryFailed(self.name, f"it answered {status} {what}: {cut(json.dumps(answer), 300)}")
         return answer

@@ -59,7 +59,7 @@ class GlueSchemas:
             raise RegistryFailed(self.name, f"schema version {schema_id} is {answer['DataFormat']}, not AVRO")
         try:
             return json.loads(answer["SchemaDefinition"])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RegistryFailed(self.name, f"schema version {schema_id} is not JSON ({error})") from error
 
     def register(self, subject: str, schema: Any) -> str:

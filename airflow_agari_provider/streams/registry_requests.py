@@ -73,7 +73,7 @@ class RegistryRequests:
             raise _Passing(self._name, f"it answered {status}")
         try:
             return status, json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return status, None
 
     def _content(self, answer: Any) -> bytes:

@@ -79,7 +79,7 @@ class FolderSchemas:
         try:
             schema = json.loads(answer["Body"].read(MAX_SCHEMA_BYTES))
             found = fingerprint(schema)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RegistryFailed(self.name, f"{where} is not an Avro schema ({error})") from error
         if found != schema_id:
             raise RegistryFailed(self.name, f"{where} holds another schema, whose fingerprint is {found}")
