@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from airflow_agari_provider.avro.schemas import AvroSchema
-from airflow_agari_provider.exceptions import UnimportableObject
+from airflow_agari_provider.exceptions import UnimportableObject, cut
 
 Kind = Literal[
     "null", "boolean", "integer", "long", "float", "double", "bytes", "text", "decimal", "uuid",
@@ -75,7 +75,7 @@ class MissingFields(UnimportableObject):
         self.available = list(available)
 
     def __str__(self) -> str:
-        missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
+        missing, available = (cut(", ".join(map(repr, names)), 300) for names in (self.missing, self.available))
         return (
             f"The file has no field {missing}; it has {available}. "
             "Nothing was loaded; correct columns=, or give the field a default in reader_schema."

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from airflow_agari_provider.avro.columns import Column
 from airflow_agari_provider.databases.base import Dialect, Target
-from airflow_agari_provider.databases.errors import MissingColumns
+from airflow_agari_provider.databases.errors import DEFINITIONS_CHARACTERS, NAMES_CHARACTERS, MissingColumns
 from airflow_agari_provider.databases.statements import add_column, comparable_name, require_own_columns, table_columns
+from airflow_agari_provider.exceptions import cut
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +66,8 @@ def table_change(
             'To load them, set schema_change="add_columns", which adds these columns: %s',
             source,
             target.table,
-            ", ".join(map(repr, names)),
-            ", ".join(definitions),
+            cut(", ".join(map(repr, names)), NAMES_CHARACTERS),
+            cut(", ".join(definitions), DEFINITIONS_CHARACTERS),
         )
         return TableChange(replace(target, columns=kept))
     return TableChange(target, missing)

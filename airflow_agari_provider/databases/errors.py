@@ -6,6 +6,14 @@ from collections.abc import Sequence
 
 from airflow_agari_provider.exceptions import AgariError, UnimportableObject, cut
 
+# Characters of an error's text; a table may have thousands of columns.
+NAMES_CHARACTERS = 300
+DEFINITIONS_CHARACTERS = 2000
+
+
+def _listed(names: Sequence[str]) -> str:
+    return cut(", ".join(map(repr, names)), NAMES_CHARACTERS)
+
 
 class MissingColumns(UnimportableObject):
     """
@@ -25,11 +33,11 @@ class MissingColumns(UnimportableObject):
         self.definitions = list(definitions)
 
     def __str__(self) -> str:
-        missing, available = (", ".join(map(repr, names)) for names in (self.missing, self.available))
+        definitions = cut(", ".join(self.definitions), DEFINITIONS_CHARACTERS)
         return (
-            f"Table {self.table} has no column {missing}; it has {available}. Nothing was loaded. Do one of these: add "
-            f'what is missing, as schema_change="add_columns" would: {", ".join(self.definitions)}; leave the field '
-            'out with schema_change="ignore"; or rename it with columns=.'
+            f"Table {self.table} has no column {_listed(self.missing)}; it has {_listed(self.available)}. Nothing was "
+            f'loaded. Do one of these: add what is missing, as schema_change="add_columns" would: {definitions}; leave '
+            'the field out with schema_change="ignore"; or rename it with columns=.'
         )
 
 
@@ -66,7 +74,7 @@ class ColumnsRefused(UnimportableObject):
 
     def __str__(self) -> str:
         return (
-            f"The database does not make columns for the fields {cut(', '.join(map(repr, self.names)), 300)} in table "
+            f"The database does not make columns for the fields {_listed(self.names)} in table "
             f"{self.table}: {self.cause.strip()}. Nothing was loaded. Use columns= to leave fields out, or to give "
             "their columns other names."
         )
@@ -140,7 +148,7 @@ class OtherUniqueKey(AgariError):
 
     def __str__(self) -> str:
         return (
-            f"Table {self.table} has other unique keys than {', '.join(self.key_columns)}: {', '.join(self.others)}. "
-            "MySQL would overwrite a different row that has the same value in such a key. Nothing was loaded; upsert "
-            "by that key, or make it an index that is not unique."
+            f"Table {self.table} has other unique keys than {', '.join(self.key_columns)}: "
+            f"{cut(', '.join(self.others), NAMES_CHARACTERS)}. MySQL would overwrite a different row that has the same "
+            "value in such a key. Nothing was loaded; upsert by that key, or make it an index that is not unique."
         )
