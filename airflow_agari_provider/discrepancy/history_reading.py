@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_agari_provider.discrepancy.history_database import HistoryDatabase
 from airflow_agari_provider.discrepancy.history_tables import CHECKS, KEYS, STAGES, TELLINGS
-from airflow_agari_provider.discrepancy.stored_run import Difference, StoredRun, Telling, check_id
+from airflow_agari_provider.discrepancy.stored_run import Difference, StoredRun, Telling, check_id, read_counts
 
 if TYPE_CHECKING:
     from airflow_agari_provider.databases.base import Dialect
@@ -142,13 +141,7 @@ def read_runs(database: HistoryDatabase, dag_id: str, task: str, most: int = MOS
 
 def counts_of(difference: Difference) -> Mapping[str, int] | None:
     """Return the counts of all stages; ``None`` if they are not known, or were too long to be stored whole."""
-    try:
-        found = json.loads(difference.counts)
-    except ValueError:
-        return None
-    if not isinstance(found, dict):
-        return None
-    return {str(stage): count for stage, count in found.items() if isinstance(count, int)}
+    return read_counts(difference.counts)
 
 
 def _run(row: Sequence[Any]) -> StoredRun:

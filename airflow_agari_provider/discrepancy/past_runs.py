@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from airflow_agari_provider.discrepancy.baseline import moment_of_window
 from airflow_agari_provider.discrepancy.history_tables import KEYS, SHARES, STAGES, HistoryRows
-from airflow_agari_provider.discrepancy.stored_run import PastRun, StoredRun
+from airflow_agari_provider.discrepancy.stored_run import PastRun, StoredRun, read_counts
 
 
 def past_runs(
@@ -71,15 +70,8 @@ def _largest_keys(rows: HistoryRows, check: str) -> dict[str, dict[str, dict[str
         f"SELECT run_at, discrepant_key, counts FROM {KEYS} WHERE check_id = ? AND severity = 'none'",  # noqa: S608
         check,
     ):
-        found.setdefault(run_at, {})[key or ""] = _parsed(counts or "")
+        found.setdefault(run_at, {})[key or ""] = read_counts(counts or "") or {}
     return found
-
-
-def _parsed(counts: str) -> dict[str, int]:
-    try:
-        return dict(json.loads(counts))
-    except ValueError:  # of so many stages that it was cut
-        return {}
 
 
 def _found_by(rows: HistoryRows, check: str, comparisons: Sequence[str]) -> dict[str, set[tuple[str, str]]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 TIMEOUT = 1800.0  # seconds for one stage
+LONGEST_TIMEOUT = 7 * 86400.0  # seconds; for ever, or far more than this, no thread can wait
 
 
 class Stage(dict[str, Any]):
@@ -28,7 +29,7 @@ class Stage(dict[str, Any]):
     :param arguments: name -> argument of the function; templates.
     :param distinct: the rows of the query have a further column: how many of the messages are different ones. A loss
         and duplicates that cancel out are then told apart.
-    :param timeout: seconds in which the stage must answer.
+    :param timeout: seconds in which the stage must answer, at most a week.
     :param shown: with ``False``, the stage has no column. By default it is then compared with the stage before it.
     """
 
@@ -52,8 +53,11 @@ class Stage(dict[str, Any]):
         given = [each for each in (sql, counts, s3_url, call) if each is not None]
         if len(given) != 1 or (sql is None) != (conn_id is None):
             raise ValueError(f"Stage {name!r} needs either sql and conn_id, or counts, or s3_url, or call.")
-        if type(timeout) not in (int, float) or not timeout > 0:
-            raise ValueError(f"Stage {name!r} has a timeout of {timeout!r}: give seconds, more than 0.")
+        if type(timeout) not in (int, float) or not 0 < timeout <= LONGEST_TIMEOUT:
+            raise ValueError(
+                f"Stage {name!r} has a timeout of {timeout!r}: give seconds, more than 0 and at most a week "
+                f"({LONGEST_TIMEOUT:.0f})."
+            )
         if distinct and sql is None and call is None:
             raise ValueError(f"Stage {name!r} cannot be distinct: only rows of a query or a function have that column.")
         super().__init__(

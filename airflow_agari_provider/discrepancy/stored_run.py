@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -111,3 +112,14 @@ def stored_key(key: str) -> str:
     if len(clean) <= KEY_CHARACTERS:
         return clean
     return f"{clean[: KEY_CHARACTERS - 17]}…{hashlib.sha256(clean.encode()).hexdigest()[:16]}"
+
+
+def read_counts(text: str) -> dict[str, int] | None:
+    """Return the counts of all stages in their stored text; None if they are not known, or are cut."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    return {stage: count for stage, count in found.items() if isinstance(count, int)}

@@ -5,7 +5,7 @@ import pytest
 from airflow_agari_provider.discrepancy.comparisons import STRICT, Tolerance, default_comparisons
 from airflow_agari_provider.discrepancy.findings import Limits, find_discrepancies, judge
 from airflow_agari_provider.discrepancy.history import LOG, Past, identity, named_windows
-from airflow_agari_provider.discrepancy.stored_run import Difference, StoredRun, Telling, stored_key
+from airflow_agari_provider.discrepancy.stored_run import Difference, StoredRun, Telling
 from airflow_agari_provider.discrepancy.table import DiscrepancyTable
 
 
@@ -150,10 +150,3 @@ def test_an_attempt_was_told_only_what_is_the_same():
 )
 def test_accepted_windows_are_a_list_or_lines(value, windows):
     assert named_windows(value) == windows
-
-
-def test_keys_are_stored_so_that_every_database_takes_them():
-    assert stored_key("a\0b\udc80") == "a\\x00b\\udc80"
-    long, other = stored_key("x" * 20_000), stored_key("x" * 20_001)
-    assert len(long) == len(other) == 250
-    assert long != other

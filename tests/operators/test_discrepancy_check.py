@@ -1,20 +1,13 @@
 from __future__ import annotations
 
-import importlib.util
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from airflow_agari_provider.airflow_compat import DAG, AirflowFailException, BaseOperator, TaskDeferred
-from airflow_agari_provider.discrepancy.errors import ReportNotDelivered
-from airflow_agari_provider.discrepancy.reading import StageNotRead, WindowStillOpen
-from airflow_agari_provider.operators.discrepancy_check import Comparison, Stage, Tolerance
+from airflow_agari_provider.operators.discrepancy_check import Stage, Tolerance
 from tests.operators.discrepancy_checks import RUN, check, context_of_run, lossy
 
 PUBLISHED_CSV = Path(__file__).parents[1] / "discrepancy" / "discrepancy_2016-04-28.csv"
@@ -23,21 +16,6 @@ PUBLISHED_CSV = Path(__file__).parents[1] / "discrepancy" / "discrepancy_2016-04
 @pytest.fixture
 def context():
     return context_of_run()
-
-
-@pytest.fixture
-def database(postgres_uri, monkeypatch):
-    """Connection of a PostgreSQL database, to which ``airflow`` connects as ``target``."""
-    import psycopg2
-
-    parts = urlsplit(postgres_uri)
-    fields = {"host": parse_qs(parts.query)["host"][0], "login": parts.username, "schema": parts.path.lstrip("/")}
-    monkeypatch.setenv("AIRFLOW_CONN_TARGET", json.dumps({"conn_type": "postgres", **fields}))
-    with closing(psycopg2.connect(postgres_uri)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("create table scored (org_id int, messages numeric)")
-            yield cursor
 
 
 def test_the_published_day_comes_out_cell_by_cell(context, mails):
@@ -108,36 +86,6 @@ def test_slack_hears_of_a_discrepancy_again_only_when_it_grows(context, mails, d
     ]
     assert len(mails) == 4
     assert [body["text"].split("\n")[0].split(" ")[4] for body in alerts.slack()] == ["2016-02-03", "2016-02-05"]
-
-
-def test_counts_come_out_of_a_database_with_its_own_number_types(context, database):
-    database.execute("insert into scored values (5, 2), (5, 3), (12, 4), (null, 1)")
-    operator = check(
-        stages=[
-            Stage("Agg", counts={"5": 5, "12": 4}),
-            Stage("DB", sql="select org_id, sum(messages) from scored group by org_id", conn_id="target"),
-        ],
-        on_discrepancy="alert",
-    )
-    result = operator.execute(context)
-    assert result["rows"] == [
-        ["12", 4, 4, 0, 0.0, ""],
-        ["5", 5, 5, 0, 0.0, ""],
-        ["NULL", 0, 1, -1, "new", "missing in Agg"],
-    ]
-    assert result["findings"] == ["NULL: gained 1 between Agg and DB (new), missing in Agg; allowed 0 and 0.0 %"]
-
-
-@pytest.mark.skipif(
-    not importlib.util.find_spec("airflow.providers.sqlite"), reason="needs apache-airflow-providers-sqlite"
-)
-def test_counts_come_out_of_sqlite(context, sqlite_path, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_TARGET", json.dumps({"conn_type": "sqlite", "host": str(sqlite_path)}))
-    with closing(sqlite3.connect(sqlite_path)) as connection:
-        connection.executescript("create table scored (org_id int); insert into scored values (5), (5)")
-    sql = "select org_id, count(*) from scored group by org_id"
-    operator = check(stages=[Stage("Agg", counts={"5": 2}), Stage("DB", sql=sql, conn_id="target")])
-    assert operator.execute(context)["rows"] == [["5", 2, 2, 0, 0.0, ""]]
 
 
 def late(database, **arguments):
@@ -243,73 +191,6 @@ def test_a_task_whose_output_a_stage_takes_runs_before():
     assert operator.upstream_task_ids == {"score"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ({"stages": [Stage("Agg", counts={})]}, "two or more stages"),
-        ({"comparisons": [Comparison("Loss", "Agg", "Db")]}, r"names the stage\(s\) \['Db'\]"),
-        ({"skips": {}}, 'skips needs exactly one comparison with judge="gain"'),
-        ({"on_discrepancy": "warn"}, "on_discrepancy is one of fail, alert, not 'warn'"),
-        ({"on_empty": "skip"}, "on_empty is one of fail, alert, ok, not 'skip'"),
-        ({"on_silent": "fail"}, "on_silent is one of ok, warn, alarm, not 'fail'"),
-        ({"key": "integer"}, "key is one of auto, text, int, .*, not 'integer'"),
-        ({"tolerance": "{{ params.tolerance }}"}, "tolerance is a Tolerance, not '{{ params.tolerance }}'"),
-        ({"tolerances": {5: 10}}, "tolerances.* is a Tolerance, not 10"),
-        ({"recheck_after": 300}, "recheck_after is a timedelta, not 300"),
-        ({"grace": "{{ params.grace }}"}, "grace is a timedelta, not '{{ params.grace }}'"),
-        ({"history_runs": "400"}, "history_runs is a whole number of runs, 1 or more, not '400'"),
-        ({"expected": ["DB"]}, r"expected is a list of Expected, not \['DB'\]"),
-    ],
-    ids=[
-        "one stage",
-        "unknown stage",
-        "skips of no comparison",
-        "unknown reaction",
-        "empty",
-        "silent",
-        "key",
-        "template",
-        "count",
-        "seconds",
-        "template of a time",
-        "text",
-        "names",
-    ],
-)
-def test_what_cannot_work_is_refused_when_the_dag_is_parsed(arguments, says):
-    with pytest.raises(ValueError, match=says):
-        check(**arguments)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {},
-        {"sql": "select 1"},
-        {"conn_id": "x"},
-        {"sql": "s", "conn_id": "c", "counts": {}},
-        {"counts": {}, "call": dict},
-        {"s3_url": "s3://b/k", "conn_id": "c"},
-    ],
-    ids=str,
-)
-def test_a_stage_is_a_query_or_counts(arguments):
-    with pytest.raises(ValueError, match="Stage 'DB' needs either sql and conn_id, or counts, or s3_url, or call"):
-        Stage("DB", **arguments)
-
-
-def test_unusable_counts_end_the_task_without_retry(context):
-    with pytest.raises(AirflowFailException, match="Stage 'DB' gave no usable counts"):
-        check(stages=[Stage("Agg", counts={}), Stage("DB", counts="None")]).execute(context)
-
-
-@pytest.mark.parametrize("given", [None, "EP_PROD"], ids=["by default", "given"])
-def test_the_environment_is_the_deployment_s_unless_it_is_given(context, monkeypatch, given):
-    monkeypatch.setenv("AIRFLOW__AGARI__ENVIRONMENT", "EP_STAGE")
-    text = check(environment=given).execute(context)["text"]
-    assert text.startswith(f"{given or 'EP_STAGE'} Message counts 2016-02-03 00:00:00")
-
-
 def test_expected_keys_and_the_greeting_are_templates(context, mails):
     context["ti"].outputs["organisations"] = ["5", "7"]
     with DAG("d", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC)):
@@ -381,27 +262,6 @@ def test_skips_that_are_not_known_end_the_task_without_retry(context, native):
         operator.execute(context)
 
 
-NOTHING = [Stage("Agg", counts={}), Stage("DB", counts={"5": 0})]
-
-
-@pytest.mark.parametrize(
-    "arguments", [{}, {"on_discrepancy": "alert"}, {"tolerance": Tolerance(min_volume=9)}], ids=str
-)
-def test_a_check_that_counted_nothing_alerts_and_fails_for_good(context, alerts, arguments):
-    with pytest.raises(AirflowFailException, match="Nothing was counted: all stages from Agg to DB are empty"):
-        check(stages=NOTHING, slack_conn_id="slack_hook", **arguments).execute(context)
-    (body,) = alerts.slack()
-    assert "• Nothing was counted: all stages from Agg to DB are empty" in body["text"]
-
-
-@pytest.mark.parametrize(
-    ("on_empty", "verdict", "told"), [("alert", "high discrepancies", 1), ("ok", "ok", 0)], ids=str
-)
-def test_what_a_check_does_that_counted_nothing_can_be_chosen(context, alerts, on_empty, verdict, told):
-    result = check(stages=NOTHING, on_empty=on_empty, slack_conn_id="slack_hook").execute(context)
-    assert (result["verdict"], len(alerts.slack())) == (verdict, told)
-
-
 def test_what_all_keys_lost_together_fails_the_task(context):
     keys = [str(number) for number in range(1000)]
     stages = [Stage("Agg", counts=dict.fromkeys(keys, 2)), Stage("DB", counts=dict.fromkeys(keys, 1))]
@@ -442,115 +302,6 @@ def test_an_expected_key_that_is_silent_is_named(context, on_silent, verdict, fi
     assert "Expected, but silent: 7." in result["text"]
 
 
-def test_a_run_without_a_logical_date_is_named_by_when_it_ran(context):
-    run_after = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
-    context["dag_run"] = SimpleNamespace(logical_date=None, run_after=run_after)
-    assert "Message counts 2026-11-21 07:30:00: Messages 1" in check().execute(context)["text"]
-
-
-def test_stages_of_four_kinds_are_compared_in_one_check(context, database, s3, bucket):
-    """The published table: the collectors' counts on S3, the job's from a function, the rest by SQL and XCom."""
-    heading, *lines = PUBLISHED_CSV.read_text().splitlines()
-    cells = [dict(zip(heading.split(","), line.split(","), strict=True)) for line in lines]
-    body = "".join(json.dumps({"org_id": row["Org_ID"], "n": int(row["Collector Msgs"])}) + "\n" for row in cells)
-    s3.put_object(Bucket=bucket, Key="collected/2016-02-03.json", Body=body.encode())
-    for row in cells:
-        database.execute("insert into scored values (%s, %s)", (row["Org_ID"], row["DB Msgs"]))
-
-    def scored(hour):
-        assert hour == "2016-02-03"
-        return [(row["Org_ID"], int(row["Agg Msgs"])) for row in cells]
-
-    operator = check(
-        stages=[
-            Stage(
-                "Collector", s3_url=f"s3://{bucket}/collected/{{{{ ds }}}}.json", key_field="org_id", count_field="n"
-            ),
-            Stage("Agg", call=scored, arguments={"hour": "{{ ds }}"}),
-            Stage("DB", sql="select org_id, sum(messages) from scored group by org_id", conn_id="target"),
-            Stage("NRT DB", counts={row["Org_ID"]: int(row["NRT DB Msgs"]) for row in cells}),
-        ],
-        aws_conn_id=None,
-    )
-    operator.render_template_fields(context)
-    result = operator.execute(context)
-    assert [[str(cell) for cell in row] for row in result["rows"]] == [line.split(",") for line in lines]
-
-
-@pytest.mark.parametrize(
-    ("sql", "conn_id", "error", "says"),
-    [
-        (
-            "select nothing from nowhere",
-            "target",
-            StageNotRead,
-            "'DB' could not be read from connection target: .*nowhere",
-        ),
-        (
-            "delete from scored",
-            "target",
-            AirflowFailException,
-            "'DB' gave no usable counts: its statement returns no rows",
-        ),
-        ("select org_id from scored", "target", AirflowFailException, "a row has 1 columns, not 2"),
-        (" ", "target", AirflowFailException, "'DB' gave no usable counts: its query is empty"),
-        ("select 1, 1", "unknown", StageNotRead, "Stage 'DB' could not be read from connection unknown"),
-        ("select 1, 1", "victorops", StageNotRead, "'DB' could not be read from connection victorops: .* runs no SQL"),
-    ],
-    ids=["no table", "no query", "no count", "empty", "no connection", "no database"],
-)
-@pytest.mark.usefixtures("alerts")
-def test_an_error_of_a_query_names_its_stage(context, database, sql, conn_id, error, says):
-    database.execute("insert into scored values (5, 1)")
-    operator = check(stages=[Stage("Agg", counts={"5": 1}), Stage("DB", sql=sql, conn_id=conn_id)])
-    with pytest.raises(error, match=says):
-        operator.execute(context)
-
-
-def test_rows_of_a_query_that_is_grouped_too_finely_are_added_up_and_told(context, database):
-    database.execute("insert into scored values (5, 1), (5, 2)")
-    sql = "select org_id, sum(messages) from scored group by org_id, messages"
-    result = check(stages=[Stage("Agg", counts={"5": 3}), Stage("DB", sql=sql, conn_id="target")]).execute(context)
-    assert result["verdict"] == "ok"
-    assert "DB gave 1 key(s) more than once, such as 5; the counts were added up." in result["text"]
-
-
-def test_expected_keys_may_be_a_query(context, database):
-    database.execute("insert into scored values (7, 0), (9, 0)")
-    query = Stage("Active", sql="select org_id from scored order by 1", conn_id="target")
-    assert [row[0] for row in check(expected_keys=query).execute(context)["rows"]] == ["5", "7", "9"]
-
-
-def test_a_rule_of_the_keys_holds_everywhere(context):
-    result = check(
-        stages=[Stage("Agg", counts={"005": 9, "7": 2}), Stage("DB", counts={5: 7, "07": 1})],
-        key="int",
-        tolerances={"0005": Tolerance(count=2)},
-        notes={"05": "moved house"},
-        expected_keys=["009"],
-        on_discrepancy="alert",
-    ).execute(context)
-    assert result["rows"] == [
-        ["5", 9, 7, 2, 22.2, "moved house"],
-        ["7", 2, 1, 1, 50.0, ""],
-        ["9", 0, 0, 0, 0.0, ""],
-    ]
-    assert [line.partition(":")[0] for line in result["findings"]] == ["7"]
-
-
-def test_stages_that_share_no_key_are_told_so(context):
-    stages = [Stage("Agg", counts={"a": 1}), Stage("DB", counts={"A": 1})]
-    result = check(stages=stages, on_discrepancy="alert").execute(context)
-    assert "Agg and DB share no key (Agg: 'a'; DB: 'A'). Are keys written differently?" in result["text"]
-
-
-def test_a_window_that_is_still_open_is_not_counted(context):
-    end = datetime.now(UTC) - timedelta(minutes=30)
-    with pytest.raises(WindowStillOpen, match="The window is open until"):
-        check(window_end=end.isoformat(), grace=timedelta(hours=1)).execute(context)
-    assert check(window_end=f"{end:%Y-%m-%d %H:%M:%S}").execute(context)["verdict"] == "ok"
-
-
 def test_what_differs_only_in_the_second_reading_raises_no_alarm(context, database, monkeypatch):
     def sleep(seconds):
         database.execute("insert into scored values (5, 2), (7, 5)")
@@ -559,22 +310,3 @@ def test_what_differs_only_in_the_second_reading_raises_no_alarm(context, databa
     result = late(database, deferrable=False).execute(context)
     assert result["verdict"] == "ok"
     assert "Only the second reading differs for 7: not judged" in result["text"]
-
-
-def test_the_whole_table_goes_to_s3_and_mail_and_slack_link_to_it(context, mails, alerts, s3, bucket):
-    operator = lossy(report_url=f"s3://{bucket}/{{{{ ds }}}}.csv", aws_conn_id=None, on_discrepancy="alert")
-    operator.render_template_fields(context)
-    result = operator.execute(context)
-    assert result["report_url"] == "s3://agari/2016-02-03.csv"
-    assert s3.get_object(Bucket=bucket, Key="2016-02-03.csv")["Body"].read().startswith(b"Org_ID,Agg Msgs,DB Msgs,")
-    link = "https://console.aws.amazon.com/s3/object/agari?prefix=2016-02-03.csv"
-    assert f"<{link}|The whole table>" in alerts.slack()[0]["text"]
-    assert f'<a href="{link}">' in mails[0][1].get_body(("html",)).get_content()
-
-
-def test_a_table_that_cannot_be_written_silences_nobody(context, mails, alerts, aws):
-    operator = lossy(report_url="s3://nowhere/table.csv", aws_conn_id=None, on_discrepancy="alert")
-    with pytest.raises(ReportNotDelivered, match="could not be sent by S3:"):
-        operator.execute(context)
-    assert (len(mails), len(alerts.slack())) == (1, 1)
-    assert "The whole table could not be written to s3://nowhere/table.csv" in alerts.slack()[0]["text"]
