@@ -61,7 +61,7 @@ def redrive_archive(redrive: Redrive, s3: Any, archive_url: str, at_most: int) -
     sent: set[str] = set()  # message ids, of all objects
     for key in shelf.keys(archive_url):
         if key.endswith(NOTE):
-            sent.update(json.loads(shelf.read(key)))
+            sent.update(_noted(shelf, key))
     urls = []
     for key in shelf.keys(archive_url):
         if redrive.moved >= at_most or redrive.stopped():
@@ -134,6 +134,17 @@ def _send_object(redrive: Redrive, shelf: _Shelf, key: str, sent: set[str], at_m
             if failed:
                 raise LettersNotSent(target, failed)
     return redrive.moved - before
+
+
+def _noted(shelf: _Shelf, key: str) -> list[str]:
+    """Return the ids of the messages that a note says were sent. Without them, letters would come twice."""
+    try:
+        ids = json.loads(shelf.read(key))
+    except (ValueError, RecursionError):
+        ids = None
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise BadArchive(shelf.url(key), "it is not the list of the message ids that a redrive has sent")
+    return ids
 
 
 def _letters(shelf: _Shelf, key: str) -> list[DeadLetter]:

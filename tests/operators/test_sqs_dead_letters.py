@@ -10,28 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from airflow_agari_provider.airflow_compat import DAG, AirflowFailException
-from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator
-from airflow_agari_provider.queues.dead_letters import NoDeadLetterQueue
+from airflow_agari_provider.airflow_compat import DAG
+from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterReportOperator
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
-from tests.queues.letters import notification, redrive
-
-HOST = "etl-00.ep-old.prod.agari.com"
-NOTIFICATION = notification("scored/hour=05/part-0.avro")
-OTHER = notification("scored/hour=06/part-0.avro")
-OURS = {"objects_below": "s3://agari/scored/hour=05/"}
+from tests.operators.dead_letters import HOST, NOTIFICATION, OTHER, OURS, context_of_run, report, send
 
 
 @pytest.fixture
-def context():
-    ti = SimpleNamespace(
-        dag_id="ep_telemetry_v2", task_id="report", run_id="run", map_index=-1, try_number=1, hostname=HOST
-    )
-    return {"ti": ti}
-
-
-@pytest.fixture
-def ledger(postgres_uri, monkeypatch):
+def ledger(cleared_postgres_uri, monkeypatch):
     """Writes why an object could not be imported into the database that ``airflow`` knows as ``scoring``."""
     import psycopg2
 
@@ -39,24 +25,18 @@ def ledger(postgres_uri, monkeypatch):
     from airflow_agari_provider.avro_import.ledger_tables import create_import_tables
     from airflow_agari_provider.databases.dialects import dialect_of
 
-    parts = urlsplit(postgres_uri)
+    parts = urlsplit(cleared_postgres_uri)
     fields = {"host": parse_qs(parts.query)["host"][0], "login": parts.username, "schema": parts.path.lstrip("/")}
     monkeypatch.setenv("AIRFLOW_CONN_SCORING", json.dumps({"conn_type": "postgres", **fields}))
-    with closing(psycopg2.connect(postgres_uri)) as connection:
+    with closing(psycopg2.connect(cleared_postgres_uri)) as connection:
         dialect = dialect_of(connection)
         create_import_tables(dialect, connection)
         yield lambda *failure: record_failure(dialect, connection, *failure)
 
 
-def report(queue_url, **arguments):
-    return SqsDeadLetterReportOperator(
-        task_id="report", queue_url=queue_url, completed="2016-02-26 03:00:00", aws_conn_id=None, **arguments
-    )
-
-
-def send(sqs, queue_url, body, **message_attributes):
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message_attributes.items()}
-    return sqs.send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)["MessageId"]
+@pytest.fixture
+def context():
+    return context_of_run()
 
 
 def test_slack_is_told_in_the_published_words(sqs, queue_url, context, alerts):
@@ -155,29 +135,10 @@ def test_a_ledger_that_knows_nothing_leaves_the_exception_open(sqs, queue_url, c
     assert report(queue_url, sql_conn_id="scoring").execute(context)["exception"] is None
 
 
-def test_the_dead_letter_queue_may_be_named_by_its_source(sqs, queue_url, context):
-    dead = sqs.create_queue(QueueName="importer-dead")["QueueUrl"]
-    operator = SqsDeadLetterReportOperator(task_id="report", source_queue_url=queue_url, aws_conn_id=None)
-    with pytest.raises(NoDeadLetterQueue, match="has no redrive policy"):
-        operator.execute(context)
-    redrive(sqs, queue_url, dead)
-    send(sqs, dead, "dead")
-    result = operator.execute(context)
-    assert (result["queue_url"], result["count"], result["source"]) == (dead, 1, queue_url)
-
-
 def test_a_long_body_is_cut_in_the_result(sqs, queue_url, context):
     send(sqs, queue_url, "x" * 100_000)
     sample = report(queue_url).execute(context)["sample"]
     assert sample == "x" * 4000 + "… (100000 characters)"
-
-
-@pytest.mark.parametrize("operator", [SqsDeadLetterReportOperator, SqsDeadLetterPurgeOperator])
-@pytest.mark.parametrize("queues", [{}, {"queue_url": "a", "source_queue_url": "b"}], ids=["none", "both"])
-def test_one_of_both_queues_must_be_named(operator, queues):
-    arguments = {"archive_url": "s3://agari/dead"} if operator is SqsDeadLetterPurgeOperator else {}
-    with pytest.raises(ValueError, match="Give either queue_url"):
-        operator(task_id="dead", **queues, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -205,46 +166,6 @@ def test_the_message_tells_the_beginning_of_the_window(dag_run, completed):
         operator = SqsDeadLetterReportOperator(task_id="report", queue_url="https://sqs/{{ name }}")
     operator.render_template_fields({"dag_run": SimpleNamespace(**dag_run), "name": "dead"})
     assert (operator.completed, operator.queue_url) == (completed, "https://sqs/dead")
-
-
-def purge(queue_url, **arguments):
-    return SqsDeadLetterPurgeOperator(
-        task_id="purge", queue_url=queue_url, archive_url="s3://agari/dead/2016-02-26/", aws_conn_id=None, **arguments
-    )
-
-
-def test_a_purge_says_how_many_it_archived_and_where(sqs, s3, queue_url, bucket, context):
-    for number in range(12):
-        send(sqs, queue_url, f"dead {number}")
-    result = purge(queue_url).execute(context)
-    assert (result["queue_url"], result["count"], result["remaining"]) == (queue_url, 12, 0)
-    assert len(result["archive_urls"]) == 2
-    assert all(url.startswith("s3://agari/dead/2016-02-26/importer-") for url in result["archive_urls"])
-    assert read_depth(sqs, queue_url).total == 0
-
-
-def test_a_purge_takes_no_more_than_allowed_and_says_what_remains(sqs, s3, queue_url, bucket, context):
-    for number in range(5):
-        send(sqs, queue_url, f"dead {number}")
-    result = purge(queue_url, max_messages=2).execute(context)
-    assert (result["count"], result["remaining"]) == (2, 3)
-    assert read_depth(sqs, queue_url) == QueueDepth(3, 0, 0)
-
-
-def test_an_empty_queue_needs_no_purge(queue_url, bucket, context):
-    assert purge(queue_url).execute(context) == {
-        "queue_url": queue_url,
-        "count": 0,
-        "remaining": 0,
-        "archive_urls": [],
-    }
-
-
-def test_a_purged_run_has_no_dead_letters_to_report(sqs, queue_url, bucket, context, alerts):
-    send(sqs, queue_url, "of the run before")
-    purge(queue_url).execute(context)
-    assert report(queue_url, slack_conn_id="slack_hook").execute(context)["count"] == 0
-    assert alerts.slack() == []
 
 
 def test_a_run_that_shares_the_queue_reports_its_own_letters_only(sqs, queue_url, context, alerts, ledger):
@@ -304,31 +225,3 @@ def test_an_incident_stays_open_while_letters_are_unseen(sqs, queue_url, context
     assert (result["count"], result["unseen"]) == (0, 1)
     assert alerts.slack()[0]["text"].endswith(" with at least 0 DLQs")
     assert alerts.victorops() == []
-
-
-def test_a_purge_of_one_run_leaves_the_letters_of_the_others(sqs, s3, queue_url, bucket, context):
-    for body in (OTHER, NOTIFICATION, "hello", OTHER):
-        send(sqs, queue_url, body)
-    result = purge(queue_url, **OURS).execute(context)
-    (archived,) = result.pop("archive_urls")
-    assert result == {"queue_url": queue_url, "count": 1, "remaining": 3, "unclaimed": 1, "unseen": 0}
-    key = archived.removeprefix("s3://agari/")
-    assert json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["body"] == NOTIFICATION
-    assert read_depth(sqs, queue_url) == QueueDepth(3, 0, 0)
-
-
-@pytest.mark.parametrize("build", [report, purge])
-def test_a_queue_that_moves_its_letters_on_fails_without_a_retry(sqs, queue_url, bucket, context, build):
-    redrive(sqs, queue_url, sqs.create_queue(QueueName="very-dead")["QueueUrl"])
-    with pytest.raises(AirflowFailException, match="has a redrive policy of its own"):
-        build(queue_url, **OURS).execute(context)
-
-
-@pytest.mark.parametrize("build", [report, purge])
-def test_the_folder_of_the_run_is_templated(build):
-    with DAG("ep_telemetry_v2", schedule=None, start_date=datetime(2016, 1, 1, tzinfo=UTC)):
-        operator = build("https://sqs/dead", objects_below=["s3://agari/scored/{{ window }}/"])
-    operator.render_template_fields(
-        {"dag_run": SimpleNamespace(data_interval_start=datetime(2016, 2, 26, 3, tzinfo=UTC)), "window": "hour=05"}
-    )
-    assert operator.objects_below == ["s3://agari/scored/hour=05/"]

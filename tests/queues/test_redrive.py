@@ -1,50 +1,23 @@
-"""Dead letters brought back by hand, from a queue of moto and from an archive in its S3."""
+"""Dead letters brought back by hand, from a queue of moto."""
 
 from __future__ import annotations
 
-import json
 import pickle
 
 import boto3
 import pytest
-from botocore.stub import Stubber
 
-from airflow_agari_provider.queues.archived_letters import BadArchive, redrive_archive
-from airflow_agari_provider.queues.dead_letter_archive import Archive
 from airflow_agari_provider.queues.depth import QueueDepth, read_depth
-from airflow_agari_provider.queues.letter_formats import FORMATS
 from airflow_agari_provider.queues.letter_look import ReceivesMoveLetters
 from airflow_agari_provider.queues.redrive import LettersNotSent, LettersSentNotDeleted, Redrive, Wanted
+from tests.queues.letters import bodies, die
 from tests.queues.letters import redrive as send_dead_letters_to
 
 ALL = 1000
-ARCHIVE = "s3://agari/dead"
 
 
 class Killed(BaseException):
     """As if the process had died."""
-
-
-@pytest.fixture
-def dead(sqs, queue_url):
-    url = sqs.create_queue(QueueName="importer-dead")["QueueUrl"]
-    send_dead_letters_to(sqs, queue_url, url)
-    return url
-
-
-def die(sqs, source, body, **attributes):
-    """Let a message become a dead letter; its attributes are the sender's."""
-    values = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-    sqs.send_message(QueueUrl=source, MessageBody=body, MessageAttributes=values)
-    for _ in range(2):
-        sqs.receive_message(QueueUrl=source, VisibilityTimeout=0)
-
-
-def bodies(sqs, url):
-    found = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        found += [message["Body"] for message in messages]
-    return found
 
 
 def test_letters_go_back_to_the_queue_from_which_they_came(sqs, queue_url, dead):
@@ -168,118 +141,3 @@ def test_the_rate_is_kept(sqs, queue_url, dead):
     waits = []
     Redrive(sqs, per_second=5, sleep=waits.append).from_queue(dead, ALL)
     assert waits == [2, 0.4]
-
-
-# From the archive
-
-
-@pytest.fixture
-def archived(sqs, s3, queue_url, dead, bucket):
-    for number in range(12):
-        die(sqs, queue_url, f"letter\n{number:02}", ErrorMessage="boom" if number else "other")
-    Archive(sqs, s3, dead, ARCHIVE).take_up_to(12)
-    return ARCHIVE
-
-
-def test_archived_letters_go_back_once_with_their_attributes(sqs, s3, queue_url, archived):
-    back = Redrive(sqs, to_queue="importer")
-    assert len(redrive_archive(back, s3, archived, ALL)) == 2
-    assert back.moved == 12
-    received = sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"])["Messages"][0]
-    assert received["Body"].startswith("letter\n")
-    assert "ErrorMessage" in received["MessageAttributes"]
-    again = Redrive(sqs, to_queue="importer")
-    assert redrive_archive(again, s3, archived, ALL) == []
-    assert (again.moved, read_depth(sqs, queue_url).total) == (0, 12)
-
-
-def test_a_filter_leaves_archived_letters_for_another_time(sqs, s3, queue_url, archived):
-    back = Redrive(sqs, to_queue="importer", wanted=Wanted(exception="other"))
-    redrive_archive(back, s3, archived, ALL)
-    assert (back.moved, back.left) == (1, 11)
-    back = Redrive(sqs, to_queue="importer")
-    redrive_archive(back, s3, archived, ALL)
-    assert back.moved == 11
-
-
-def test_a_redrive_of_an_archive_that_dies_goes_on_where_it_was(sqs, s3, queue_url, archived):
-    dying, calls = boto3.client("s3", region_name="us-east-1"), []
-
-    def kill(**_):
-        calls.append(1)
-        if len(calls) == 2:
-            raise Killed
-
-    dying.meta.events.register("before-call.s3.PutObject", kill)
-    with pytest.raises(Killed):
-        redrive_archive(Redrive(sqs, to_queue="importer"), dying, archived, ALL)
-    back = Redrive(sqs, to_queue="importer")
-    redrive_archive(back, s3, archived, ALL)
-    assert {back.moved, read_depth(sqs, queue_url).total - 12} <= {2, 10}  # one batch came twice
-
-
-def test_binary_attributes_survive_the_archive(sqs, s3, queue_url, dead, bucket):
-    value = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
-    sqs.send_message(QueueUrl=dead, MessageBody="x", MessageAttributes={"checksum": value})
-    Archive(sqs, s3, dead, ARCHIVE).take_up_to(1)
-    redrive_archive(Redrive(sqs, to_queue="importer"), s3, ARCHIVE, ALL)
-    received = sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"])["Messages"][0]
-    assert received["MessageAttributes"]["checksum"]["BinaryValue"] == b"\x00\xff"
-
-
-def test_a_letter_that_a_dying_purge_archived_twice_comes_back_once(sqs, s3, queue_url, bucket):
-    def store(name, *ids):
-        lines = [{"message_id": one, "body": one, "attributes": {}, "message_attributes": {}} for one in ids]
-        s3.put_object(Bucket="agari", Key=f"dead/{name}.jsonl", Body="".join(json.dumps(one) + "\n" for one in lines))
-
-    store("b", "m1", "m2")
-    store("c", "m2", "m3", "m3")
-    back = Redrive(sqs, to_queue="importer")
-    redrive_archive(back, s3, ARCHIVE, ALL)
-    assert back.moved == 3
-    store("a", "m3", "m4")  # a later purge, whose object is listed first
-    redrive_archive(back, s3, ARCHIVE, ALL)
-    assert sorted(bodies(sqs, queue_url)) == ["m1", "m2", "m3", "m4"]
-
-
-def test_letters_come_back_from_an_archive_of_avro(sqs, s3, queue_url, dead, bucket):
-    die(sqs, queue_url, "letter\n", ErrorMessage="boom")
-    Archive(sqs, s3, dead, ARCHIVE, format=FORMATS["avro"]).take_up_to(1)
-    redrive_archive(Redrive(sqs, to_queue="importer"), s3, ARCHIVE, ALL)
-    (received,) = sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"])["Messages"]
-    assert received["Body"] == "letter\n"
-    assert received["MessageAttributes"]["ErrorMessage"] == {"DataType": "String", "StringValue": "boom"}
-
-
-def test_what_is_no_archive_is_refused(sqs, s3, queue_url, bucket):
-    s3.put_object(Bucket="agari", Key="dead/x.jsonl", Body=b'{"rows": 3}\n')
-    with pytest.raises(BadArchive, match=r"s3://agari/dead/x\.jsonl is no archive"):
-        redrive_archive(Redrive(sqs, to_queue="importer"), s3, ARCHIVE, ALL)
-
-
-# By SQS
-
-
-def test_a_redrive_of_sqs_is_joined_and_counted():
-    from airflow_agari_provider.queues.move_task import MoveTaskFailed, cancel, moved_by, start_or_join, state_of
-
-    arn = "arn:aws:sqs:us-east-1:123456789012:importer-dead"
-    running = {"Status": "RUNNING", "TaskHandle": "h", "StartedTimestamp": 5, "ApproximateNumberOfMessagesMoved": 2}
-    old = {"Status": "COMPLETED", "StartedTimestamp": 1, "ApproximateNumberOfMessagesMoved": 900}
-    sqs = boto3.client("sqs", region_name="us-east-1")
-    with Stubber(sqs) as stub:
-        stub.add_response("list_message_move_tasks", {"Results": [old]})
-        stub.add_response(
-            "start_message_move_task", {"TaskHandle": "h"}, {"SourceArn": arn, "MaxNumberOfMessagesPerSecond": 9}
-        )
-        for _ in range(3):
-            stub.add_response("list_message_move_tasks", {"Results": [running, old]})
-        stub.add_response("cancel_message_move_task", {"ApproximateNumberOfMessagesMoved": 2}, {"TaskHandle": "h"})
-        done = {**running, "Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 40}
-        stub.add_response("list_message_move_tasks", {"Results": [done, old]})
-        task = start_or_join(sqs, arn, None, 9)
-        assert start_or_join(sqs, arn, None, 9) == task
-        cancel(sqs, task)
-        assert moved_by(state_of(sqs, task)) == 40
-    with pytest.raises(MoveTaskFailed, match="importer-dead is RUNNING after 2"):
-        moved_by(task)

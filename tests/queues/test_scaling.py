@@ -1,11 +1,10 @@
-"""How many consumers a queue needs: the rule, and groups of moto that get that size."""
+"""How many consumers a queue needs."""
 
 from __future__ import annotations
 
-import boto3
 import pytest
 
-from airflow_agari_provider.queues.consumer_group import AutoScalingGroup, EcsService, NoSuchGroup, Size
+from airflow_agari_provider.queues.consumer_group import Size
 from airflow_agari_provider.queues.depth import DepthUnknown, QueueDepth
 from airflow_agari_provider.queues.scaling import ScalingRule, scale
 
@@ -126,35 +125,3 @@ def test_an_unknown_count_changes_nothing():
     with pytest.raises(DepthUnknown):
         scaled(group, None)
     assert group.resized == []
-
-
-def test_an_auto_scaling_group_gets_its_size(aws):
-    client = boto3.client("autoscaling", endpoint_url=aws, region_name="us-east-1")
-    client.create_launch_configuration(LaunchConfigurationName="c", ImageId="ami-12c6146b", InstanceType="t2.micro")
-    client.create_auto_scaling_group(
-        AutoScalingGroupName="importers",
-        LaunchConfigurationName="c",
-        MinSize=0,
-        MaxSize=3,
-        DesiredCapacity=0,
-        AvailabilityZones=["us-east-1a"],
-    )
-    group = AutoScalingGroup(client, "importers")
-    assert group.size(None) == Size(0, 0, 3)
-    group.resize(2, None)
-    assert group.size(None).desired == 2
-    with pytest.raises(NoSuchGroup, match="no Auto Scaling group 'importer' in this account"):
-        AutoScalingGroup(client, "importer").size(None)
-
-
-def test_a_service_of_ecs_gets_its_size(aws):
-    client = boto3.client("ecs", endpoint_url=aws, region_name="us-east-1")
-    client.create_cluster(clusterName="etl")
-    client.register_task_definition(family="importer", containerDefinitions=[{"name": "i", "image": "i", "memory": 64}])
-    client.create_service(cluster="etl", serviceName="importers", taskDefinition="importer", desiredCount=0)
-    service = EcsService(client, "etl", "importers")
-    service.resize(4, None)
-    assert service.size(None).desired == 4
-    for wrong in (EcsService(client, "etl", "importer"), EcsService(client, "nowhere", "importers")):
-        with pytest.raises(NoSuchGroup, match="no ECS service"):
-            wrong.size(None)
