@@ -48,7 +48,7 @@ def livy_address(livy_conn_id: str) -> RestAddress:
     base = host if "://" in host else f"{connection.schema or 'http'}://{host}"
     port = f":{connection.port}" if connection.port else ""
     headers = {"X-Requested-By": "airflow"}  # Livy asks for it where livy.server.csrf-protection.enabled
-    extra = connection.extra_dejson.get("headers", {})
+    extra = connection.extra_dejson.get("headers") or {}
     return RestAddress(base.rstrip("/") + port, connection.login or "", connection.password or "", {**headers, **extra})
 
 

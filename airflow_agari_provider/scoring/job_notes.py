@@ -9,6 +9,7 @@ without an id: then it is not known whether there is a job.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from airflow_agari_provider.scoring.job_lists import read_token
 from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable
 
 INTENT = "intent"
+_NUMBER = re.compile("[0-9]{1,9}")
 NOTES_SEARCHED = 20_000  # keys below the prefix, to find out which jobs are somebody's
 PLACE_TAKEN = 412  # S3's status for an object that exists already; 409: another request takes it at this moment
 
@@ -103,7 +105,7 @@ class JobNotes:
             for item in page.get("Contents", []):
                 seen += 1
                 parts = item["Key"].removeprefix(self._prefix).split("/")
-                if len(parts) != 3 or not read_token(parts[0]) or not parts[1].isdigit():
+                if len(parts) != 3 or not read_token(parts[0]) or not _NUMBER.fullmatch(parts[1]):
                     continue
                 place = parts[0], int(parts[1])
                 noted_at = item["LastModified"].timestamp()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from airflow_agari_provider.scoring.task_run import TaskRun, run_token
 
 OWNER_PROPERTY = "spark.agari.task_run"
+_WHOLE = re.compile("-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def read_owner(text: str, token: str) -> JobOwner | None:
     :param token: the job's run token. An address that does not belong to it is none: the job may be somebody else's.
     """
     parts = [unquote(part) for part in text.split("/")]
-    if len(parts) != 6 or not parts[4].isdigit() or not parts[3].lstrip("-").isdigit():
+    if len(parts) != 6 or not _WHOLE.fullmatch(parts[3]) or not _WHOLE.fullmatch(parts[4]):
         return None
     dag_id, run_id, task_id, map_index, generation, kept = parts
     if run_token(dag_id, run_id, task_id, int(map_index), int(generation)) != token:

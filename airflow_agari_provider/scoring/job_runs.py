@@ -117,7 +117,7 @@ def with_logs(overrides: Mapping[str, Any] | None, log_uri: str | None) -> dict[
     """Return ``configurationOverrides`` with the place for logs, unless they name one."""
     merged = dict(overrides or {})
     if log_uri:
-        monitoring = dict(merged.get("monitoringConfiguration", {}))
+        monitoring = dict(merged.get("monitoringConfiguration") or {})
         monitoring.setdefault("s3MonitoringConfiguration", {"logUri": log_uri})
         merged["monitoringConfiguration"] = monitoring
     return merged
@@ -125,5 +125,5 @@ def with_logs(overrides: Mapping[str, Any] | None, log_uri: str | None) -> dict[
 
 def log_uri_of(run: Mapping[str, Any]) -> str:
     """Return where a job run keeps its logs on S3, without a slash at the end; empty if it keeps none."""
-    monitoring = run.get("configurationOverrides", {}).get("monitoringConfiguration", {})
-    return str(monitoring.get("s3MonitoringConfiguration", {}).get("logUri") or "").rstrip("/")
+    monitoring = (run.get("configurationOverrides") or {}).get("monitoringConfiguration") or {}
+    return str((monitoring.get("s3MonitoringConfiguration") or {}).get("logUri") or "").rstrip("/")

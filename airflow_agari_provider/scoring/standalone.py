@@ -55,7 +55,17 @@ class StandaloneSpark:
 
     @property
     def web(self) -> str:
-        return (self.ui_url or f"{urlsplit(self.base).scheme}://{urlsplit(self.base).hostname}:8080").rstrip("/")
+        return (self.ui_url or f"{urlsplit(self.base).scheme}://{self._host}:8080").rstrip("/")
+
+    @property
+    def driver_master(self) -> str:
+        return self.master or f"spark://{self._host}:7077"
+
+    @property
+    def _host(self) -> str:
+        """Host of the REST API, as addresses have it: one of IPv6 in brackets."""
+        host = urlsplit(self.base).hostname or ""
+        return f"[{host}]" if ":" in host else host
 
     @property
     def notes(self) -> tuple[str, str]:
@@ -70,7 +80,7 @@ def submission_request(target: StandaloneSpark, job: SparkJob, token: str) -> di
 
     Source: Spark Standalone Mode, "REST API".
     """
-    master = target.master or f"spark://{urlsplit(target.base).hostname}:7077"
+    master = target.driver_master
     name = f"{token} {job.name}"  # by which the master's page shows that this driver has registered
     properties = {
         "spark.app.name": name,

@@ -1,52 +1,12 @@
 from __future__ import annotations
 
-import shlex
-
-import pytest
-
 from airflow_agari_provider.scoring.aws_requests import AwsRequests
-from airflow_agari_provider.scoring.emr_on_eks import EmrOnEks, job_request
+from airflow_agari_provider.scoring.emr_on_eks import EmrOnEks
 from airflow_agari_provider.scoring.emr_on_eks_jobs import EmrOnEksJobs
-from airflow_agari_provider.scoring.jobs import SparkJob
 from tests.scoring.one_task_run import JOB, RUN
 
 ROLE = "arn:aws:iam::123456789012:role/scoring"
 RELEASE = "emr-7.9.0-latest"
-
-
-def test_a_request_has_the_job_the_role_and_the_logs():
-    target = EmrOnEks("vc1", ROLE, RELEASE, log_uri="s3://agari/logs/")
-    job = SparkJob("telemetry.score hour_5", "s3://agari/score.py", ("--hour", "5"), {"spark.x": "a b"})
-    request = job_request(target, job, "t1", 2)
-    options = request["jobDriver"]["sparkSubmitJobDriver"].pop("sparkSubmitParameters")
-    assert shlex.split(options) == [
-        "--conf",
-        "spark.x=a b",
-        "--conf",
-        "spark.agari.run_token=t1",
-        "--jars",
-        "local:///usr/lib/spark/connector/lib/spark-avro.jar",
-    ]
-    driver = {"entryPoint": "s3://agari/score.py", "entryPointArguments": ["--hour", "5"]}
-    assert request == {
-        "virtualClusterId": "vc1",
-        "name": "t1",
-        "clientToken": "t1-2",
-        "executionRoleArn": ROLE,
-        "releaseLabel": RELEASE,
-        "jobDriver": {"sparkSubmitJobDriver": driver},
-        "configurationOverrides": {
-            "monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": "s3://agari/logs/"}}
-        },
-        "tags": {"agari:job": "telemetry.score hour_5"},
-    }
-
-
-@pytest.mark.parametrize("missing", ["virtual_cluster_id", "execution_role_arn", "release_label"])
-def test_a_target_says_what_it_lacks(missing):
-    given = {"virtual_cluster_id": "vc1", "execution_role_arn": ROLE, "release_label": RELEASE}
-    with pytest.raises(ValueError, match=f"EmrOnEks needs {missing}"):
-        EmrOnEks(**{**given, missing: ""})
 
 
 def jobs_on(world, **target):

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import shlex
-
 import pytest
 
 from airflow_agari_provider.scoring.aws_requests import AwsRequests
-from airflow_agari_provider.scoring.emr_serverless import ApplicationMissing, EmrServerless, job_request, token_of
+from airflow_agari_provider.scoring.emr_serverless import ApplicationMissing, EmrServerless
 from airflow_agari_provider.scoring.emr_serverless_jobs import EmrServerlessJobs
-from airflow_agari_provider.scoring.jobs import SparkJob
 from tests.scoring.one_task_run import JOB, RUN
 
 ROLE = "arn:aws:iam::123456789012:role/scoring"
@@ -15,43 +12,6 @@ ROLE = "arn:aws:iam::123456789012:role/scoring"
 
 def jobs_on(world, **target):
     return EmrServerlessJobs(AwsRequests(world.connect), EmrServerless(execution_role_arn=ROLE, **target))
-
-
-def test_a_request_has_the_job_the_role_and_the_logs():
-    target = EmrServerless("00f", execution_role_arn=ROLE, log_uri="s3://agari/logs/")
-    job = SparkJob("telemetry.score hour_5", "s3://agari/score.py", ("--hour", "5"), {"spark.x": "a b"}, avro=False)
-    request = job_request(target, "00f", job, "t1", 2)
-    options = request["jobDriver"]["sparkSubmit"].pop("sparkSubmitParameters")
-    assert shlex.split(options) == ["--conf", "spark.x=a b", "--conf", "spark.agari.run_token=t1"]
-    assert request == {
-        "applicationId": "00f",
-        "clientToken": "t1-2",
-        "executionRoleArn": ROLE,
-        "jobDriver": {"sparkSubmit": {"entryPoint": "s3://agari/score.py", "entryPointArguments": ["--hour", "5"]}},
-        "configurationOverrides": {
-            "monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": "s3://agari/logs/"}}
-        },
-        "executionTimeoutMinutes": 0,
-        "name": "t1 telemetry.score hour_5",
-    }
-
-
-@pytest.mark.parametrize("name", ["", "score", "a" * 31 + " score", "g" * 32 + " score"])
-def test_a_name_of_another_job_has_no_token(name):
-    assert token_of(name) == ""
-
-
-@pytest.mark.parametrize(
-    ("target", "problem"),
-    [
-        ({}, "either application_id or name"),
-        ({"name": "a", "application_id": "b"}, "either application_id or name"),
-        ({"name": "a", "execution_role_arn": ""}, "needs execution_role_arn"),
-    ],
-)
-def test_a_target_says_which_application_and_which_role(target, problem):
-    with pytest.raises(ValueError, match=problem):
-        EmrServerless(**{"execution_role_arn": ROLE, **target})
 
 
 def test_an_application_is_found_by_its_name(serverless_world):

@@ -47,18 +47,6 @@ def test_a_batch_has_the_job_its_token_and_the_address_of_its_task(livy_world):
     assert set(livy_world.credentials) == {"Basic YWRhOmh1c2g="}
 
 
-@pytest.mark.parametrize(
-    ("target", "problem"),
-    [
-        ({"livy_conn_id": ""}, "needs livy_conn_id"),
-        ({"options": {"name": "x", "args": []}}, "cannot have args, name"),
-    ],
-)
-def test_a_target_that_cannot_be_meant_is_refused(target, problem):
-    with pytest.raises(ValueError, match=problem):
-        LivySpark(**target)
-
-
 def test_all_pages_are_looked_at_also_when_livy_forgets_batches_meanwhile(livy_world, monkeypatch):
     monkeypatch.setattr(livy_jobs, "PAGE", 5)
     monkeypatch.setattr(livy_jobs, "OVERLAP", 2)

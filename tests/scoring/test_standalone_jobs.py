@@ -9,12 +9,10 @@ from airflow_agari_provider.scoring.aws_requests import AwsRequests
 from airflow_agari_provider.scoring.job_notes import INTENT
 from airflow_agari_provider.scoring.job_owner import OWNER_PROPERTY, owner_text
 from airflow_agari_provider.scoring.jobs import BackendRefused, BackendUnavailable
-from airflow_agari_provider.scoring.standalone import StandaloneSpark, submission_request
+from airflow_agari_provider.scoring.standalone import StandaloneSpark
 from airflow_agari_provider.scoring.standalone_jobs import StandaloneJobs
 from airflow_agari_provider.scoring.submission import submit_or_rejoin
 from tests.scoring.one_task_run import JOB, RUN, patience
-
-TARGET = StandaloneSpark("http://spark-master:6066/", "s3://agari/notes/")
 
 
 @pytest.fixture
@@ -22,44 +20,6 @@ def new_jobs(standalone_world, s3, bucket):
     """Makes what another process would have: the jobs of the one target, without a memory."""
     target = StandaloneSpark(standalone_world.url, "s3://agari/notes", ui_url=standalone_world.url)
     return lambda: StandaloneJobs(AwsRequests(lambda: lambda service, **config: s3), target)
-
-
-def test_a_script_runs_by_spark_submit_in_its_driver():
-    request = submission_request(
-        TARGET, replace(JOB, name="telemetry.score hour_5", py_files=("s3://agari/b.py",)), "t1"
-    )
-    assert (request["mainClass"], request["appResource"]) == ("org.apache.spark.deploy.SparkSubmit", "")
-    assert request["appArgs"] == [
-        "--master",
-        "spark://spark-master:7077",
-        "--deploy-mode",
-        "client",
-        "--name",
-        "t1 telemetry.score hour_5",
-        "--conf",
-        "spark.agari.run_token=t1",
-        "--py-files",
-        "s3://agari/b.py",
-        "s3://agari/score.py",
-        "--hour",
-        "5",
-    ]
-    assert request["sparkProperties"]["spark.driver.supervise"] == "false"
-    assert TARGET.web == "http://spark-master:8080"
-
-
-def test_a_jar_is_the_driver_s_own_class():
-    job = replace(JOB, script="s3://agari/score.jar", main_class="com.example.Score", jars=("s3://agari/a.jar",))
-    request = submission_request(TARGET, job, "t1")
-    assert (request["mainClass"], request["appResource"]) == ("com.example.Score", "s3://agari/score.jar")
-    assert request["appArgs"] == ["--hour", "5"]
-    assert request["sparkProperties"]["spark.jars"] == "s3://agari/score.jar,s3://agari/a.jar"
-
-
-@pytest.mark.parametrize("missing", ["rest_url", "notes_url"])
-def test_a_target_says_what_it_lacks(missing):
-    with pytest.raises(ValueError, match=f"StandaloneSpark needs {missing}"):
-        StandaloneSpark(**{"rest_url": "http://x:6066", "notes_url": "s3://agari/notes", missing: ""})
 
 
 def lose_the_answer(world, jobs):
