@@ -9,6 +9,7 @@
 #                               usual volume alarms, and half of it is found, over 2,000 simulated weeks (three minutes)
 # make bench-drain              how often a wait for a drained queue is wrong, over simulated queues (ARGS="--histories 100")
 # make bench-alerts             how long the page of the alerts takes with 10,000 of them
+# make bench-waits              a thousand deferred waits in one triggerer: memory, polls, processor (five minutes)
 # make bench-import             the import into three databases, compared with what each takes at most, and with S3ToSqlOperator
 #                               (SIZE=large: 4,000,000 rows)
 # make torture-import           importers that are killed, race and get messages twice, over three databases; TORTURE_SEED=... repeats
@@ -62,7 +63,7 @@ Where the package registries cannot be reached, check the network or set the usu
 endef
 export NO_REGISTRY
 
-.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-alerts bench-drain bench-discrepancy bench-import torture-import torture-letters torture-stream scenario-hours scenario-slas wheel clean
+.PHONY: demo demo-airflow2 test test-airflow2 test-next test-core test-install lint format bench bench-charts bench-shifts bench-alerts bench-drain bench-waits bench-discrepancy bench-import torture-import torture-letters torture-stream scenario-hours scenario-slas wheel clean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/python -m airflow_agari_provider.local demo $(ARGS)
@@ -115,6 +116,9 @@ bench-shifts: $(VENV)/.installed
 
 bench-drain: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.benchmarks.drain $(ARGS)
+
+bench-waits: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.benchmarks.waits $(ARGS)
 
 torture-import: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.avro_import.long_torture
