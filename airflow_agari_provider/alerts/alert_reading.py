@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from airflow_agari_provider.alerts.alert_database import AlertDatabase
@@ -19,7 +20,7 @@ from airflow_agari_provider.alerts.table_rows import TableRows
 
 MOST_ROWS = 50_000  # of alerts, the newest; as many rows are about ten megabytes
 FIRST_ROWS = 600  # read for a list at first: 200 misses that were told to three places
-MOST_DAGS = 500  # named in a statement
+MOST_NAMED = 500  # in a statement: DAGs, runs or alerts
 COLUMNS = ", ".join(AlertRow._fields)
 FIGURED = "environment, dag_id, run, task, sla, task_owner, due_at, recovered_at, closed_at, state, first_at"
 RECOVERIES = "due_at IS NULL AND first_at >= ? AND alert LIKE ?"
@@ -113,54 +114,55 @@ class _Claims:
         open_rows = self._open_rows()
         recoveries = self._recoveries(min([self._window.since, *(row.first_at for row in open_rows)]))
         opened = [miss for miss in recorded_misses(open_rows, recoveries) if miss.is_open and self._is_shown(miss)]
-        closed, count = self._closed()
+        closed, complete = self._closed()
         closed += self._troubled(recoveries, {row.alert for miss in opened for row in miss.alerts})
-        return AlertRecord(closed, opened, self.listing(FIRST_ROWS, (), recoveries), count <= self._most)
+        return AlertRecord(closed, opened, self.listing(FIRST_ROWS, (), recoveries), complete)
 
     def listing(self, most: int, dag_ids: Collection[str], recoveries: Mapping[str, str] | None = None) -> Listing:
         """Return the closed misses of the latest alerts, whose rows are all read."""
         among, values = self._among(dag_ids)
         found = self._read(
-            f"due_at >= ? AND due_at < ?{among} ORDER BY due_at DESC, alert LIMIT {most + 1:d}",
+            f"due_at >= ? AND due_at < ?{among} ORDER BY due_at DESC LIMIT {most + 1:d}",
             (self._window.since, self._window.until, *values),
         )
         if recoveries is None:
             recoveries = self._recoveries(min((row.first_at for row in found), default=self._window.until))
-        closed = [miss for miss in recorded_misses(found, recoveries) if not miss.is_open]
+        rows = sorted(found, key=attrgetter("alert"))  # so that readers get the same list each time
+        closed = [miss for miss in recorded_misses(rows, recoveries) if not miss.is_open]
         if len(found) <= most or most >= MOST_ROWS:
             return Listing(closed, True)
         # Of the last miss not all rows may be among these
         return Listing([miss for miss in closed if miss.due_at > (found[-1].due_at or 0.0) + 1], False)
 
-    def _closed(self) -> tuple[list[SlaMisses], int]:
-        """Return the closed misses of the window, and how many alerts the window has."""
+    def _closed(self) -> tuple[list[SlaMisses], bool]:
+        """Return the closed misses of the window, and whether these are of all of its alerts."""
+        within, values = "due_at >= ? AND due_at < ? AND run <> ''", (self._window.since, self._window.until)
+        ((alerts,),) = self._rows.query(f"SELECT COUNT(*) FROM {self._table} claim WHERE {within}", values)  # noqa: S608
+        newest = f"ORDER BY first_at DESC LIMIT {self._most:d}" if alerts > self._most else ""
         key, joined = self._rows.dialect.text_key, self._rows.dialect.joined
         counts = ", ".join(f"SUM({state})" for state in COUNTED_STATES)
         run_of_old = "CASE WHEN dag_id IS NULL THEN run END"
         same_sla = ("environment", "dag_id", run_of_old, "task", "sla", "task_owner")
         found = self._rows.query(
-            f"SELECT {', '.join(f'MIN({name})' for name in same_sla)}, is_open, SUM(alerts), "  # noqa: S608 - constants
+            f"SELECT {', '.join(f'MIN({name})' for name in same_sla)}, "  # noqa: S608 - constants
             f"{joined.format(number='due_at - ?')}, {joined.format(number='came_in_at - due_at')}, {counts} "
-            f"FROM ({self._misses()}) miss "
-            f"GROUP BY {', '.join(key.format(text=name) for name in same_sla)}, is_open",
-            (self._window.since, self._window.since, self._window.until),
+            f"FROM ({self._misses(f'{within} {newest}')}) miss "
+            f"GROUP BY {', '.join(key.format(text=name) for name in same_sla)}",
+            (self._window.since, *values),
         )
-        return [self._sla(*row) for row in found if not row[6]], sum(int(row[7]) for row in found)
+        return [self._sla(*row) for row in found], alerts <= self._most
 
-    def _misses(self) -> str:
-        """Return SQL for a row of each miss of the window, by the rules of ``recorded_misses``."""
+    def _misses(self, where: str) -> str:
+        """Return SQL for a row of each closed miss, by the rules of ``recorded_misses``."""
         same_miss = ("run", "COALESCE(task, '')", "COALESCE(sla, CAST(ROUND(due_at) AS CHAR(20)))")
         same = ", ".join(self._rows.dialect.text_key.format(text=text) for text in same_miss)
-        first = ", ".join(
-            f"MIN({name}) AS {name}" for name in ("environment", "dag_id", "run", "task", "sla", "due_at")
-        )
+        facts = ("environment", "dag_id", "run", "task", "sla", "due_at", "task_owner")
+        first = ", ".join(f"MIN({name}) AS {name}" for name in facts)
         count = ", ".join(f"SUM(CASE WHEN state = '{state}' THEN 1 ELSE 0 END) AS {state}" for state in COUNTED_STATES)
         return (
-            f"SELECT {first}, MIN(task_owner) AS task_owner, MIN(recovered_at) AS came_in_at, "  # noqa: S608 - constants
-            "CASE WHEN MIN(recovered_at) IS NULL AND MIN(closed_at) IS NULL THEN 1 ELSE 0 END AS is_open, "
-            f"COUNT(*) AS alerts, {count} FROM (SELECT {FIGURED} FROM {self._table} claim "
-            f"WHERE due_at >= ? AND due_at < ? AND run <> '' ORDER BY first_at DESC LIMIT {self._most + 1:d}) newest "
-            f"GROUP BY {same}"
+            f"SELECT {first}, MIN(recovered_at) AS came_in_at, {count} "  # noqa: S608 - constants
+            f"FROM (SELECT {FIGURED} FROM {self._table} claim WHERE {where}) newest GROUP BY {same} "
+            "HAVING MIN(recovered_at) IS NOT NULL OR MIN(closed_at) IS NOT NULL"
         )
 
     def _sla(
@@ -171,8 +173,6 @@ class _Claims:
         task: str | None,
         sla: str | None,
         owner: str | None,
-        is_open: int,
-        alerts: int,
         due: str,
         late: str | None,
         *states: int,
@@ -192,12 +192,12 @@ class _Claims:
 
     def _open_rows(self) -> list[AlertRow]:
         """Return all rows of runs that have anything open."""
-        since, until, open_since = self._window
-        shown, values = "((due_at >= ? AND due_at < ?) OR due_at >= ?)", (since, until, open_since)
-        still_open = "recovered_at IS NULL AND closed_at IS NULL"
-        runs = f"SELECT run FROM {self._table} late WHERE {shown} AND {still_open}"  # noqa: S608 - constants
-        where = f"{shown} AND run IN ({runs}) ORDER BY first_at DESC LIMIT {MOST_ROWS:d}"
-        return self._read(where, (*values, *values))
+        shown, values = "((due_at >= ? AND due_at < ?) OR due_at >= ?)", tuple(self._window)
+        still_open = f"{shown} AND recovered_at IS NULL AND closed_at IS NULL ORDER BY due_at DESC LIMIT {MOST_ROWS:d}"
+        found = self._rows.query(f"SELECT run FROM {self._table} claim WHERE {still_open}", values)  # noqa: S608
+        runs = list(dict.fromkeys(run for (run,) in found if run))
+        parts = [runs[first : first + MOST_NAMED] for first in range(0, len(runs), MOST_NAMED)]
+        return [row for part in parts for row in self._read(f"{shown} AND run IN ({_marks(part)})", (*values, *part))]
 
     def _is_shown(self, miss: RecordedMiss) -> bool:
         since, until, open_since = self._window
@@ -216,8 +216,8 @@ class _Claims:
         """Return the states of recoveries that are doubtful and the like, as figures without a miss."""
         names = [name for name, state in recoveries.items() if state in COUNTED_STATES and name not in is_open]
         found: list[SlaMisses] = []
-        for first in range(0, len(names), MOST_DAGS):
-            some = names[first : first + MOST_DAGS]
+        for first in range(0, len(names), MOST_NAMED):
+            some = names[first : first + MOST_NAMED]
             rows = self._read(
                 f"due_at >= ? AND due_at < ? AND alert IN ({_marks(some)})",
                 (self._window.since, self._window.until, *some),
@@ -230,7 +230,7 @@ class _Claims:
         return found
 
     def _among(self, dag_ids: Collection[str]) -> tuple[str, Sequence[str]]:
-        if not dag_ids or len(dag_ids) > MOST_DAGS:
+        if not dag_ids or len(dag_ids) > MOST_NAMED:
             return "", ()
         return f" AND (dag_id IS NULL OR dag_id IN ({_marks(dag_ids)}))", sorted(dag_ids)
 

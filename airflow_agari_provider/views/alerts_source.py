@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from airflow_agari_provider.airflow_compat import conf
 from airflow_agari_provider.alerts.alert_database import AlertDatabase, ClaimsUnavailable
 from airflow_agari_provider.alerts.alert_reading import (
-    MOST_DAGS,
+    MOST_NAMED,
     AlertRecord,
     Listing,
     Window,
@@ -130,7 +130,7 @@ class AlertSource:
         if record.newest.complete or len(record.newest.of(dag_ids)) >= wanted:
             return record.newest
         # A statement with the names of very many DAGs would be slower than reading the rows of all
-        named = tuple(sorted(dag_ids)) if len(dag_ids) <= MOST_DAGS else ()
+        named = tuple(sorted(dag_ids)) if len(dag_ids) <= MOST_NAMED else ()
         window = _window(question, now)
         asked = conn_id, window, named, wanted
         return self._listings.get(
