@@ -26,6 +26,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Agari",
                 "python-modules": [
+                    "airflow_agari_provider.operators.avro_kinesis_import",
                     "airflow_agari_provider.operators.avro_s3_import",
                     "airflow_agari_provider.operators.discrepancy_check",
                     "airflow_agari_provider.operators.emr_spark_scoring",

@@ -35,7 +35,7 @@ from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.databases.generic import NoTransactions
 from airflow_agari_provider.exceptions import UnimportableObject, require_one_of
-from airflow_agari_provider.operators.avro_s3_import_lineage import folders_of, import_lineage
+from airflow_agari_provider.operators.avro_s3_import_lineage import dataset_of, folders_of, import_lineage
 from airflow_agari_provider.s3.objects import objects_at
 from airflow_agari_provider.s3.requester_pays import pay_for_requests
 from airflow_agari_provider.triggers.sqs_connection import consumer_of
@@ -240,7 +240,7 @@ class AvroS3ImportOperator(BaseOperator):
         """Called by the OpenLineage provider, if it is installed, after :meth:`execute`."""
         if not self._folders:
             return None
-        return import_lineage(self._folders, self.table, self.sql_conn_id, self._figures)
+        return import_lineage(map(dataset_of, self._folders), self.table, self.sql_conn_id, self._figures)
 
     def _import_urls(self, job: ImportJob) -> tuple[list[ImportedObject], int, int, int]:
         s3 = self._s3()

@@ -1,4 +1,4 @@
-"""What an import read and wrote, for OpenLineage: S3 folders, and a table."""
+"""What an import read and wrote, for OpenLineage: S3 folders or a stream, and a table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ def folders_of(urls: Iterable[str]) -> list[str]:
     return sorted({url.rpartition("/")[0] for url in urls})
 
 
-def import_lineage(folders: Iterable[str], table: str, sql_conn_id: str, figures: Mapping[str, Any]) -> OperatorLineage:
+def dataset_of(folder: str) -> tuple[str, str]:
+    """Return namespace and name of a folder, by OpenLineage's naming rules."""
+    bucket, key = split_url(f"{folder}/")
+    return f"s3://{bucket}", key.rstrip("/") or "/"
+
+
+def import_lineage(
+    read: Iterable[tuple[str, str]], table: str, sql_conn_id: str, figures: Mapping[str, Any]
+) -> OperatorLineage:
     """
     Return the datasets that were read and written, by OpenLineage's naming rules, and how much was written.
 
-    :param folders: S3 URLs of the folders that were read.
+    :param read: namespace and name of what was read.
     :param figures: result of the import.
     """
     from airflow.providers.common.compat.openlineage.facet import (
@@ -31,11 +39,10 @@ def import_lineage(folders: Iterable[str], table: str, sql_conn_id: str, figures
     )
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    read = [split_url(f"{folder}/") for folder in folders]
     namespace, name = _table_name(table, sql_conn_id)
     statistics = OutputStatisticsOutputDatasetFacet(rowCount=figures["rows"], size=figures["bytes"])
     return OperatorLineage(
-        inputs=[Dataset(namespace=f"s3://{bucket}", name=key.rstrip("/") or "/") for bucket, key in read],
+        inputs=[Dataset(namespace=source, name=name) for source, name in read],
         outputs=[OutputDataset(namespace=namespace, name=name, outputFacets={"outputStatistics": statistics})],
     )
 

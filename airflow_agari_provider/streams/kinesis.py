@@ -128,6 +128,11 @@ class NoSuchPosition(AgariError):
         self.cause = cause
 
 
+def region_of(stream: str) -> str | None:
+    """Return the AWS region that a stream's ARN names; None for a name."""
+    return stream.split(":")[3] if stream.startswith("arn:") and stream.count(":") >= 5 else None
+
+
 class KinesisStream:
     """
     A stream, as one client sees it.

@@ -22,6 +22,10 @@ from airflow_agari_provider.scoring.jobs import JobState
 from airflow_agari_provider.scoring.run_watch import RunWatch
 
 WRITTEN_BY_USERS = [
+    "operators.avro_kinesis_import.AvroKinesisImportOperator",
+    "operators.avro_kinesis_import.ConfluentRegistry",
+    "operators.avro_kinesis_import.GlueRegistry",
+    "operators.avro_kinesis_import.S3SchemaFolder",
     "operators.avro_s3_import.AvroS3ImportOperator",
     "operators.discrepancy_check.Comparison",
     "operators.discrepancy_check.DiscrepancyCheckOperator",

@@ -38,6 +38,7 @@ def arguments(cls) -> list[str]:
 
 def test_every_public_operator_is_there():
     assert {cls.__name__ for cls in OPERATORS} == {
+        "AvroKinesisImportOperator",
         "AvroS3ImportOperator",
         "AvroS3LoadedSensor",
         "DiscrepancyCheckOperator",

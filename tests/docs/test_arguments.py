@@ -11,6 +11,7 @@ from airflow_agari_provider.blast_radius.feeds import Feeds
 from airflow_agari_provider.hooks.victorops import VictorOpsHook
 from airflow_agari_provider.notifications.slack_sla_miss import SlackSlaMissNotifier
 from airflow_agari_provider.notifications.victorops_sla_miss import VictorOpsSlaMissNotifier
+from airflow_agari_provider.operators.avro_kinesis_import import AvroKinesisImportOperator
 from airflow_agari_provider.operators.avro_s3_import import AvroS3ImportOperator
 from airflow_agari_provider.operators.discrepancy_check import (
     Comparison,
@@ -39,6 +40,7 @@ from tests.docs.blocks import ROOT
 
 PAGES = {
     "alerting": (SlaAlert, SlackSlaMissNotifier, VictorOpsHook, VictorOpsSlaMissNotifier, set_slas),
+    "avro_kinesis_import": (AvroKinesisImportOperator,),
     "avro_s3_import": (AvroS3ImportOperator,),
     "avro_s3_loaded": (AvroS3LoadedSensor,),
     "blast_radius": (Feeds,),

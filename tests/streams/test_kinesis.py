@@ -8,7 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
-from airflow_agari_provider.streams.kinesis import KinesisStream, NoSuchPosition, Position, ShardReader
+from airflow_agari_provider.streams.kinesis import KinesisStream, NoSuchPosition, Position, ShardReader, region_of
 from tests.streams.producing import Producer
 
 BEGIN = Position("TRIM_HORIZON")
@@ -119,6 +119,13 @@ def test_a_stream_may_be_named_by_its_arn(kinesis, producer, stream):
     assert len(ShardReader(by_arn, "shardId-000000000000", BEGIN).read().records) == 1
     assert stream.facts().shard_url("shard-1") == "kinesis://nrt/shard-1"
     assert abs((stream.now - datetime.now(UTC)).total_seconds()) < 60
+
+
+@pytest.mark.parametrize(
+    ("stream", "region"), [("nrt", None), ("arn:aws-cn:kinesis:cn-north-1:123456789012:stream/nrt", "cn-north-1")]
+)
+def test_an_arn_says_in_which_region_a_stream_is(stream, region):
+    assert region_of(stream) == region
 
 
 @pytest.mark.parametrize(
