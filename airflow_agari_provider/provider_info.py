@@ -133,6 +133,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Agari",
                 "python-modules": [
                     "airflow_agari_provider.sensors.avro_s3_loaded",
+                    "airflow_agari_provider.sensors.kinesis_lag",
                     "airflow_agari_provider.sensors.sqs_drain",
                 ],
             },

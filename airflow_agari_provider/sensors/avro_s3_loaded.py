@@ -30,6 +30,7 @@ from airflow_agari_provider.avro_import.load_state import (
 from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.exceptions import require_one_of
 from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough, seconds
+from airflow_agari_provider.sensors.looks import defer_to_next_look
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.triggers.sqs_connection import sqs_of
 
@@ -152,7 +153,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         }
         memory.remember(kept)
         if self.deferrable:
-            self._defer_for(self.poke_interval if pause is None else pause, kept)
+            defer_to_next_look(self, self.poke_interval if pause is None else pause, self._deadline, kept)
         return PokeReturnValue(False)
 
     def look_again(self, context: Context, event: Any = None, kept: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -160,23 +161,6 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         self._begin(kept, kept["try_number"] if kept else 0)  # a deferral does not outlive its try
         figures: dict[str, Any] = self.poke(context).xcom_value
         return figures
-
-    def _defer_for(self, pause: float, kept: dict[str, Any]) -> None:
-        """
-        Come back in a new worker after a pause.
-
-        The looks are made in workers, because a database's driver blocks: a look that hangs in the triggerer would
-        keep one of its few threads from all other deferred tasks.
-        """
-        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-
-        left = max(self._deadline - time.time(), 0)
-        self.defer(
-            trigger=TimeDeltaTrigger(timedelta(seconds=min(pause, left))),
-            method_name="look_again",
-            kwargs={"kept": kept},
-            timeout=timedelta(seconds=left + self.poke_interval + 60),  # for when no triggerer runs
-        )
 
     def _begin(self, kept: dict[str, Any] | None, try_number: int) -> None:
         """Begin the wait; or go on with that of the last look, but in another try begin a new one."""

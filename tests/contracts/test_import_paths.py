@@ -45,6 +45,7 @@ WRITTEN_BY_USERS = [
     "operators.sqs_redrive.SqsRedriveOperator",
     "operators.sqs_scaling.SqsScalingOperator",
     "sensors.avro_s3_loaded.AvroS3LoadedSensor",
+    "sensors.kinesis_lag.KinesisLagSensor",
     "sensors.sqs_drain.SqsDrainSensor",
     "hooks.victorops.VictorOpsHook",
     "notifications.slack_sla_miss.SlackSlaMissNotifier",
@@ -81,6 +82,7 @@ STORED_METHODS = [
     ("operators.emr_spark_scoring.EmrSparkScoringOperator", "resume"),
     ("operators.emr_spark_scoring.EmrSparkScoringOperator", "start_again"),
     ("sensors.avro_s3_loaded.AvroS3LoadedSensor", "look_again"),
+    ("sensors.kinesis_lag.KinesisLagSensor", "look_again"),
     ("sensors.sqs_drain.SqsDrainSensor", "execute_complete"),
     ("operators.sqs_redrive.SqsRedriveOperator", "execute_complete"),
 ]

@@ -43,6 +43,7 @@ def test_every_public_operator_is_there():
         "AvroS3LoadedSensor",
         "DiscrepancyCheckOperator",
         "EmrSparkScoringOperator",
+        "KinesisLagSensor",
         "SparkJobSweepOperator",
         "SqsDeadLetterPurgeOperator",
         "SqsDeadLetterReportOperator",

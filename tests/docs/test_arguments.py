@@ -34,6 +34,7 @@ from airflow_agari_provider.operators.sqs_dead_letters import SqsDeadLetterPurge
 from airflow_agari_provider.operators.sqs_redrive import SqsRedriveOperator
 from airflow_agari_provider.operators.sqs_scaling import SqsScalingOperator
 from airflow_agari_provider.sensors.avro_s3_loaded import AvroS3LoadedSensor
+from airflow_agari_provider.sensors.kinesis_lag import KinesisLagSensor
 from airflow_agari_provider.sensors.sqs_drain import SqsDrainSensor
 from airflow_agari_provider.slas import SlaAlert, set_slas
 from tests.docs.blocks import ROOT
@@ -54,6 +55,7 @@ PAGES = {
         SparkJobSweepOperator,
         StandaloneSpark,
     ),
+    "kinesis_lag": (KinesisLagSensor,),
     "sqs_dead_letters": (SqsDeadLetterPurgeOperator, SqsDeadLetterReportOperator, SqsRedriveOperator),
     "sqs_drain": (SqsDrainSensor,),
     "sqs_scaling": (SqsScalingOperator,),
