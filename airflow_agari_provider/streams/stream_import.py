@@ -134,9 +134,10 @@ class StreamImport:
         self._checkpoints.create()
         self._look()
         for work in self._works:
-            if found := gap(work.checkpoint, self.facts, work.shard in self._works.listed, self._kinesis.now):
+            listed = work.shard in self._works.listed
+            if found := gap(work.checkpoint, self.facts, listed, self._kinesis.now):
                 self._met(work, found)
-            elif work.checkpoint.stream_created_at != self.facts.created_at.isoformat():
+            elif listed and work.checkpoint.stream_created_at != self.facts.created_at.isoformat():
                 self._reset(work)  # its shard of the old stream was loaded to its end
         while not self._over():
             if self._settings.until != "latest" and self._kinesis.clock() - self._looked >= LOOK_AGAIN:

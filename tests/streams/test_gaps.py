@@ -121,6 +121,20 @@ def test_a_stream_that_was_created_anew_is_not_taken_for_the_old_one(connect, ki
 
 
 @SQLITE
+def test_shards_that_only_the_old_stream_had_are_told_once(connect, kinesis, producer, asked):
+    producer.split("shardId-000000000000")
+    producer.merge("shardId-000000000002", "shardId-000000000003")
+    run_import(connect, kinesis, registry=REGISTRY)
+    kinesis.delete_stream(StreamName="nrt")
+    kinesis.create_stream(StreamName="nrt", ShardCount=2)
+    producer.put([scored(1)], place=0)  # into a shard that was loaded to its end in the old stream
+    run = run_import(connect, kinesis, registry=REGISTRY, on_expired="continue")
+    assert sorted(one.shard[-1] for one in run.gaps) == ["1", "4"]
+    assert run_import(connect, kinesis, registry=REGISTRY).gaps == []
+    assert asked() == ["m1"]
+
+
+@SQLITE
 @pytest.mark.parametrize("on_expired", ["fail", "continue"])
 def test_a_shard_that_is_gone_is_told(connect, kinesis, producer, asked, on_expired):
     from moto.kinesis.models import kinesis_backends
