@@ -16,6 +16,9 @@ from airflow_agari_provider.notifications.sla_miss_notifier import SCOPES
 from airflow_agari_provider.slas.sla_alert import SlaAlert
 
 LONGEST_DIGEST = timedelta(minutes=30)  # an alert that cannot be sent within an hour is given up
+# Of an SLA, and of the time from it to an alert. Airflow adds them to a date, and dates end: a larger one would be an
+# error of the scheduler, and not of the DAG file.
+LONGEST = timedelta(days=366)
 logger = logging.getLogger(__name__)
 
 Sla = timedelta | time | FromHistory | FromVariable
@@ -29,7 +32,7 @@ def check(
     if unknown:
         raise ValueError(f"{dag.dag_id} has no task {', '.join(unknown)}; call set_slas after all tasks are defined.")
     _check_slas(dag, slas, claims)
-    if claims is not None and not re.fullmatch(r"sql:\S+", claims):
+    if claims is not None and not (isinstance(claims, str) and re.fullmatch(r"sql:\S+", claims)):
         raise ValueError(f"claims must be 'sql:<conn_id>' or None, not {claims!r}.")
     for name, value, choices in (
         ("reference", reference, ("queued_at", "logical_date")),
@@ -47,8 +50,11 @@ def check_alerts(dag: Any, alerts: Sequence[SlaAlert], places: Sequence[str], cl
         raise ValueError(f"{dag.dag_id}: alerts is empty, so no alert would be sent. Give a notifier.")
     told: set[tuple[str, timedelta]] = set()
     for alert, destination in zip(alerts, places, strict=True):
-        if alert.after < timedelta(0):
-            raise ValueError(f"{dag.dag_id}: after= of an alert must be a time after the SLA, not {alert.after}.")
+        if not (isinstance(alert.after, timedelta) and timedelta(0) <= alert.after <= LONGEST):
+            raise ValueError(
+                f"{dag.dag_id}: after= of an alert must be a time after the SLA, as a timedelta of up to "
+                f"{LONGEST.days} days, not {alert.after!r}."
+            )
         if (destination, alert.after) in told:
             raise ValueError(
                 f"{dag.dag_id}: two alerts go to {destination.strip()} at the same time, of which one would never be "
@@ -68,8 +74,8 @@ def _check_slas(dag: Any, slas: Mapping[str, Sla], claims: str | None) -> None:
         if isinstance(sla, FromHistory | FromVariable) and not claims:
             origin = "history" if isinstance(sla, FromHistory) else "a Variable"
             raise ValueError(f"{where} is from {origin}. That needs claims=, which record who was told.")
-        if isinstance(sla, timedelta) and sla <= timedelta(0):
-            raise ValueError(f"{where} must be longer than zero, not {sla}.")
+        if isinstance(sla, timedelta) and not timedelta(0) < sla <= LONGEST:
+            raise ValueError(f"{where} must be longer than zero, and at most {LONGEST.days} days, not {sla}.")
 
 
 def check_incident(dag: Any, claims: str | None, incident: str) -> None:
@@ -84,8 +90,8 @@ def check_digest(dag: Any, claims: str | None, digest: timedelta | None) -> None
         return
     if not claims:
         raise ValueError(f"{dag.dag_id}: digest= needs claims=, which collect what is sent together.")
-    if not timedelta(0) < digest <= LONGEST_DIGEST:
-        raise ValueError(f"{dag.dag_id}: digest must be above zero and at most {LONGEST_DIGEST}, not {digest}.")
+    if not (isinstance(digest, timedelta) and timedelta(0) < digest <= LONGEST_DIGEST):
+        raise ValueError(f"{dag.dag_id}: digest must be above zero and at most {LONGEST_DIGEST}, not {digest!s}.")
 
 
 def check_quiet(dag: Any, claims: str | None, quiet: Sequence[str]) -> None:

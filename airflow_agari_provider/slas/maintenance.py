@@ -47,7 +47,7 @@ def claims_named(conn_id: str | None) -> str:
     :param conn_id: default: ``[agari] alerts_conn_id``.
     :raises NoClaimsNamed: there is neither.
     """
-    named = conn_id or conf.get("agari", "alerts_conn_id", fallback="")
+    named = (conn_id or conf.get("agari", "alerts_conn_id", fallback="")).strip()
     if not named:
         raise NoClaimsNamed
     return f"sql:{named}"
@@ -61,10 +61,10 @@ def api_named(conn_id: str | None, in_a_dag: str | None) -> str:
     :param in_a_dag: what does the same in a DAG; None: this is a task of Airflow.
     :raises NoApiNamed: this is none, on Airflow 3, and there is no connection to the API.
     """
-    api = conn_id or conf.get("agari", "airflow_api_conn_id", fallback="")
+    api = (conn_id or conf.get("agari", "airflow_api_conn_id", fallback="")).strip()
     if not api and in_a_dag and not ANSWERS_EVERYWHERE:
         raise NoApiNamed(in_a_dag)
-    return str(api)
+    return api
 
 
 def sweep_alerts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -81,12 +82,12 @@ def sweep(
     :param keep_days: days after which a row is deleted.
     :param seconds: no further run is looked at after this time; the next sweep begins with those that are left.
     :raises ClaimsUnavailable: the claims cannot be used.
-    :raises ValueError: rows would be deleted before their alert is given up.
+    :raises ValueError: rows would be deleted before their alert is given up, or a number of days is below zero.
     """
-    if keep_days < give_up_days + LEAST_KEPT:
+    if not 0 <= give_up_days <= keep_days - LEAST_KEPT < math.inf:  # nor is one of them NaN
         raise ValueError(
             f"Rows are deleted after {keep_days:g} days, and open alerts are given up after {give_up_days:g}. Keep "
-            f"rows for at least {LEAST_KEPT:g} days longer."
+            f"rows for at least {LEAST_KEPT:g} days longer; neither number is below zero."
         )
     table = claims_of(claims, Patience(ANSWERS_WITHIN, 0))
     assert table is not None

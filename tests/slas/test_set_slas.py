@@ -249,7 +249,7 @@ else:
         ({"report": HOUR}, {"alerts": [ALERTS[0]] * 2}, "telemetry: two alerts go to .* at the same time"),
         ({"report": HOUR}, {"incident": "team"}, "incident is one of task, run, dag"),
         ({"report": HOUR}, {"when_failed": "sleep"}, "when_failed is one of page, downgrade, skip"),
-        ({"report": timedelta(0)}, {}, "telemetry: the SLA of report must be longer than zero, not 0:00:00"),
+        ({"report": timedelta(0)}, {}, "telemetry: the SLA of report must be longer than zero, .*, not 0:00:00"),
         ({"report": FromHistory()}, {"claims": None}, "the SLA of report is from history. That needs claims="),
         (
             {"report": FromVariable("sla", HOUR)},
