@@ -39,6 +39,7 @@ NEED_AIRFLOW = (
     "test_airflow_deadlines.py",
     "test_airflow_errors.py",
     "test_airflow_runs.py",
+    "test_plugin.py",
 )
 
 # Before anything imports Airflow: it reads its configuration once.

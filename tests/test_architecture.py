@@ -62,6 +62,20 @@ BESIDE_THE_METADATA = {
     "views/discrepancies_airflow3.py",
 }
 NEIGHBOURS = {"airflow_compat.py", "airflow_deadlines.py", "airflow_runs.py"}
+# Modules without a test file of their own, and the test that proves what they do.
+TESTED_BY = {
+    # a whole day in real processes
+    "local/demo/demo.py": "end_to_end/test_demo.py",
+    # routes: thin shells, of which each is asked over HTTP by everybody who may and who may not
+    "views/alerts_airflow3.py": "views/test_access.py",
+    "views/charts_airflow3.py": "views/test_access.py",
+    "views/discrepancies_airflow3.py": "views/test_access.py",
+    "views/requests_airflow3.py": "views/test_access.py",
+    "views/web_airflow2.py": "views/test_access.py",
+    "views/web_airflow3.py": "views/test_access.py",
+    # the shape of one Airflow's tables, which the test reads through on each Airflow
+    "views/queries/tries_in_one_table.py": "views/queries/test_tries.py",
+}
 HEAVY = {"boto3", "botocore", "datafusion", "fastavro", "pgpq", "psycopg", "psycopg2", "pyspark", "slack_sdk"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HOUSE = sorted([*MODULES, *(ROOT / "example_dags").glob("*.py")])
@@ -248,6 +262,45 @@ def test_the_ways_in_the_docs_lead_through_modules_that_are_there():
             place = ROOT / name if name.startswith("example_dags") else place
             room = place.parent
             assert list(room.glob(place.name + ("" if place.is_dir() else ".py"))), name
+
+
+def has_a_rule(module: Path) -> bool:
+    """Whether a module has a function or class of its own; tables of constants have none."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(node, kinds) for node in ast.parse(module.read_text()).body)
+
+
+def mirrored(name: str) -> str:
+    """Path of a module's test below ``tests``: the same folder, and ``test_`` before its name."""
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/test_{file.removesuffix('.py').strip('_')}.py".lstrip("/")
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if has_a_rule(module)], ids=name_of)
+def test_a_module_with_a_rule_has_a_test_of_its_name(module):
+    own = mirrored(name_of(module))
+    test = ROOT / "tests" / TESTED_BY.get(name_of(module), own)
+    assert test.is_file(), f"write tests/{own}"
+    assert "def test_" in test.read_text()
+
+
+@pytest.mark.parametrize("name", TESTED_BY)
+def test_an_exception_is_one_as_long_as_it_is_needed(name):
+    assert has_a_rule(PACKAGE / name)
+    assert not (ROOT / "tests" / mirrored(name)).exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "test"),
+    [
+        ("plugin.py", "test_plugin.py"),
+        ("queues/drain.py", "queues/test_drain.py"),
+        ("views/queries/tries.py", "views/queries/test_tries.py"),
+        ("local/__main__.py", "local/test_main.py"),
+    ],
+)
+def test_tests_mirror_the_package(module, test):
+    assert mirrored(module) == test
 
 
 def test_every_room_has_a_floor():

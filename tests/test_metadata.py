@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_agari_provider import __version__
-from airflow_agari_provider.provider_info import HOME, get_provider_info
+from airflow_agari_provider.provider_info import HOME
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -50,12 +49,3 @@ def test_the_project_names_its_home_everywhere_the_same():
 def test_the_package_carries_its_types():
     assert (ROOT / "airflow_agari_provider" / "py.typed").exists()
     assert "Typing :: Typed" in PROJECT["project"]["classifiers"]
-
-
-def test_provider_info_names_only_integrations_and_versions_that_there_are():
-    info = get_provider_info()
-    known = {one["integration-name"] for one in info["integrations"]}
-    for kind in ("operators", "sensors", "triggers", "hooks"):
-        assert {one["integration-name"] for one in info[kind]} <= known
-    options = [option for section in info["config"].values() for option in section["options"].values()]
-    assert {option["version_added"] for option in options} == {__version__}

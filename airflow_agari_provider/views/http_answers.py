@@ -90,7 +90,7 @@ def refused_change(headers: Mapping[str, str]) -> tuple[int, str] | None:
     if headers.get("Content-Type", "").partition(";")[0].strip().lower() != JSON:
         return 415, f"Send the request as {JSON}."
     length = headers.get("Content-Length", "")
-    if not length.isdecimal() or int(length) > LARGEST_BODY:
+    if not length.isdecimal() or len(length) > 12 or int(length) > LARGEST_BODY:  # int() refuses thousands of digits
         return 413, f"Send at most {LARGEST_BODY:,} bytes, and their number in the header Content-Length."
     return None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -58,3 +60,41 @@ def metadata(request):
 @pytest.fixture
 def dag_id() -> str:
     return f"dag_{next(_numbers)}"
+
+
+@pytest.fixture
+def alerts_metadata(metadata_on_sqlite):
+    """Two runs of the DAG in the window, of which one goes on; the oldest was deleted."""
+    metadata = metadata_on_sqlite
+    metadata.run("scoring", "r1", 0)
+    metadata.run("scoring", "r2", 60, "running", end_date=None)
+    metadata.instance("scoring", "r2", "load", 1, "running", start=1)
+    yield metadata.session
+    metadata.session.rollback()
+
+
+@pytest.fixture
+def alert_source(alerts_metadata, monkeypatch, tmp_path):
+    """A source whose setting names a connection; ``write`` puts rows there, ``opened`` lists how it was opened."""
+    from airflow_agari_provider.alerts.alert_database import AlertDatabase
+    from airflow_agari_provider.views.alerts_source import AlertSource
+    from tests.alerts.alert_rows import DUE, write_rows
+
+    monkeypatch.setenv("AIRFLOW__AGARI__ALERTS_CONN_ID", "alerts_db")
+    monkeypatch.setenv("AIRFLOW__AGARI__ENVIRONMENT", "EP")
+    opened = []
+
+    def connect():
+        return sqlite3.connect(tmp_path / "claims.db", check_same_thread=False)
+
+    def database(conn_id):
+        opened.append(conn_id)
+        return AlertDatabase(connect)
+
+    @contextmanager
+    def sessions():
+        yield alerts_metadata
+
+    made = AlertSource(sessions, database=database, clock=lambda: DUE + 3600)
+    made.write, made.opened = lambda rows: write_rows(connect, rows), opened
+    return made

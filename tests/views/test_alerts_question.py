@@ -21,8 +21,8 @@ def test_without_parameters_it_is_about_the_last_thirty_days():
 
 
 def test_parameters_are_read():
-    found = alerts_question([("month", "2026-11"), ("dag_id", "a"), ("dag_id", "b"), ("days", "7")])
-    assert found == AlertsQuestion(7, "2026-11", ("a", "b"))
+    asked = [("month", "2026-11"), ("dag_id", "a"), ("dag_id", "b"), ("days", "7"), ("limit", "5000")]
+    assert alerts_question(asked) == AlertsQuestion(7, "2026-11", ("a", "b"), 5000)
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,15 @@ def test_parameters_are_read():
         ("month", "2026-13"),
         ("month", "2026-1"),
         ("month", "november"),
+        ("month", "9999-12"),
+        ("month", "2026-11; DROP"),
         ("month", "2026-11\n"),
         ("days", "0"),
+        ("days", "367"),
+        ("days", "9" * 5000),
         ("days", "x"),
+        ("limit", "0"),
+        ("limit", "50001"),
         ("day", "1"),
     ],
 )

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
-import jsonschema
-import pytest
-
-from airflow_agari_provider.discrepancy.check_history import CheckHistory
-from airflow_agari_provider.discrepancy.history_database import HistoryDatabase
 from airflow_agari_provider.discrepancy.history_reading import CheckRun, RecordedRuns
-from airflow_agari_provider.exceptions import BadQuestion
-from airflow_agari_provider.views import discrepancies_api, discrepancies_openapi, http_answers
+from airflow_agari_provider.views import discrepancies_api, discrepancies_openapi
 from airflow_agari_provider.views.discrepancies_api import Checks, checks_answer, runs_answer
 from airflow_agari_provider.views.discrepancies_question import (
     CHECKS_PARAMETERS,
     RUNS_PARAMETERS,
     ChecksQuestion,
-    checks_question,
-    runs_question,
 )
-from airflow_agari_provider.views.discrepancies_source import CheckSource
-from airflow_agari_provider.views.not_shown import NotShown
 from tests.discrepancy.recorded_runs import CHECKED, HOUR, STAGES, a_few_days, bad_run, lost, stored_run
-from tests.discrepancy.reports import report_of
 from tests.views.test_alerts_api import named_in
-from tests.views.test_openapi import closed
 
 ROOT = Path(__file__).parents[2]
 NOW = CHECKED + 1800
@@ -155,118 +142,6 @@ def test_numbers_that_a_browser_would_read_wrong_are_cut():
     assert (found["cells"]["difference"][0], found["cells"]["percent"][0]) == (2**53, 50.0)
     nothing = bad_run(1, 1, lost("5", -5, 0))
     assert runs_answer(RecordedRuns([nothing], True), DAYS, NOW)["cells"]["percent"][0] is None
-
-
-@pytest.mark.parametrize(
-    ("parse", "arguments", "question"),
-    [
-        (checks_question, [], ChecksQuestion(30, None, False, ())),
-        (
-            checks_question,
-            [("days", "7"), ("until", "1795168000"), ("problems", "true"), ("dag_id", "a"), ("dag_id", "b")],
-            ChecksQuestion(7, 1795168000.0, True, ("a", "b")),
-        ),
-        (runs_question, [("dag_id", "a"), ("task_id", "t[3]")], ChecksQuestion(30, None, False, ("a",), "t[3]")),
-    ],
-)
-def test_the_parameters(parse, arguments, question):
-    assert parse(arguments) == question
-
-
-@pytest.mark.parametrize(
-    ("parse", "arguments"),
-    [
-        (checks_question, [("days", "0")]),
-        (checks_question, [("days", "367")]),
-        (checks_question, [("until", "nan")]),
-        (checks_question, [("until", "-1")]),
-        (checks_question, [("problems", "yes")]),
-        (checks_question, [("task_id", "t")]),
-        (runs_question, [("dag_id", ""), ("task_id", "t")]),
-        (runs_question, [("task_id", ""), ("dag_id", "d")]),
-    ],
-)
-def test_a_wrong_parameter_is_named(parse, arguments):
-    with pytest.raises(BadQuestion, match=arguments[0][0]):
-        parse(arguments)
-
-
-@pytest.fixture
-def file(tmp_path):
-    """Opens connections to a history with a bad and a fine run of one check, and a run of a secret one."""
-    opened = lambda: sqlite3.connect(tmp_path / "history.db", timeout=10)  # noqa: E731
-    counts = {"5": 9}
-    for dag_id, hour, db in (("scoring", 1, {"5": 7}), ("scoring", 2, counts), ("secret", 1, {})):
-        report = report_of(counts, counts, db, window=f"{hour:02}:00", report_url="s3://b/<k>.csv")
-        CheckHistory(opened, "?", dag_id, "check").exchange(f"2016-02-03 {hour:02}:00:00", f"run {hour}", report)
-    return opened
-
-
-@pytest.fixture
-def source(file, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__AGARI__DISCREPANCY_CONN_ID", "history")
-    return CheckSource(database=lambda conn_id: HistoryDatabase(file, "?"))
-
-
-def test_without_the_setting_the_answer_says_what_to_set(source, monkeypatch):
-    monkeypatch.delenv("AIRFLOW__AGARI__DISCREPANCY_CONN_ID")
-    with pytest.raises(NotShown, match=r"Set discrepancy_conn_id in section \[agari\]") as raised:
-        source.checks(DAYS, {"scoring"})
-    assert raised.value.status == 404
-
-
-@pytest.mark.parametrize("who", ["the hook", "the database"])
-def test_a_database_that_cannot_be_read_is_told_without_its_secrets(who, monkeypatch, caplog):
-    monkeypatch.setenv("AIRFLOW__AGARI__DISCREPANCY_CONN_ID", "history")
-
-    def fail(*_):
-        raise OSError("password of history at 10.0.0.1 is wrong")
-
-    source = CheckSource(database=fail if who == "the hook" else lambda conn_id: HistoryDatabase(fail, "?"))
-    for asked in (source.checks, source.runs):
-        with pytest.raises(NotShown, match="by connection history") as raised:
-            asked(DAYS, {"scoring"})
-        assert (raised.value.status, "10.0.0.1" in str(raised.value)) == (503, False)
-    assert "10.0.0.1" in caplog.text
-
-
-def test_a_database_without_the_tables_is_no_error(tmp_path, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__AGARI__DISCREPANCY_CONN_ID", "history")
-    source = CheckSource(database=lambda conn_id: HistoryDatabase(lambda: sqlite3.connect(tmp_path / "new.db"), "?"))
-    found, _ = source.checks(DAYS, {"scoring"})
-    assert "No check has stored a run" in found["note"]
-    with pytest.raises(NotShown, match="No such check"):
-        source.runs(DAYS, {"scoring"})
-
-
-def test_what_may_not_be_read_and_what_is_not_there_are_answered_alike(source):
-    answers = []
-    for question in (
-        ChecksQuestion(30, None, False, ("secret",), "check"),
-        ChecksQuestion(30, None, False, ("x",), "y"),
-    ):
-        with pytest.raises(NotShown) as raised:
-            source.runs(question, {"scoring", "x"})
-        answers.append((raised.value.status, str(raised.value)))
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 404
-
-
-def test_answers_have_the_fields_of_the_document_and_no_others(source):
-    question = ChecksQuestion(30, None, False, ("scoring",), "check")
-    for schema, (found, now) in (
-        (discrepancies_openapi.CHECKS, source.checks(question, {"scoring"})),
-        (discrepancies_openapi.RUNS, source.runs(question, {"scoring"})),
-        (discrepancies_openapi.RUNS, source.runs(ChecksQuestion(1, 0.0, True, ("scoring",), "check"), {"scoring"})),
-    ):
-        body = json.loads(http_answers.json_answer(http_answers.encoded(found), now, None).body)
-        jsonschema.Draft202012Validator(closed(schema)).validate(body)
-
-
-def test_readers_share_what_is_read_and_each_sees_only_their_dags(source, file):
-    assert source.checks(DAYS, {"scoring"})[0]["dag_ids"] == ["scoring"]
-    file().executescript("DROP TABLE agari_checks")
-    assert source.checks(ChecksQuestion(30, None, False, ()), {"secret"})[0]["dag_ids"] == ["secret"]
 
 
 def test_the_page_of_the_docs_names_every_parameter_and_field():

@@ -20,7 +20,10 @@ OURS = {"Content-Type": "application/json; charset=utf-8", "Content-Length": "20
         (OURS | {"Content-Type": "text/plain"}, 415),
         (OURS | {"Content-Type": "application/x-www-form-urlencoded"}, 415),
         ({"Content-Length": "20"}, 415),
+        (OURS | {"Content-Length": "16384"}, None),
         (OURS | {"Content-Length": "16385"}, 413),
+        (OURS | {"Content-Length": "9" * 5000}, 413),
+        (OURS | {"Content-Length": "-1"}, 413),
         ({"Content-Type": "application/json"}, 413),
     ],
 )
