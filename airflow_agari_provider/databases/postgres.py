@@ -66,7 +66,7 @@ class PostgresDialect:
     placeholder = "%s"
     insert_if_absent = ("INSERT", "ON CONFLICT DO NOTHING")
     text_equals = "{column} = {value}"
-    text_key = '{text} COLLATE "C"'  # a fifth of the time, where the database sorts by a language
+    text_key = '{text} COLLATE "C"'  # bytes compare faster than words of a language
     joined = "STRING_AGG(CAST({number} AS TEXT), ',')"
     for_update = " FOR UPDATE"
     case_matters = True
