@@ -169,7 +169,11 @@ def late_run(dag: Any, recorded: datetime) -> Mapping[str, Any] | None:
 
 
 def ask_database(work: Callable[[Any], Answer]) -> Answer:
-    """On Airflow 2.11: read something of its database, in a session of its own. :param work: takes the session."""
+    """
+    Read something of Airflow's database, in a session of its own. :param work: takes the session.
+
+    On Airflow 3 this is for its servers and the command line; a task has no access.
+    """
     with _session_of_its_own() as session:
         return work(session)
 

@@ -22,11 +22,16 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Marker:
-    """A task that names a task of another DAG. :param same_date: of the run with the same logical date."""
+    """
+    A task that names a task of another DAG.
+
+    :param dag_id: None: only its run knows, as with a template; the same for ``to_task``.
+    :param same_date: it is of the run with the same logical date.
+    """
 
     task_id: str
-    dag_id: str
-    to_task: str
+    dag_id: str | None
+    to_task: str | None
     same_date: bool
 
 
@@ -125,19 +130,20 @@ def _sensor(task: Mapping[str, Any]) -> Sensor | None:
     if not _knows(task, "external_dag_id", "external_task_ids"):
         return None
     one, several = _named(task, "external_task_id"), _named(task, "external_task_ids")
-    tasks = frozenset(map(str, several if isinstance(several, list) else [one] if one else []))
+    several = several if isinstance(several, list) and "{{" not in str(several) else [one] if one else []
+    tasks = frozenset(map(str, several))  # none, as with a template: it waits for the run
     return Sensor(
         str(task["task_id"]), _named(task, "external_dag_id"), tasks, _named(task, "external_task_group_id") or None
     )
 
 
 def _marker(task: Mapping[str, Any]) -> Marker | None:
-    if "recursion_depth" not in task or not _knows(task, "external_dag_id", "external_task_id"):
+    is_one = "recursion_depth" in task or "recursion_depth" in task.get("partial_kwargs", {})
+    if not is_one or not _knows(task, "external_dag_id", "external_task_id"):
         return None
+    date = task.get("logical_date", task.get("execution_date"))  # 2.11's own class has the older name
     dag_id, to_task = _named(task, "external_dag_id"), _named(task, "external_task_id")
-    if dag_id is None or to_task is None:
-        return None
-    return Marker(str(task["task_id"]), dag_id, to_task, task.get("logical_date") == SAME_DATE)
+    return Marker(str(task["task_id"]), dag_id, to_task, date == SAME_DATE)
 
 
 def _parameter(task: Mapping[str, Any]) -> Any:

@@ -39,8 +39,7 @@ class RunKey(NamedTuple):
     run_id: str
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """
     A run as Airflow has it; times are epoch seconds.
 
@@ -64,8 +63,7 @@ class Run:
         return self.due if self.logical is None else self.logical
 
 
-@dataclass(frozen=True, order=True)
-class Edge:
+class Edge(NamedTuple):
     """
     One run fed another.
 
@@ -85,8 +83,7 @@ class Edge:
     guess: bool = False
 
 
-@dataclass(frozen=True, order=True)
-class Unknown:
+class Unknown(NamedTuple):
     """
     Something that cannot be known, so that the graph may lack a part.
 

@@ -55,8 +55,7 @@ def _dags_of(keys: Iterable[RunKey]) -> Iterable[str]:
 def _masked(edge: Edge, alias: Mapping[RunKey, RunKey], names: Mapping[str, str]) -> Edge:
     """Hide the tasks of hidden runs, and what went between a hidden run and another."""
     source_hidden, target_hidden = edge.run.dag_id in names, edge.to_run.dag_id in names
-    return replace(
-        edge,
+    return edge._replace(
         run=alias[edge.run],
         to_run=alias[edge.to_run],
         task="" if source_hidden else edge.task,

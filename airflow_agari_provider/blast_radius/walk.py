@@ -142,7 +142,7 @@ def blast_radius(
 
 def _answer(walk: _Walk, start: Sequence[Run]) -> BlastRadius:
     for cycle in dag_cycles(walk.edges):
-        way = " → ".join((*cycle, cycle[0]))
+        way = " -> ".join((*cycle, cycle[0]))
         text = f"These DAGs feed each other: {way}. Each of their later runs is built on the runs before it."
         walk.unknown[Unknown("cycle", text, cycle)] = None
     shapes = {key.dag_id: shape for key, shape in walk.shapes.items() if shape and key in walk.runs}

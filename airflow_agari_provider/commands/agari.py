@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from airflow_agari_provider.commands import alerts, jobs
+from airflow_agari_provider.commands import alerts, blast_radius, jobs
 from airflow_agari_provider.exceptions import AgariError
 
 # Each adds its commands to the parser. A command's function takes the parsed arguments, and returns the exit code and
 # the text for standard output.
-ROOMS = (alerts, jobs)
+ROOMS = (alerts, blast_radius, jobs)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,8 +27,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run a command. Return its exit code: 0, 1 if something is wrong that is told on standard error, or 2 for a wrong
-    command line.
+    Run a command. Return its exit code.
+
+    0; 1 if something is wrong that is told on standard error; 2 for a wrong command line; others as its help says.
     """
     told = parser().parse_args(arguments)
     # Airflow 3 reads connections of its database only in processes that say that they may; `airflow` itself needs none.

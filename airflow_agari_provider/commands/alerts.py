@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_agari_provider.alerts.silences import Silence
+from airflow_agari_provider.commands.times import iso_moment
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -119,9 +120,4 @@ def _moment(text: str) -> float:
     """Read a time: from now, or ISO 8601, which is in UTC if it has no zone."""
     if found := re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text.strip()):
         return time.time() + float(found[1]) * _UNITS[found[2]]
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        problem = f"{text!r} is no time: give 2026-11-30T18:00, 2026-11-30T18:00+01:00, or 90m, 2h, 3d from now"
-        raise argparse.ArgumentTypeError(problem) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return iso_moment(text, or_else=", or 90m, 2h, 3d from now")

@@ -46,6 +46,7 @@ def test_tasks_that_trigger_runs(task, dag_id):
         ({"external_dag_id": "z", "external_task_ids": ["q", "r"]}, Sensor("t", "z", {"q", "r"})),
         ({"external_dag_id": "z", "external_task_group_id": "g"}, Sensor("t", "z", frozenset(), "g")),
         ({"external_dag_id": "{{ var.value.dag }}"}, Sensor("t", None)),
+        ({"external_dag_id": "z", "external_task_ids": ["{{ params.task }}"]}, Sensor("t", "z")),
         ({"partial_kwargs": {"external_dag_id": "z", "external_task_id": "q"}}, Sensor("t", "z", {"q"})),
     ],
 )
@@ -60,6 +61,23 @@ def test_markers(date, same):
     task = {"external_dag_id": "z", "external_task_id": "q", "logical_date": date, "recursion_depth": 10}
     found = shape({"task_id": "t", "template_fields": ["external_dag_id", "external_task_id", "logical_date"], **task})
     assert (found.markers, found.sensors) == ((Marker("t", "z", "q", same),), ())
+
+
+@pytest.mark.parametrize(
+    ("task", "found"),
+    [
+        ({"external_dag_id": "{{ params.dag }}", "recursion_depth": 10}, Marker("t", None, "q", False)),
+        ({"external_dag_id": "z", "partial_kwargs": {"recursion_depth": 3}}, Marker("t", "z", "q", False)),
+        (
+            {"external_dag_id": "z", "recursion_depth": 10, "execution_date": "{{ logical_date.isoformat() }}"},
+            Marker("t", "z", "q", True),
+        ),
+    ],
+    ids=["template", "mapped", "of 2.11 itself"],
+)
+def test_further_markers(task, found):
+    fields = ["external_dag_id", "external_task_id", "execution_date"]
+    assert shape({"task_id": "t", "template_fields": fields, "external_task_id": "q", **task}).markers == (found,)
 
 
 @pytest.mark.parametrize("name", ["task_group", "_task_group"])

@@ -67,7 +67,7 @@ def test_runs_that_feed_each_other_end_the_search_and_are_told():
     answer = blast_radius([run("a/1")], Drawn([edge("a/1", "b/1"), edge("b/1", "a/1")]))
     assert names(answer.runs) == ["a/1", "b/1"]
     assert kinds(answer) == ["cycle"]
-    assert answer.unknown[0].text.startswith("These DAGs feed each other: a → b → a.")
+    assert answer.unknown[0].text.startswith("These DAGs feed each other: a -> b -> a.")
 
 
 def test_a_dag_that_is_gone_is_unknown_and_its_run_is_spoiled_as_a_whole():

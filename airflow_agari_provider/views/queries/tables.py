@@ -46,10 +46,29 @@ VERSION = Base.metadata.tables.get("dag_version")
 BUNDLE_TEAM = Base.metadata.tables.get("dag_bundle_team")
 if BUNDLE_TEAM is not None and "team_name" not in BUNDLE_TEAM.c:  # 3.1 has the team's number there, and no teams yet
     BUNDLE_TEAM = None
+XCOM, RENDERED = shape.XCOM, shape.RENDERED  # values that tasks returned or pushed; their rendered arguments
+CODE = Base.metadata.tables["dag_code"]
+# What 2.11 calls datasets are assets since 3.0, also in the names of tables and columns.
+_ASSET = "asset" if "asset" in Base.metadata.tables else "dataset"
+ASSET = Base.metadata.tables[_ASSET]
+EVENT = Base.metadata.tables[f"{_ASSET}_event"]
+EVENT_USE = Base.metadata.tables[f"dagrun_{_ASSET}_event"]  # which run got which event
+CONSUMER = Base.metadata.tables[f"dag_schedule_{_ASSET}_reference"]  # which DAG is scheduled by which asset
+EVENT_QUEUE = Base.metadata.tables[f"{_ASSET}_dag_run_queue"]  # which DAG has an asset and waits for others
+EVENT_ASSET, CONSUMER_ASSET, QUEUED_ASSET = (table.c[f"{_ASSET}_id"] for table in (EVENT, CONSUMER, EVENT_QUEUE))
+ASSET_NAME = ASSET.c["name"] if "name" in ASSET.c else ASSET.c["uri"]
 
 # When a run was due. Since 3.0 its logical date may be null; before 3.0 the logical date was the only date.
 RUN_AFTER = RUN.c["run_after"] if "run_after" in RUN.c else RUN.c["execution_date"]
 LOGICAL_DATE = RUN.c["logical_date"] if "logical_date" in RUN.c else RUN.c["execution_date"]
+# The version of the DAG that a run was created with, since 3.0.
+RUN_VERSION = RUN.c["created_dag_version_id"] if "created_dag_version_id" in RUN.c else sa.null()
+# Which stored DAG, and which file, belong to each other: since 3.0 by version, before by the file's place.
+CODE_KEY, SERIALIZED_CODE_KEY = (
+    (CODE.c["dag_version_id"], SERIALIZED.c["dag_version_id"])
+    if "dag_version_id" in CODE.c
+    else (CODE.c["fileloc_hash"], SERIALIZED.c["fileloc_hash"])
+)
 NOT_REMOVED = DAG.c["is_stale"].is_(False) if "is_stale" in DAG.c else DAG.c["is_active"].is_(True)  # condition on DAG
 TRIES_HAVE_SCHEDULED = "scheduled_dttm" in HISTORY.c  # since 3.0; the same for INSTANCE
 # Columns of when a try was scheduled and queued, the earliest first.
@@ -77,6 +96,14 @@ READ = (
     (DEADLINE, "dagrun_id deadline_time"),
     (BUNDLE_TEAM, "dag_bundle_name team_name"),
     (DEADLINE_ALERT, "serialized_dag_id reference callback_def"),
+    (ASSET, "id"),
+    (EVENT, "id source_dag_id source_run_id source_task_id timestamp"),
+    (EVENT_USE, "event_id dag_run_id"),
+    (CONSUMER, "dag_id created_at"),
+    (EVENT_QUEUE, "target_dag_id"),
+    (XCOM, "dag_id run_id task_id map_index key value"),
+    (RENDERED, "dag_id run_id task_id map_index rendered_fields"),
+    (CODE, "source_code"),
 )
 
 STATEMENT_TIMEOUT = 10  # seconds; on PostgreSQL
@@ -128,6 +155,17 @@ def epoch(column: Any, database: str) -> Any:
         micros = sa.func.timestampdiff(sa.text("MICROSECOND"), sa.text("'1970-01-01'"), column, type_=sa.Float)
         return micros / sa.literal(1e6, sa.Float)
     return (sa.func.julianday(sa.type_coerce(column, sa.String), type_=sa.Float) - 2440587.5) * 86400.0
+
+
+def exact(column: Any, database: str) -> Any:
+    """Return a point in time to the microsecond, for ``seconds_of``; the database's own type is quick to read."""
+    return sa.type_coerce(column, sa.String() if database == "sqlite" else sa.DateTime(timezone=True))
+
+
+def seconds_of(value: Any) -> float:
+    """Return what ``exact`` read as seconds since 1970; SQLite has text, and MySQL no zone."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return float((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def unindexed(column: Any, database: str) -> Any:

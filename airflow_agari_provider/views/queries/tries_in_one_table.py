@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from airflow.models import TaskInstance
+from airflow.models import TaskInstance, renderedtifields, xcom  # noqa: F401  (they bring their tables)
 
 TRY = TaskInstance.__table__
 COLUMNS = ("id", "dag_id", "task_id", "run_id", "region_id", "try_number", "state")
@@ -32,3 +32,22 @@ STORED = (TRY,)
 INDEX = ("dag_id", "task_id", "run_id", "region_id", "map_index")
 NEWEST_MAY_BE_OLD_TOO = False
 HISTORY_BY_RUN = True
+
+
+def _of_tries(name: str, before: Any, since: Any, columns: tuple[str, ...]) -> Any:
+    """
+    Return what tasks left, also the values of older tries, as one table that names the task instance.
+
+    :param before: what 3.3 left; it names the task instance.
+    :param since: what belongs to one try.
+    """
+    key = [before.c[column] for column in ("dag_id", "run_id", "task_id", "map_index")]
+    of_try = [TRY.c[column] for column in ("dag_id", "run_id", "task_id")] + [TRY.c.region_index.label("map_index")]
+    by_try = TRY.c["id"] == since.c.task_instance_id
+    tried = sa.select(*of_try, *(since.c[column] for column in columns)).join(TRY, by_try)
+    return sa.union_all(sa.select(*key, *(before.c[column] for column in columns)), tried).subquery(name)
+
+
+_TABLES = TRY.metadata.tables
+XCOM = _of_tries("xcoms", _TABLES["xcom_v1"], _TABLES["xcom_v2"], ("key", "value"))
+RENDERED = _of_tries("rendered", _TABLES["rtif_v1"], _TABLES["rtif_v2"], ("rendered_fields",))
