@@ -94,9 +94,9 @@ def _part(tasks: frozenset[str]) -> str:
 
 
 def moment(seconds: float) -> str:
-    """Return a time in UTC, with seconds only where it has some."""
-    time = datetime.fromtimestamp(seconds, UTC)
-    return time.strftime("%Y-%m-%d %H:%M UTC" if not seconds % 60 else "%Y-%m-%d %H:%M:%S UTC")
+    """Return a time in UTC, with seconds only where it has some. SQLite's times are wrong by up to 0.1 milliseconds."""
+    whole = round(seconds)
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%d %H:%M:%S UTC" if whole % 60 else "%Y-%m-%d %H:%M UTC")
 
 
 def _clean(text: str, limit: int = NAME_CHARACTERS) -> str:
