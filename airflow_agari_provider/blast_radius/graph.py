@@ -83,7 +83,8 @@ class Edge(NamedTuple):
     guess: bool = False
 
 
-class Unknown(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Unknown:
     """
     Something that cannot be known, so that the graph may lack a part.
 

@@ -134,8 +134,9 @@ def marker_links(session: Any, level: Sequence[Reached]) -> Found:
         if marker.dag_id is None or marker.to_task is None or not named:
             nameless[one.run.key.dag_id, marker.task_id] += 1
             continue
-        for date in named - {None}:
-            dates.setdefault((marker.dag_id, date), []).append((one.run.key, marker))
+        for date in named:
+            if date is not None:
+                dates.setdefault((marker.dag_id, date), []).append((one.run.key, marker))
     for (dag_id, task_id), count in nameless.items():
         text = f"Task {task_id} of DAG {dag_id} marks a task of another DAG, and which run that is, is not recorded."
         found.unknown.append(Unknown("no_link", text, (dag_id,), count))
