@@ -73,6 +73,22 @@ TESTED_BY = {
     "views/requests_airflow3.py": "views/test_access.py",
     "views/web_airflow2.py": "views/test_access.py",
     "views/web_airflow3.py": "views/test_access.py",
+    # what the import of a file and of a stream share, on real databases
+    "avro_import/block_load.py": "avro_import/test_object_load.py",
+    # the parts of one transaction, which only mean something together: kills, races and bad records, on real databases
+    "streams/checkpoints.py": "streams/test_stream_import.py",
+    "streams/record_load.py": "streams/test_stream_import.py",
+    "streams/record_quarantine.py": "streams/test_stream_import.py",
+    "streams/shard_work.py": "streams/test_stream_import.py",
+    # thin shells around Airflow
+    "operators/registry_access.py": "operators/test_avro_kinesis_import.py",
+    "sensors/looks.py": "sensors/test_kinesis_lag.py",
+    # statements, each of which is asked on real databases for a whole answer
+    "views/queries/asset_links.py": "views/queries/test_blast_radius.py",
+    "views/queries/linked_runs.py": "views/queries/test_blast_radius.py",
+    "views/queries/sensor_links.py": "views/queries/test_blast_radius.py",
+    "views/queries/stored_dags.py": "views/queries/test_blast_radius.py",
+    "views/queries/task_links.py": "views/queries/test_blast_radius.py",
     # the shape of one Airflow's tables, which the test reads through on each Airflow
     "views/queries/tries_in_one_table.py": "views/queries/test_tries.py",
 }

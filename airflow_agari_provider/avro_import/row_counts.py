@@ -37,7 +37,7 @@ class CountedValues:
         """Count values, and return how many were not counted."""
         uncounted = 0
         for value, times in Counter(values).items():
-            if key := self.admitted(value):
+            if (key := self.admitted(value)) is not None:
                 counts[key] += times
             else:
                 uncounted += times

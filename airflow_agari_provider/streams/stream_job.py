@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from math import inf
 from typing import Any, Literal, get_args
 
 from airflow_agari_provider.avro_import.job import ImportJob
@@ -68,7 +69,7 @@ def require_times(start: object, until: object) -> None:
             raise ValueError(f"start={start} has no zone: give an aware datetime, or ISO text with a zone.")
     else:
         require_one_of("start", start, ("TRIM_HORIZON", "LATEST", "a time with a zone"))
-    if until != "latest" and not (isinstance(until, int | float) and until > 0):
+    if until != "latest" and not (isinstance(until, int | float) and 0 < until < inf):
         raise ValueError(f"until={until!r} is neither 'latest' nor a number of seconds above 0.")
 
 

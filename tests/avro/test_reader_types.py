@@ -94,7 +94,7 @@ def test_a_value_is_kept_when_its_type_changes(written, wanted, plain, value):
         ("int", TIME_MS, 86_400_000, "86400000 is not a time-millis, because it is not within a day"),
         ("long", TIME_US, -1, "-1 is not a time-micros"),
         ("bytes", "string", b"\xff", "invalid start byte"),
-        ("string", UUIDS, "żółw", "badly formed"),
+        ("string", UUIDS, "żółw", "is not a UUID"),
         ("bytes", decimal(4, 2), (12345).to_bytes(2, "big"), "the decimal 123.45 has more than the 4 digits"),
         ("bytes", decimal(4, 2), b"\x7f" * 9999, "the decimal of 9999 bytes has more than the 4 digits"),
     ],
