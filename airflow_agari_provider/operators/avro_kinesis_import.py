@@ -97,7 +97,7 @@ class AvroKinesisImportOperator(BaseOperator):
     :param reader_schema: Avro schema to resolve the records to, as a dict.
     :param bytes_in_json: how bytes inside of records, arrays and maps are written: ``base64`` or ``hex``.
     :param unions: whether JSON says which branch of a union a value has; see :class:`AvroS3ImportOperator`.
-    :param decoder: ``arrow`` needs the extra ``[arrow]`` and PostgreSQL, and is several times as fast as ``fastavro``;
+    :param decoder: ``arrow`` needs the extra ``[arrow]``, and is two to five times as fast as ``fastavro``;
         ``auto`` uses it where it can. Both load the same rows.
     :param aws_conn_id: Airflow connection to AWS.
     :param region_name: AWS region of the stream, the quarantine and the registry, if the connection does not name it.

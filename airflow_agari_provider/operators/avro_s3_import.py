@@ -109,7 +109,7 @@ class AvroS3ImportOperator(BaseOperator):
     :param unions: whether JSON says which branch of a union a value has, as ``{"<branch>": value}``. ``auto``: in
         unions where the value alone would not tell; ``tagged``: in all; ``plain``: in none, and a column with such a
         union is refused.
-    :param decoder: ``arrow`` needs the extra ``[arrow]`` and PostgreSQL, and is several times as fast as ``fastavro``;
+    :param decoder: ``arrow`` needs the extra ``[arrow]``, and is two to five times as fast as ``fastavro``;
         ``auto`` uses it where it can, and logs the reason where it cannot. Both load the same rows.
     :param wait_time_seconds: how long a request to the queue waits for messages, 0 to 20.
     :param max_messages: stop after this many messages; None: no limit.
