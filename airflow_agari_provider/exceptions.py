@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from math import isfinite
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -165,3 +167,79 @@ def require_one_of(name: str, value: object, choices: Iterable[object]) -> None:
     choices = list(choices)
     if value not in choices:
         raise ValueError(f"{one_of_text(name, choices, value)}.")
+
+
+def number(name: str, value: object, least: float = 0) -> float:
+    """
+    Return an argument that is a number, or that a template has rendered to the text of one.
+
+    :param name: the argument, for the error's text.
+    :param least: the smallest value that it may have.
+    :raises ValueError: it is no number, not finite, or smaller.
+    """
+    found = _finite(value)
+    if found is None or found < least:
+        raise ValueError(f"{_shown(name, value)}: give a number, {least:g} or more.{_missing(value)}")
+    return found
+
+
+def whole_number(name: str, value: object, least: int = 0) -> int:
+    """
+    Return an argument that is a whole number, or that a template has rendered to the text of one.
+
+    :param name: the argument, for the error's text.
+    :param least: the smallest value that it may have.
+    :raises ValueError: it is no whole number, or smaller.
+    """
+    found = _finite(value)
+    if found is None or found < least or found != int(found):
+        raise ValueError(f"{_shown(name, value)}: give a whole number, {least} or more.{_missing(value)}")
+    exact = isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal())
+    return int(value) if exact else int(found)  # type: ignore[call-overload]
+
+
+def seconds(name: str, duration: float | timedelta | str) -> float:
+    """
+    Return an argument that is a duration.
+
+    :param name: the argument, for the error's text.
+    :raises ValueError: it is no number of seconds, or less than 0.
+    """
+    return number(name, duration.total_seconds() if isinstance(duration, timedelta) else duration)
+
+
+def require_durations(**durations: float | timedelta | str | None) -> None:
+    """
+    Check arguments when the DAG is parsed, as far as they are no templates.
+
+    :raises ValueError: one is no number of seconds, or less than 0.
+    """
+    for name, duration in durations.items():
+        if isinstance(duration, int | float | timedelta):
+            seconds(name, duration)
+
+
+def limit(name: str, value: object, least: int = 0) -> int | None:
+    """Return an argument that limits something; ``None``: no limit. :raises ValueError: see :func:`whole_number`."""
+    return None if value is None else whole_number(name, value, least)
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if isfinite(found) else None
+
+
+def _shown(name: str, value: object) -> str:
+    # repr() refuses to write numbers of thousands of digits
+    return f"{name} is {'too large' if isinstance(value, int) and value.bit_length() > 400 else cut(repr(value), 80)}"
+
+
+def _missing(value: object) -> str:
+    if value is not None and not (isinstance(value, str) and value.strip() in ("", "None")):
+        return ""
+    return " A template renders to this where what it names is missing: it is not known, which does not mean 0."

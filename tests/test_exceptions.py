@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import (
@@ -12,7 +13,17 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from airflow_agari_provider.exceptions import BadQuestion, may_pass, one_of_text, retrying
+from airflow_agari_provider.exceptions import (
+    BadQuestion,
+    limit,
+    may_pass,
+    number,
+    one_of_text,
+    require_durations,
+    retrying,
+    seconds,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +138,77 @@ def test_there_is_no_try_after_the_time_is_over(told, seconds):
 
 def test_it_can_be_used_again_and_counts_from_one(told):
     patiently = again(told, tries=2, sleep=lambda seconds: None)
-    for number in range(3):
-        assert patiently(attempts(Passing(str(number)), number)) == number
+    for failures in range(3):
+        assert patiently(attempts(Passing(str(failures)), failures)) == failures
     assert [failed for failed, _, _ in told] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, 0),
+        (5, 5),
+        ("5", 5),
+        (" 5\n", 5),
+        (5.0, 5),
+        ("1e3", 1000),
+        (2**63 + 1, 2**63 + 1),
+        (str(2**63 + 1), 2**63 + 1),
+    ],
+)
+def test_a_whole_number_may_be_the_text_of_a_template(value, expected):
+    found = whole_number("expected_messages", value)
+    assert (found, type(found)) == (expected, int)
+
+
+NO_NUMBERS = (
+    -1,
+    "-1",
+    float("nan"),
+    "nan",
+    float("inf"),
+    "-inf",
+    10**5000,
+    "9" * 5000,
+    True,
+    "x",
+    "1,000",
+    [],
+    {},
+    b"5",
+)
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=range(len(NO_NUMBERS)))
+def test_what_is_no_number_is_named_and_refused(value):
+    for read in (whole_number, number, seconds):
+        with pytest.raises(ValueError, match=r"^quiet_period is .*: give a (whole )?number, 0 or more\.$") as caught:
+            read("quiet_period", value)
+        assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "None"])
+def test_a_value_that_is_missing_is_not_zero(value):
+    with pytest.raises(ValueError, match="it is not known, which does not mean 0"):
+        whole_number("expected_messages", value)
+
+
+def test_a_number_has_a_smallest_value_and_a_whole_one_no_part():
+    assert number("max_seconds", "0.5") == 0.5
+    for value, least in ((0, 1), (2.5, 0), ("2.5", 0)):
+        with pytest.raises(ValueError, match=f"give a whole number, {least} or more"):
+            whole_number("shares", value, least)
+
+
+def test_a_limit_may_be_none():
+    assert (limit("max_records", None), limit("max_records", "7")) == (None, 7)
+    with pytest.raises(ValueError, match="max_records is -7"):
+        limit("max_records", -7)
+
+
+def test_durations_that_are_no_templates_are_checked_at_once():
+    require_durations(quiet_period="{{ params.quiet }}", stall_timeout=None, max_lag=timedelta(0))
+    assert [seconds("quiet_period", one) for one in (90, 90.0, "90", timedelta(seconds=90))] == [90] * 4
+    for duration in (-5, timedelta(seconds=-5), float("nan")):
+        with pytest.raises(ValueError, match="quiet_period is"):
+            require_durations(quiet_period=duration)

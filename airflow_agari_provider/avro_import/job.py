@@ -13,7 +13,7 @@ from airflow_agari_provider.avro.unions import Unions
 from airflow_agari_provider.avro_import.changed_object import OnChangedObject
 from airflow_agari_provider.avro_import.origin import require_origins
 from airflow_agari_provider.avro_import.schema_change import SchemaChange
-from airflow_agari_provider.exceptions import require_one_of
+from airflow_agari_provider.exceptions import require_one_of, whole_number
 from airflow_agari_provider.s3.urls import split_url
 
 Mode = Literal["append", "replace", "upsert", "replace_objects"]
@@ -97,6 +97,7 @@ class ImportJob:
 
     def __post_init__(self) -> None:
         require_choices(self)
+        require_numbers(self)
         require_matching(self.mode, self.replace_where, self.key_columns, self.on_changed_object, self.origin_columns)
         require_quarantine(self.on_bad_block, self.quarantine_url)
         require_different(self.columns)
@@ -117,6 +118,17 @@ def require_choices(settings: object) -> None:
     """
     for name, kind in _CHOICES.items():
         require_one_of(name, getattr(settings, name), get_args(kind))
+
+
+def require_numbers(settings: Any) -> None:
+    """
+    Check the settings that are plain numbers.
+
+    :param settings: an object with the settings as attributes.
+    :raises ValueError: one is no whole number, or too small.
+    """
+    for name, least in (("max_block_bytes", 1), ("max_counts", 0), ("objects_per_transaction", 1)):
+        whole_number(name, getattr(settings, name), least)
 
 
 def require_matching(

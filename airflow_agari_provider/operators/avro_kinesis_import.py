@@ -18,7 +18,7 @@ from airflow_agari_provider.avro_import.schema_change import SchemaChange
 from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.databases.generic import NoTransactions
-from airflow_agari_provider.exceptions import UnimportableObject, require_one_of
+from airflow_agari_provider.exceptions import UnimportableObject, limit, number, require_one_of, whole_number
 from airflow_agari_provider.hooks.aws_clients import aws_session
 from airflow_agari_provider.operators.avro_s3_import_lineage import import_lineage
 from airflow_agari_provider.operators.registry_access import ConnectionAccess
@@ -214,18 +214,18 @@ class AvroKinesisImportOperator(BaseOperator):
             "run": run,
             "key_columns": tuple(self.key_columns),
             "on_bad_block": self.on_bad_record,
-            "max_bad_blocks": _whole(self.max_bad_records),
+            "max_bad_blocks": limit("max_bad_records", self.max_bad_records),
         }
         return StreamJob(
             ImportJob(**job),
             start_of(self.start),
             until_of(self.until),
             self.on_expired,
-            _whole(self.max_records),
-            _whole(self.max_bytes),
-            None if self.max_seconds is None else float(self.max_seconds),
-            int(self.share),
-            int(self.shares),
+            limit("max_records", self.max_records),
+            limit("max_bytes", self.max_bytes),
+            None if self.max_seconds is None else number("max_seconds", self.max_seconds),
+            whole_number("share", self.share),
+            whole_number("shares", self.shares, 1),
         )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
@@ -233,7 +233,3 @@ class AvroKinesisImportOperator(BaseOperator):
         if self._read_stream is None:
             return None
         return import_lineage([self._read_stream], self.table, self.sql_conn_id, self._figures)
-
-
-def _whole(number: int | str | None) -> int | None:
-    return None if number is None else int(number)

@@ -25,6 +25,7 @@ from airflow_agari_provider.avro_import.job import (
     OnMissingObject,
     require_choices,
     require_matching,
+    require_numbers,
     require_quarantine,
 )
 from airflow_agari_provider.avro_import.outcome import ImportedObject, log_outcome, summary
@@ -34,7 +35,7 @@ from airflow_agari_provider.avro_import.schema_change import SchemaChange
 from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.databases.errors import MissingTable, NoUniqueKey, OtherUniqueKey
 from airflow_agari_provider.databases.generic import NoTransactions
-from airflow_agari_provider.exceptions import UnimportableObject, require_one_of
+from airflow_agari_provider.exceptions import UnimportableObject, limit, number, require_one_of, whole_number
 from airflow_agari_provider.operators.avro_s3_import_lineage import dataset_of, folders_of, import_lineage
 from airflow_agari_provider.s3.objects import objects_at
 from airflow_agari_provider.s3.requester_pays import pay_for_requests
@@ -212,6 +213,7 @@ class AvroS3ImportOperator(BaseOperator):
             raise ValueError('mode="replace" needs s3_url: a queue does not tell when a window is complete.')
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
         require_choices(self)
+        require_numbers(self)
         require_matching(mode, replace_where, key_columns, on_changed_object, self.origin_columns)
         require_quarantine(on_bad_block, quarantine_url)
 
@@ -232,7 +234,7 @@ class AvroS3ImportOperator(BaseOperator):
         settings = {name: getattr(self, name) for name in names} | {
             "run": run,
             "key_columns": tuple(self.key_columns),
-            "max_bad_blocks": _whole(self.max_bad_blocks),
+            "max_bad_blocks": limit("max_bad_blocks", self.max_bad_blocks),
         }
         return ImportJob(**settings)
 
@@ -267,10 +269,10 @@ class AvroS3ImportOperator(BaseOperator):
         share = QueueImport(
             *consumer_of(self.aws_conn_id, self.region_name, self.queue_url or ""),
             lambda: self._importer(s3, job, progress),
-            int(self.wait_time_seconds),
-            _whole(self.max_messages or None),
-            float(self.max_seconds) if self.max_seconds else None,
-            _whole(self.max_objects or None),
+            whole_number("wait_time_seconds", self.wait_time_seconds),
+            limit("max_messages", self.max_messages or None),
+            number("max_seconds", self.max_seconds) if self.max_seconds else None,
+            limit("max_objects", self.max_objects or None),
             self.pattern,
         )
         share.run()
@@ -288,7 +290,3 @@ class AvroS3ImportOperator(BaseOperator):
     def _importer(self, s3: Any, job: ImportJob, progress: ImportProgress) -> Importer:
         hook = BaseHook.get_connection(self.sql_conn_id).get_hook(hook_params=self.hook_params)
         return Importer(hook.get_conn(), s3, job, progress, getattr(hook, "placeholder", None))
-
-
-def _whole(number: int | str | None) -> int | None:
-    return None if number is None else int(number)

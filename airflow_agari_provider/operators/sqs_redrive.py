@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import AirflowException, BaseOperator, Context, default_deferrable
 from airflow_agari_provider.airflow_errors import no_retry
-from airflow_agari_provider.exceptions import require_one_of
+from airflow_agari_provider.exceptions import limit, require_durations, require_one_of, seconds, whole_number
 from airflow_agari_provider.operators.sqs_dead_letter_queue import open_dead_letters
 from airflow_agari_provider.queues.patience import patiently
 from airflow_agari_provider.triggers.sqs_connection import sqs_of
@@ -92,6 +92,9 @@ class SqsRedriveOperator(BaseOperator):
         if sum(place is not None for place in (queue_url, source_queue_url, archive_url)) != 1:
             raise ValueError("Give one of queue_url, source_queue_url and archive_url: where the dead letters are.")
         require_one_of("method", method, ("auto", "sqs", "hand"))
+        require_durations(min_age=min_age, max_age=max_age, poll_interval=poll_interval)
+        limit("per_second", per_second, 1)
+        whole_number("max_messages", max_messages)
         self.queue_url = queue_url
         self.source_queue_url = source_queue_url
         self.archive_url = archive_url
@@ -152,7 +155,10 @@ class SqsRedriveOperator(BaseOperator):
     def _redrive(self) -> Redrive:
         from airflow_agari_provider.queues.redrive import Redrive, Wanted
 
-        ages = [None if age is None else _seconds(age) for age in (self.min_age, self.max_age)]
+        ages = [
+            None if age is None else seconds(name, age)
+            for name, age in (("min_age", self.min_age), ("max_age", self.max_age))
+        ]
         wanted = Wanted(self.exception, *ages)
         return Redrive(self._sqs, self.to_queue, wanted, self.per_second, stopped=self._killed.is_set)
 
@@ -219,7 +225,3 @@ class SqsRedriveOperator(BaseOperator):
     @property
     def _aws(self) -> dict[str, Any]:
         return {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
-
-
-def _seconds(age: float | timedelta | str) -> float:
-    return age.total_seconds() if isinstance(age, timedelta) else float(age)

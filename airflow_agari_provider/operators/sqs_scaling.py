@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_agari_provider.airflow_compat import BaseOperator, Context
+from airflow_agari_provider.exceptions import require_durations, seconds, whole_number
 from airflow_agari_provider.hooks.aws_clients import client_in
 from airflow_agari_provider.queues.patience import patiently
 from airflow_agari_provider.triggers.sqs_connection import sqs_of
@@ -74,6 +75,7 @@ class SqsScalingOperator(BaseOperator):
         super().__init__(**kwargs)
         if (auto_scaling_group is None) == (ecs_service is None):
             raise ValueError("Give either auto_scaling_group or ecs_service: the group of the queues' consumers.")
+        require_durations(quiet_period=quiet_period)
         self.queue_url = queue_url
         self.auto_scaling_group = auto_scaling_group
         self.ecs_service = ecs_service
@@ -90,14 +92,18 @@ class SqsScalingOperator(BaseOperator):
         from airflow_agari_provider.queues.scaling import ScalingRule, scale
         from airflow_agari_provider.queues.topics import queue_urls_of
 
-        rule = ScalingRule(int(self.min_instances), int(self.max_instances), int(self.messages_per_instance))
-        quiet = self.quiet_period.total_seconds() if isinstance(self.quiet_period, timedelta) else self.quiet_period
+        rule = ScalingRule(
+            whole_number("min_instances", self.min_instances),
+            whole_number("max_instances", self.max_instances),
+            whole_number("messages_per_instance", self.messages_per_instance, 1),
+        )
+        quiet = seconds("quiet_period", self.quiet_period)
         sqs = sqs_of(self.aws_conn_id, self.region_name)
         named = [self.queue_url] if isinstance(self.queue_url, str) else list(self.queue_url)
         if not named:
             raise ValueError("There is no queue to scale by: queue_url is an empty list. Name at least one queue.")
         urls = dict.fromkeys(url for queue in named for url in patiently(partial(queue_urls_of, sqs, queue)))
-        return scale(sqs, list(urls), self._group(), rule, float(quiet)).as_dict()
+        return scale(sqs, list(urls), self._group(), rule, quiet).as_dict()
 
     def _group(self) -> ConsumerGroup:
         from airflow_agari_provider.queues.consumer_group import AutoScalingGroup, EcsService

@@ -28,8 +28,8 @@ from airflow_agari_provider.avro_import.load_state import (
     objects_to_load,
 )
 from airflow_agari_provider.databases.dialects import UnknownDatabase
-from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough, seconds
+from airflow_agari_provider.exceptions import require_durations, require_one_of, seconds, whole_number
+from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough
 from airflow_agari_provider.sensors.looks import defer_to_next_look
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.triggers.sqs_connection import sqs_of
@@ -109,6 +109,8 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         require_one_of("on_missing", on_missing, ("fail", "warn"))
         require_one_of("if_no_objects", if_no_objects, get_args(IfNoObjects))
         require_long_enough(self.poke_interval, mode, deferrable)
+        require_durations(quiet_period=quiet_period)
+        whole_number("max_unknown", max_unknown, 1)
         self.s3_url = s3_url
         self.pattern = pattern
         self.table = table
@@ -185,7 +187,7 @@ class AvroS3LoadedSensor(BaseSensorOperator):
             [self.queue_url] if isinstance(self.queue_url, str) else list(self.queue_url),
             dead_letters=None,
             poll_interval=self.poke_interval,
-            quiet_period=seconds(self.quiet_period),
+            quiet_period=seconds("quiet_period", self.quiet_period),
             stall_timeout=None,
             max_unknown=self.max_unknown,
         )

@@ -1,8 +1,6 @@
-"""How long a sensor of this package waits between two looks, and durations as users give them."""
+"""How long a sensor of this package waits between two looks."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 # Seconds. With less, Airflow queues a poke before the worker of the last one has ended, and fails the task:
 # "Executor reported that the task instance finished with state success, but its state attribute is running".
@@ -17,7 +15,3 @@ def require_long_enough(poke_interval: float, mode: str, deferrable: bool) -> No
             "before the worker of the last one has ended, and then fails the task. "
             f"Give {SHORTEST_RESCHEDULE} s or more, or deferrable=True."
         )
-
-
-def seconds(duration: float | timedelta | str) -> float:
-    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)

@@ -18,8 +18,9 @@ from airflow_agari_provider.airflow_compat import (
 )
 from airflow_agari_provider.airflow_errors import no_retry
 from airflow_agari_provider.databases.dialects import UnknownDatabase
+from airflow_agari_provider.exceptions import require_durations, seconds
 from airflow_agari_provider.hooks.aws_clients import shared_clients
-from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough, seconds
+from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough
 from airflow_agari_provider.sensors.looks import defer_to_next_look
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.streams.errors import MissingStream
@@ -88,6 +89,7 @@ class KinesisLagSensor(BaseSensorOperator):
             poke_interval = SHORTEST_RESCHEDULE if deferrable or mode == "reschedule" else 30
         super().__init__(poke_interval=poke_interval, mode=mode, **kwargs)
         require_long_enough(self.poke_interval, mode, deferrable)
+        require_durations(max_lag=max_lag)
         self.stream = stream
         self.table = table
         self.sql_conn_id = sql_conn_id
@@ -146,7 +148,7 @@ class KinesisLagSensor(BaseSensorOperator):
     def _up_to(self, lag: StreamLag) -> datetime:
         """Return before which time all has to be loaded."""
         if self.max_lag is not None:
-            return lag.now - timedelta(seconds=seconds(self.max_lag))
+            return lag.now - timedelta(seconds=seconds("max_lag", self.max_lag))
         self._first_look = self._first_look or lag.now.isoformat()
         given = self.up_to if self.up_to is not None else self._first_look
         moment = given if isinstance(given, datetime) else datetime.fromisoformat(given)

@@ -17,8 +17,8 @@ from airflow_agari_provider.airflow_compat import (
     default_deferrable,
 )
 from airflow_agari_provider.airflow_errors import no_retry
-from airflow_agari_provider.exceptions import require_one_of
-from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough, seconds
+from airflow_agari_provider.exceptions import require_durations, require_one_of, seconds, whole_number
+from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.triggers.sqs_connection import sqs_of
 from airflow_agari_provider.triggers.sqs_drain import SqsDrainTrigger
@@ -112,6 +112,8 @@ class SqsDrainSensor(BaseSensorOperator):
         require_one_of("until", until, ("drained", "arrived"))
         require_one_of("on_dead_letters", on_dead_letters, ("fail", "warn", "ignore"))
         require_long_enough(self.poke_interval, mode, deferrable)
+        require_durations(quiet_period=quiet_period, stall_timeout=stall_timeout)
+        whole_number("max_unknown", max_unknown, 1)
         self.queue_url = queue_url
         self.until = until
         self.quiet_period = quiet_period
@@ -190,19 +192,23 @@ class SqsDrainSensor(BaseSensorOperator):
         settings: dict[str, Any] = {
             "until": self.until,
             "poll_interval": self.poke_interval,
-            "quiet_period": seconds(self.quiet_period),
-            "expected_messages": int(self.expected_messages or 0),
+            "quiet_period": seconds("quiet_period", self.quiet_period),
+            "expected_messages": _expected("expected_messages", self.expected_messages),
             "not_before": _seconds_since_1970(self.not_before),
             "on_dead_letters": self.on_dead_letters,
-            "stall_timeout": None if self.stall_timeout is None else seconds(self.stall_timeout),
+            "stall_timeout": None if self.stall_timeout is None else seconds("stall_timeout", self.stall_timeout),
             "max_unknown": self.max_unknown,
-            "messages_before": int(self.messages_before or 0),
+            "messages_before": _expected("messages_before", self.messages_before),
             "letters_since": run_started.timestamp() if (run_started := context["dag_run"].start_date) else None,
         }
         if kept is None or kept["watch"].get("queues") != queue_urls:
             before = self.dead_letters_before
             return start_watch(
-                sqs, queue_urls, self.dead_letters, int(before) if isinstance(before, str) else before, **settings
+                sqs,
+                queue_urls,
+                self.dead_letters,
+                whole_number("dead_letters_before", before) if isinstance(before, str) else before,
+                **settings,
             )
         watch = DrainWatch.again(kept["watch"] | settings)
         if kept["try_number"] == context["ti"].try_number:
@@ -218,6 +224,10 @@ class SqsDrainSensor(BaseSensorOperator):
     @property
     def _aws(self) -> dict[str, Any]:
         return {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
+
+
+def _expected(name: str, count: int | str | None) -> int:
+    return 0 if count is None else whole_number(name, count)
 
 
 def _seconds_since_1970(point: datetime | str | float | None) -> float | None:

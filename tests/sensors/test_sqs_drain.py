@@ -162,6 +162,16 @@ def test_rescheduling_faster_than_airflow_can_is_refused():
         SqsDrainSensor(task_id="drain", queue_url="https://sqs/q", mode="reschedule", poke_interval=30)
 
 
+@pytest.mark.parametrize(
+    "argument",
+    [{"quiet_period": -5}, {"stall_timeout": float("nan")}, {"max_unknown": 0}],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_number_that_would_drain_at_once_or_never_is_refused_when_the_dag_is_parsed(argument):
+    with pytest.raises(ValueError, match=f"^{next(iter(argument))} is "):
+        SqsDrainSensor(task_id="drain", queue_url="q", **argument)
+
+
 def test_an_unknown_word_for_dead_letters_is_refused():
     with pytest.raises(ValueError, match="on_dead_letters is one of fail, warn, ignore"):
         SqsDrainSensor(task_id="drain", queue_url="https://sqs/q", on_dead_letters="page")
