@@ -95,6 +95,7 @@ READ = (
     (VERSION, "id dag_id version_number"),
     (DEADLINE, "dagrun_id deadline_time"),
     (BUNDLE_TEAM, "dag_bundle_name team_name"),
+    (None if BUNDLE_TEAM is None else DAG, "bundle_name"),
     (DEADLINE_ALERT, "serialized_dag_id reference callback_def"),
     (ASSET, "id"),
     (EVENT, "id source_dag_id source_run_id source_task_id timestamp"),
