@@ -1,5 +1,6 @@
 """
-Errors that more than one room uses, what every room needs to raise one, and the one rule for trying again.
+Errors that more than one room uses, what every room needs to raise one, the one rule for trying again, and how
+arguments are checked that users give as numbers, durations or one of several words.
 
 Each class passes its values to ``super().__init__`` and builds its text in ``__str__``. So it can be pickled, which
 Airflow needs to pass an error from one process to another.

@@ -85,14 +85,19 @@ def summary(
     }
 
 
-def log_outcome(table: str, figures: Mapping[str, Any]) -> None:
-    """Log the result of an import: a warning if anything was left out, so that the import does not look complete."""
+def warn_of_uncounted(figures: Mapping[str, Any]) -> None:
+    """Log a warning if rows are not in the counts of an import's figures."""
     if figures["uncounted_rows"]:
         logger.warning(
             "%s rows are not in counts, because count_by has more values than max_counts, or longer ones. Take the "
             "counts from the table",
             figures["uncounted_rows"],
         )
+
+
+def log_outcome(table: str, figures: Mapping[str, Any]) -> None:
+    """Log the result of an import: a warning if anything was left out, so that the import does not look complete."""
+    warn_of_uncounted(figures)
     if figures["complete"]:
         logger.info("Import into %s complete: %s", table, figures)
         return

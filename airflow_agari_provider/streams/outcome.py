@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_agari_provider.avro_import.outcome import warn_of_uncounted
 from airflow_agari_provider.streams.stream_import import StreamImport
 
 logger = logging.getLogger(__name__)
@@ -38,12 +39,7 @@ def summary(run: StreamImport) -> dict[str, Any]:
 
 def log_outcome(stream: str, table: str, figures: Mapping[str, Any]) -> None:
     """Log the result of a run: a warning if anything was left out, so that it does not look complete."""
-    if figures["uncounted_rows"]:
-        logger.warning(
-            "%s rows are not in counts, because count_by has more values than max_counts, or longer ones. Take the "
-            "counts from the table",
-            figures["uncounted_rows"],
-        )
+    warn_of_uncounted(figures)
     if figures["complete"]:
         logger.info("Import of %s into %s complete: %s", stream, table, figures)
         return
