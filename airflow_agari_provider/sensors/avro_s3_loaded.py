@@ -13,7 +13,6 @@ from airflow_agari_provider.airflow_compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
     BaseHook,
-    BaseSensorOperator,
     Context,
     PokeReturnValue,
     default_deferrable,
@@ -30,7 +29,7 @@ from airflow_agari_provider.avro_import.load_state import (
 from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.exceptions import require_durations, require_one_of, seconds, whole_number
 from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough
-from airflow_agari_provider.sensors.looks import defer_to_next_look
+from airflow_agari_provider.sensors.looks import LooksInWorkers
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.triggers.sqs_connection import sqs_of
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_agari_provider.queues.drain_watch import DrainWatch
 
 
-class AvroS3LoadedSensor(BaseSensorOperator):
+class AvroS3LoadedSensor(LooksInWorkers):
     """
     Waits until every object of a folder is in a table, whichever importer of whichever run loads it.
 
@@ -155,14 +154,8 @@ class AvroS3LoadedSensor(BaseSensorOperator):
         }
         memory.remember(kept)
         if self.deferrable:
-            defer_to_next_look(self, self.poke_interval if pause is None else pause, self._deadline, kept)
+            self.defer_to_next_look(self.poke_interval if pause is None else pause, self._deadline, kept)
         return PokeReturnValue(False)
-
-    def look_again(self, context: Context, event: Any = None, kept: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Continue after a deferral: the look's result, or another deferral."""
-        self._begin(kept, kept["try_number"] if kept else 0)  # a deferral does not outlive its try
-        figures: dict[str, Any] = self.poke(context).xcom_value
-        return figures
 
     def _begin(self, kept: dict[str, Any] | None, try_number: int) -> None:
         """Begin the wait; or go on with that of the last look, but in another try begin a new one."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_agari_provider.airflow_compat import (
     AirflowSensorTimeout,
     BaseHook,
-    BaseSensorOperator,
     Context,
     PokeReturnValue,
     default_deferrable,
@@ -21,7 +20,7 @@ from airflow_agari_provider.databases.dialects import UnknownDatabase
 from airflow_agari_provider.exceptions import require_durations, seconds
 from airflow_agari_provider.hooks.aws_clients import shared_clients
 from airflow_agari_provider.sensors.intervals import SHORTEST_RESCHEDULE, require_long_enough
-from airflow_agari_provider.sensors.looks import defer_to_next_look
+from airflow_agari_provider.sensors.looks import LooksInWorkers
 from airflow_agari_provider.sensors.saved_state import WaitMemory
 from airflow_agari_provider.streams.errors import MissingStream
 from airflow_agari_provider.streams.lag import LagUnknown, stream_lag
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0  # seconds for one request; then the look failed, and the next one asks again
 
 
-class KinesisLagSensor(BaseSensorOperator):
+class KinesisLagSensor(LooksInWorkers):
     """
     Waits until all that arrived in a Kinesis stream before a time is in a table, as the import's checkpoints tell it.
 
@@ -126,14 +125,8 @@ class KinesisLagSensor(BaseSensorOperator):
         kept = {"first_look": self._first_look, "deadline": self._deadline, "try_number": try_number}
         memory.remember(kept)
         if self.deferrable:
-            defer_to_next_look(self, self.poke_interval, self._deadline, kept)
+            self.defer_to_next_look(self.poke_interval, self._deadline, kept)
         return PokeReturnValue(False)
-
-    def look_again(self, context: Context, event: Any = None, kept: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Continue after a deferral: the look's result, or another deferral."""
-        self._begin(kept, kept["try_number"] if kept else 0)  # a deferral does not outlive its try
-        figures: dict[str, Any] = self.poke(context).xcom_value
-        return figures
 
     def _begin(self, kept: dict[str, Any] | None, try_number: int) -> None:
         """Begin the wait; or go on with that of the last look, but in another try begin a new one."""
