@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -68,49 +68,41 @@ def cleared_postgres_uri(shared_postgres_uri: str) -> str:
     return shared_postgres_uri
 
 
+@contextmanager
+def mariadb_server(folder: Path, *options: str) -> Iterator[str]:
+    """
+    Socket of a MariaDB server; its user is ``root`` without a password. In the end it is killed.
+
+    :param options: of the server, beside those of its place.
+    """
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    install = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data"]
+    subprocess.run([*install, "--auth-root-authentication-method=normal", *user], check=True, capture_output=True)
+    socket = f"{folder}/sock"
+    # A server that starts clears temporary tables of others from a folder they share
+    places = [f"--datadir={folder}/data", f"--socket={socket}", f"--tmpdir={folder}", "--skip-networking"]
+    with subprocess.Popen(["mariadbd", "--no-defaults", *places, *options, *user], stderr=subprocess.DEVNULL) as server:
+        try:
+            ping = ["mariadb-admin", "--no-defaults", f"--socket={socket}", "--user=root", "ping"]
+            for _ in range(900):
+                if subprocess.run(ping, capture_output=True).returncode == 0:
+                    break
+                time.sleep(0.1)
+            else:
+                raise RuntimeError("MariaDB did not answer within 90 seconds")
+            yield socket
+        finally:
+            server.kill()  # nothing of it is kept, and an orderly end takes seconds
+
+
 @pytest.fixture(scope="session")
 def mariadb_socket() -> Iterator[str]:
-    """Socket of a MariaDB server of this session's own; its user is ``root`` without a password."""
+    """Socket of a MariaDB server of this session's own."""
     if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
         pytest.skip("no MariaDB on this machine: apt-get install mariadb-server")
     folder = Path(tempfile.mkdtemp(prefix="agari-mariadb-"))
-    user = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(
-        [
-            "mariadb-install-db",
-            "--no-defaults",
-            f"--datadir={folder}/data",
-            "--auth-root-authentication-method=normal",
-            *user,
-        ],
-        check=True,
-        capture_output=True,
-    )
-    socket = f"{folder}/sock"
-    server = subprocess.Popen(
-        [
-            "mariadbd",
-            "--no-defaults",
-            f"--datadir={folder}/data",
-            f"--socket={socket}",
-            f"--tmpdir={folder}",  # a server that starts clears temporary tables of others from a folder they share
-            "--skip-networking",
-            "--max-allowed-packet=2M",
-            *user,
-        ],
-        stderr=subprocess.DEVNULL,
-    )
-    ping = ["mariadb-admin", "--no-defaults", f"--socket={socket}", "--user=root", "ping"]
-    for _ in range(900):
-        if subprocess.run(ping, capture_output=True).returncode == 0:
-            break
-        time.sleep(0.1)
-    else:
-        server.kill()
-        raise RuntimeError("MariaDB did not answer within 90 seconds")
-    yield socket
-    server.kill()  # nothing of it is kept, and an orderly end takes seconds
-    server.wait(30)
+    with mariadb_server(folder, "--max-allowed-packet=2M") as socket:
+        yield socket
     shutil.rmtree(folder, ignore_errors=True)
 
 

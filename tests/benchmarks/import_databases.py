@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from tests.benchmarks.import_side import TABLE, WARM_TABLE
+from tests.fix_databases import mariadb_server
 
 POSTGRES_SETTINGS = ("shared_buffers = '1GB'", "max_wal_size = '8GB'", "checkpoint_timeout = '1h'")
 
@@ -91,16 +92,16 @@ class MariaDB:
     # The last one is the import where the server takes no files of its clients.
     sides: tuple[str, ...] = ("server", "fastavro", "arrow", "arrow_inserts")
 
-    def __init__(self, socket: Path, folder: Path) -> None:
+    def __init__(self, socket: str, folder: Path) -> None:
         self._socket, self._file = socket, folder / "emails.rows"
-        extra = {"unix_socket": str(socket), "charset": "utf8mb4"}
+        extra = {"unix_socket": socket, "charset": "utf8mb4"}
         entry = {"conn_type": "mysql", "host": "localhost", "login": "root", "schema": "bench", "extra": extra}
         self.settings = {"AIRFLOW_CONN_BENCH": json.dumps(entry), "BENCH_LOCAL_FILES": "yes"}
 
     def run(self, *statements: str) -> Any:
         import MySQLdb
 
-        options = {"unix_socket": str(self._socket), "user": "root", "db": "bench", "charset": "utf8mb4"}
+        options = {"unix_socket": self._socket, "user": "root", "db": "bench", "charset": "utf8mb4"}
         with closing(MySQLdb.connect(**options, autocommit=True)) as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
@@ -189,23 +190,11 @@ def postgres(folder: Path) -> Iterator[Database]:
 @contextmanager
 def mariadb(folder: Path) -> Iterator[Database]:
     """A server of the benchmark's own, with the memory that PostgreSQL has; it syncs as in production."""
-    user = ["--user=root"] if os.geteuid() == 0 else []
-    data, socket = folder / "mariadb", folder / "mariadb.sock"
-    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
-    subprocess.run([*install, *user], check=True, capture_output=True)
-    memory = ["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G", "--local-infile=ON"]
-    options = [f"--datadir={data}", f"--socket={socket}", f"--tmpdir={folder}", "--skip-networking", *memory]
-    with subprocess.Popen(["mariadbd", "--no-defaults", *options, *user], stderr=subprocess.DEVNULL) as server:
-        client = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "--wait", "--connect-timeout=60"]
-        try:
-            create = "--execute=CREATE DATABASE bench CHARACTER SET utf8mb4"
-            for _ in range(600):
-                if subprocess.run([*client, create], capture_output=True, check=False).returncode == 0:
-                    break
-                time.sleep(0.1)
-            yield MariaDB(socket, folder)
-        finally:
-            server.terminate()
+    memory = ["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G"]
+    with mariadb_server(folder / "mariadb", *memory, "--local-infile=ON") as socket:
+        client = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root"]
+        subprocess.run([*client, "--execute=CREATE DATABASE bench CHARACTER SET utf8mb4"], check=True)
+        yield MariaDB(socket, folder)
 
 
 @contextmanager
