@@ -243,4 +243,5 @@ def _shown(name: str, value: object) -> str:
 def _missing(value: object) -> str:
     if value is not None and not (isinstance(value, str) and value.strip() in ("", "None")):
         return ""
-    return " A template renders to this where what it names is missing: it is not known, which does not mean 0."
+    why = "A template renders to this when the value that it names is missing"
+    return f" {why}: it is not known, which does not mean 0."
